@@ -1,0 +1,18 @@
+"""Terra's cloud environment for any Jupyter image: the entry points Jupyter asks for."""
+
+from typing import Any
+
+from jupyter_terra_env._version import __version__
+
+__all__ = ["__version__"]
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """Tell Jupyter Server which extension application this package brings.
+
+    Returns:
+        One extension point, imported only when Jupyter asks: a plain ``import jupyter_terra_env`` stays cheap.
+    """
+    from jupyter_terra_env.app import TerraEnvApp  # noqa: PLC0415 - keeps the package import free of Jupyter
+
+    return [{"module": "jupyter_terra_env.app", "app": TerraEnvApp}]

@@ -1,0 +1,1 @@
+"""The workspace bucket: one port, its Cloud Storage adapter, and the embedded bucket."""

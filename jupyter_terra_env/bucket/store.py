@@ -1,0 +1,126 @@
+"""The port to a bucket: few verbs, every write conditional.
+
+All methods are coroutines that do their work off the event loop. All raise ``BucketUnavailable`` or ``BucketRefused``
+(``rules.errors``); what else they raise is said at each.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import BinaryIO, Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectVersion:
+    """One version of an object, as the bucket reported it.
+
+    Attributes:
+        name: object name.
+        generation: content version.
+        metageneration: metadata version within it.
+        crc32c: base64, big-endian (Cloud Storage: object resource).
+        size_bytes: content length.
+        updated: time of the last change of content or metadata, UTC, aware.
+        created: time the generation was made, UTC, aware.
+        metadata: custom metadata.
+    """
+
+    name: str
+    generation: int
+    metageneration: int
+    crc32c: str
+    size_bytes: int
+    updated: datetime
+    created: datetime
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MustNotExist:
+    """The write creates the object or fails."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchVersion:
+    """The write happens only on exactly this version (promise P2: both numbers, always)."""
+
+    generation: int
+    metageneration: int
+
+
+Precondition = MustNotExist | MatchVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One level of a bucket: objects right below a prefix, and the prefixes of what lies deeper."""
+
+    objects: tuple[ObjectVersion, ...] = ()
+    prefixes: tuple[str, ...] = ()
+
+
+class BucketStore(Protocol):
+    """A bucket."""
+
+    @property
+    def bucket(self) -> str:
+        """Bucket name without ``gs://``."""
+
+    async def stat(self, name: str) -> ObjectVersion | None:
+        """The object's current version with its custom metadata; None when there is no object. One request."""
+
+    async def list(self, prefix: str) -> Listing:
+        """One level of the bucket. One request per 1,000 objects and prefixes."""
+
+    async def read_into(self, name: str, generation: int, file: BinaryIO) -> None:
+        """Write the content of one generation to ``file``, checksum verified. One request.
+
+        Raises:
+            ObjectNotFound: there is no object.
+            PreconditionFailed: the object is at another generation.
+        """
+
+    async def write(
+        self,
+        name: str,
+        file: BinaryIO,
+        *,
+        content_type: str,
+        metadata: Mapping[str, str],
+        precondition: Precondition,
+    ) -> ObjectVersion:
+        """Upload ``file`` from its start, replacing all custom metadata. One request up to 8 MiB.
+
+        Returns:
+            The version this very request made, from its own answer.
+
+        Raises:
+            PreconditionFailed: the bucket is not at the version named; nothing was written by this attempt.
+            BucketUnavailable: the outcome is unknown; read back.
+        """
+
+    async def patch_metadata(
+        self, name: str, metadata: Mapping[str, str | None], precondition: MatchVersion
+    ) -> ObjectVersion:
+        """Merge custom metadata; None removes a key. One request.
+
+        Raises:
+            ObjectNotFound: there is no object.
+            PreconditionFailed: the object is at another version.
+        """
+
+    async def delete(self, name: str, precondition: MatchVersion) -> None:
+        """Delete the object. One request.
+
+        Raises:
+            ObjectNotFound: there is no object.
+            PreconditionFailed: the object is at another version.
+        """
+
+    async def move(self, name: str, new_name: str, precondition: MatchVersion) -> ObjectVersion:
+        """Rename atomically, never onto an existing object. One request.
+
+        Raises:
+            ObjectNotFound: there is no object.
+            PreconditionFailed: the object is at another version, or the new name exists.
+        """

@@ -1,0 +1,1 @@
+"""The command ``jupyter terra-env``, one module a verb."""

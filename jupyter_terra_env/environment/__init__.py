@@ -1,0 +1,1 @@
+"""The container the server runs in: its variables, its folders, its settings."""

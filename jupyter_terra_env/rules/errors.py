@@ -1,0 +1,166 @@
+"""Every error of this package, grouped by what the caller does about it.
+
+    TerraEnvError
+    ├── SettingsError        stop at start-up: a person must correct a setting
+    ├── ObjectNotFound       a fact about the bucket: decide again
+    ├── PreconditionFailed   a fact about the bucket (HTTP 412): read back, decide again
+    ├── BucketUnavailable    try again later; a write may or may not have happened
+    ├── BucketRefused        trying again does not help until a person changes something
+    ├── WorkspaceConflict    the bucket and the working copy have parted: a person must choose
+    └── OperationRefused     not done, nothing changed; the sentence says what to do instead
+"""
+
+from enum import StrEnum
+
+
+class BucketTrouble(StrEnum):
+    """Machine-readable cause of a bucket error; append only, never rename."""
+
+    UNREACHABLE = "unreachable"
+    OVERLOADED = "overloaded"
+    SERVER_ERROR = "server-error"
+    CORRUPT_TRANSFER = "corrupt-transfer"
+    NO_CREDENTIALS = "no-credentials"
+    NO_PERMISSION = "no-permission"
+    BUCKET_NOT_FOUND = "bucket-not-found"
+    REQUESTER_PAYS = "requester-pays"
+    BAD_REQUEST = "bad-request"
+
+
+class ConflictReason(StrEnum):
+    """Why bucket and working copy have parted; append only, never rename."""
+
+    REMOTE_CHANGED = "remote-changed"
+    REMOTE_DELETED = "remote-deleted"
+    NAME_TAKEN = "name-taken"
+
+
+class RefusalReason(StrEnum):
+    """Why an operation was not done; append only, never rename."""
+
+    NAME_EXISTS = "name-exists"
+    WORKSPACE_FOLDER = "workspace-folder"
+    FOLDER_NOT_EMPTY = "folder-not-empty"
+    CROSSES_FOLDERS = "crosses-folders"
+    NOT_IN_WORKSPACE_YET = "not-in-workspace-yet"
+    WORKSPACE_COPY = "workspace-copy"
+    OUTSIDE_WORKSPACE = "outside-workspace"
+
+
+class TerraEnvError(Exception):
+    """Base of this package's errors; never raised itself."""
+
+
+class SettingsError(TerraEnvError):
+    """A setting is wrong; the message names it and says what is expected."""
+
+
+class ObjectNotFound(TerraEnvError):
+    """The object (or the generation asked for) does not exist."""
+
+
+class PreconditionFailed(TerraEnvError):
+    """The bucket answered 412: the object is not at the version the request named."""
+
+
+class BucketError(TerraEnvError):
+    """The bucket did not do what was asked.
+
+    Args:
+        bucket: bucket name without ``gs://``.
+        trouble: the cause, for machines.
+        detail: the cause in words, as the client or the service gave it.
+    """
+
+    def __init__(self, bucket: str, trouble: BucketTrouble, detail: str) -> None:
+        super().__init__(f"{_SENTENCES[trouble].format(bucket=bucket)} ({detail})")
+        self.bucket = bucket
+        self.trouble = trouble
+
+    @property
+    def sentence(self) -> str:
+        """One constant sentence for the user: which bucket, what is wrong, what to do."""
+        return _SENTENCES[self.trouble].format(bucket=self.bucket)
+
+
+class BucketUnavailable(BucketError):
+    """It may work later. For a write the outcome is unknown until it has been read back."""
+
+
+class BucketRefused(BucketError):
+    """It will not work until a person changes something."""
+
+
+class WorkspaceConflict(TerraEnvError):
+    """The object is not the one the working copy came from; both versions are intact.
+
+    Args:
+        reason: how they have parted.
+    """
+
+    def __init__(self, reason: ConflictReason) -> None:
+        super().__init__(_CONFLICTS[reason])
+        self.reason = reason
+
+
+class OperationRefused(TerraEnvError):
+    """Refused before anything changed.
+
+    Args:
+        reason: the cause, for machines.
+        message: the sentence for the user.
+    """
+
+    def __init__(self, reason: RefusalReason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+_SENTENCES = {
+    BucketTrouble.UNREACHABLE: (
+        "The workspace bucket {bucket} cannot be reached. Your work is kept on this disk; check the network."
+    ),
+    BucketTrouble.OVERLOADED: (
+        "The workspace bucket {bucket} is receiving too many requests. Your work is kept on this disk; save again soon."
+    ),
+    BucketTrouble.SERVER_ERROR: (
+        "Cloud Storage failed to answer for the workspace bucket {bucket}. Your work is kept on this disk; save again soon."
+    ),
+    BucketTrouble.CORRUPT_TRANSFER: (
+        "A transfer with the workspace bucket {bucket} arrived damaged and was thrown away. Try again."
+    ),
+    BucketTrouble.NO_CREDENTIALS: (
+        "There are no valid Google credentials for the workspace bucket {bucket}. Your work is kept on this disk; "
+        "sign in again or run 'gcloud auth application-default login'."
+    ),
+    BucketTrouble.NO_PERMISSION: (
+        "You have no permission for this in the workspace bucket {bucket}. Your work is kept on this disk; "
+        "ask an owner of the workspace for access."
+    ),
+    BucketTrouble.BUCKET_NOT_FOUND: (
+        "The workspace bucket {bucket} does not exist. Your work is kept on this disk; "
+        "check the setting WORKSPACE_BUCKET."
+    ),
+    BucketTrouble.REQUESTER_PAYS: (
+        "The workspace bucket {bucket} is requester-pays and no project was accepted to bill. "
+        "Your work is kept on this disk; set 'user_project' of the workspace."
+    ),
+    BucketTrouble.BAD_REQUEST: (
+        "The workspace bucket {bucket} did not accept the request. Your work is kept on this disk."
+    ),
+}
+
+_CONFLICTS = {
+    ConflictReason.REMOTE_CHANGED: (
+        "This notebook was changed in the workspace since you opened it. Your version is kept on this disk, "
+        "theirs in the workspace; nothing was overwritten. Save yours under a new name, or open the workspace version."
+    ),
+    ConflictReason.REMOTE_DELETED: (
+        "This notebook was deleted from the workspace since you opened it. Your version is kept on this disk. "
+        "Save it under a new name to put it back."
+    ),
+    ConflictReason.NAME_TAKEN: (
+        "A notebook of this name is already in the workspace. Your version is kept on this disk, "
+        "theirs in the workspace; nothing was overwritten. Save yours under a new name."
+    ),
+}

@@ -1,0 +1,140 @@
+"""What to do about a working copy, given what it came from and what the bucket holds now.
+
+Three facts decide everything: the *baseline* (the object version and checksum the working copy last equalled),
+the working copy's checksum, and the object's version in the bucket. Checksums are base64 CRC32C, as Cloud Storage
+writes them. Generations are opaque: compared for equality only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum, auto
+
+from jupyter_terra_env.rules.errors import ConflictReason
+from jupyter_terra_env.rules.readback import is_own_write
+
+ABSENT_GENERATION = 0
+"""Cloud Storage: ``ifGenerationMatch=0`` means the object must not exist."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """What a working copy last equalled in the bucket.
+
+    Attributes:
+        generation: of the object; ``ABSENT_GENERATION`` when it was not there.
+        metageneration: of that generation; 0 when it was not there.
+        crc32c: of that content; None when it was not there.
+        metadata: custom metadata of that metageneration.
+        write_token: marks our uploads made on top of this baseline (see ``readback``).
+    """
+
+    generation: int
+    metageneration: int
+    crc32c: str | None
+    write_token: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """The part of an object version that decisions need."""
+
+    generation: int
+    metageneration: int
+    crc32c: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class SyncStatus(StrEnum):
+    """Welder's values and meaning (``POST /objects/metadata``)."""
+
+    LIVE = "LIVE"
+    LOCAL_CHANGED = "LOCAL_CHANGED"
+    REMOTE_CHANGED = "REMOTE_CHANGED"
+    DESYNCHRONIZED = "DESYNCHRONIZED"
+    REMOTE_NOT_FOUND = "REMOTE_NOT_FOUND"
+
+
+class OpenStep(Enum):
+    """What opening a notebook does."""
+
+    NOT_FOUND = auto()
+    DOWNLOAD = auto()
+    """Replace the working copy, which holds nothing the bucket has not, by the object."""
+    ADOPT = auto()
+    """Keep the working copy; the object's version becomes its baseline."""
+    KEEP = auto()
+    """Keep the working copy and its baseline as they are."""
+
+
+def sync_status(baseline: Baseline | None, local_crc32c: str, remote: Remote | None) -> SyncStatus:
+    """Compare a working copy with the bucket, as Welder does.
+
+    Args:
+        baseline: what the working copy last equalled; None when nothing is known.
+        local_crc32c: the working copy's checksum.
+        remote: the object as it is now; None when there is none.
+    """
+    if remote is None:
+        return SyncStatus.REMOTE_NOT_FOUND
+    if local_crc32c == remote.crc32c:
+        return SyncStatus.LIVE
+    if baseline is None or baseline.generation == ABSENT_GENERATION:
+        return SyncStatus.DESYNCHRONIZED
+    if baseline.generation == remote.generation or is_own_write(remote, baseline.write_token):
+        return SyncStatus.LOCAL_CHANGED
+    return SyncStatus.REMOTE_CHANGED
+
+
+def decide_open(baseline: Baseline | None, local_crc32c: str | None, remote: Remote | None) -> OpenStep:
+    """Decide what opening does, so that no edit is discarded (promise P6).
+
+    Args:
+        baseline: what the working copy last equalled; None when nothing is known.
+        local_crc32c: the working copy's checksum; None when there is no working copy.
+        remote: the object as it is now; None when there is none.
+    """
+    if local_crc32c is None:
+        return OpenStep.NOT_FOUND if remote is None else OpenStep.DOWNLOAD
+    if remote is None:
+        return OpenStep.KEEP
+    if local_crc32c == remote.crc32c:
+        return OpenStep.KEEP if is_at(baseline, remote) else OpenStep.ADOPT
+    if baseline is not None and is_own_write(remote, baseline.write_token):
+        return OpenStep.ADOPT
+    if baseline is not None and baseline.crc32c == local_crc32c:
+        return OpenStep.DOWNLOAD
+    return OpenStep.KEEP
+
+
+def is_at(baseline: Baseline | None, remote: Remote) -> bool:
+    """Whether a baseline names exactly this object version."""
+    return (
+        baseline is not None
+        and baseline.generation == remote.generation
+        and baseline.metageneration == remote.metageneration
+    )
+
+
+def has_unsaved_edits(baseline: Baseline | None, local_crc32c: str) -> bool:
+    """Whether the working copy holds something the bucket was never seen to hold."""
+    return baseline is None or baseline.crc32c != local_crc32c
+
+
+def conflict_between(baseline: Baseline | None, remote: Remote | None) -> ConflictReason | None:
+    """Why an edited working copy cannot go to the bucket, if so.
+
+    Args:
+        baseline: what the working copy last equalled.
+        remote: the object as it is now, already known not to be our own write.
+
+    Returns:
+        The reason, or None when the object is still the one the edits were made on.
+    """
+    seen = ABSENT_GENERATION if baseline is None else baseline.generation
+    found = ABSENT_GENERATION if remote is None else remote.generation
+    if seen == found:
+        return None
+    if found == ABSENT_GENERATION:
+        return ConflictReason.REMOTE_DELETED
+    return ConflictReason.NAME_TAKEN if seen == ABSENT_GENERATION else ConflictReason.REMOTE_CHANGED

@@ -1,0 +1,182 @@
+"""Workspaces, modes, and the one mapping between API paths and object names.
+
+An *API path* is Jupyter's ``/``-separated path relative to the server's root; an *object name* is the
+object's full name in the bucket. Nothing else in this package may turn one into the other.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+MAX_COMPONENT_BYTES = 244
+"""255 bytes are what file systems allow a file name; Jupyter adds ``-checkpoint`` to it."""
+
+
+class Mode(StrEnum):
+    """How a notebook is open (design glossary; preview needs no path of its own)."""
+
+    EDIT = "edit"
+    PLAYGROUND = "playground"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """A workspace: a bucket prefix, and the two folders it appears in.
+
+    Attributes:
+        name: the workspace's name; may contain spaces.
+        bucket: bucket name without ``gs://``.
+        prefix: start of every notebook's object name; empty or ending in ``/``.
+        edit_directory: API path of the edit folder; empty for the server's root.
+        playground_directory: API path of the playground folder; None for no playground.
+        pattern: file names that belong in the bucket; the whole name must match.
+        user_project: project billed for a requester-pays bucket.
+    """
+
+    name: str
+    bucket: str
+    prefix: str
+    edit_directory: str
+    playground_directory: str | None
+    pattern: re.Pattern[str]
+    user_project: str | None = None
+
+    def directories(self) -> Iterator[tuple[str, Mode]]:
+        """The folders of this workspace with their modes."""
+        yield self.edit_directory, Mode.EDIT
+        if self.playground_directory is not None:
+            yield self.playground_directory, Mode.PLAYGROUND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """A place inside a workspace folder.
+
+    Attributes:
+        workspace: the workspace.
+        mode: which of its folders.
+        directory: API path of that folder.
+        relative_path: path below it; empty for the folder itself.
+    """
+
+    workspace: Workspace
+    mode: Mode
+    directory: str
+    relative_path: str
+
+    @property
+    def api_path(self) -> str:
+        """Path of this place relative to the server's root."""
+        return join(self.directory, self.relative_path)
+
+    @property
+    def name(self) -> str:
+        """Last component."""
+        return self.relative_path.rpartition("/")[2]
+
+    @property
+    def object_name(self) -> str:
+        """Name the object of this place has, or would have, in the bucket."""
+        return self.workspace.prefix + self.relative_path
+
+    @property
+    def object_prefix(self) -> str:
+        """Start of the names of all objects below this place, when it is a folder."""
+        return self.object_name + "/" if self.relative_path else self.workspace.prefix
+
+    @property
+    def belongs_in_bucket(self) -> bool:
+        """Whether a file of this name is kept in the bucket at all, in either mode."""
+        return why_not_shown(self.relative_path) is None and is_notebook_name(self.workspace, self.name)
+
+    @property
+    def is_delocalized(self) -> bool:
+        """Whether saves of this file go to the bucket: never from a playground (promise P5)."""
+        return self.mode is Mode.EDIT and self.belongs_in_bucket
+
+    def child(self, name: str) -> "Location":
+        """The place called ``name`` in this folder."""
+        return Location(
+            workspace=self.workspace,
+            mode=self.mode,
+            directory=self.directory,
+            relative_path=join(self.relative_path, name),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Workspaces:
+    """All workspaces of a server."""
+
+    all: tuple[Workspace, ...] = ()
+
+    def locate(self, api_path: str) -> Location | None:
+        """Find the workspace folder an API path lies in: the longest folder wins.
+
+        Args:
+            api_path: Jupyter's path, with or without outer slashes.
+
+        Returns:
+            The place, or None when the path is outside all workspace folders.
+        """
+        path = api_path.strip("/")
+        inside = [
+            Location(
+                workspace=workspace,
+                mode=mode,
+                directory=directory,
+                relative_path=path[len(directory) :].strip("/"),
+            )
+            for workspace in self.all
+            for directory, mode in workspace.directories()
+            if directory == "" or path == directory or path.startswith(directory + "/")
+        ]
+        return max(inside, key=lambda location: len(location.directory), default=None)
+
+    def holds_workspace_folder(self, api_path: str) -> bool:
+        """Whether a path is a workspace folder, or a folder above one: these cannot be moved or deleted."""
+        path = api_path.strip("/")
+        return any(
+            directory != "" and (directory == path or directory.startswith(path + "/"))
+            for workspace in self.all
+            for directory, _ in workspace.directories()
+        )
+
+
+def join(directory: str, name: str) -> str:
+    """Join two API paths, either of which may be empty."""
+    return f"{directory}/{name}" if directory and name else directory or name
+
+
+def is_notebook_name(workspace: Workspace, name: str) -> bool:
+    """Whether a file name matches the workspace's pattern.
+
+    The whole name must match: Welder's unanchored search also takes ``x.ipynb.bak`` (Terra behaviour, 3.24).
+    """
+    return workspace.pattern.fullmatch(name) is not None
+
+
+def why_not_shown(relative_path: str) -> str | None:
+    """Why an object cannot be opened as a file below a workspace folder.
+
+    Object names are any 1 to 1,024 bytes of UTF-8 without line breaks (Cloud Storage: object naming); paths are not.
+
+    Args:
+        relative_path: object name without the workspace's prefix, or path below the folder.
+
+    Returns:
+        The reason in words, or None when the name is a path.
+    """
+    components = relative_path.split("/")
+    if "" in components:
+        return "it has an empty path component"
+    if any(component in {".", ".."} for component in components):
+        return "it has a '.' or '..' path component"
+    if any(ord(character) < 0x20 or character == "\x7f" for character in relative_path):
+        return "it has a control character"
+    if any(len(component.encode(errors="replace")) > MAX_COMPONENT_BYTES for component in components):
+        return f"it has a path component longer than {MAX_COMPONENT_BYTES} bytes"
+    if any(component.startswith(".") for component in components):
+        return "it is hidden"
+    return None
