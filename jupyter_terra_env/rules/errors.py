@@ -1,13 +1,13 @@
 """Every error of this package, grouped by what the caller does about it.
 
-    TerraEnvError
-    ├── SettingsError        stop at start-up: a person must correct a setting
-    ├── ObjectNotFound       a fact about the bucket: decide again
-    ├── PreconditionFailed   a fact about the bucket (HTTP 412): read back, decide again
-    ├── BucketUnavailable    try again later; a write may or may not have happened
-    ├── BucketRefused        trying again does not help until a person changes something
-    ├── WorkspaceConflict    the bucket and the working copy have parted: a person must choose
-    └── OperationRefused     not done, nothing changed; the sentence says what to do instead
+TerraEnvError
+├── SettingsError        stop at start-up: a person must correct a setting
+├── ObjectNotFound       a fact about the bucket: decide again
+├── PreconditionFailed   a fact about the bucket (HTTP 412): read back, decide again
+├── BucketUnavailable    try again later; a write may or may not have happened
+├── BucketRefused        trying again does not help until a person changes something
+├── WorkspaceConflict    the bucket and the working copy have parted: a person must choose
+└── OperationRefused     not done, nothing changed; the sentence says what to do instead
 """
 
 from enum import StrEnum

@@ -7,7 +7,7 @@ writes them. Generations are opaque: compared for equality only.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum, auto
+from enum import Enum, auto
 
 from jupyter_terra_env.rules.errors import ConflictReason
 from jupyter_terra_env.rules.readback import is_own_write
@@ -45,14 +45,14 @@ class Remote:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-class SyncStatus(StrEnum):
-    """Welder's values and meaning (``POST /objects/metadata``)."""
+class Standing(Enum):
+    """How a working copy stands to the bucket, when they have not parted."""
 
-    LIVE = "LIVE"
-    LOCAL_CHANGED = "LOCAL_CHANGED"
-    REMOTE_CHANGED = "REMOTE_CHANGED"
-    DESYNCHRONIZED = "DESYNCHRONIZED"
-    REMOTE_NOT_FOUND = "REMOTE_NOT_FOUND"
+    EQUAL = auto()
+    OWED = auto()
+    """The working copy holds edits that may go to the bucket."""
+    NEVER_STORED = auto()
+    """The bucket never had it, and nobody asked it to."""
 
 
 class OpenStep(Enum):
@@ -62,28 +62,29 @@ class OpenStep(Enum):
     DOWNLOAD = auto()
     """Replace the working copy, which holds nothing the bucket has not, by the object."""
     ADOPT = auto()
-    """Keep the working copy; the object's version becomes its baseline."""
+    """Keep the working copy, edited or not; the object's version becomes its baseline."""
     KEEP = auto()
     """Keep the working copy and its baseline as they are."""
 
 
-def sync_status(baseline: Baseline | None, local_crc32c: str, remote: Remote | None) -> SyncStatus:
-    """Compare a working copy with the bucket, as Welder does.
+def standing(baseline: Baseline | None, local_crc32c: str, remote: Remote | None) -> Standing | ConflictReason:
+    """Compare a working copy with the bucket.
 
     Args:
         baseline: what the working copy last equalled; None when nothing is known.
         local_crc32c: the working copy's checksum.
         remote: the object as it is now; None when there is none.
+
+    Returns:
+        How they stand, or why they have parted.
     """
-    if remote is None:
-        return SyncStatus.REMOTE_NOT_FOUND
-    if local_crc32c == remote.crc32c:
-        return SyncStatus.LIVE
-    if baseline is None or baseline.generation == ABSENT_GENERATION:
-        return SyncStatus.DESYNCHRONIZED
-    if baseline.generation == remote.generation or is_own_write(remote, baseline.write_token):
-        return SyncStatus.LOCAL_CHANGED
-    return SyncStatus.REMOTE_CHANGED
+    if remote is not None and (local_crc32c == remote.crc32c or is_same_content(baseline, remote)):
+        untouched = baseline is not None and baseline.generation == remote.generation
+        equal = local_crc32c == remote.crc32c or (untouched and not has_unsaved_edits(baseline, local_crc32c))
+        return Standing.EQUAL if equal else Standing.OWED
+    if baseline is None and remote is None:
+        return Standing.NEVER_STORED
+    return conflict_between(baseline, remote) or Standing.OWED
 
 
 def decide_open(baseline: Baseline | None, local_crc32c: str | None, remote: Remote | None) -> OpenStep:
@@ -96,15 +97,29 @@ def decide_open(baseline: Baseline | None, local_crc32c: str | None, remote: Rem
     """
     if local_crc32c is None:
         return OpenStep.NOT_FOUND if remote is None else OpenStep.DOWNLOAD
-    if remote is None:
+    if remote is None or is_at(baseline, remote):
         return OpenStep.KEEP
-    if local_crc32c == remote.crc32c:
-        return OpenStep.KEEP if is_at(baseline, remote) else OpenStep.ADOPT
-    if baseline is not None and is_own_write(remote, baseline.write_token):
+    if local_crc32c == remote.crc32c or is_same_content(baseline, remote):
         return OpenStep.ADOPT
-    if baseline is not None and baseline.crc32c == local_crc32c:
-        return OpenStep.DOWNLOAD
-    return OpenStep.KEEP
+    return OpenStep.KEEP if has_unsaved_edits(baseline, local_crc32c) else OpenStep.DOWNLOAD
+
+
+def adopted_checksum(baseline: Baseline | None, remote: Remote) -> str:
+    """What the working copy last equalled, once ``remote`` is its baseline.
+
+    The object's own checksum, except where only metadata moved: an object stored with ``contentEncoding: gzip`` has a
+    checksum of other bytes than the working copy's.
+    """
+    if baseline is not None and baseline.crc32c is not None and baseline.generation == remote.generation:
+        return baseline.crc32c
+    return remote.crc32c
+
+
+def is_same_content(baseline: Baseline | None, remote: Remote) -> bool:
+    """Whether the object still holds what our edits stand on, or what we ourselves uploaded from there."""
+    return baseline is not None and (
+        baseline.generation == remote.generation or is_own_write(remote, baseline.write_token)
+    )
 
 
 def is_at(baseline: Baseline | None, remote: Remote) -> bool:

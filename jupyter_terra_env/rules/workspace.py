@@ -95,6 +95,11 @@ class Location:
         """Whether saves of this file go to the bucket: never from a playground (promise P5)."""
         return self.mode is Mode.EDIT and self.belongs_in_bucket
 
+    @property
+    def is_edit(self) -> bool:
+        """Whether this place is in an edit folder."""
+        return self.mode is Mode.EDIT
+
     def child(self, name: str) -> "Location":
         """The place called ``name`` in this folder."""
         return Location(

@@ -1,0 +1,220 @@
+"""The extension application: Jupyter's settings in, wired parts out."""
+
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.utils import url_path_join
+from traitlets import Dict, Float, Int, List, TraitError, Unicode
+
+from jupyter_terra_env.bucket.connection import Connection
+from jupyter_terra_env.bucket.store import BucketStore
+from jupyter_terra_env.bucket.threaded import BucketThreads
+from jupyter_terra_env.environment.settings import Defaults, find_workspaces, owner_email
+from jupyter_terra_env.notebooks.delocalizer import Delocalizer
+from jupyter_terra_env.notebooks.folders import Folders
+from jupyter_terra_env.notebooks.journal import Journal
+from jupyter_terra_env.notebooks.localizer import Localizer
+from jupyter_terra_env.notebooks.moves import Moves
+from jupyter_terra_env.notebooks.places import Places
+from jupyter_terra_env.notebooks.working_copies import WorkingCopies
+from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
+from jupyter_terra_env.rules.errors import SettingsError
+from jupyter_terra_env.rules.workspace import Workspace, Workspaces
+from jupyter_terra_env.server.handlers import HANDLERS, NOTEBOOKS_SETTING
+
+EMBEDDED_BUCKET_VARIABLE = "TERRA_ENV_EMBEDDED_BUCKET"
+
+
+class TerraEnvApp(ExtensionApp):
+    """Opens, saves and shares the notebooks of Terra workspaces."""
+
+    name = "jupyter_terra_env"
+    extension_url = "/"
+    load_other_extensions = True
+    # Read when the extension is on, and only then: it names the contents manager.
+    config_file_name = Unicode("jupyter_terra_env_config")
+
+    workspaces = List(
+        Dict(),
+        config=True,
+        help=(
+            "Workspaces of this server, one dictionary each. Required: name, bucket (gs://BUCKET). Optional: prefix, "
+            "edit_directory, playground_directory (None for no playground), pattern, user_project. Added to those "
+            "found in the environment (WORKSPACE_NAME, WORKSPACE_BUCKET) and in .delocalize.json files."
+        ),
+    )
+    edit_folder = Unicode("edit", config=True, help="Name of the edit folder within a workspace's folder.")
+    playground_folder = Unicode(
+        "playground", config=True, help="Name of the playground folder; clients made for Welder say 'safe'."
+    )
+    prefix = Unicode("notebooks/", config=True, help="Start of the notebooks' object names in the bucket.")
+    pattern = Unicode(
+        r".*\.ipynb",
+        config=True,
+        help=r"File names kept in the bucket: a regular expression for the whole name, e.g. .+(\.ipynb|\.Rmd|\.R)$.",
+    )
+    user_project = Unicode("", config=True, help="Google project billed for requester-pays buckets.")
+    owner_email = Unicode(
+        "", config=True, help="Terra e-mail address of the environment's owner; default: variable OWNER_EMAIL."
+    )
+    embedded_bucket = Unicode(
+        "",
+        config=True,
+        help=(
+            "Data folder of an embedded bucket to use instead of Cloud Storage, in this process and without a network; "
+            f"default: variable {EMBEDDED_BUCKET_VARIABLE}."
+        ),
+    )
+    state_directory = Unicode(
+        "",
+        config=True,
+        help="Folder of the journal, on the persistent disk; default: .jupyter-terra-env in the server's root folder.",
+    )
+    save_wait_seconds = Float(
+        0.3, config=True, help="How long a save waits for its upload before it answers that the upload goes on."
+    )
+    listing_max_age_seconds = Float(3.0, config=True, help="How long a listing of the bucket is shown again.")
+    bucket_concurrency = Int(8, config=True, help="Requests to buckets at once.")
+    bucket_read_timeout_seconds = Float(
+        30.0, config=True, help="Longest silence of a bucket within a request before it counts as unreachable."
+    )
+    bucket_retry_deadline_seconds = Float(
+        8.0, config=True, help="How long reading from a bucket is tried again before it fails."
+    )
+
+    wired: WorkspaceNotebooks | None = None
+
+    def wire(self, root: Path) -> WorkspaceNotebooks | None:
+        """Build the parts for a server, once.
+
+        Args:
+            root: the server's root folder.
+
+        Returns:
+            The notebooks of the configured workspaces, or None when there are none.
+
+        Raises:
+            SettingsError: a setting is wrong.
+        """
+        if self.wired is None:
+            found = self._workspaces(root)
+            if not found:
+                self.log.info(
+                    "jupyter_terra_env: no workspace is configured (WORKSPACE_NAME and WORKSPACE_BUCKET are not set); "
+                    "this is a plain Jupyter server."
+                )
+                return None
+            self.wired = self._wire(root, found)
+        return self.wired
+
+    def _link_jupyter_server_extension(self, serverapp: Any) -> None:
+        """Take settings from the server; a value of the wrong type ends the start-up.
+
+        Jupyter Server would log the error and run without this extension, which looks like lost notebooks.
+        """
+        try:
+            super()._link_jupyter_server_extension(serverapp)
+        except TraitError as error:
+            self.log.critical("Bad setting: %s", error)
+            self.exit(1)
+
+    def initialize_settings(self) -> None:
+        """Give the handlers the wired parts."""
+        self.settings[NOTEBOOKS_SETTING] = self.wired
+
+    def initialize_handlers(self) -> None:
+        """Add the REST endpoints."""
+        if self.wired is not None:
+            self.handlers.extend((url_path_join("/terra-env", path), handler) for path, handler in HANDLERS)
+
+    async def stop_extension(self) -> None:
+        """Let uploads in flight end."""
+        if self.wired is not None:
+            await self.wired.close()
+
+    def _workspaces(self, root: Path) -> tuple[Workspace, ...]:
+        _require_positive(self, "save_wait_seconds", "listing_max_age_seconds", may_be_zero=True)
+        _require_positive(
+            self,
+            "bucket_concurrency",
+            "bucket_read_timeout_seconds",
+            "bucket_retry_deadline_seconds",
+            may_be_zero=False,
+        )
+        for setting in ("edit_folder", "playground_folder"):
+            value = getattr(self, setting)
+            if not value or value.startswith(".") or "/" in value:
+                raise SettingsError(f"TerraEnvApp.{setting}: expected a folder name, got {value!r}.")
+        owner_email(os.environ, self.owner_email)
+        return find_workspaces(
+            root=root,
+            environ=os.environ,
+            configured=self.workspaces,
+            defaults=Defaults(
+                edit_folder=self.edit_folder,
+                playground_folder=self.playground_folder,
+                prefix=self.prefix,
+                pattern=self.pattern,
+                user_project=self.user_project,
+            ),
+        )
+
+    def _wire(self, root: Path, found: tuple[Workspace, ...]) -> WorkspaceNotebooks:
+        _make_folders(root, found)
+        threads = BucketThreads(self._connection(), monotonic=time.monotonic)
+        state = Path(self.state_directory) if self.state_directory else root / ".jupyter-terra-env"
+        journal = Journal(state / "journal.sqlite3", new_token=lambda: secrets.token_hex(8))
+
+        def bucket_of(workspace: Workspace) -> BucketStore:
+            return threads.bucket(workspace.bucket, workspace.user_project)
+
+        places = Places(root=root, bucket_of=bucket_of, journal=journal, copies=WorkingCopies())
+        folders = Folders(places, max_age_seconds=self.listing_max_age_seconds, monotonic=time.monotonic, log=self.log)
+        delocalizer = Delocalizer(places, on_change=folders.forget, save_wait_seconds=self.save_wait_seconds)
+        for workspace in found:
+            self.log.info(
+                "jupyter_terra_env: workspace %r: gs://%s/%s in the folder %r.",
+                workspace.name,
+                workspace.bucket,
+                workspace.prefix,
+                workspace.edit_directory,
+            )
+        return WorkspaceNotebooks(
+            workspaces=Workspaces(found),
+            places=places,
+            folders=folders,
+            localizer=Localizer(places, delocalizer),
+            delocalizer=delocalizer,
+            moves=Moves(places, folders, delocalizer),
+            journal=journal,
+            bucket_threads=threads,
+        )
+
+    def _connection(self) -> Connection:
+        embedded = self.embedded_bucket or os.environ.get(EMBEDDED_BUCKET_VARIABLE, "")
+        return Connection(
+            embedded_directory=Path(embedded) if embedded else None,
+            concurrency=self.bucket_concurrency,
+            read_timeout_seconds=self.bucket_read_timeout_seconds,
+            retry_deadline_seconds=self.bucket_retry_deadline_seconds,
+        )
+
+
+def _require_positive(app: Any, *settings: str, may_be_zero: bool) -> None:
+    for setting in settings:
+        value = getattr(app, setting)
+        if value < 0 or (value == 0 and not may_be_zero):
+            raise SettingsError(f"TerraEnvApp.{setting}: expected a positive number, got {value}.")
+
+
+def _make_folders(root: Path, workspaces: tuple[Workspace, ...]) -> None:
+    for workspace in workspaces:
+        for directory, _ in workspace.directories():
+            try:
+                (root / directory).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise SettingsError(f"The workspace folder {root / directory} cannot be made: {error}") from error

@@ -1,0 +1,268 @@
+"""The bucket port over ``google-cloud-storage``: synchronous calls, and the one table from its errors to ours.
+
+Importing this module imports the client (about 150 ms): ``bucket.threaded`` does it off the event loop, when needed.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import google.auth.exceptions
+import requests.exceptions
+from google.api_core import exceptions as api_errors
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+from google.cloud.storage.retry import DEFAULT_RETRY
+from requests.adapters import HTTPAdapter
+
+from jupyter_terra_env.bucket.connection import Connection
+from jupyter_terra_env.bucket.store import Listing, MatchVersion, MustNotExist, ObjectVersion, Precondition
+from jupyter_terra_env.rules.errors import (
+    BucketError,
+    BucketRefused,
+    BucketTrouble,
+    BucketUnavailable,
+    ObjectNotFound,
+    PreconditionFailed,
+)
+
+CONNECT_TIMEOUT_SECONDS: Final = 3.0
+DATABASE_NAME: Final = "bucket.sqlite3"
+EMBEDDED_ENDPOINT: Final = "http://embedded.invalid"
+_SINGLE_REQUEST_UPLOAD_BYTES: Final = 8 << 20
+"""Above this the client uploads in a resumable session."""
+_LISTED_FIELDS: Final = (
+    "items(name,generation,metageneration,crc32c,size,updated,timeCreated,metadata),prefixes,nextPageToken"
+)
+
+
+class GcsBucket:
+    """One bucket through one client; safe to share between threads.
+
+    Args:
+        client: a storage client, shared by the buckets of a server.
+        bucket: bucket name without ``gs://``.
+        user_project: project to bill (requester pays), or None.
+        connection: time limits.
+    """
+
+    def __init__(self, client: Any, bucket: str, user_project: str | None, connection: Connection) -> None:
+        self.bucket = bucket
+        self._client = client
+        self._handle = client.bucket(bucket, user_project=user_project)
+        timeout = (CONNECT_TIMEOUT_SECONDS, connection.read_timeout_seconds)
+        # Repeating a read is harmless. A conditional write that is repeated after a lost answer fails against
+        # itself, so writes get one attempt and are settled by reading back.
+        self._once = {"timeout": timeout, "retry": None}
+        self._retried = {
+            "timeout": timeout,
+            "retry": DEFAULT_RETRY.with_delay(0.1, 2.0, 2.0).with_timeout(connection.retry_deadline_seconds),
+        }
+
+    def stat(self, name: str) -> ObjectVersion | None:
+        """See ``BucketStore.stat``."""
+        blob = self._handle.blob(name)
+        try:
+            with self._translated():
+                blob.reload(**self._retried)
+        except ObjectNotFound:
+            return None
+        return _version(blob)
+
+    def list(self, prefix: str) -> Listing:
+        """See ``BucketStore.list``."""
+        objects, prefixes = [], []
+        with self._translated(missing_means_bucket=True):
+            pages = self._client.list_blobs(
+                self._handle, prefix=prefix, delimiter="/", fields=_LISTED_FIELDS, **self._retried
+            )
+            for page in pages.pages:
+                objects.extend(_version(blob) for blob in page)
+                prefixes.extend(sorted(page.prefixes))
+        return Listing(objects=tuple(objects), prefixes=tuple(prefixes))
+
+    def read_into(self, name: str, generation: int, file: BinaryIO) -> None:
+        """See ``BucketStore.read_into``."""
+        with self._translated():
+            self._handle.blob(name).download_to_file(file, if_generation_match=generation, **self._retried)
+
+    def write(
+        self,
+        name: str,
+        file: BinaryIO,
+        *,
+        content_type: str,
+        metadata: Mapping[str, str],
+        precondition: Precondition,
+    ) -> ObjectVersion:
+        """See ``BucketStore.write``."""
+        blob = self._handle.blob(name)
+        blob.metadata = dict(metadata)
+        size = file.seek(0, os.SEEK_END)
+        # Within a resumable session a repeated chunk cannot take effect twice: the session knows how far it got.
+        attempts = self._once if size <= _SINGLE_REQUEST_UPLOAD_BYTES else self._retried
+        with self._translated():
+            blob.upload_from_file(
+                file, rewind=True, size=size, content_type=content_type, **_matching(precondition), **attempts
+            )
+        return _version(blob)
+
+    def patch_metadata(
+        self, name: str, metadata: Mapping[str, str | None], precondition: MatchVersion
+    ) -> ObjectVersion:
+        """See ``BucketStore.patch_metadata``."""
+        blob = self._handle.blob(name)
+        blob.metadata = dict(metadata)
+        with self._translated():
+            blob.patch(**_matching(precondition), **self._once)
+        return _version(blob)
+
+    def delete(self, name: str, precondition: MatchVersion) -> None:
+        """See ``BucketStore.delete``."""
+        with self._translated():
+            self._handle.blob(name).delete(**_matching(precondition), **self._once)
+
+    def move(self, name: str, new_name: str, precondition: MatchVersion) -> ObjectVersion:
+        """See ``BucketStore.move`` (Cloud Storage: Objects: move, atomic in every bucket)."""
+        with self._translated():
+            blob = self._handle.move_blob(
+                self._handle.blob(name),
+                new_name,
+                if_generation_match=0,
+                if_source_generation_match=precondition.generation,
+                if_source_metageneration_match=precondition.metageneration,
+                **self._once,
+            )
+        return _version(blob)
+
+    @contextlib.contextmanager
+    def _translated(self, *, missing_means_bucket: bool = False) -> Iterator[None]:
+        try:
+            yield
+        except (
+            api_errors.GoogleAPIError,
+            google.auth.exceptions.GoogleAuthError,
+            requests.exceptions.RequestException,
+            InvalidResponse,
+            DataCorruption,
+        ) as error:
+            raise _ours(error, self.bucket, missing_means_bucket=missing_means_bucket) from error
+
+
+def connect(connection: Connection) -> Any:
+    """Make a client: of the embedded bucket, of an emulator, or of Cloud Storage.
+
+    ``STORAGE_EMULATOR_HOST`` makes the client anonymous; otherwise Application Default Credentials are used.
+
+    Raises:
+        BucketRefused: there are no credentials.
+    """
+    # The client would otherwise ask for the bucket's metadata on its own, which object-only roles may not.
+    os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "1")
+    if connection.embedded_directory is not None:
+        return _embedded_client(connection.embedded_directory)
+    if os.environ.get("STORAGE_EMULATOR_HOST"):
+        client = storage.Client(project="emulator", credentials=AnonymousCredentials())
+    else:
+        try:
+            client = storage.Client()
+        except google.auth.exceptions.GoogleAuthError as error:
+            raise _ours(error, "(all)", missing_means_bucket=False) from error
+        except OSError:
+            # The project cannot be determined; objects do not need one.
+            client = storage.Client(project="none")
+    pool = HTTPAdapter(pool_connections=connection.concurrency, pool_maxsize=connection.concurrency, pool_block=True)
+    # The client offers no public way to size its pool; a test pins this attribute.
+    client._http.mount("https://", pool)  # noqa: SLF001
+    client._http.mount("http://", pool)  # noqa: SLF001
+    return client
+
+
+def _embedded_client(directory: Path) -> Any:
+    # Only when used: Cloud Storage itself needs none of this.
+    from jupyter_terra_env.bucket.embedded.api import EmbeddedBucket  # noqa: PLC0415
+    from jupyter_terra_env.bucket.embedded.transport import EmbeddedAdapter  # noqa: PLC0415
+
+    client = storage.Client(
+        project="embedded",
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": EMBEDDED_ENDPOINT},
+    )
+    client._http.mount(EMBEDDED_ENDPOINT, EmbeddedAdapter(EmbeddedBucket(directory / DATABASE_NAME)))  # noqa: SLF001 - as in connect()
+    return client
+
+
+def _matching(precondition: Precondition) -> dict[str, int]:
+    match precondition:
+        case MustNotExist():
+            return {"if_generation_match": 0}
+        case MatchVersion():
+            return {
+                "if_generation_match": precondition.generation,
+                "if_metageneration_match": precondition.metageneration,
+            }
+
+
+def _version(blob: Any) -> ObjectVersion:
+    return ObjectVersion(
+        name=blob.name,
+        generation=blob.generation,
+        metageneration=blob.metageneration,
+        crc32c=blob.crc32c or "",
+        size_bytes=blob.size or 0,
+        updated=blob.updated,
+        created=blob.time_created,
+        metadata=dict(blob.metadata or {}),
+    )
+
+
+def _ours(error: Exception, bucket: str, *, missing_means_bucket: bool) -> Exception:
+    """The one table from the client's errors to this package's."""
+    if isinstance(error, api_errors.RetryError) and isinstance(error.cause, Exception):
+        return _ours(error.cause, bucket, missing_means_bucket=missing_means_bucket)
+    if isinstance(error, InvalidResponse):
+        error = api_errors.from_http_status(error.response.status_code, str(error))
+    if isinstance(error, api_errors.GoogleAPICallError):
+        return _from_answer(error, bucket, missing_means_bucket=missing_means_bucket)
+    return _from_transport(error, bucket)
+
+
+def _from_answer(error: Any, bucket: str, *, missing_means_bucket: bool) -> Exception:
+    detail = str(error.message)
+    match int(error.code or 0):
+        case 404 if missing_means_bucket or "bucket does not exist" in detail.lower():
+            return BucketRefused(bucket, BucketTrouble.BUCKET_NOT_FOUND, detail)
+        case 404:
+            return ObjectNotFound(detail)
+        case 304 | 412:
+            return PreconditionFailed(detail)
+        case 401:
+            return BucketRefused(bucket, BucketTrouble.NO_CREDENTIALS, detail)
+        case 403 if "requester pays" in detail.lower() or "userproject" in detail.lower():
+            return BucketRefused(bucket, BucketTrouble.REQUESTER_PAYS, detail)
+        case 403:
+            return BucketRefused(bucket, BucketTrouble.NO_PERMISSION, detail)
+        case 400 if "requester pays" in detail.lower():
+            return BucketRefused(bucket, BucketTrouble.REQUESTER_PAYS, detail)
+        case 408 | 429:
+            return BucketUnavailable(bucket, BucketTrouble.OVERLOADED, detail)
+        case code if 400 <= code < 500:
+            return BucketRefused(bucket, BucketTrouble.BAD_REQUEST, detail)
+        case _:
+            return BucketUnavailable(bucket, BucketTrouble.SERVER_ERROR, detail)
+
+
+def _from_transport(error: Exception, bucket: str) -> BucketError:
+    detail = f"{type(error).__name__}: {error}"
+    match error:
+        case DataCorruption():
+            return BucketUnavailable(bucket, BucketTrouble.CORRUPT_TRANSFER, detail)
+        case google.auth.exceptions.TransportError():
+            return BucketUnavailable(bucket, BucketTrouble.UNREACHABLE, detail)
+        case google.auth.exceptions.GoogleAuthError():
+            return BucketRefused(bucket, BucketTrouble.NO_CREDENTIALS, detail)
+        case _:
+            return BucketUnavailable(bucket, BucketTrouble.UNREACHABLE, detail)

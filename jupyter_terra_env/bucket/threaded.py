@@ -1,0 +1,140 @@
+"""The bucket port for the event loop: synchronous buckets on a thread pool, connected when first used."""
+
+import asyncio
+import contextlib
+import importlib
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+from jupyter_terra_env.bucket.connection import Connection
+from jupyter_terra_env.bucket.store import BucketStore, Listing, MatchVersion, ObjectVersion, Precondition
+from jupyter_terra_env.rules.errors import BucketRefused
+
+if TYPE_CHECKING:
+    from jupyter_terra_env.bucket.gcs import GcsBucket
+
+T = TypeVar("T")
+
+_FAILURE_REMEMBERED_SECONDS = 5.0
+
+
+class BucketThreads:
+    """The threads on which all buckets of a server are used, and their one client.
+
+    The client library costs 150 ms to import and may ask the network for credentials; both happen on a thread, when a
+    bucket is first used. A failure to connect is remembered for some seconds, so that callers do not queue behind it.
+
+    Args:
+        connection: how to reach buckets.
+        monotonic: seconds from some fixed point.
+    """
+
+    def __init__(self, connection: Connection, *, monotonic: Callable[[], float]) -> None:
+        self._connection = connection
+        self._monotonic = monotonic
+        self._threads = ThreadPoolExecutor(connection.concurrency, thread_name_prefix="terra-env-bucket")
+        self._connecting = threading.Lock()
+        self._client: Any = None
+        self._failure: tuple[float, BucketRefused] | None = None
+
+    def bucket(self, bucket: str, user_project: str | None) -> "ThreadedBucket":
+        """A bucket, not yet connected."""
+        return ThreadedBucket(bucket, user_project, self)
+
+    def close(self) -> None:
+        """Let no new work begin; running requests end by their own time limits."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def run(self, bucket: str, user_project: str | None, work: "Callable[[GcsBucket], T]") -> T:
+        """Do ``work`` with the bucket on a thread."""
+
+        def connected() -> T:
+            # One handle per call: handles of the client library are mutable.
+            gcs = importlib.import_module("jupyter_terra_env.bucket.gcs")
+            with _named(bucket):
+                client = self._connected_client(gcs)
+            return work(gcs.GcsBucket(client, bucket, user_project, self._connection))
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, connected)
+
+    def _connected_client(self, gcs: Any) -> Any:
+        with self._connecting:
+            if self._client is None:
+                if self._failure and self._monotonic() - self._failure[0] < _FAILURE_REMEMBERED_SECONDS:
+                    raise self._failure[1]
+                try:
+                    self._client = gcs.connect(self._connection)
+                except BucketRefused as failure:
+                    self._failure = (self._monotonic(), failure)
+                    raise
+            return self._client
+
+
+class ThreadedBucket(BucketStore):
+    """One bucket; see ``BucketStore`` for each method."""
+
+    def __init__(self, bucket: str, user_project: str | None, threads: BucketThreads) -> None:
+        self._bucket = bucket
+        self._user_project = user_project
+        self._threads = threads
+
+    @property
+    def bucket(self) -> str:
+        """Bucket name without ``gs://``."""
+        return self._bucket
+
+    async def stat(self, name: str) -> ObjectVersion | None:
+        """See ``BucketStore.stat``."""
+        return await self._run(lambda bucket: bucket.stat(name))
+
+    async def list(self, prefix: str) -> Listing:
+        """See ``BucketStore.list``."""
+        return await self._run(lambda bucket: bucket.list(prefix))
+
+    async def read_into(self, name: str, generation: int, file: BinaryIO) -> None:
+        """See ``BucketStore.read_into``."""
+        await self._run(lambda bucket: bucket.read_into(name, generation, file))
+
+    async def write(
+        self,
+        name: str,
+        file: BinaryIO,
+        *,
+        content_type: str,
+        metadata: Mapping[str, str],
+        precondition: Precondition,
+    ) -> ObjectVersion:
+        """See ``BucketStore.write``."""
+        return await self._run(
+            lambda bucket: bucket.write(
+                name, file, content_type=content_type, metadata=metadata, precondition=precondition
+            )
+        )
+
+    async def patch_metadata(
+        self, name: str, metadata: Mapping[str, str | None], precondition: MatchVersion
+    ) -> ObjectVersion:
+        """See ``BucketStore.patch_metadata``."""
+        return await self._run(lambda bucket: bucket.patch_metadata(name, metadata, precondition))
+
+    async def delete(self, name: str, precondition: MatchVersion) -> None:
+        """See ``BucketStore.delete``."""
+        await self._run(lambda bucket: bucket.delete(name, precondition))
+
+    async def move(self, name: str, new_name: str, precondition: MatchVersion) -> ObjectVersion:
+        """See ``BucketStore.move``."""
+        return await self._run(lambda bucket: bucket.move(name, new_name, precondition))
+
+    async def _run(self, work: "Callable[[GcsBucket], T]") -> T:
+        return await self._threads.run(self._bucket, self._user_project, work)
+
+
+@contextlib.contextmanager
+def _named(bucket: str) -> Iterator[None]:
+    """Give a failure to connect the name of the bucket it was needed for."""
+    try:
+        yield
+    except BucketRefused as failure:
+        raise BucketRefused(bucket, failure.trouble, str(failure.__cause__ or failure)) from failure

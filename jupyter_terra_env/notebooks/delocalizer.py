@@ -1,0 +1,222 @@
+"""Delocalize: bring a saved working copy to the bucket. The protocol and its races: docs/protocol/open-and-save.md."""
+
+import asyncio
+import mimetypes
+from collections.abc import Callable, Sequence
+
+from jupyter_terra_env.bucket.store import MatchVersion, MustNotExist, ObjectVersion, Precondition
+from jupyter_terra_env.notebooks.places import Places, as_remote
+from jupyter_terra_env.notebooks.working_copies import FileDigest, Snapshot
+from jupyter_terra_env.rules import status
+from jupyter_terra_env.rules.errors import (
+    BucketRefused,
+    BucketTrouble,
+    BucketUnavailable,
+    ObjectNotFound,
+    PreconditionFailed,
+    WorkspaceConflict,
+)
+from jupyter_terra_env.rules.readback import is_own_write, with_write_id
+from jupyter_terra_env.rules.status import Place, WorkStatus
+from jupyter_terra_env.rules.sync import (
+    ABSENT_GENERATION,
+    Baseline,
+    adopted_checksum,
+    conflict_between,
+    has_unsaved_edits,
+)
+from jupyter_terra_env.rules.workspace import Location
+
+NOTEBOOK_CONTENT_TYPE = "application/x-ipynb+json"
+_SETTLING_ROUNDS = 5
+
+
+class Delocalizer:
+    """Uploads working copies, one upload at a time per notebook, newest content last.
+
+    Args:
+        places: disk, buckets and journal.
+        on_change: called with a location after its object was written.
+        save_wait_seconds: how long a save waits for its upload.
+        retry_delays_seconds: pauses between attempts while the bucket is unavailable.
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        *,
+        on_change: Callable[[Location], None],
+        save_wait_seconds: float,
+        retry_delays_seconds: Sequence[float] = (1.0, 2.0, 4.0),
+    ) -> None:
+        self._places = places
+        self._on_change = on_change
+        self._save_wait_seconds = save_wait_seconds
+        self._retry_delays_seconds = tuple(retry_delays_seconds)
+        self._uploads: dict[str, asyncio.Task[WorkStatus]] = {}
+        self._again: set[str] = set()
+        self._last: dict[str, WorkStatus] = {}
+
+    async def after_save(self, location: Location) -> WorkStatus:
+        """Upload what was just saved and wait for it a little.
+
+        Returns:
+            Where the work is: ``UPLOADING`` when the upload takes longer than the wait.
+        """
+        upload = self.start(location)
+        await asyncio.wait({upload}, timeout=self._save_wait_seconds)
+        return upload.result() if upload.done() else status.uploading()
+
+    async def settle(self, location: Location) -> WorkStatus:
+        """Upload the working copy and wait until that has succeeded or failed."""
+        return await asyncio.shield(self.start(location))
+
+    def start(self, location: Location) -> "asyncio.Task[WorkStatus]":
+        """Begin an upload, or have the one in flight go again with the newest content."""
+        path = location.api_path
+        upload = self._uploads.get(path)
+        if upload is not None and not upload.done():
+            self._again.add(path)
+            return upload
+        upload = asyncio.create_task(self._deliver(location), name=f"delocalize {path}")
+        self._uploads[path] = upload
+        return upload
+
+    async def current_status(self, location: Location) -> WorkStatus:
+        """Where the work of a notebook is, as far as it is known without asking the bucket."""
+        if not location.is_delocalized:
+            return status.kept_on_disk(location)
+        upload = self._uploads.get(location.api_path)
+        if upload is not None and not upload.done():
+            return status.uploading()
+        last = self._last.get(location.api_path)
+        if last is not None and last.place is Place.CONFLICT:
+            return last
+        digest = await self._places.copies.digest(self._places.os_path(location))
+        baseline = await self._places.baseline(location)
+        if digest is None or not has_unsaved_edits(baseline, digest.crc32c):
+            return status.in_workspace()
+        return last if last is not None and last.place is Place.ON_DISK else status.not_yet_in_workspace()
+
+    def tell(self, location: Location, news: WorkStatus) -> None:
+        """Take note of what another part found out about a notebook."""
+        self._last[location.api_path] = news
+
+    def forget(self, location: Location) -> None:
+        """Drop what was told about a notebook."""
+        self._last.pop(location.api_path, None)
+
+    async def close(self, deadline_seconds: float) -> None:
+        """Let uploads in flight end, then give up on the rest: their work stays on the disk."""
+        running = [upload for upload in self._uploads.values() if not upload.done()]
+        if running:
+            _, late = await asyncio.wait(running, timeout=deadline_seconds)
+            for upload in late:
+                upload.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _deliver(self, location: Location) -> WorkStatus:
+        path = location.api_path
+        while True:
+            self._again.discard(path)
+            news = await self._deliver_with_retries(location)
+            self._last[path] = news
+            if path not in self._again or news.place is Place.CONFLICT:
+                self._again.discard(path)
+                self._uploads.pop(path, None)
+                return news
+
+    async def _deliver_with_retries(self, location: Location) -> WorkStatus:
+        for delay_seconds in (*self._retry_delays_seconds, None):
+            try:
+                await self._deliver_newest(location)
+            except BucketUnavailable as error:
+                if delay_seconds is None:
+                    return status.not_yet_in_workspace(error)
+                self._last[location.api_path] = status.not_yet_in_workspace(error)
+            except BucketRefused as error:
+                return status.not_yet_in_workspace(error)
+            except WorkspaceConflict as parted:
+                return status.conflict(parted.reason)
+            else:
+                return status.in_workspace()
+            await asyncio.sleep(delay_seconds)
+        raise AssertionError("the last attempt always returns")
+
+    async def _deliver_newest(self, location: Location) -> None:
+        """Upload until bucket and working copy are known to be equal.
+
+        Raises:
+            WorkspaceConflict: they have parted.
+            BucketUnavailable, BucketRefused: as the port says.
+        """
+        for _ in range(_SETTLING_ROUNDS):
+            snapshot = await self._places.copies.snapshot(self._places.os_path(location))
+            if snapshot is None:
+                return
+            with snapshot.file:
+                baseline = await self._places.baseline(location) or await self._places.expect_absent(location)
+                if not has_unsaved_edits(baseline, snapshot.digest.crc32c):
+                    return
+                await self._upload(location, baseline, snapshot)
+        raise BucketUnavailable(
+            location.workspace.bucket, BucketTrouble.OVERLOADED, "the object kept changing while it was uploaded"
+        )
+
+    async def _upload(self, location: Location, baseline: Baseline, snapshot: Snapshot) -> None:
+        """One conditional write, settled."""
+        try:
+            version = await self._places.bucket(location).write(
+                location.object_name,
+                snapshot.file,
+                content_type=content_type(location.name),
+                metadata=with_write_id(baseline.metadata, baseline.write_token, snapshot.digest.crc32c),
+                precondition=_precondition(baseline),
+            )
+        except (PreconditionFailed, ObjectNotFound):
+            await self._read_back(location, baseline, snapshot.digest)
+        except BucketUnavailable:
+            if not await self._read_back(location, baseline, snapshot.digest):
+                raise
+        else:
+            await self._record(location, baseline, version, snapshot.digest.crc32c)
+
+    async def _read_back(self, location: Location, baseline: Baseline, digest: FileDigest) -> bool:
+        """Settle a write whose effect is not known (promise P4).
+
+        Returns:
+            True when the bucket holds our bytes; False when our write has not taken effect and may be tried again.
+
+        Raises:
+            WorkspaceConflict: somebody else's version is there, or the object is gone.
+        """
+        version = await self._places.stat(location)
+        remote = as_remote(version)
+        if remote is not None and version is not None:
+            if is_own_write(remote, baseline.write_token) or remote.crc32c == digest.crc32c:
+                await self._record(location, baseline, version, remote.crc32c)
+                return True
+            if baseline.generation == remote.generation != ABSENT_GENERATION:
+                await self._record(location, baseline, version, adopted_checksum(baseline, remote))
+                return False
+        parted = conflict_between(baseline, remote)
+        if parted is not None:
+            raise WorkspaceConflict(parted)
+        return False
+
+    async def _record(self, location: Location, baseline: Baseline, version: ObjectVersion, crc32c: str) -> None:
+        await self._places.advance(location, baseline, version, crc32c)
+        self._on_change(location)
+
+
+def content_type(name: str) -> str:
+    """The media type an object of this name is stored with (Terra UI uses the same for notebooks)."""
+    if name.endswith(".ipynb"):
+        return NOTEBOOK_CONTENT_TYPE
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
+def _precondition(baseline: Baseline) -> Precondition:
+    if baseline.generation == ABSENT_GENERATION:
+        return MustNotExist()
+    return MatchVersion(generation=baseline.generation, metageneration=baseline.metageneration)

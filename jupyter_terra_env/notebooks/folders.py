@@ -1,0 +1,173 @@
+"""What a workspace folder shows: the bucket's objects and the disk's files, as one list."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from jupyter_terra_env.bucket.store import Listing, ObjectVersion
+from jupyter_terra_env.notebooks.places import Places
+from jupyter_terra_env.rules.errors import BucketError
+from jupyter_terra_env.rules.workspace import Location, is_notebook_name, why_not_shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketFolder:
+    """One folder as the bucket has it.
+
+    Attributes:
+        notebooks: objects that can be opened, by file name.
+        folders: names of the folders below.
+        trouble: why the bucket could not be asked; then nothing else is known.
+    """
+
+    notebooks: Mapping[str, ObjectVersion] = field(default_factory=dict)
+    folders: frozenset[str] = frozenset()
+    trouble: BucketError | None = None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All names in the folder."""
+        return self.folders | self.notebooks.keys()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Remembered:
+    since: float
+    folder: "asyncio.Task[BucketFolder]"
+
+
+class Folders:
+    """Lists folders of the bucket and remembers them for a few seconds.
+
+    Callers that come together share one request. What this server changes itself is forgotten at once.
+
+    Args:
+        places: disk, buckets and journal.
+        max_age_seconds: how long a listing is remembered.
+        monotonic: seconds from some fixed point.
+        log: where objects that cannot be shown are named, once each.
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        *,
+        max_age_seconds: float,
+        monotonic: Callable[[], float],
+        log: logging.Logger | logging.LoggerAdapter[logging.Logger],
+    ) -> None:
+        self._places = places
+        self._max_age_seconds = max_age_seconds
+        self._monotonic = monotonic
+        self._log = log
+        self._remembered: dict[tuple[str, str], _Remembered] = {}
+        self._named: set[tuple[str, str]] = set()
+        self._troubled: dict[str, str] = {}
+
+    async def bucket_folder(self, location: Location) -> BucketFolder:
+        """The bucket's side of a folder; never raises for trouble with the bucket."""
+        key = _key(location)
+        known = self._remembered.get(key)
+        if known is None or self._is_stale(known):
+            listing = asyncio.create_task(self._list(location), name=f"list {location.api_path}")
+            known = self._remembered[key] = _Remembered(since=self._monotonic(), folder=listing)
+            self._drop_stale()
+        return await asyncio.shield(known.folder)
+
+    async def fresh_bucket_folder(self, location: Location) -> BucketFolder:
+        """The bucket's side of a folder, asked for now."""
+        self._remembered.pop(_key(location), None)
+        return await self.bucket_folder(location)
+
+    async def has_notebook(self, location: Location) -> bool:
+        """Whether the bucket has an object for this place: from a fresh listing, else by one request.
+
+        Raises:
+            BucketUnavailable, BucketRefused: as the port says.
+        """
+        if not location.belongs_in_bucket:
+            return False
+        known = self._remembered.get(_key(_parent(location)))
+        if known is not None and known.folder.done() and not self._is_stale(known):
+            folder = known.folder.result()
+            if folder.trouble is None:
+                return location.name in folder.notebooks
+        return await self._places.stat(location) is not None
+
+    async def has_folder(self, location: Location) -> bool:
+        """Whether the bucket has notebooks below this place; False when it cannot be asked."""
+        if why_not_shown(location.relative_path) is not None:
+            return False
+        return bool((await self.bucket_folder(location)).names)
+
+    def forget(self, location: Location) -> None:
+        """Forget the listings that a change at this place has made untrue."""
+        place = location
+        while place.relative_path:
+            place = _parent(place)
+            self._remembered.pop(_key(place), None)
+
+    async def close(self) -> None:
+        """Wait for listings in flight; they end by their own time limits."""
+        await asyncio.gather(*(known.folder for known in self._remembered.values()), return_exceptions=True)
+
+    async def _list(self, location: Location) -> BucketFolder:
+        bucket = location.workspace.bucket
+        try:
+            listing = await self._places.bucket(location).list(location.object_prefix)
+        except BucketError as error:
+            if self._troubled.get(bucket) != error.trouble:
+                self._troubled[bucket] = error.trouble
+                self._log.warning("%s", error)
+            return BucketFolder(trouble=error)
+        if self._troubled.pop(bucket, None) is not None:
+            self._log.info("The workspace bucket %s answers again.", bucket)
+        return self._shown(location, listing)
+
+    def _shown(self, location: Location, listing: Listing) -> BucketFolder:
+        start = len(location.object_prefix)
+        notebooks = {
+            version.name[start:]: version
+            for version in listing.objects
+            if self._can_show(location, version.name) and is_notebook_name(location.workspace, version.name[start:])
+        }
+        folders = {prefix[start:-1] for prefix in listing.prefixes if self._can_show(location, prefix[:-1])}
+        for name in {name for name in folders if is_notebook_name(location.workspace, name)}:
+            self._name_once(location, f"{location.object_prefix}{name}/", "a folder cannot have a notebook's name")
+            folders.discard(name)
+        return BucketFolder(notebooks=notebooks, folders=frozenset(folders))
+
+    def _can_show(self, location: Location, object_name: str) -> bool:
+        if object_name + "/" == location.object_prefix or object_name == location.object_prefix:
+            return False
+        reason = why_not_shown(object_name[len(location.workspace.prefix) :])
+        if reason is not None:
+            self._name_once(location, object_name, reason)
+        return reason is None
+
+    def _name_once(self, location: Location, object_name: str, reason: str) -> None:
+        key = (location.workspace.bucket, object_name)
+        if key not in self._named:
+            self._named.add(key)
+            self._log.warning("Not shown: gs://%s/%r, because %s.", *key, reason)
+
+    def _is_stale(self, known: _Remembered) -> bool:
+        return known.folder.done() and self._monotonic() - known.since > self._max_age_seconds
+
+    def _drop_stale(self) -> None:
+        for key in [key for key, known in self._remembered.items() if self._is_stale(known)]:
+            del self._remembered[key]
+
+
+def _key(location: Location) -> tuple[str, str]:
+    return location.workspace.bucket, location.object_prefix
+
+
+def _parent(location: Location) -> Location:
+    return Location(
+        workspace=location.workspace,
+        mode=location.mode,
+        directory=location.directory,
+        relative_path=location.relative_path.rpartition("/")[0],
+    )

@@ -1,0 +1,284 @@
+"""Durable files on the persistent disk: written whole, checksummed, never through a link that leaves the workspace."""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, ParamSpec, TypeVar
+from weakref import WeakValueDictionary
+
+import google_crc32c
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+TEMPORARY_PREFIX = ".terra-env-"
+_CHUNK_BYTES = 1 << 20
+_REMEMBERED_DIGESTS = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileDigest:
+    """Checksums of a file's bytes.
+
+    Attributes:
+        crc32c: base64 of the big-endian CRC32C, as Cloud Storage writes it.
+        sha256: lower-case hex, for Jupyter's ``hash``.
+        size_bytes: length.
+    """
+
+    crc32c: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The content a working copy had at one moment, whatever happens to its path later.
+
+    Attributes:
+        file: open for reading, at its start; the receiver closes it.
+        digest: checksums of that content.
+    """
+
+    file: BinaryIO
+    digest: FileDigest
+
+
+@dataclass(frozen=True, slots=True)
+class _Signature:
+    """What a file system tells of a file without reading it; another content means another signature."""
+
+    inode: int
+    size_bytes: int
+    modified_ns: int
+    changed_ns: int
+
+
+class WorkingCopies:
+    """The files of all workspace folders.
+
+    Blocking work runs on a thread pool of its own, so that stuck bucket requests never block the disk.
+    """
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="terra-env-disk")
+        self._digests: OrderedDict[str, tuple[_Signature, FileDigest]] = OrderedDict()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def close(self) -> None:
+        """Stop the threads; running work ends first."""
+        self._threads.shutdown(wait=True)
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run blocking disk work off the event loop."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, lambda: function(*args, **kwargs))
+
+    def lock(self, os_path: Path) -> asyncio.Lock:
+        """The lock under which this path's file is replaced. Held for disk work only, never for a request."""
+        key = str(os_path)
+        lock = self._locks.get(key)
+        if lock is None:
+            lock = self._locks[key] = asyncio.Lock()
+        return lock
+
+    async def digest(self, os_path: Path) -> FileDigest | None:
+        """Checksums of the bytes on the disk now; remembered while the file is unchanged.
+
+        Returns:
+            The checksums, or None when there is no such file.
+        """
+        return await self.run(self._digest, os_path)
+
+    async def snapshot(self, os_path: Path) -> Snapshot | None:
+        """Open the content a file has now; None when there is no such file."""
+        return await self.run(self._snapshot, os_path)
+
+    async def write(self, os_path: Path, content: bytes) -> None:
+        """Replace a file durably: temporary file, fsync, rename, fsync of the folder (promise P1).
+
+        Raises:
+            OSError: the disk is full, read-only or failing; the old file is untouched.
+        """
+        async with self.lock(os_path):
+            await self.run(self._write, os_path, content)
+
+    async def install(self, temporary: Path, os_path: Path, digest: FileDigest, modified: datetime) -> None:
+        """Put a downloaded temporary file durably in the place of ``os_path``; the caller holds the lock.
+
+        Args:
+            temporary: the complete file, in the same folder.
+            os_path: what it replaces.
+            digest: its checksums.
+            modified: becomes the file's time, so that a listing tells the same time before and after opening.
+        """
+        await self.run(self._install, temporary, os_path, digest, modified)
+
+    async def move(self, old: Path, new: Path) -> bool:
+        """Rename a file durably; the caller holds the lock.
+
+        Returns:
+            False when there was no file to rename.
+        """
+        return await self.run(_move, old, new)
+
+    def _write(self, os_path: Path, content: bytes) -> None:
+        with temporary_file(os_path) as (file, temporary):
+            file.write(content)
+            _copy_mode(os_path, file)
+            _sync_file(file)
+            digest = _digest_of(content)
+            temporary.replace(os_path)
+            self._remember(os_path, digest)
+        sync_directory(os_path.parent)
+
+    def _install(self, temporary: Path, os_path: Path, digest: FileDigest, modified: datetime) -> None:
+        with temporary.open("r+b") as file:
+            _copy_mode(os_path, file)
+            os.utime(file.fileno(), (modified.timestamp(), modified.timestamp()))
+            _sync_file(file)
+        temporary.replace(os_path)
+        self._remember(os_path, digest)
+        sync_directory(os_path.parent)
+
+    def _digest(self, os_path: Path) -> FileDigest | None:
+        snapshot = self._snapshot(os_path)
+        if snapshot is None:
+            return None
+        snapshot.file.close()
+        return snapshot.digest
+
+    def _snapshot(self, os_path: Path) -> Snapshot | None:
+        try:
+            file = os_path.open("rb")
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        try:
+            return Snapshot(file=file, digest=self._digest_of_open(os_path, file))
+        except BaseException:
+            file.close()
+            raise
+
+    def _digest_of_open(self, os_path: Path, file: BinaryIO) -> FileDigest:
+        signature = _signature(os.fstat(file.fileno()))
+        known = self._digests.get(str(os_path))
+        if known is not None and known[0] == signature:
+            return known[1]
+        digest = digest_file(file)
+        self._remember(os_path, digest, signature)
+        return digest
+
+    def _remember(self, os_path: Path, digest: FileDigest, signature: _Signature | None = None) -> None:
+        key = str(os_path)
+        self._digests[key] = (signature or _signature(os_path.stat()), digest)
+        self._digests.move_to_end(key)
+        while len(self._digests) > _REMEMBERED_DIGESTS:
+            self._digests.popitem(last=False)
+
+
+def resolve_inside(directory: Path, relative_path: str) -> Path | None:
+    """Resolve a path and every link in it, and make sure it stays below its workspace folder.
+
+    Args:
+        directory: OS path of the workspace folder.
+        relative_path: ``/``-separated path below it.
+
+    Returns:
+        The real path, or None when it leads out of the folder.
+    """
+    base = os.path.realpath(directory)
+    target = os.path.realpath(os.path.join(base, *relative_path.split("/"))) if relative_path else base  # noqa: PTH118
+    inside = target == base or target.startswith(base.rstrip(os.sep) + os.sep)
+    return Path(target) if inside else None
+
+
+@contextlib.contextmanager
+def temporary_file(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """A temporary file in the target's folder, gone at the end unless it was renamed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "w+b") as file:
+            yield file, temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def digest_file(file: BinaryIO) -> FileDigest:
+    """Checksums of an open file, read from its start in bounded memory."""
+    crc, sha, size = google_crc32c.Checksum(), hashlib.sha256(), 0
+    file.seek(0)
+    while chunk := file.read(_CHUNK_BYTES):
+        crc.update(chunk)
+        sha.update(chunk)
+        size += len(chunk)
+    file.seek(0)
+    return FileDigest(crc32c=_as_base64(crc), sha256=sha.hexdigest(), size_bytes=size)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make renames and deletions in a folder durable."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _digest_of(content: bytes) -> FileDigest:
+    return FileDigest(
+        crc32c=_as_base64(google_crc32c.Checksum(content)),
+        sha256=hashlib.sha256(content).hexdigest(),
+        size_bytes=len(content),
+    )
+
+
+def _as_base64(checksum: google_crc32c.Checksum) -> str:
+    return base64.b64encode(checksum.digest()).decode("ascii")
+
+
+def _signature(info: os.stat_result) -> _Signature:
+    return _Signature(info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+
+
+def _copy_mode(os_path: Path, file: BinaryIO) -> None:
+    """Give the new file the old one's mode, or what ``open`` would have given a new file."""
+    try:
+        mode = os_path.stat().st_mode & 0o7777
+    except FileNotFoundError:
+        mode = 0o666 & ~_umask()
+    os.fchmod(file.fileno(), mode)
+
+
+def _umask() -> int:
+    # Reading the mask means setting it, which would race with other threads; Linux tells it in /proc as well.
+    for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+        if line.startswith("Umask:"):
+            return int(line.split()[1], 8)
+    return 0o022
+
+
+def _sync_file(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _move(old: Path, new: Path) -> bool:
+    new.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        old.rename(new)
+    except FileNotFoundError:
+        return False
+    sync_directory(new.parent)
+    sync_directory(old.parent)
+    return True

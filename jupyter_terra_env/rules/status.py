@@ -1,0 +1,95 @@
+"""Where the work of a notebook is, in the words every surface uses (promise P8)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from jupyter_terra_env.rules.errors import BucketError, ConflictReason, WorkspaceConflict
+from jupyter_terra_env.rules.workspace import Location, Mode
+
+
+class Place(StrEnum):
+    """Where the last saved work is; append only, never rename."""
+
+    IN_WORKSPACE = "in-workspace"
+    UPLOADING = "uploading"
+    ON_DISK = "on-disk"
+    CONFLICT = "conflict"
+    LOCAL_ONLY = "local-only"
+    PLAYGROUND = "playground"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkStatus:
+    """What a person is told about a notebook.
+
+    Attributes:
+        mode: edit or playground.
+        place: where the last saved work is.
+        message: one constant sentence.
+        reason: machine-readable cause, when the work is not where it should be.
+    """
+
+    mode: Mode
+    place: Place
+    message: str
+    reason: str | None = None
+
+
+def in_workspace() -> WorkStatus:
+    """The bucket holds what the disk holds."""
+    return WorkStatus(mode=Mode.EDIT, place=Place.IN_WORKSPACE, message="Saved on this disk and in the workspace.")
+
+
+def uploading() -> WorkStatus:
+    """Durable on the disk, on its way to the bucket."""
+    return WorkStatus(mode=Mode.EDIT, place=Place.UPLOADING, message="Saved on this disk; on its way to the workspace.")
+
+
+def not_yet_in_workspace(error: BucketError | None = None) -> WorkStatus:
+    """Durable on the disk, not in the bucket."""
+    sentence = "Save again to send it to the workspace." if error is None else error.sentence
+    return WorkStatus(
+        mode=Mode.EDIT,
+        place=Place.ON_DISK,
+        message=f"Saved on this disk, NOT in the workspace. {sentence}",
+        reason=None if error is None else error.trouble.value,
+    )
+
+
+def offline(error: BucketError) -> WorkStatus:
+    """Opened from the disk because the bucket could not be asked."""
+    return WorkStatus(
+        mode=Mode.EDIT,
+        place=Place.ON_DISK,
+        message=f"This is the copy on this disk; the workspace may hold a newer one. {error.sentence}",
+        reason=error.trouble.value,
+    )
+
+
+def conflict(reason: ConflictReason) -> WorkStatus:
+    """Bucket and working copy have parted."""
+    return WorkStatus(
+        mode=Mode.EDIT,
+        place=Place.CONFLICT,
+        message=str(WorkspaceConflict(reason)),
+        reason=reason.value,
+    )
+
+
+def kept_on_disk(location: Location) -> WorkStatus:
+    """A file that never goes to the bucket, and why."""
+    if location.mode is Mode.PLAYGROUND:
+        return WorkStatus(
+            mode=location.mode,
+            place=Place.PLAYGROUND,
+            message="Playground: changes stay on this disk and are never saved to the workspace.",
+        )
+    return WorkStatus(
+        mode=location.mode,
+        place=Place.LOCAL_ONLY,
+        message=(
+            "Kept on this disk only: files of this name are not saved to the workspace "
+            f"(the workspace keeps {location.workspace.pattern.pattern})."
+        ),
+        reason="name-pattern",
+    )

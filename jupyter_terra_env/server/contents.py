@@ -1,0 +1,459 @@
+"""The contents manager: Jupyter's verbs, translated to the life of workspace notebooks.
+
+Outside the workspace folders, and in a server without workspaces, everything is Jupyter's own.
+"""
+
+import asyncio
+import base64
+import errno
+import os
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from jupyter_server.services.contents.filecheckpoints import AsyncFileCheckpoints
+from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+from jupyter_server.utils import to_api_path
+from tornado.web import HTTPError
+from traitlets import Any as AnyTrait
+from traitlets import TraitError, default
+
+from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.notebooks.folders import BucketFolder
+from jupyter_terra_env.notebooks.moves import name_exists, refuse_crossing, refuse_workspace_original
+from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
+from jupyter_terra_env.rules.errors import (
+    BucketError,
+    ObjectNotFound,
+    OperationRefused,
+    RefusalReason,
+    SettingsError,
+)
+from jupyter_terra_env.rules.workspace import Location
+from jupyter_terra_env.server.chunked_uploads import LAST_CHUNK, ChunkedUploads
+from jupyter_terra_env.server.files import WorkspaceFileHandler
+from jupyter_terra_env.server.http_errors import raise_on_conflict, translated
+from jupyter_terra_env.server.models import (
+    STATUS_KEY,
+    check_model,
+    folder_in_bucket,
+    notebook_in_bucket,
+    status_fields,
+)
+
+EXTENSION = "jupyter_terra_env"
+_HASH = "sha256"
+
+
+class TerraContentsManager(AsyncLargeFileManager):
+    """Shows workspace folders as the union of bucket and disk; opening localizes, saving delocalizes."""
+
+    notebooks = AnyTrait(help="The wired WorkspaceNotebooks, or None for a plain Jupyter.", allow_none=True)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if self.notebooks is not None:
+            self._uploads = ChunkedUploads(self.notebooks.places.copies)
+
+    @default("notebooks")
+    def _notebooks_default(self) -> WorkspaceNotebooks | None:
+        try:
+            return _wired_notebooks(self.parent, Path(self.root_dir))
+        except SettingsError as error:
+            # A TraitError at start-up ends the server with this one sentence.
+            raise TraitError(str(error)) from error
+
+    @default("files_handler_class")
+    def _files_handler_class_default(self) -> type:
+        inherited: type = super()._files_handler_class_default()
+        return inherited if self.notebooks is None else WorkspaceFileHandler
+
+    # Reading
+
+    async def get(
+        self,
+        path: str,
+        content: bool = True,  # noqa: FBT001, FBT002
+        type: str | None = None,  # noqa: A002
+        format: str | None = None,  # noqa: A002
+        require_hash: bool = False,  # noqa: FBT001, FBT002
+    ) -> dict[str, Any]:
+        """See ``ContentsManager.get``: opening (content or hash asked for) localizes."""
+        location = self._locate(path)
+        if location is None:
+            stock: dict[str, Any] = await super().get(path, content, type, format, require_hash)
+            return stock
+        with translated(location.api_path):
+            os_path = self.notebooks.places.os_path(location)
+            if await self._is_folder(location, os_path):
+                return await self._get_folder(location, os_path, content=bool(content), type=type)
+            if content or require_hash:
+                await self.notebooks.localizer.open(location)
+            elif not os_path.exists() and location.belongs_in_bucket:
+                return await self._get_unopened(location, type)
+            model = await self._get_file(location, content=content, type=type, format=format, hashed=bool(require_hash))
+            if content:
+                status = await self.notebooks.delocalizer.current_status(location)
+                model[STATUS_KEY] = status_fields(status)
+            return model
+
+    async def localize(self, path: str) -> None:
+        """Make sure that a file about to be read from the disk is there, and is inside its workspace folder."""
+        location = self._locate(path)
+        if location is None:
+            return
+        with translated(location.api_path):
+            if not self.notebooks.places.os_path(location).is_dir():
+                await self.notebooks.localizer.open(location)
+
+    async def dir_exists(self, path: str) -> bool:
+        """Whether disk or bucket have this folder."""
+        location = self._locate(path)
+        if location is None:
+            return bool(await super().dir_exists(path))
+        with translated(location.api_path):
+            return await self._is_folder(location, self.notebooks.places.os_path(location))
+
+    async def file_exists(self, path: str) -> bool:
+        """Whether disk or bucket have this file; the disk alone counts while the bucket cannot be asked."""
+        location = self._locate(path)
+        if location is None:
+            return bool(await super().file_exists(path))
+        with translated(location.api_path):
+            os_path = self.notebooks.places.os_path(location)
+            if os_path.exists():
+                return os_path.is_file()
+            try:
+                return bool(await self.notebooks.folders.has_notebook(location))
+            except BucketError:
+                return False
+
+    async def increment_filename(self, filename: str, path: str = "", insert: str = "") -> str:
+        """See ``ContentsManager.increment_filename``: one listing instead of a question per candidate."""
+        location = self._locate(path)
+        if location is None:
+            return str(await super().increment_filename(filename, path, insert))
+        folder = await self.notebooks.folders.bucket_folder(location)
+        os_path = self.notebooks.places.os_path(location)
+        taken = folder.names | (set(os.listdir(os_path)) if os_path.is_dir() else set())  # noqa: PTH208
+        stem, dot, extension = filename.rpartition(".")
+        if extension != "ipynb":
+            stem, dot, extension = filename.partition(".")
+        name, number = filename, 0
+        while name in taken:
+            number += 1
+            name = f"{stem}{insert}{number}{dot}{extension}"
+        return name
+
+    # Writing
+
+    async def save(self, model: dict[str, Any], path: str = "") -> dict[str, Any]:
+        """See ``ContentsManager.save``: durable on the disk first, then delocalized.
+
+        Raises:
+            HTTPError: 400 malformed; 409 the bucket holds another version (the edits are kept on the disk).
+        """
+        location = self._locate(path)
+        if location is None:
+            saved: dict[str, Any] = await super().save(model, path)
+            return saved
+        with translated(location.api_path):
+            self.notebooks.places.os_path(location)
+            chunk = model.get("chunk")
+            if chunk is not None:
+                return await self._save_chunk(location, model, chunk)
+            check_model(model)
+            saved = await super().save(model, path)
+            return saved if model["type"] == "directory" else await self._delocalize(location, saved)
+
+    async def delete_file(self, path: str) -> None:
+        """See ``ContentsManager.delete_file``: the object first, if it is still the version seen here."""
+        self._refuse_workspace_folder(path)
+        location = self._locate(path)
+        if location is None:
+            await super().delete_file(path)
+            return
+        with translated(location.api_path):
+            os_path = self.notebooks.places.os_path(location)
+            on_disk = os_path.exists()
+            if await self._is_folder(location, os_path):
+                await self._refuse_folder_in_use(location)
+            elif location.is_delocalized:
+                if not on_disk and not await self.notebooks.folders.has_notebook(location):
+                    raise ObjectNotFound(path)
+                await self.notebooks.moves.delete_object(location)
+            elif not on_disk and location.belongs_in_bucket:
+                refuse_workspace_original(location)
+            if on_disk or not location.is_delocalized:
+                await super().delete_file(path)
+            await self.notebooks.places.forget(location)
+
+    async def rename_file(self, old_path: str, new_path: str) -> None:
+        """See ``ContentsManager.rename_file``: object and working copy move together or not at all."""
+        if old_path.strip("/") == new_path.strip("/"):
+            return
+        self._refuse_workspace_folder(old_path)
+        old, new = self._locate(old_path), self._locate(new_path)
+        with translated(old_path):
+            refuse_crossing(old, new)
+            if old is not None:
+                await self._make_ready_to_move(old)
+            if old is not None and new is not None and old.is_delocalized and new.is_delocalized:
+                await self.notebooks.moves.rename(old, new)
+                return
+            if new is not None:
+                await self._refuse_taken(old_path, new)
+            await super().rename_file(old_path, new_path)
+            if old is not None:
+                await self.notebooks.places.forget(old)
+            if new is not None and new.is_delocalized:
+                raise_on_conflict(await self.notebooks.delocalizer.after_save(new))
+
+    async def copy(self, from_path: str, to_path: str | None = None) -> dict[str, Any]:
+        """See ``ContentsManager.copy``; whole folders only outside the workspaces."""
+        ends = [self._locate(end) for end in (from_path, to_path or "") if end]
+        if any(end is not None for end in ends) and await self.dir_exists(from_path):
+            raise HTTPError(
+                400, "Folders of a workspace cannot be copied whole. Copy the notebooks in them.", reason="folder"
+            )
+        copied: dict[str, Any] = await super().copy(from_path, to_path)
+        return copied
+
+    async def restore_checkpoint(self, checkpoint_id: str, path: str) -> None:
+        """See ``ContentsManager.restore_checkpoint``: what is restored is saved like any other change."""
+        location = self._locate(path)
+        if location is None or not isinstance(self.checkpoints, AsyncFileCheckpoints):
+            await super().restore_checkpoint(checkpoint_id, path)
+        else:
+            checkpoint = Path(self.checkpoints.checkpoint_path(checkpoint_id, path))
+            copies = self.notebooks.places.copies
+            try:
+                content = await copies.run(checkpoint.read_bytes)
+            except FileNotFoundError:
+                self.checkpoints.no_such_checkpoint(path, checkpoint_id)
+            else:
+                await self._write(self.notebooks.places.os_path(location), content)
+        if location is not None and location.is_delocalized:
+            raise_on_conflict(await self.notebooks.delocalizer.after_save(location))
+
+    # What Jupyter's own verbs write with
+
+    async def _save_notebook(
+        self, os_path: str, nb: Any, capture_validation_error: dict[str, Any] | None = None
+    ) -> None:
+        target = self._working_copy(os_path)
+        if target is None:
+            await super()._save_notebook(os_path, nb, capture_validation_error)
+            return
+        serialise = partial(
+            nbformat.writes, version=nbformat.NO_CONVERT, capture_validation_error=capture_validation_error
+        )
+        text = await self.notebooks.places.copies.run(serialise, nb)
+        await self._write(target, (text if text.endswith("\n") else text + "\n").encode("utf-8"))
+
+    async def _save_file(self, os_path: str, content: str, format: str | None) -> None:  # noqa: A002
+        target = self._working_copy(os_path)
+        if target is None:
+            await super()._save_file(os_path, content, format)
+            return
+        await self._write(target, _decoded(content, format))
+
+    async def _save_directory(self, os_path: str, model: dict[str, Any], path: str = "") -> None:
+        if self._locate(path) is not None:
+            Path(os_path).parent.mkdir(parents=True, exist_ok=True)
+        await super()._save_directory(os_path, model, path)
+
+    async def _write(self, os_path: Path, content: bytes) -> None:
+        try:
+            with self.perm_to_403(str(os_path)):
+                await self.notebooks.places.copies.write(os_path, content)
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise HTTPError(
+                    507, f"This disk is full: {os_path.name} was not saved. Free some space, then save again."
+                ) from error
+            raise
+
+    # Parts of the verbs
+
+    def _locate(self, path: str) -> Location | None:
+        return None if self.notebooks is None else self.notebooks.workspaces.locate(path)
+
+    def _working_copy(self, os_path: str) -> Path | None:
+        """The resolved file to write for a path inside a workspace folder."""
+        location = self._locate(to_api_path(os_path, self.root_dir))
+        return None if location is None else self.notebooks.places.os_path(location)
+
+    async def _is_folder(self, location: Location, os_path: Path) -> bool:
+        if location.relative_path == "" or os_path.is_dir():
+            return True
+        if os_path.exists() or location.belongs_in_bucket:
+            return False
+        return bool(await self.notebooks.folders.has_folder(location))
+
+    async def _get_folder(
+        self,
+        location: Location,
+        os_path: Path,
+        *,
+        content: bool,
+        type: str | None,  # noqa: A002
+    ) -> dict[str, Any]:
+        if type not in {None, "directory"}:
+            raise HTTPError(400, f"{location.api_path} is a directory, not a {type}", reason="bad type")
+        listing = asyncio.create_task(self.notebooks.folders.bucket_folder(location)) if content else None
+        if os_path.is_dir():
+            model: dict[str, Any] = await super()._dir_model(location.api_path, content=content)
+        else:
+            model = folder_in_bucket(location, self._folder_time(location))
+            model.update(content=[] if content else None, format="json" if content else None)
+        if listing is not None:
+            self._add_bucket_entries(model, location, await listing)
+        return model
+
+    def _add_bucket_entries(self, model: dict[str, Any], location: Location, folder: BucketFolder) -> None:
+        on_disk = {entry["name"] for entry in model["content"]}
+        missing = [name for name in folder.names - on_disk if self.should_list(name)]
+        for name in sorted(missing):
+            child, version = location.child(name), folder.notebooks.get(name)
+            model["content"].append(
+                folder_in_bucket(child, self._folder_time(location))
+                if version is None
+                else notebook_in_bucket(child, version)
+            )
+        if folder.trouble is not None:
+            model[STATUS_KEY] = {
+                "mode": location.mode.value,
+                "place": "on-disk",
+                "message": f"Only what is on this disk is shown. {folder.trouble.sentence}",
+                "reason": folder.trouble.trouble.value,
+            }
+
+    def _folder_time(self, location: Location) -> datetime:
+        """A stable time for folders that only object names imply: that of the workspace folder itself."""
+        return datetime.fromtimestamp((Path(self.root_dir) / location.directory).stat().st_mtime, UTC)
+
+    async def _get_unopened(self, location: Location, type: str | None) -> dict[str, Any]:  # noqa: A002
+        version: ObjectVersion | None = await self.notebooks.places.stat(location)
+        if version is None:
+            raise ObjectNotFound(location.api_path)
+        if type == "directory":
+            raise HTTPError(400, f"{location.api_path} is not a directory", reason="bad type")
+        return notebook_in_bucket(location, version)
+
+    async def _get_file(
+        self,
+        location: Location,
+        *,
+        content: Any,
+        type: str | None,
+        format: str | None,
+        hashed: bool,
+    ) -> dict[str, Any]:
+        """Read from the disk; the hash is that of the very bytes that were read, and not computed twice."""
+        path = location.api_path
+        if hashed and self.hash_algorithm == _HASH:
+            copies, os_path = self.notebooks.places.copies, self.notebooks.places.os_path(location)
+            for _ in range(3):
+                before = await copies.digest(os_path)
+                model: dict[str, Any] = await super().get(path, content, type, format)
+                if before is not None and before == await copies.digest(os_path):
+                    return {**model, "hash": before.sha256, "hash_algorithm": _HASH}
+        read: dict[str, Any] = await super().get(path, content, type, format, hashed)
+        return read
+
+    async def _save_chunk(self, location: Location, model: dict[str, Any], chunk: Any) -> dict[str, Any]:
+        if model.get("type") != "file":
+            raise HTTPError(400, f"File type {model.get('type')!r} is not supported for large file transfer")
+        if not isinstance(chunk, int):
+            raise HTTPError(400, f"The chunk number must be a whole number, not {chunk!r}.")
+        check_model(model)
+        if chunk == 1:
+            self.run_pre_save_hooks(model=model, path=location.api_path)
+        os_path = self.notebooks.places.os_path(location)
+        part = await self._uploads.take(os_path, chunk, model["content"], model["format"])
+        if chunk != LAST_CHUNK:
+            return _partial_model(location, part)
+        saved: dict[str, Any] = await super().get(location.api_path, content=False)
+        self.run_post_save_hooks(model=saved, os_path=str(os_path))
+        self.emit(data={"action": "save", "path": location.api_path})
+        return await self._delocalize(location, saved)
+
+    async def _delocalize(self, location: Location, saved: dict[str, Any]) -> dict[str, Any]:
+        """Send a saved file on its way to the bucket, and say in the model how far it got."""
+        if location.is_delocalized:
+            status = await self.notebooks.delocalizer.after_save(location)
+            raise_on_conflict(status)
+        else:
+            status = await self.notebooks.delocalizer.current_status(location)
+        return {**saved, STATUS_KEY: status_fields(status)}
+
+    def _refuse_workspace_folder(self, path: str) -> None:
+        if self.notebooks is not None and self.notebooks.workspaces.holds_workspace_folder(path):
+            raise HTTPError(
+                409,
+                f"{path} belongs to a workspace and cannot be renamed or deleted.",
+                reason=RefusalReason.WORKSPACE_FOLDER.value,
+            )
+
+    async def _refuse_folder_in_use(self, location: Location) -> None:
+        """Refuse to move or delete a folder of the bucket: only single notebooks can be, safely."""
+        if not location.is_edit:
+            if not self.notebooks.places.os_path(location).exists():
+                refuse_workspace_original(location)
+            return
+        folder = await self.notebooks.folders.fresh_bucket_folder(location)
+        if folder.trouble is not None:
+            raise folder.trouble
+        if folder.names:
+            raise OperationRefused(
+                RefusalReason.FOLDER_NOT_EMPTY,
+                f"{location.api_path} holds notebooks of the workspace. Move or delete them one by one first.",
+            )
+
+    async def _make_ready_to_move(self, old: Location) -> None:
+        os_path = self.notebooks.places.os_path(old)
+        if await self._is_folder(old, os_path):
+            await self._refuse_folder_in_use(old)
+        elif not old.is_delocalized and not os_path.exists():
+            await self.notebooks.localizer.open(old)
+
+    async def _refuse_taken(self, old_path: str, new: Location) -> None:
+        source = Path(self._get_os_path(old_path))
+        if (
+            new.is_edit
+            and source.is_dir()
+            and any(new.child(file.name).belongs_in_bucket for file in source.rglob("*"))
+        ):
+            raise OperationRefused(
+                RefusalReason.CROSSES_FOLDERS,
+                "A folder with notebooks cannot be moved into a workspace whole. Move its notebooks one by one.",
+            )
+        if new.is_delocalized and await self.notebooks.places.stat(new) is not None:
+            raise name_exists(new)
+
+
+def _wired_notebooks(serverapp: Any, root: Path) -> WorkspaceNotebooks | None:
+    """The parts the extension application wired, or None when it is off.
+
+    Raises:
+        SettingsError: a setting is wrong.
+    """
+    extensions = getattr(serverapp, "extension_manager", None)
+    for app in () if extensions is None else extensions.extension_apps.get(EXTENSION, ()):
+        wired: WorkspaceNotebooks | None = app.wire(root)
+        return wired
+    return None
+
+
+def _decoded(content: str, content_format: str | None) -> bytes:
+    return content.encode("utf-8") if content_format == "text" else base64.decodebytes(content.encode("ascii"))
+
+
+def _partial_model(location: Location, part: Path) -> dict[str, Any]:
+    """The model of an upload whose last chunk has not come yet."""
+    info = part.stat()
+    time = datetime.fromtimestamp(info.st_mtime, UTC)
+    return {**folder_in_bucket(location, time), "type": "file", "size": info.st_size}

@@ -1,0 +1,115 @@
+"""Contents models: those of what only the bucket has, and the check of those that clients send."""
+
+import binascii
+import mimetypes
+from base64 import decodebytes
+from datetime import datetime
+from typing import Any
+
+from tornado.web import HTTPError
+
+from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.rules.status import WorkStatus
+from jupyter_terra_env.rules.workspace import Location
+
+STATUS_KEY = "terra"
+"""Extra key of our models; clients that do not know it ignore it."""
+
+
+def notebook_in_bucket(location: Location, version: ObjectVersion) -> dict[str, Any]:
+    """The model, without content, of a file that has not been opened here."""
+    name = location.name
+    return {
+        **_common(location),
+        "type": "notebook" if name.endswith(".ipynb") else "file",
+        "last_modified": version.updated,
+        "created": version.created,
+        "mimetype": None if name.endswith(".ipynb") else mimetypes.guess_type(name)[0],
+        "size": version.size_bytes,
+    }
+
+
+def folder_in_bucket(location: Location, modified: datetime) -> dict[str, Any]:
+    """The model, without content, of a folder that only object names imply.
+
+    Args:
+        location: the folder.
+        modified: the time to tell; the bucket knows none.
+    """
+    return {
+        **_common(location),
+        "type": "directory",
+        "last_modified": modified,
+        "created": modified,
+        "mimetype": None,
+        "size": None,
+    }
+
+
+def status_fields(status: WorkStatus) -> dict[str, Any]:
+    """A work status as JSON."""
+    return {
+        "mode": status.mode.value,
+        "place": status.place.value,
+        "message": status.message,
+        "reason": status.reason,
+    }
+
+
+def check_model(model: dict[str, Any]) -> None:
+    """Refuse what cannot be saved before anything is touched.
+
+    Raises:
+        HTTPError: 400, saying what is wrong.
+    """
+    kind = model.get("type")
+    if kind is None:
+        raise HTTPError(400, "No file type provided")
+    if kind == "directory":
+        return
+    if "content" not in model:
+        raise HTTPError(400, "No file content provided")
+    if kind == "notebook":
+        _check_notebook(model["content"])
+    elif kind == "file":
+        _check_file(model["content"], model.get("format"))
+    else:
+        raise HTTPError(400, f"Unhandled contents type: {kind}")
+
+
+def _check_notebook(content: Any) -> None:
+    if not isinstance(content, dict):
+        raise HTTPError(400, "The content of a notebook must be a JSON object.")
+    for key in ("nbformat", "nbformat_minor"):
+        if not isinstance(content.get(key), int):
+            raise HTTPError(400, f"Not a notebook: {key!r} must be a number.")
+    if content["nbformat"] >= 4:
+        cells = content.get("cells")
+        if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+            raise HTTPError(400, "Not a notebook: 'cells' must be a list of JSON objects.")
+        if not isinstance(content.get("metadata"), dict):
+            raise HTTPError(400, "Not a notebook: 'metadata' must be a JSON object.")
+
+
+def _check_file(content: Any, content_format: Any) -> None:
+    if content_format not in {"text", "base64"}:
+        raise HTTPError(400, "Must specify format of file contents as 'text' or 'base64'")
+    if not isinstance(content, str):
+        raise HTTPError(400, "The content of a file must be text.")
+    if content_format == "base64":
+        try:
+            decodebytes(content.encode("ascii"))
+        except (binascii.Error, UnicodeEncodeError) as error:
+            raise HTTPError(400, "The content is not base64.") from error
+
+
+def _common(location: Location) -> dict[str, Any]:
+    return {
+        "name": location.name,
+        "path": location.api_path,
+        "content": None,
+        "format": None,
+        "writable": True,
+        "hash": None,
+        "hash_algorithm": None,
+    }
