@@ -1,5 +1,6 @@
 """The extension application: Jupyter's settings in, wired parts out."""
 
+import logging
 import os
 import secrets
 import time
@@ -20,6 +21,7 @@ from jupyter_terra_env.notebooks.journal import Journal
 from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.moves import Moves
 from jupyter_terra_env.notebooks.places import Places
+from jupyter_terra_env.notebooks.refusals import Refusals
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import SettingsError
@@ -103,7 +105,7 @@ class TerraEnvApp(ExtensionApp):
         if self.wired is None:
             found = self._workspaces(root)
             if not found:
-                self.log.info(
+                self._server_log.info(
                     "jupyter_terra_env: no workspace is configured (WORKSPACE_NAME and WORKSPACE_BUCKET are not set); "
                     "this is a plain Jupyter server."
                 )
@@ -119,7 +121,7 @@ class TerraEnvApp(ExtensionApp):
         try:
             super()._link_jupyter_server_extension(serverapp)
         except TraitError as error:
-            self.log.critical("Bad setting: %s", error)
+            serverapp.log.critical("Bad setting: %s", error)
             self.exit(1)
 
     def initialize_settings(self) -> None:
@@ -135,6 +137,12 @@ class TerraEnvApp(ExtensionApp):
         """Let uploads in flight end."""
         if self.wired is not None:
             await self.wired.close()
+
+    @property
+    def _server_log(self) -> logging.Logger | logging.LoggerAdapter[Any]:
+        """The server's log, which its operator reads; an extension's own is elsewhere."""
+        log: logging.Logger | logging.LoggerAdapter[Any] = self.log if self.serverapp is None else self.serverapp.log
+        return log
 
     def _workspaces(self, root: Path) -> tuple[Workspace, ...]:
         _require_positive(self, "save_wait_seconds", "listing_max_age_seconds", may_be_zero=True)
@@ -173,10 +181,12 @@ class TerraEnvApp(ExtensionApp):
             return threads.bucket(workspace.bucket, workspace.user_project)
 
         places = Places(root=root, bucket_of=bucket_of, journal=journal, copies=WorkingCopies())
-        folders = Folders(places, max_age_seconds=self.listing_max_age_seconds, monotonic=time.monotonic, log=self.log)
+        folders = Folders(
+            places, max_age_seconds=self.listing_max_age_seconds, monotonic=time.monotonic, log=self._server_log
+        )
         delocalizer = Delocalizer(places, on_change=folders.forget, save_wait_seconds=self.save_wait_seconds)
         for workspace in found:
-            self.log.info(
+            self._server_log.info(
                 "jupyter_terra_env: workspace %r: gs://%s/%s in the folder %r.",
                 workspace.name,
                 workspace.bucket,
@@ -190,6 +200,7 @@ class TerraEnvApp(ExtensionApp):
             localizer=Localizer(places, delocalizer),
             delocalizer=delocalizer,
             moves=Moves(places, folders, delocalizer),
+            refusals=Refusals(places, folders),
             journal=journal,
             bucket_threads=threads,
         )

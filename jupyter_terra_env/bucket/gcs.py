@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import google.auth.exceptions
-import requests.exceptions
+import requests
 from google.api_core import exceptions as api_errors
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
@@ -30,8 +30,6 @@ from jupyter_terra_env.rules.errors import (
 )
 
 CONNECT_TIMEOUT_SECONDS: Final = 3.0
-DATABASE_NAME: Final = "bucket.sqlite3"
-EMBEDDED_ENDPOINT: Final = "http://embedded.invalid"
 _SINGLE_REQUEST_UPLOAD_BYTES: Final = 8 << 20
 """Above this the client uploads in a resumable session."""
 _LISTED_FIELDS: Final = (
@@ -74,7 +72,8 @@ class GcsBucket:
 
     def list(self, prefix: str) -> Listing:
         """See ``BucketStore.list``."""
-        objects, prefixes = [], []
+        objects: list[ObjectVersion] = []
+        prefixes: list[str] = []
         with self._translated(missing_means_bucket=True):
             pages = self._client.list_blobs(
                 self._handle, prefix=prefix, delimiter="/", fields=_LISTED_FIELDS, **self._retried
@@ -159,6 +158,7 @@ def connect(connection: Connection) -> Any:
 
     Raises:
         BucketRefused: there are no credentials.
+        BucketUnavailable: the embedded bucket cannot be opened.
     """
     # The client would otherwise ask for the bucket's metadata on its own, which object-only roles may not.
     os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "1")
@@ -174,24 +174,45 @@ def connect(connection: Connection) -> Any:
         except OSError:
             # The project cannot be determined; objects do not need one.
             client = storage.Client(project="none")
-    pool = HTTPAdapter(pool_connections=connection.concurrency, pool_maxsize=connection.concurrency, pool_block=True)
+    # Not blocking: the threads bound the concurrency, and waiting for a connection has no time limit.
+    pool = _Connections(pool_connections=connection.concurrency, pool_maxsize=connection.concurrency)
     # The client offers no public way to size its pool; a test pins this attribute.
     client._http.mount("https://", pool)  # noqa: SLF001
     client._http.mount("http://", pool)  # noqa: SLF001
     return client
 
 
+class _Connections(HTTPAdapter):
+    """A pool to which the connections of failed downloads come back.
+
+    The client streams downloads and drops error answers unread, which keeps their connections until the garbage
+    collector finds them.
+    """
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send a request; read an error's answer at once."""
+        response = super().send(request, *args, **kwargs)
+        if response.status_code >= 400:
+            _ = response.content
+        return response
+
+
 def _embedded_client(directory: Path) -> Any:
     # Only when used: Cloud Storage itself needs none of this.
-    from jupyter_terra_env.bucket.embedded.api import EmbeddedBucket  # noqa: PLC0415
-    from jupyter_terra_env.bucket.embedded.transport import EmbeddedAdapter  # noqa: PLC0415
+    from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket  # noqa: PLC0415
+    from jupyter_terra_env.bucket.embedded.errors import DatabaseUnusableError  # noqa: PLC0415
+    from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter  # noqa: PLC0415
 
+    try:
+        bucket = EmbeddedBucket(directory / DATABASE_NAME)
+    except (DatabaseUnusableError, OSError) as error:
+        raise BucketUnavailable(str(directory), BucketTrouble.UNREACHABLE, str(error)) from error
     client = storage.Client(
-        project="embedded",
-        credentials=AnonymousCredentials(),
-        client_options={"api_endpoint": EMBEDDED_ENDPOINT},
+        project="embedded", credentials=AnonymousCredentials(), client_options={"api_endpoint": ENDPOINT}
     )
-    client._http.mount(EMBEDDED_ENDPOINT, EmbeddedAdapter(EmbeddedBucket(directory / DATABASE_NAME)))  # noqa: SLF001 - as in connect()
+    adapter = EmbeddedAdapter(bucket)
+    adapter.close = bucket.close  # type: ignore[method-assign]  # The client's end is the bucket's.
+    client._http.mount(ENDPOINT, adapter)  # noqa: SLF001 - as in connect()
     return client
 
 
@@ -230,29 +251,28 @@ def _ours(error: Exception, bucket: str, *, missing_means_bucket: bool) -> Excep
     return _from_transport(error, bucket)
 
 
+_TROUBLES: Final = {
+    400: BucketTrouble.BAD_REQUEST,
+    401: BucketTrouble.NO_CREDENTIALS,
+    403: BucketTrouble.NO_PERMISSION,
+    408: BucketTrouble.OVERLOADED,
+    429: BucketTrouble.OVERLOADED,
+}
+
+
 def _from_answer(error: Any, bucket: str, *, missing_means_bucket: bool) -> Exception:
-    detail = str(error.message)
-    match int(error.code or 0):
-        case 404 if missing_means_bucket or "bucket does not exist" in detail.lower():
+    code, detail = int(error.code or 0), str(error.message)
+    if code in {304, 412}:
+        return PreconditionFailed(detail)
+    if code == 404:
+        if missing_means_bucket or "bucket does not exist" in detail.lower():
             return BucketRefused(bucket, BucketTrouble.BUCKET_NOT_FOUND, detail)
-        case 404:
-            return ObjectNotFound(detail)
-        case 304 | 412:
-            return PreconditionFailed(detail)
-        case 401:
-            return BucketRefused(bucket, BucketTrouble.NO_CREDENTIALS, detail)
-        case 403 if "requester pays" in detail.lower() or "userproject" in detail.lower():
-            return BucketRefused(bucket, BucketTrouble.REQUESTER_PAYS, detail)
-        case 403:
-            return BucketRefused(bucket, BucketTrouble.NO_PERMISSION, detail)
-        case 400 if "requester pays" in detail.lower():
-            return BucketRefused(bucket, BucketTrouble.REQUESTER_PAYS, detail)
-        case 408 | 429:
-            return BucketUnavailable(bucket, BucketTrouble.OVERLOADED, detail)
-        case code if 400 <= code < 500:
-            return BucketRefused(bucket, BucketTrouble.BAD_REQUEST, detail)
-        case _:
-            return BucketUnavailable(bucket, BucketTrouble.SERVER_ERROR, detail)
+        return ObjectNotFound(detail)
+    if code in {400, 403} and "requester pays" in detail.lower():
+        return BucketRefused(bucket, BucketTrouble.REQUESTER_PAYS, detail)
+    trouble = _TROUBLES.get(code, BucketTrouble.BAD_REQUEST if code < 500 else BucketTrouble.SERVER_ERROR)
+    passing = trouble in {BucketTrouble.OVERLOADED, BucketTrouble.SERVER_ERROR}
+    return (BucketUnavailable if passing else BucketRefused)(bucket, trouble, detail)
 
 
 def _from_transport(error: Exception, bucket: str) -> BucketError:

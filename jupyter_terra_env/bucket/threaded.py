@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.store import BucketStore, Listing, MatchVersion, ObjectVersion, Precondition
-from jupyter_terra_env.rules.errors import BucketRefused
+from jupyter_terra_env.rules.errors import BucketError
 
 if TYPE_CHECKING:
     from jupyter_terra_env.bucket.gcs import GcsBucket
@@ -37,7 +37,7 @@ class BucketThreads:
         self._threads = ThreadPoolExecutor(connection.concurrency, thread_name_prefix="terra-env-bucket")
         self._connecting = threading.Lock()
         self._client: Any = None
-        self._failure: tuple[float, BucketRefused] | None = None
+        self._failure: tuple[float, BucketError] | None = None
 
     def bucket(self, bucket: str, user_project: str | None) -> "ThreadedBucket":
         """A bucket, not yet connected."""
@@ -46,6 +46,8 @@ class BucketThreads:
     def close(self) -> None:
         """Let no new work begin; running requests end by their own time limits."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        if self._client is not None:
+            self._client.close()
 
     async def run(self, bucket: str, user_project: str | None, work: "Callable[[GcsBucket], T]") -> T:
         """Do ``work`` with the bucket on a thread."""
@@ -66,7 +68,7 @@ class BucketThreads:
                     raise self._failure[1]
                 try:
                     self._client = gcs.connect(self._connection)
-                except BucketRefused as failure:
+                except BucketError as failure:
                     self._failure = (self._monotonic(), failure)
                     raise
             return self._client
@@ -136,5 +138,5 @@ def _named(bucket: str) -> Iterator[None]:
     """Give a failure to connect the name of the bucket it was needed for."""
     try:
         yield
-    except BucketRefused as failure:
-        raise BucketRefused(bucket, failure.trouble, str(failure.__cause__ or failure)) from failure
+    except BucketError as failure:
+        raise type(failure)(bucket, failure.trouble, str(failure.__cause__ or failure)) from failure

@@ -18,11 +18,13 @@ class BucketFolder:
     Attributes:
         notebooks: objects that can be opened, by file name.
         folders: names of the folders below.
+        exists: whether the bucket has anything in it, openable or not.
         trouble: why the bucket could not be asked; then nothing else is known.
     """
 
     notebooks: Mapping[str, ObjectVersion] = field(default_factory=dict)
     folders: frozenset[str] = frozenset()
+    exists: bool = False
     trouble: BucketError | None = None
 
     @property
@@ -96,10 +98,10 @@ class Folders:
         return await self._places.stat(location) is not None
 
     async def has_folder(self, location: Location) -> bool:
-        """Whether the bucket has notebooks below this place; False when it cannot be asked."""
+        """Whether the bucket has anything below this place; False when it cannot be asked."""
         if why_not_shown(location.relative_path) is not None:
             return False
-        return bool((await self.bucket_folder(location)).names)
+        return (await self.bucket_folder(location)).exists
 
     def forget(self, location: Location) -> None:
         """Forget the listings that a change at this place has made untrue."""
@@ -130,17 +132,19 @@ class Folders:
         notebooks = {
             version.name[start:]: version
             for version in listing.objects
-            if self._can_show(location, version.name) and is_notebook_name(location.workspace, version.name[start:])
+            if version.name != location.object_prefix  # the marker some tools make for a folder
+            and self._can_show(location, version.name)
+            and is_notebook_name(location.workspace, version.name[start:])
         }
         folders = {prefix[start:-1] for prefix in listing.prefixes if self._can_show(location, prefix[:-1])}
         for name in {name for name in folders if is_notebook_name(location.workspace, name)}:
             self._name_once(location, f"{location.object_prefix}{name}/", "a folder cannot have a notebook's name")
             folders.discard(name)
-        return BucketFolder(notebooks=notebooks, folders=frozenset(folders))
+        return BucketFolder(
+            notebooks=notebooks, folders=frozenset(folders), exists=bool(listing.objects or listing.prefixes)
+        )
 
     def _can_show(self, location: Location, object_name: str) -> bool:
-        if object_name + "/" == location.object_prefix or object_name == location.object_prefix:
-            return False
         reason = why_not_shown(object_name[len(location.workspace.prefix) :])
         if reason is not None:
             self._name_once(location, object_name, reason)

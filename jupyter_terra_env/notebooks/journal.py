@@ -98,12 +98,14 @@ class Journal:
         Returns:
             True when the journal now holds that version; False when another task changed the row meanwhile.
         """
+        same_content = expected is not None and expected.generation == generation
         new = Baseline(
             generation=generation,
             metageneration=metageneration,
             crc32c=crc32c,
             metadata=metadata,
-            write_token=self._new_token(),
+            # An upload still on its way was marked with the token of this generation: it must stay recognisable.
+            write_token=expected.write_token if expected is not None and same_content else self._new_token(),
         )
         if self._replace(path, bucket, object_name, expected=expected, new=new):
             return True
@@ -149,8 +151,9 @@ class Journal:
             else:
                 done = self._connection.execute(
                     "UPDATE baselines SET bucket = ?, object_name = ?, generation = ?, metageneration = ?,"
-                    " crc32c = ?, metadata = ?, write_token = ? WHERE path = ? AND write_token = ?",
-                    (*values, path, expected.write_token),
+                    " crc32c = ?, metadata = ?, write_token = ?"
+                    " WHERE path = ? AND write_token = ? AND generation = ? AND metageneration = ?",
+                    (*values, path, expected.write_token, expected.generation, expected.metageneration),
                 )
             return done.rowcount == 1
 

@@ -1,4 +1,4 @@
-"""Localize: bring an object to the disk when it is opened. The protocol and its races: docs/protocol/open-and-save.md."""
+"""Localize: bring an object to the disk when it is opened. Protocol and races: docs/protocol/open-and-save.md."""
 
 import itertools
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from jupyter_terra_env.rules.sync import (
     has_unsaved_edits,
     standing,
 )
-from jupyter_terra_env.rules.workspace import Location, Mode
+from jupyter_terra_env.rules.workspace import MAX_COMPONENT_BYTES, Location, Mode
 
 _ROUNDS = 5
 
@@ -61,21 +61,24 @@ class Localizer:
         self._places = places
         self._delocalizer = delocalizer
 
-    async def open(self, location: Location) -> None:
+    async def open(self, location: Location) -> bool:
         """Refresh the working copy from the bucket, unless it holds edits.
 
         A working copy is shown even when the bucket cannot be asked; the status then says so.
+
+        Returns:
+            True when the working copy was downloaded just now.
 
         Raises:
             ObjectNotFound: neither disk nor bucket has it.
             BucketUnavailable, BucketRefused: it is not on the disk and the bucket cannot be asked.
         """
         if not location.belongs_in_bucket:
-            return
+            return False
         for _ in range(_ROUNDS):
             look = await self._look(location)
             if location.mode is Mode.PLAYGROUND and look.has_edits:
-                return
+                return False
             try:
                 version = await self._places.stat(location)
             except BucketError as error:
@@ -83,9 +86,10 @@ class Localizer:
                     raise
                 if location.is_delocalized:
                     self._delocalizer.tell(location, status.offline(error))
-                return
-            if await self._act(location, look, version):
-                return
+                return False
+            step = decide_open(look.baseline, look.crc32c, as_remote(version))
+            if await self._act(location, look, version, step):
+                return step is OpenStep.DOWNLOAD
         raise _kept_changing(location)
 
     async def open_workspace_version(self, location: Location) -> Path | None:
@@ -114,14 +118,23 @@ class Localizer:
         digest = await self._places.copies.digest(os_path)
         return _Look(os_path=os_path, digest=digest, baseline=await self._places.baseline(location))
 
-    async def _act(self, location: Location, look: _Look, version: ObjectVersion | None) -> bool:
+    async def discard(self, location: Location) -> None:
+        """Remove a working copy that turned out to be unreadable, if it holds nothing but the bucket's version."""
+        look = await self._look(location)
+        async with self._places.copies.lock(look.os_path):
+            if look.digest is not None and look.digest == await self._places.copies.digest(look.os_path):
+                if look.has_edits:
+                    return
+                await self._places.copies.run(look.os_path.unlink)
+                await self._places.forget(location)
+
+    async def _act(self, location: Location, look: _Look, version: ObjectVersion | None, step: OpenStep) -> bool:
         """Do what the rules say.
 
         Returns:
             False when something changed meanwhile and the look must be taken again.
         """
         remote = as_remote(version)
-        step = decide_open(look.baseline, look.crc32c, remote)
         if remote is None or version is None:
             if step is OpenStep.NOT_FOUND:
                 raise ObjectNotFound(f"{location.api_path} is neither on this disk nor in the workspace.")
@@ -176,7 +189,9 @@ class Localizer:
 def _name_for_kept_edits(os_path: Path) -> Path:
     for number in itertools.count(1):
         ordinal = "" if number == 1 else f" {number}"
-        candidate = os_path.with_name(f"{os_path.stem} (my edits{ordinal}){os_path.suffix}")
+        ending = f" (my edits{ordinal}){os_path.suffix}"
+        stem = os_path.stem.encode()[: MAX_COMPONENT_BYTES - len(ending.encode())].decode(errors="ignore")
+        candidate = os_path.with_name(stem + ending)
         if not candidate.exists():
             return candidate
     raise AssertionError("unreachable")

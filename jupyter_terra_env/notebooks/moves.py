@@ -7,6 +7,7 @@ from jupyter_terra_env.bucket.store import MatchVersion, ObjectVersion
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.folders import Folders
 from jupyter_terra_env.notebooks.places import Places
+from jupyter_terra_env.notebooks.refusals import name_exists
 from jupyter_terra_env.rules.errors import (
     BucketTrouble,
     BucketUnavailable,
@@ -19,7 +20,7 @@ from jupyter_terra_env.rules.errors import (
 )
 from jupyter_terra_env.rules.status import Place
 from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline
-from jupyter_terra_env.rules.workspace import Location, Mode
+from jupyter_terra_env.rules.workspace import Location
 
 _ROUNDS = 5
 
@@ -123,8 +124,12 @@ class Moves:
         copies = self._places.copies
         old_path, new_path = self._places.os_path(old), self._places.os_path(new)
         baseline = await self._places.baseline(old)
-        async with copies.lock(old_path):
-            moved = await copies.move(old_path, new_path)
+        async with copies.lock(old_path), copies.lock(new_path):
+            try:
+                moved = await copies.move(old_path, new_path)
+            except FileExistsError as error:
+                # A save under the new name came first. Both files stay, and both are listed.
+                raise name_exists(new) from error
         if moved and baseline is not None:
             await self._places.forget(new)
             await self._places.advance(new, None, version, baseline.crc32c or version.crc32c)
@@ -154,41 +159,6 @@ class Moves:
         if version is None:
             return None
         return MatchVersion(generation=version.generation, metageneration=version.metageneration)
-
-
-def refuse_crossing(old: Location | None, new: Location | None) -> None:
-    """Refuse a rename that would take a notebook out of its workspace.
-
-    Raises:
-        OperationRefused: the object would be left behind or deleted.
-    """
-    if old is None or not old.is_delocalized:
-        return
-    stays = new is not None and new.is_delocalized and new.workspace is old.workspace
-    if not stays:
-        raise OperationRefused(
-            RefusalReason.CROSSES_FOLDERS,
-            "A workspace notebook cannot be moved out of its workspace folder or renamed to a name the workspace "
-            "does not keep. Copy it there, then delete it here.",
-        )
-
-
-def refuse_workspace_original(location: Location) -> None:
-    """Refuse to delete, in a playground, what only the bucket has.
-
-    Raises:
-        OperationRefused: always.
-    """
-    if location.mode is Mode.PLAYGROUND:
-        raise OperationRefused(
-            RefusalReason.WORKSPACE_COPY,
-            "This is the workspace's notebook; there is no playground copy to delete. Delete it in the edit folder.",
-        )
-
-
-def name_exists(location: Location) -> OperationRefused:
-    """The refusal when a name is taken on the disk or in the bucket."""
-    return OperationRefused(RefusalReason.NAME_EXISTS, f"File already exists: {location.api_path}")
 
 
 def _seen(baseline: Baseline) -> MatchVersion | None:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import errno
 import hashlib
 import os
 import tempfile
@@ -16,6 +17,8 @@ from typing import BinaryIO, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
 import google_crc32c
+
+from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -124,10 +127,13 @@ class WorkingCopies:
         await self.run(self._install, temporary, os_path, digest, modified)
 
     async def move(self, old: Path, new: Path) -> bool:
-        """Rename a file durably; the caller holds the lock.
+        """Rename a file durably, never onto another; the caller holds the locks.
 
         Returns:
             False when there was no file to rename.
+
+        Raises:
+            FileExistsError: the new name is taken.
         """
         return await self.run(_move, old, new)
 
@@ -136,9 +142,9 @@ class WorkingCopies:
             file.write(content)
             _copy_mode(os_path, file)
             _sync_file(file)
-            digest = _digest_of(content)
+            written = os.fstat(file.fileno())
             temporary.replace(os_path)
-            self._remember(os_path, digest)
+            self._remember_own(os_path, _digest_of(content), written)
         sync_directory(os_path.parent)
 
     def _install(self, temporary: Path, os_path: Path, digest: FileDigest, modified: datetime) -> None:
@@ -146,8 +152,9 @@ class WorkingCopies:
             _copy_mode(os_path, file)
             os.utime(file.fileno(), (modified.timestamp(), modified.timestamp()))
             _sync_file(file)
+            written = os.fstat(file.fileno())
         temporary.replace(os_path)
-        self._remember(os_path, digest)
+        self._remember_own(os_path, digest, written)
         sync_directory(os_path.parent)
 
     def _digest(self, os_path: Path) -> FileDigest | None:
@@ -177,9 +184,15 @@ class WorkingCopies:
         self._remember(os_path, digest, signature)
         return digest
 
-    def _remember(self, os_path: Path, digest: FileDigest, signature: _Signature | None = None) -> None:
+    def _remember_own(self, os_path: Path, digest: FileDigest, written: os.stat_result) -> None:
+        """Remember what was put in place, unless another program has written there already."""
+        found = os_path.stat()
+        if (found.st_ino, found.st_size, found.st_mtime_ns) == (written.st_ino, written.st_size, written.st_mtime_ns):
+            self._remember(os_path, digest, _signature(found))
+
+    def _remember(self, os_path: Path, digest: FileDigest, signature: _Signature) -> None:
         key = str(os_path)
-        self._digests[key] = (signature or _signature(os_path.stat()), digest)
+        self._digests[key] = (signature, digest)
         self._digests.move_to_end(key)
         while len(self._digests) > _REMEMBERED_DIGESTS:
             self._digests.popitem(last=False)
@@ -203,8 +216,18 @@ def resolve_inside(directory: Path, relative_path: str) -> Path | None:
 
 @contextlib.contextmanager
 def temporary_file(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """A temporary file in the target's folder, gone at the end unless it was renamed."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    """A temporary file in the target's folder, gone at the end unless it was renamed.
+
+    Raises:
+        OperationRefused: the folder's name belongs to a file.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise OperationRefused(
+            RefusalReason.PARENT_IS_FILE,
+            f"{target.name} cannot be put on the disk: its folder's name is that of a file.",
+        ) from error
     descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=target.parent)
     temporary = Path(name)
     try:
@@ -275,10 +298,17 @@ def _sync_file(file: BinaryIO) -> None:
 
 def _move(old: Path, new: Path) -> bool:
     new.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        old.rename(new)
-    except FileNotFoundError:
+    if not old.exists():
         return False
+    try:
+        new.hardlink_to(old)  # Unlike a rename, it fails when the name is taken.
+    except PermissionError:
+        # A file system without hard links.
+        if new.exists():
+            raise FileExistsError(errno.EEXIST, "File exists", str(new)) from None
+        old.rename(new)
+    else:
+        old.unlink()
     sync_directory(new.parent)
     sync_directory(old.parent)
     return True

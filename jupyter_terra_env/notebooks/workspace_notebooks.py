@@ -9,6 +9,7 @@ from jupyter_terra_env.notebooks.journal import Journal
 from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.moves import Moves
 from jupyter_terra_env.notebooks.places import Places
+from jupyter_terra_env.notebooks.refusals import Refusals
 from jupyter_terra_env.rules.workspace import Workspaces
 
 _CLOSING_SECONDS = 10.0
@@ -25,6 +26,9 @@ class WorkspaceNotebooks:
         localizer: opening.
         delocalizer: saving.
         moves: renaming and deleting.
+        refusals: what is not done at all.
+        journal: the database behind ``places``.
+        bucket_threads: the threads behind ``places``.
     """
 
     workspaces: Workspaces
@@ -33,6 +37,7 @@ class WorkspaceNotebooks:
     localizer: Localizer
     delocalizer: Delocalizer
     moves: Moves
+    refusals: Refusals
     journal: Journal
     bucket_threads: BucketThreads
 

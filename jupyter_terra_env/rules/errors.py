@@ -45,6 +45,7 @@ class RefusalReason(StrEnum):
     NOT_IN_WORKSPACE_YET = "not-in-workspace-yet"
     WORKSPACE_COPY = "workspace-copy"
     OUTSIDE_WORKSPACE = "outside-workspace"
+    PARENT_IS_FILE = "parent-is-file"
 
 
 class TerraEnvError(Exception):
@@ -124,7 +125,8 @@ _SENTENCES = {
         "The workspace bucket {bucket} is receiving too many requests. Your work is kept on this disk; save again soon."
     ),
     BucketTrouble.SERVER_ERROR: (
-        "Cloud Storage failed to answer for the workspace bucket {bucket}. Your work is kept on this disk; save again soon."
+        "Cloud Storage failed to answer for the workspace bucket {bucket}. "
+        "Your work is kept on this disk; save again soon."
     ),
     BucketTrouble.CORRUPT_TRANSFER: (
         "A transfer with the workspace bucket {bucket} arrived damaged and was thrown away. Try again."

@@ -135,7 +135,7 @@ class Workspaces:
             )
             for workspace in self.all
             for directory, mode in workspace.directories()
-            if directory == "" or path == directory or path.startswith(directory + "/")
+            if directory in {"", path} or path.startswith(directory + "/")
         ]
         return max(inside, key=lambda location: len(location.directory), default=None)
 

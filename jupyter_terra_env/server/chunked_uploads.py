@@ -8,11 +8,15 @@ import base64
 import contextlib
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tornado.web import HTTPError
 
 from jupyter_terra_env.notebooks.working_copies import TEMPORARY_PREFIX, WorkingCopies
+from jupyter_terra_env.rules.workspace import Location
+from jupyter_terra_env.server.models import folder_in_bucket
 
 LAST_CHUNK = -1
 
@@ -81,6 +85,13 @@ class ChunkedUploads:
         if gathering is not None:
             with contextlib.suppress(FileNotFoundError):
                 gathering.part.unlink()
+
+
+def model_of_part(location: Location, part: Path) -> dict[str, Any]:
+    """The model of an upload whose last chunk has not come yet."""
+    info = part.stat()
+    time = datetime.fromtimestamp(info.st_mtime, UTC)
+    return {**folder_in_bucket(location, time), "type": "file", "size": info.st_size}
 
 
 def _append(part: Path, content: bytes) -> None:

@@ -6,7 +6,6 @@ Outside the workspace folders, and in a server without workspaces, everything is
 import asyncio
 import base64
 import errno
-import os
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,9 +19,7 @@ from tornado.web import HTTPError
 from traitlets import Any as AnyTrait
 from traitlets import TraitError, default
 
-from jupyter_terra_env.bucket.store import ObjectVersion
-from jupyter_terra_env.notebooks.folders import BucketFolder
-from jupyter_terra_env.notebooks.moves import name_exists, refuse_crossing, refuse_workspace_original
+from jupyter_terra_env.notebooks.refusals import crossing, only_in_workspace
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import (
     BucketError,
@@ -32,13 +29,15 @@ from jupyter_terra_env.rules.errors import (
     SettingsError,
 )
 from jupyter_terra_env.rules.workspace import Location
-from jupyter_terra_env.server.chunked_uploads import LAST_CHUNK, ChunkedUploads
+from jupyter_terra_env.server.chunked_uploads import LAST_CHUNK, ChunkedUploads, model_of_part
 from jupyter_terra_env.server.files import WorkspaceFileHandler
 from jupyter_terra_env.server.http_errors import raise_on_conflict, translated
 from jupyter_terra_env.server.models import (
     STATUS_KEY,
+    add_bucket_entries,
     check_model,
     folder_in_bucket,
+    link_that_is_not_followed,
     notebook_in_bucket,
     status_fields,
 )
@@ -76,28 +75,27 @@ class TerraContentsManager(AsyncLargeFileManager):
         self,
         path: str,
         content: bool = True,  # noqa: FBT001, FBT002
-        type: str | None = None,  # noqa: A002
-        format: str | None = None,  # noqa: A002
+        type: str | None = None,
+        format: str | None = None,
         require_hash: bool = False,  # noqa: FBT001, FBT002
     ) -> dict[str, Any]:
-        """See ``ContentsManager.get``: opening (content or hash asked for) localizes."""
+        """See ``ContentsManager.get``: opening, which is asking for the content, localizes."""
         location = self._locate(path)
         if location is None:
             stock: dict[str, Any] = await super().get(path, content, type, format, require_hash)
             return stock
+        if not content and not require_hash and self._leads_out(location):
+            return link_that_is_not_followed(location)
         with translated(location.api_path):
             os_path = self.notebooks.places.os_path(location)
             if await self._is_folder(location, os_path):
                 return await self._get_folder(location, os_path, content=bool(content), type=type)
-            if content or require_hash:
-                await self.notebooks.localizer.open(location)
-            elif not os_path.exists() and location.belongs_in_bucket:
+            if await self._is_on_disk(os_path) and not content:
+                # No question to the bucket: JupyterLab asks this before and after each save.
+                return await self._get_file(location, content, type, format, hashed=bool(require_hash))
+            if not content and not require_hash and location.belongs_in_bucket:
                 return await self._get_unopened(location, type)
-            model = await self._get_file(location, content=content, type=type, format=format, hashed=bool(require_hash))
-            if content:
-                status = await self.notebooks.delocalizer.current_status(location)
-                model[STATUS_KEY] = status_fields(status)
-            return model
+            return await self._get_localized(location, content, type, format, hashed=bool(require_hash))
 
     async def localize(self, path: str) -> None:
         """Make sure that a file about to be read from the disk is there, and is inside its workspace folder."""
@@ -105,8 +103,7 @@ class TerraContentsManager(AsyncLargeFileManager):
         if location is None:
             return
         with translated(location.api_path):
-            if not self.notebooks.places.os_path(location).is_dir():
-                await self.notebooks.localizer.open(location)
+            await self.notebooks.localizer.open(location)
 
     async def dir_exists(self, path: str) -> bool:
         """Whether disk or bucket have this folder."""
@@ -123,8 +120,8 @@ class TerraContentsManager(AsyncLargeFileManager):
             return bool(await super().file_exists(path))
         with translated(location.api_path):
             os_path = self.notebooks.places.os_path(location)
-            if os_path.exists():
-                return os_path.is_file()
+            if await self._is_on_disk(os_path):
+                return bool(await super().file_exists(path))
             try:
                 return bool(await self.notebooks.folders.has_notebook(location))
             except BucketError:
@@ -137,7 +134,7 @@ class TerraContentsManager(AsyncLargeFileManager):
             return str(await super().increment_filename(filename, path, insert))
         folder = await self.notebooks.folders.bucket_folder(location)
         os_path = self.notebooks.places.os_path(location)
-        taken = folder.names | (set(os.listdir(os_path)) if os_path.is_dir() else set())  # noqa: PTH208
+        taken = folder.names | await self.notebooks.places.copies.run(_names_in, os_path)
         stem, dot, extension = filename.rpartition(".")
         if extension != "ipynb":
             stem, dot, extension = filename.partition(".")
@@ -177,15 +174,15 @@ class TerraContentsManager(AsyncLargeFileManager):
             return
         with translated(location.api_path):
             os_path = self.notebooks.places.os_path(location)
-            on_disk = os_path.exists()
+            on_disk = await self._is_on_disk(os_path)
             if await self._is_folder(location, os_path):
-                await self._refuse_folder_in_use(location)
+                await self.notebooks.refusals.folder_in_use(location)
             elif location.is_delocalized:
                 if not on_disk and not await self.notebooks.folders.has_notebook(location):
                     raise ObjectNotFound(path)
                 await self.notebooks.moves.delete_object(location)
             elif not on_disk and location.belongs_in_bucket:
-                refuse_workspace_original(location)
+                only_in_workspace(location)
             if on_disk or not location.is_delocalized:
                 await super().delete_file(path)
             await self.notebooks.places.forget(location)
@@ -197,14 +194,15 @@ class TerraContentsManager(AsyncLargeFileManager):
         self._refuse_workspace_folder(old_path)
         old, new = self._locate(old_path), self._locate(new_path)
         with translated(old_path):
-            refuse_crossing(old, new)
+            crossing(old, new)
             if old is not None:
                 await self._make_ready_to_move(old)
             if old is not None and new is not None and old.is_delocalized and new.is_delocalized:
                 await self.notebooks.moves.rename(old, new)
                 return
             if new is not None:
-                await self._refuse_taken(old_path, new)
+                await self.notebooks.refusals.folder_of_notebooks(Path(self._get_os_path(old_path)), new)
+                await self.notebooks.refusals.taken(new)
             await super().rename_file(old_path, new_path)
             if old is not None:
                 await self.notebooks.places.forget(old)
@@ -247,13 +245,10 @@ class TerraContentsManager(AsyncLargeFileManager):
         if target is None:
             await super()._save_notebook(os_path, nb, capture_validation_error)
             return
-        serialise = partial(
-            nbformat.writes, version=nbformat.NO_CONVERT, capture_validation_error=capture_validation_error
-        )
-        text = await self.notebooks.places.copies.run(serialise, nb)
-        await self._write(target, (text if text.endswith("\n") else text + "\n").encode("utf-8"))
+        content = await self.notebooks.places.copies.run(_serialised, nb, capture_validation_error)
+        await self._write(target, content)
 
-    async def _save_file(self, os_path: str, content: str, format: str | None) -> None:  # noqa: A002
+    async def _save_file(self, os_path: str, content: str, format: str | None) -> None:
         target = self._working_copy(os_path)
         if target is None:
             await super()._save_file(os_path, content, format)
@@ -281,15 +276,37 @@ class TerraContentsManager(AsyncLargeFileManager):
     def _locate(self, path: str) -> Location | None:
         return None if self.notebooks is None else self.notebooks.workspaces.locate(path)
 
+    def _leads_out(self, location: Location) -> bool:
+        try:
+            self.notebooks.places.os_path(location)
+        except OperationRefused:
+            return True
+        return False
+
+    async def is_hidden(self, path: str) -> bool:
+        """See ``ContentsManager.is_hidden``; a path below a file is not hidden, it is not there."""
+        try:
+            return bool(await super().is_hidden(path))
+        except NotADirectoryError:
+            return False
+
+    def _base_model(self, path: str) -> dict[str, Any]:
+        # Linux has no birth time: the time of the last rename stands for it, which would be after the last change.
+        model: dict[str, Any] = super()._base_model(path)
+        return {**model, "created": min(model["created"], model["last_modified"])}
+
     def _working_copy(self, os_path: str) -> Path | None:
         """The resolved file to write for a path inside a workspace folder."""
         location = self._locate(to_api_path(os_path, self.root_dir))
         return None if location is None else self.notebooks.places.os_path(location)
 
+    async def _is_on_disk(self, os_path: Path) -> bool:
+        return bool(await self.notebooks.places.copies.run(os_path.exists))
+
     async def _is_folder(self, location: Location, os_path: Path) -> bool:
-        if location.relative_path == "" or os_path.is_dir():
+        if location.relative_path == "" or await self.notebooks.places.copies.run(os_path.is_dir):
             return True
-        if os_path.exists() or location.belongs_in_bucket:
+        if location.belongs_in_bucket or await self._is_on_disk(os_path):
             return False
         return bool(await self.notebooks.folders.has_folder(location))
 
@@ -299,58 +316,51 @@ class TerraContentsManager(AsyncLargeFileManager):
         os_path: Path,
         *,
         content: bool,
-        type: str | None,  # noqa: A002
+        type: str | None,
     ) -> dict[str, Any]:
         if type not in {None, "directory"}:
             raise HTTPError(400, f"{location.api_path} is a directory, not a {type}", reason="bad type")
         listing = asyncio.create_task(self.notebooks.folders.bucket_folder(location)) if content else None
-        if os_path.is_dir():
+        time = self._folder_time(location)
+        if await self._is_on_disk(os_path):
             model: dict[str, Any] = await super()._dir_model(location.api_path, content=content)
         else:
-            model = folder_in_bucket(location, self._folder_time(location))
+            model = folder_in_bucket(location, time)
             model.update(content=[] if content else None, format="json" if content else None)
         if listing is not None:
-            self._add_bucket_entries(model, location, await listing)
+            add_entries = partial(add_bucket_entries, model, location, await listing)
+            # Thousands of entries take a while: not on the event loop.
+            await self.notebooks.places.copies.run(add_entries, folder_time=time, is_listed=self.should_list)
         return model
-
-    def _add_bucket_entries(self, model: dict[str, Any], location: Location, folder: BucketFolder) -> None:
-        on_disk = {entry["name"] for entry in model["content"]}
-        missing = [name for name in folder.names - on_disk if self.should_list(name)]
-        for name in sorted(missing):
-            child, version = location.child(name), folder.notebooks.get(name)
-            model["content"].append(
-                folder_in_bucket(child, self._folder_time(location))
-                if version is None
-                else notebook_in_bucket(child, version)
-            )
-        if folder.trouble is not None:
-            model[STATUS_KEY] = {
-                "mode": location.mode.value,
-                "place": "on-disk",
-                "message": f"Only what is on this disk is shown. {folder.trouble.sentence}",
-                "reason": folder.trouble.trouble.value,
-            }
 
     def _folder_time(self, location: Location) -> datetime:
         """A stable time for folders that only object names imply: that of the workspace folder itself."""
         return datetime.fromtimestamp((Path(self.root_dir) / location.directory).stat().st_mtime, UTC)
 
-    async def _get_unopened(self, location: Location, type: str | None) -> dict[str, Any]:  # noqa: A002
-        version: ObjectVersion | None = await self.notebooks.places.stat(location)
+    async def _get_unopened(self, location: Location, type: str | None) -> dict[str, Any]:
+        version = await self.notebooks.places.stat(location)
         if version is None:
             raise ObjectNotFound(location.api_path)
         if type == "directory":
             raise HTTPError(400, f"{location.api_path} is not a directory", reason="bad type")
         return notebook_in_bucket(location, version)
 
+    async def _get_localized(
+        self, location: Location, content: Any, type: str | None, format: str | None, *, hashed: bool
+    ) -> dict[str, Any]:
+        downloaded = await self.notebooks.localizer.open(location)
+        try:
+            model = await self._get_file(location, content, type, format, hashed=hashed)
+        except HTTPError:
+            if downloaded:
+                # What cannot be shown is not kept: the bucket has it.
+                await self.notebooks.localizer.discard(location)
+            raise
+        status = await self.notebooks.delocalizer.current_status(location)
+        return {**model, STATUS_KEY: status_fields(status)} if content else model
+
     async def _get_file(
-        self,
-        location: Location,
-        *,
-        content: Any,
-        type: str | None,
-        format: str | None,
-        hashed: bool,
+        self, location: Location, content: Any, type: str | None, format: str | None, *, hashed: bool
     ) -> dict[str, Any]:
         """Read from the disk; the hash is that of the very bytes that were read, and not computed twice."""
         path = location.api_path
@@ -365,8 +375,8 @@ class TerraContentsManager(AsyncLargeFileManager):
         return read
 
     async def _save_chunk(self, location: Location, model: dict[str, Any], chunk: Any) -> dict[str, Any]:
-        if model.get("type") != "file":
-            raise HTTPError(400, f"File type {model.get('type')!r} is not supported for large file transfer")
+        if "type" in model and model["type"] != "file":
+            raise HTTPError(400, f'File type "{model["type"]}" is not supported for large file transfer')
         if not isinstance(chunk, int):
             raise HTTPError(400, f"The chunk number must be a whole number, not {chunk!r}.")
         check_model(model)
@@ -375,7 +385,7 @@ class TerraContentsManager(AsyncLargeFileManager):
         os_path = self.notebooks.places.os_path(location)
         part = await self._uploads.take(os_path, chunk, model["content"], model["format"])
         if chunk != LAST_CHUNK:
-            return _partial_model(location, part)
+            return model_of_part(location, part)
         saved: dict[str, Any] = await super().get(location.api_path, content=False)
         self.run_post_save_hooks(model=saved, os_path=str(os_path))
         self.emit(data={"action": "save", "path": location.api_path})
@@ -398,41 +408,12 @@ class TerraContentsManager(AsyncLargeFileManager):
                 reason=RefusalReason.WORKSPACE_FOLDER.value,
             )
 
-    async def _refuse_folder_in_use(self, location: Location) -> None:
-        """Refuse to move or delete a folder of the bucket: only single notebooks can be, safely."""
-        if not location.is_edit:
-            if not self.notebooks.places.os_path(location).exists():
-                refuse_workspace_original(location)
-            return
-        folder = await self.notebooks.folders.fresh_bucket_folder(location)
-        if folder.trouble is not None:
-            raise folder.trouble
-        if folder.names:
-            raise OperationRefused(
-                RefusalReason.FOLDER_NOT_EMPTY,
-                f"{location.api_path} holds notebooks of the workspace. Move or delete them one by one first.",
-            )
-
     async def _make_ready_to_move(self, old: Location) -> None:
         os_path = self.notebooks.places.os_path(old)
         if await self._is_folder(old, os_path):
-            await self._refuse_folder_in_use(old)
-        elif not old.is_delocalized and not os_path.exists():
+            await self.notebooks.refusals.folder_in_use(old)
+        elif not old.is_delocalized and not await self._is_on_disk(os_path):
             await self.notebooks.localizer.open(old)
-
-    async def _refuse_taken(self, old_path: str, new: Location) -> None:
-        source = Path(self._get_os_path(old_path))
-        if (
-            new.is_edit
-            and source.is_dir()
-            and any(new.child(file.name).belongs_in_bucket for file in source.rglob("*"))
-        ):
-            raise OperationRefused(
-                RefusalReason.CROSSES_FOLDERS,
-                "A folder with notebooks cannot be moved into a workspace whole. Move its notebooks one by one.",
-            )
-        if new.is_delocalized and await self.notebooks.places.stat(new) is not None:
-            raise name_exists(new)
 
 
 def _wired_notebooks(serverapp: Any, root: Path) -> WorkspaceNotebooks | None:
@@ -448,12 +429,15 @@ def _wired_notebooks(serverapp: Any, root: Path) -> WorkspaceNotebooks | None:
     return None
 
 
+def _serialised(nb: Any, capture_validation_error: dict[str, Any] | None) -> bytes:
+    """A notebook as Jupyter writes it to a file."""
+    text: str = nbformat.writes(nb, version=nbformat.NO_CONVERT, capture_validation_error=capture_validation_error)
+    return (text if text.endswith("\n") else text + "\n").encode("utf-8")
+
+
+def _names_in(folder: Path) -> set[str]:
+    return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+
+
 def _decoded(content: str, content_format: str | None) -> bytes:
     return content.encode("utf-8") if content_format == "text" else base64.decodebytes(content.encode("ascii"))
-
-
-def _partial_model(location: Location, part: Path) -> dict[str, Any]:
-    """The model of an upload whose last chunk has not come yet."""
-    info = part.stat()
-    time = datetime.fromtimestamp(info.st_mtime, UTC)
-    return {**folder_in_bucket(location, time), "type": "file", "size": info.st_size}

@@ -12,14 +12,23 @@ class WorkspaceFileHandler(AuthenticatedFileHandler):
 
     @web.authenticated
     @authorized
-    async def head(self, path: str) -> None:
+    async def head(self, path: str) -> None:  # type: ignore[override]  # the decorators say Optional
         """Answer the headers of a file."""
-        await self.settings["contents_manager"].localize(path)
-        await super().head(path)
+        await self._localize(path)
+        await self._answered(super().head(path))
 
     @web.authenticated
     @authorized
-    async def get(self, path: str, **kwargs: Any) -> None:
+    async def get(self, path: str, **kwargs: Any) -> None:  # type: ignore[override]  # the decorators say Optional
         """Answer a file."""
-        await self.settings["contents_manager"].localize(path)
-        await super().get(path, **kwargs)
+        await self._localize(path)
+        await self._answered(super().get(path, **kwargs))
+
+    async def _localize(self, path: str) -> None:
+        manager: Any = self.contents_manager
+        await manager.localize(path)
+
+    @staticmethod
+    async def _answered(answer: Any) -> None:
+        if answer is not None:
+            await answer

@@ -3,13 +3,15 @@
 import binascii
 import mimetypes
 from base64 import decodebytes
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from tornado.web import HTTPError
 
 from jupyter_terra_env.bucket.store import ObjectVersion
-from jupyter_terra_env.rules.status import WorkStatus
+from jupyter_terra_env.notebooks.folders import BucketFolder
+from jupyter_terra_env.rules.status import Place, WorkStatus
 from jupyter_terra_env.rules.workspace import Location
 
 STATUS_KEY = "terra"
@@ -44,6 +46,43 @@ def folder_in_bucket(location: Location, modified: datetime) -> dict[str, Any]:
         "mimetype": None,
         "size": None,
     }
+
+
+def link_that_is_not_followed(location: Location) -> dict[str, Any]:
+    """The model, in a listing, of a link that leads out of its workspace folder; opening it is refused."""
+    return {**folder_in_bucket(location, datetime.fromtimestamp(0, UTC)), "type": "file", "writable": False}
+
+
+def add_bucket_entries(
+    model: dict[str, Any],
+    location: Location,
+    folder: BucketFolder,
+    *,
+    folder_time: datetime,
+    is_listed: Callable[[str], bool],
+) -> None:
+    """Add to a folder's model what only the bucket has, and say so when the bucket could not be asked.
+
+    Args:
+        model: the folder as it is on the disk, with content.
+        location: the folder.
+        folder: the bucket's side of it.
+        folder_time: time to tell for folders that only object names imply.
+        is_listed: Jupyter's rule for names that are not shown.
+    """
+    on_disk = {entry["name"] for entry in model["content"]}
+    for name in sorted(folder.names - on_disk):
+        if is_listed(name):
+            child, version = location.child(name), folder.notebooks.get(name)
+            entry = folder_in_bucket(child, folder_time) if version is None else notebook_in_bucket(child, version)
+            model["content"].append(entry)
+    if folder.trouble is not None:
+        model[STATUS_KEY] = {
+            "mode": location.mode.value,
+            "place": Place.ON_DISK.value,
+            "message": f"Only what is on this disk is shown. {folder.trouble.sentence}",
+            "reason": folder.trouble.trouble.value,
+        }
 
 
 def status_fields(status: WorkStatus) -> dict[str, Any]:

@@ -1,0 +1,147 @@
+"""What a person may do in a workspace bucket, asked without writing anything."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from jupyter_terra_env.bucket.connection import Connection
+from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME
+from jupyter_terra_env.bucket.embedded.errors import DatabaseUnusableError
+from jupyter_terra_env.bucket.gcs import GcsBucket, connect
+from jupyter_terra_env.bucket.store import Listing
+from jupyter_terra_env.rules.errors import (
+    BucketError,
+    BucketRefused,
+    BucketTrouble,
+    ObjectNotFound,
+    PreconditionFailed,
+)
+from jupyter_terra_env.rules.workspace import Workspace, is_notebook_name
+
+PATIENCE_SECONDS = 3.0
+"""How long an unreachable bucket is asked again: a person is waiting."""
+ABSENT_NAME = "there-is-no-notebook-of-this-name.ipynb"
+WRITING = ("storage.objects.create", "storage.objects.delete", "storage.objects.update")
+"""Replacing an object needs the permission to delete; changing its metadata, as locks do, the one to update."""
+
+
+class Answer(StrEnum):
+    """Whether something can be done."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketAnswers:
+    """What was found out about one workspace's bucket.
+
+    Attributes:
+        can_list: whether its notebooks can be listed.
+        can_read: whether they can be opened.
+        can_write: whether they can be saved.
+        notebooks: how many lie right below the prefix; None when that is not known.
+        troubles: what stands in the way: machine code, sentence.
+    """
+
+    can_list: Answer
+    can_read: Answer
+    can_write: Answer
+    notebooks: int | None
+    troubles: tuple[tuple[str, str], ...] = ()
+
+
+def ask(workspaces: Iterable[Workspace], connection: Connection) -> list[BucketAnswers]:
+    """Ask the bucket of each workspace: one listing, one look at an object, one question about permissions."""
+    patience = min(PATIENCE_SECONDS, connection.retry_deadline_seconds)
+    limited = replace(connection, retry_deadline_seconds=patience)
+    client: Any = None
+    answers = []
+    for workspace in workspaces:
+        try:
+            client = client or _connected(workspace, limited)
+            answers.append(_ask(GcsBucket(client, workspace.bucket, workspace.user_project, limited), workspace))
+        except BucketError as error:
+            refused = isinstance(error, BucketRefused)
+            answers.append(_nothing(Answer.NO if refused else Answer.UNKNOWN, error.trouble.value, error.sentence))
+        except (DatabaseUnusableError, OSError) as error:
+            answers.append(_nothing(Answer.NO, "embedded-bucket", f"The embedded bucket cannot be used: {error}"))
+    return answers
+
+
+def _connected(workspace: Workspace, connection: Connection) -> Any:
+    folder = connection.embedded_directory
+    if folder is not None and not (folder / DATABASE_NAME).exists():
+        # Connecting would make an empty one, and nothing is to be written here.
+        raise FileNotFoundError(f"{folder} holds no {DATABASE_NAME}. Check the setting TERRA_ENV_EMBEDDED_BUCKET.")
+    try:
+        return connect(connection)
+    except BucketRefused as error:
+        raise BucketRefused(workspace.bucket, error.trouble, str(error.__cause__ or error)) from error
+
+
+def _ask(bucket: GcsBucket, workspace: Workspace) -> BucketAnswers:
+    """Ask one bucket.
+
+    Raises:
+        BucketError: it cannot be used at all.
+    """
+    troubles = []
+    listing: Listing | None = None
+    try:
+        listing = bucket.list(workspace.prefix)
+    except BucketError as error:
+        if error.trouble is not BucketTrouble.NO_PERMISSION:
+            raise
+        troubles.append((error.trouble.value, error.sentence))
+    can_read, about_reading = _may_read(bucket, workspace, listing)
+    can_write, about_writing = _may_write(bucket, workspace)
+    return BucketAnswers(
+        can_list=Answer.NO if listing is None else Answer.YES,
+        can_read=can_read,
+        can_write=can_write,
+        notebooks=None if listing is None else _count(listing, workspace),
+        troubles=(*dict.fromkeys([*troubles, *about_reading, *about_writing]),),
+    )
+
+
+def _may_read(bucket: GcsBucket, workspace: Workspace, listing: Listing | None) -> tuple[Answer, list[tuple[str, str]]]:
+    """Look at a notebook, or at one that does not exist: who may not read is refused either way."""
+    names = [version.name for version in listing.objects] if listing else []
+    try:
+        bucket.stat(names[0] if names else workspace.prefix + ABSENT_NAME)
+    except BucketError as error:
+        refused = isinstance(error, BucketRefused)
+        return Answer.NO if refused else Answer.UNKNOWN, [(error.trouble.value, error.sentence)]
+    return Answer.YES, []
+
+
+def _may_write(bucket: GcsBucket, workspace: Workspace) -> tuple[Answer, list[tuple[str, str]]]:
+    """Ask which permissions this person has in the bucket; not every emulator can tell."""
+    try:
+        # To be a method of the bucket: the client library's errors are translated there.
+        with bucket._translated(missing_means_bucket=True):  # noqa: SLF001
+            granted = bucket._handle.test_iam_permissions(list(WRITING), **bucket._retried)  # noqa: SLF001
+    except (BucketError, ObjectNotFound, PreconditionFailed):
+        return Answer.UNKNOWN, []
+    missing = [permission for permission in WRITING if permission not in granted]
+    if not missing:
+        return Answer.YES, []
+    refusal = BucketRefused(workspace.bucket, BucketTrouble.NO_PERMISSION, "")
+    return Answer.NO, [(refusal.trouble.value, f"{refusal.sentence} (missing: {', '.join(missing)})")]
+
+
+def _count(listing: Listing, workspace: Workspace) -> int:
+    return sum(is_notebook_name(workspace, version.name.rpartition("/")[2]) for version in listing.objects)
+
+
+def _nothing(can_list: Answer, code: str, sentence: str) -> BucketAnswers:
+    return BucketAnswers(
+        can_list=can_list,
+        can_read=Answer.UNKNOWN,
+        can_write=Answer.UNKNOWN,
+        notebooks=None,
+        troubles=((code, sentence),),
+    )

@@ -1,0 +1,133 @@
+"""The demo's data folder: one embedded bucket for everybody, one home folder a person.
+
+DIR/bucket                the embedded bucket
+DIR/users/NAME/home       the server's root folder of one person
+DIR/users/NAME/lab        how that person's JupyterLab was left
+"""
+
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from urllib.parse import urlencode
+
+from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
+from jupyter_terra_env.bucket.embedded.errors import DatabaseUnusableError
+from jupyter_terra_env.bucket.embedded.messages import Request
+from jupyter_terra_env.rules.errors import SettingsError
+
+WORKSPACE = "Demo workspace"
+BUCKET = "demo-workspace-bucket"
+PREFIX = "notebooks/"
+EDIT_FOLDER = "edit"
+PLAYGROUND_FOLDER = "playground"
+
+_SEEDED = {"labels": {"demo-notebooks": "seeded"}}
+
+
+@dataclass(frozen=True, slots=True)
+class DemoFolders:
+    """Where one person's demo keeps its files.
+
+    Attributes:
+        data: the folder that all persons share.
+        person: whose demo it is.
+    """
+
+    data: Path
+    person: str
+
+    @property
+    def bucket(self) -> Path:
+        """The embedded bucket's folder."""
+        return self.data / "bucket"
+
+    @property
+    def home(self) -> Path:
+        """The server's root folder: this person's persistent disk."""
+        return self.data / "users" / self.person / "home"
+
+    @property
+    def lab(self) -> Path:
+        """JupyterLab's own notes, so that two persons do not share open tabs."""
+        return self.data / "users" / self.person / "lab"
+
+
+def prepare(folders: DemoFolders) -> None:
+    """Make the folders and, once in the life of a data folder, the bucket with its notebooks.
+
+    Several demos may do so at once: each request is conditional, so nothing a person has edited is replaced. When it
+    is done a label of the bucket says so, and a notebook that somebody deletes later stays deleted.
+
+    Raises:
+        SettingsError: the data folder cannot be used.
+    """
+    try:
+        for folder in (folders.home, folders.lab):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with EmbeddedBucket(folders.bucket / DATABASE_NAME) as bucket:
+            _seed(bucket)
+    except OSError as error:
+        raise SettingsError(
+            f"The data folder {folders.data} cannot be used ({error.strerror or error}). Name another one with --data."
+        ) from error
+    except DatabaseUnusableError as error:
+        raise SettingsError(f"{error}. Name another data folder with --data.") from error
+
+
+def demo_notebooks() -> Iterator[tuple[str, bytes]]:
+    """The demo's notebooks: path below the workspace folder, content.
+
+    They name the Python that runs here: JupyterLab would write it into a notebook that says otherwise, and so change
+    a notebook that was only opened.
+    """
+    for path, file in _below(files("jupyter_terra_env.cli") / "demo_notebooks", ""):
+        notebook = json.loads(file.read_text(encoding="utf-8"))
+        notebook["metadata"]["language_info"]["version"] = platform.python_version()
+        text = json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True)
+        yield path, f"{text}\n".encode()
+
+
+def _below(folder: Traversable, parent: str) -> Iterator[tuple[str, Traversable]]:
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir():
+            yield from _below(entry, f"{parent}{entry.name}/")
+        elif entry.name.endswith(".ipynb"):
+            yield parent + entry.name, entry
+
+
+def _seed(bucket: EmbeddedBucket) -> None:
+    _answer(bucket, "POST", "/storage/v1/b", {"name": BUCKET}, settled_by=409)
+    about = json.loads(_answer(bucket, "GET", f"/storage/v1/b/{BUCKET}"))
+    if about.get("labels") == _SEEDED["labels"]:
+        return
+    for path, content in demo_notebooks():
+        query = urlencode({"uploadType": "media", "name": PREFIX + path, "ifGenerationMatch": 0})
+        _answer(bucket, "POST", f"/upload/storage/v1/b/{BUCKET}/o?{query}", content, settled_by=412)
+    _answer(bucket, "PATCH", f"/storage/v1/b/{BUCKET}", _SEEDED)
+
+
+def _answer(
+    bucket: EmbeddedBucket,
+    method: str,
+    target: str,
+    body: bytes | Mapping[str, object] = b"",
+    *,
+    settled_by: int = 200,
+) -> bytes:
+    """Ask the bucket; `settled_by` is the status that says somebody else has done it already.
+
+    Raises:
+        OSError: the bucket cannot do it.
+    """
+    content_type = "application/x-ipynb+json" if isinstance(body, bytes) else "application/json"
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    response = bucket.handle(
+        Request(method=method, target=target, headers={"content-type": content_type}, body=content)
+    )
+    if response.status not in {200, settled_by}:
+        raise OSError(f"its bucket answered {response.status}: {response.body.decode(errors='replace')}")
+    return response.body

@@ -1,0 +1,176 @@
+"""The demo as a person uses it: started, worked in with a second person, and ended with one Ctrl-C."""
+
+import contextlib
+import json
+import os
+import pty
+import socket
+import time
+
+import psutil
+import pytest
+from command_kit import is_open
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+
+from jupyter_terra_env.bucket.embedded.api import EmbeddedBucket
+from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter
+
+EDIT = "api/contents/Demo%20workspace/edit"
+
+
+@contextlib.contextmanager
+def bucket_of(data):
+    """The demo's bucket through another client."""
+    with EmbeddedBucket(data / "bucket" / "bucket.sqlite3") as engine:
+        client = storage.Client(
+            project="p", credentials=AnonymousCredentials(), client_options={"api_endpoint": ENDPOINT}
+        )
+        client._http.mount(ENDPOINT, EmbeddedAdapter(engine))
+        yield client.bucket("demo-workspace-bucket")
+        client.close()
+        client._http.close()
+
+
+@contextlib.contextmanager
+def terminal():
+    """A terminal to be somebody's standard input."""
+    ours, theirs = pty.openpty()
+    try:
+        yield theirs
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def start_kernel(demo):
+    """Open a notebook with a kernel, and return the kernel's process."""
+    path = "Demo workspace/edit/gc-content.ipynb"
+    demo.ask("POST", "api/sessions", path=path, name=path, type="notebook", kernel={"name": "python3"})
+    (kernel,) = psutil.Process(demo.process.pid).children(recursive=True)
+    return kernel
+
+
+def wait_until_gone(processes):
+    _, alive = psutil.wait_procs(processes, timeout=5)
+    assert alive == []
+
+
+def test_two_persons_work_on_one_bucket_and_one_ctrl_c_ends_everything(machine, tmp_path):
+    data = tmp_path / "demo data"
+    # Somebody's real workspaces, which are no part of a demo.
+    machine.configure(
+        TerraEnvApp={"workspaces": [{"name": "Real", "bucket": "real-bucket"}], "edit_folder": "work"},
+        ServerApp={"open_browser": True},
+    )
+    with (
+        terminal() as keyboard,
+        machine.demo("--data", data, stdin=keyboard) as first,
+        machine.demo("--data", data, "--as", "maria") as second,
+    ):
+        for demo in (first, second):
+            demo.wait_until_it_serves()
+        assert first.info["port"] != second.info["port"]
+        assert f"jupyter terra-env demo --as maria --data '{data}'" in first.output
+        assert "/lab/tree/Demo%20workspace/edit?token=" in first.output
+
+        assert [entry["name"] for entry in first.ask("GET", "api/contents").json()["content"]] == ["Demo workspace"]
+        listed = {entry["name"] for entry in second.ask("GET", EDIT).json()["content"]}
+        assert listed == {"cohort-summary.ipynb", "gc-content.ipynb", "quality-control"}
+
+        notebook = first.ask("GET", f"{EDIT}/gc-content.ipynb").json()["content"]
+        notebook["cells"][0]["source"] = "# Changed by the first person"
+        first.ask("PUT", f"{EDIT}/gc-content.ipynb", type="notebook", format="json", content=notebook)
+        with bucket_of(data) as bucket:
+            kept = json.loads(bucket.blob("notebooks/gc-content.ipynb").download_as_bytes())
+        assert kept["cells"][0]["source"] == ["# Changed by the first person"]
+        seen = second.ask("GET", f"{EDIT}/gc-content.ipynb").json()["content"]
+        assert seen["cells"][0]["source"] == "# Changed by the first person"
+
+        page = first.ask("GET", "lab/tree/Demo%20workspace/edit").text
+        assert '"news": {"disabled": true}' in page
+
+        for demo in (first, second):
+            kernel = start_kernel(demo)
+            demo.interrupt()
+            assert demo.end() == 0, demo.output
+            assert "Traceback" not in demo.output
+            assert demo.output.endswith(f"The demo has ended. What was saved is in {data}.\n")
+            assert not is_open(demo.info["port"])
+            wait_until_gone([kernel])
+    assert (data / "users" / "maria" / "home" / "Demo workspace" / "edit" / "gc-content.ipynb").exists()
+
+
+def test_a_busy_kernel_and_an_impatient_person_change_nothing_about_the_end(machine, tmp_path):
+    with machine.demo("--data", tmp_path / "data") as demo:
+        demo.wait_until_it_serves()
+        kernel = start_kernel(demo)
+        # Suspended, it does not answer the request to shut down.
+        time.sleep(1)
+        kernel.suspend()
+        for _ in range(3):
+            demo.interrupt()
+            time.sleep(0.2)
+        assert demo.end() == 0, demo.output
+        assert "Traceback" not in demo.output
+        wait_until_gone([kernel])
+
+
+def refused(machine, *arguments):
+    done = machine.run("demo", "--no-browser", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+def test_a_port_in_use_is_named(machine, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        message = refused(machine, "--port", port, "--data", tmp_path / "data")
+    assert f"Port {port} on 127.0.0.1 cannot be used (Address already in use)" in message
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_file_is_no_data_folder(machine, tmp_path):
+    (tmp_path / "file").touch()
+    message = refused(machine, "--data", tmp_path / "file")
+    assert f"The data folder {tmp_path / 'file'} cannot be used" in message
+    assert "--data" in message
+
+
+def test_a_folder_with_something_else_is_no_data_folder(machine, tmp_path):
+    (tmp_path / "bucket").mkdir()
+    (tmp_path / "bucket" / "bucket.sqlite3").write_text("dear diary")
+    message = refused(machine, "--data", tmp_path)
+    assert "bucket.sqlite3 cannot be used" in message
+    assert (tmp_path / "bucket" / "bucket.sqlite3").read_text() == "dear diary"
+
+
+@pytest.mark.parametrize("name", ["", "..", "../maria", "a/b", "/etc", ".hidden", "a" * 41, "maria\n", "josé"])
+def test_a_name_that_is_no_folder_name_is_refused(machine, tmp_path, name):
+    from jupyter_terra_env.cli.demo import run
+    from jupyter_terra_env.cli.main import _parser
+    from jupyter_terra_env.rules.errors import SettingsError
+
+    with pytest.raises(SettingsError, match="cannot be a folder name"):
+        run(_parser().parse_args(["demo", f"--as={name}", "--data", str(tmp_path / "data")]))
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"jpserver_extensions": {"jupyter_terra_env": False}}, "is disabled in this Jupyter's configuration"),
+        (
+            {"contents_manager_class": "jupyter_server.services.contents.largefilemanager.AsyncLargeFileManager"},
+            "sets another contents manager (AsyncLargeFileManager)",
+        ),
+    ],
+)
+def test_a_configuration_that_keeps_the_extension_out_is_respected_and_named(machine, tmp_path, settings, sentence):
+    machine.configure(ServerApp=settings)
+    done = machine.run("demo", "--no-browser", "--data", tmp_path / "data")
+    assert done.returncode == 2
+    assert sentence in done.stderr.splitlines()[-1]

@@ -1,0 +1,13 @@
+"""Settings for the whole suite."""
+
+import os
+
+from hypothesis import settings
+
+# The client library would otherwise ask for bucket metadata on a thread of its own.
+os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "1"
+
+settings.register_profile("default", deadline=None)
+settings.load_profile("default")
+
+pytest_plugins = ["pytest_jupyter.jupyter_server"]

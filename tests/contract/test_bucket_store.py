@@ -1,0 +1,618 @@
+"""The contract of ``BucketStore``, on the bucket in this process and on one behind HTTP."""
+
+import asyncio
+import io
+import time
+
+import pytest
+from environments import BUCKET, Outsider, directory_in_memory
+
+from jupyter_terra_env.bucket.connection import Connection
+from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
+from jupyter_terra_env.bucket.embedded.faults import AnswerWith, CutBody, Delay, Fault, FaultPlan, Hang, ResetConnection
+from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
+from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter
+from jupyter_terra_env.bucket.store import MatchVersion, MustNotExist
+from jupyter_terra_env.bucket.threaded import BucketThreads
+from jupyter_terra_env.rules.errors import (
+    BucketRefused,
+    BucketTrouble,
+    BucketUnavailable,
+    ObjectNotFound,
+    PreconditionFailed,
+)
+
+READ_TIMEOUT_SECONDS = 0.6
+NAMES = ["notebooks/a.ipynb", "a b#?%&+é/e\u0301\\.ipynb", "o/acl", "x/rewriteTo/b/y/o/z", "/", "a//b", "../x"]
+
+
+class Store:
+    """The port under test, as plain calls; and the same bucket from outside."""
+
+    def __init__(self, threads, outsider, faults):
+        self.threads = threads
+        self.outsider = outsider
+        self.faults = faults
+        self.port = threads.bucket(BUCKET, None)
+
+    def __getattr__(self, verb):
+        return lambda *args, **kwargs: asyncio.run(getattr(self.port, verb)(*args, **kwargs))
+
+    def put(self, name, content=b"x", metadata=None):
+        blob = self.outsider.bucket.blob(name)
+        blob.metadata = metadata
+        blob.upload_from_string(content)
+        return version_of(blob)
+
+    def save(self, name, content, precondition=None, metadata=None, content_type="text/plain"):
+        return self.write(
+            name,
+            io.BytesIO(content),
+            content_type=content_type,
+            metadata=metadata or {},
+            precondition=precondition or MustNotExist(),
+        )
+
+    def read(self, name, generation):
+        file = io.BytesIO()
+        self.read_into(name, generation, file)
+        return file.getvalue()
+
+    def content(self, name):
+        return self.outsider.bucket.blob(name).download_as_bytes()
+
+    @property
+    def operations(self):
+        return [handled.operation for handled in self.faults.history]
+
+
+def version_of(seen):
+    return MatchVersion(generation=seen.generation, metageneration=seen.metageneration)
+
+
+@pytest.fixture
+def faults():
+    return FaultPlan()
+
+
+@pytest.fixture
+def memory_directory():
+    with directory_in_memory() as directory:
+        yield directory
+
+
+@pytest.fixture
+def deadline_seconds():
+    """How long reads are repeated; short, for tests in which they fail in the end."""
+    return 0.3
+
+
+@pytest.fixture(params=["in this process", "over HTTP"])
+def store(request, memory_directory, faults, monkeypatch, deadline_seconds):
+    monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
+    limits = {"read_timeout_seconds": READ_TIMEOUT_SECONDS, "retry_deadline_seconds": deadline_seconds}
+    directory = memory_directory / "data"
+    with EmbeddedBucket(directory / DATABASE_NAME) as engine:
+        if request.param == "over HTTP":
+            with LoopbackFront(engine, faults=faults) as front:
+                monkeypatch.setenv("STORAGE_EMULATOR_HOST", front.url)
+                yield from _serve(Connection(**limits), engine, faults)
+        else:
+            yield from _serve(Connection(embedded_directory=directory, **limits), engine, faults)
+
+
+def _serve(connection, engine, faults):
+    outsider = Outsider(engine)
+    threads = BucketThreads(connection, monotonic=time.monotonic)
+    store = Store(threads, outsider, faults)
+    store.stat("connects")
+    if connection.embedded_directory is not None:
+        # The settings have no place for faults: let them happen on the same database.
+        threads._client._http.mount(ENDPOINT, EmbeddedAdapter(engine, faults=faults))
+    faults.clear()
+    try:
+        yield store
+    finally:
+        faults.release()
+        threads._threads.shutdown(wait=True)
+        threads._client.close()
+        threads._client._http.close()
+        outsider.close()
+
+
+def timed(call):
+    start = time.monotonic()
+    with pytest.raises(BucketUnavailable) as error:
+        call()
+    return error.value, time.monotonic() - start
+
+
+class TestStat:
+    def test_of_nothing(self, store):
+        assert store.stat("notebooks/a.ipynb") is None
+        assert store.operations == ["objects.get"]
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_tells_the_version_with_metadata(self, store, name):
+        seen = store.put(name, b"123456789", {"k": "v", "ü": "é"})
+        version = store.stat(name)
+        assert version.name == name
+        assert version_of(version) == seen
+        assert version.crc32c == "4waSgw=="
+        assert version.size_bytes == 9
+        assert version.metadata == {"k": "v", "ü": "é"}
+        assert version.updated.utcoffset().total_seconds() == version.created.utcoffset().total_seconds() == 0
+        assert store.operations == ["objects.get"]
+
+    def test_is_of_now(self, store):
+        store.put("a", b"one")
+        first = store.stat("a")
+        store.put("a", b"two")
+        second = store.stat("a")
+        assert second.generation != first.generation
+        assert second.metadata == {}
+
+
+class TestList:
+    def test_one_level(self, store):
+        for name in ("n/b.ipynb", "n/a.ipynb", "n/sub/c", "n/sub/d", "n/other/e", "m", "n", "n/"):
+            store.put(name, b"x", {"name": "v"})
+        listing = store.list("n/")
+        assert [version.name for version in listing.objects] == ["n/", "n/a.ipynb", "n/b.ipynb"]
+        assert listing.prefixes == ("n/other/", "n/sub/")
+        assert listing.objects[1].metadata == {"name": "v"}
+        assert version_of(listing.objects[1]) == version_of(store.stat("n/a.ipynb"))
+        assert listing.objects[1].crc32c == store.stat("n/a.ipynb").crc32c
+        assert listing.objects[1].updated is not None
+
+    def test_of_nothing(self, store):
+        listing = store.list("n/")
+        assert (listing.objects, listing.prefixes) == ((), ())
+        assert store.operations == ["objects.list"]
+
+    def test_of_the_whole_bucket(self, store):
+        store.put("a")
+        store.put("d/b")
+        listing = store.list("")
+        assert ([version.name for version in listing.objects], listing.prefixes) == (["a"], ("d/",))
+
+    def test_more_than_a_thousand_are_complete_with_one_request_a_thousand(self, store):
+        for name in (*(f"n/{number:04}" for number in range(1001)), "n/9999/deeper"):
+            store.outsider.put_plain(name)
+        listing = store.list("n/")
+        assert len({version.name for version in listing.objects}) == 1001
+        assert listing.prefixes == ("n/9999/",)
+        assert store.operations == ["objects.list"] * 2
+
+    def test_a_failing_second_page_is_never_half_a_listing(self, store, monkeypatch):
+        for number in range(3):
+            store.put(f"n/{number}")
+        client = store.threads._client
+        listed = client.list_blobs
+        monkeypatch.setattr(client, "list_blobs", lambda *args, **kwargs: listed(*args, page_size=2, **kwargs))
+        assert len(store.list("n/").objects) == 3
+        failing = Fault(operation="objects.list", action=AnswerWith(status=403, reason="forbidden"))
+        store.faults.add(Fault(operation="objects.list", action=Delay(seconds=0)), failing)
+        with pytest.raises(BucketRefused):
+            store.list("n/")
+
+
+class TestRead:
+    @pytest.mark.parametrize("content", [b"", b"abc", bytes(range(256)) * 40_000], ids=["empty", "small", "10 MB"])
+    def test_the_exact_bytes_with_one_request(self, store, content):
+        seen = store.put("a", content)
+        assert store.read("a", seen.generation) == content
+        assert store.operations == ["objects.download"]
+
+    def test_of_nothing(self, store):
+        with pytest.raises(ObjectNotFound):
+            store.read("a", 1)
+
+    def test_of_another_generation(self, store):
+        seen = store.put("a", b"one")
+        store.put("a", b"two")
+        file = io.BytesIO()
+        with pytest.raises(PreconditionFailed):
+            store.read_into("a", seen.generation, file)
+        assert file.getvalue() == b""
+
+    @pytest.mark.parametrize("deadline_seconds", [10])
+    @pytest.mark.parametrize("cuts", [1, 2])
+    def test_a_cut_answer_is_repeated_until_it_is_whole(self, store, cuts):
+        content = bytes(range(256)) * 2000
+        seen = store.put("a", content)
+        store.faults.add(Fault(operation="objects.download", action=CutBody(after_bytes=300_000), times=cuts))
+        assert store.read("a", seen.generation) == content
+
+    def test_an_answer_cut_each_time_is_never_taken_for_whole(self, store):
+        seen = store.put("a", bytes(100_000))
+        store.faults.add(Fault(operation="objects.download", action=CutBody(after_bytes=100), times=1000))
+        with pytest.raises(BucketUnavailable):
+            store.read("a", seen.generation)
+
+    def test_damaged_bytes_are_refused(self, store, monkeypatch):
+        seen = store.put("a", b"x" * 1000)
+        with monkeypatch.context() as patch:
+            patch.setattr("google_crc32c.Checksum.digest", lambda _self: b"\0\0\0\0")
+            with pytest.raises(BucketUnavailable) as error:
+                store.read("a", seen.generation)
+        assert error.value.trouble is BucketTrouble.CORRUPT_TRANSFER
+
+
+class TestWrite:
+    @pytest.mark.parametrize("name", NAMES)
+    def test_creates_and_returns_its_own_version(self, store, name):
+        version = store.save(name, b"123456789", metadata={"k": "v", "ü": "é"}, content_type="application/x-ipynb+json")
+        assert version == store.stat(name)
+        assert (version.name, version.crc32c, version.metadata) == (name, "4waSgw==", {"k": "v", "ü": "é"})
+        assert store.content(name) == b"123456789"
+        assert store.outsider.bucket.get_blob(name).content_type == "application/x-ipynb+json"
+        assert store.operations == ["objects.insert", "objects.get"]
+
+    def test_never_creates_over_an_object(self, store):
+        store.put("a", b"theirs")
+        with pytest.raises(PreconditionFailed):
+            store.save("a", b"mine")
+        assert store.content("a") == b"theirs"
+        assert store.operations == ["objects.insert"]
+
+    def test_replaces_the_version_named_and_all_its_metadata(self, store):
+        seen = store.put("a", b"one", {"old": "gone"})
+        version = store.save("a", b"two", seen, {"new": "kept"})
+        assert version.generation != seen.generation
+        assert version.metageneration == 1
+        assert store.stat("a").metadata == {"new": "kept"}
+        assert store.content("a") == b"two"
+
+    def test_without_metadata_leaves_none(self, store):
+        seen = store.put("a", b"one", {"old": "gone"})
+        store.save("a", b"two", seen)
+        assert store.stat("a").metadata == {}
+
+    def test_not_on_a_stale_generation(self, store):
+        seen = store.put("a", b"one")
+        store.put("a", b"theirs")
+        with pytest.raises(PreconditionFailed):
+            store.save("a", b"mine", seen)
+        assert store.content("a") == b"theirs"
+
+    def test_not_on_a_stale_metageneration(self, store):
+        seen = store.put("a", b"one")
+        store.patch_metadata("a", {"lastLockedBy": "somebody"}, seen)
+        with pytest.raises(PreconditionFailed):
+            store.save("a", b"mine", seen)
+        assert store.content("a") == b"one"
+        assert store.stat("a").metadata == {"lastLockedBy": "somebody"}
+
+    def test_not_on_what_is_gone(self, store):
+        seen = store.put("a", b"one")
+        store.outsider.bucket.blob("a").delete()
+        with pytest.raises((PreconditionFailed, ObjectNotFound)):
+            store.save("a", b"mine", seen)
+        assert store.stat("a") is None
+
+    def test_sends_the_file_from_its_start(self, store):
+        file = io.BytesIO(b"abc")
+        file.seek(2)
+        store.write("a", file, content_type="text/plain", metadata={}, precondition=MustNotExist())
+        assert store.content("a") == b"abc"
+
+    def test_an_empty_file(self, store):
+        assert store.save("a", b"").crc32c == "AAAAAA=="
+        assert store.content("a") == b""
+
+    def test_up_to_eight_mebibytes_with_one_request(self, store):
+        store.save("a", bytes(8 << 20))
+        assert store.operations == ["objects.insert"]
+
+    def test_nine_mebibytes(self, store):
+        content = bytes(range(256)) * (9 << 12)
+        version = store.save("a", content, metadata={"k": "v"}, content_type="application/x-ipynb+json")
+        assert version == store.stat("a")
+        assert store.content("a") == content
+        assert store.outsider.bucket.get_blob("a").content_type == "application/x-ipynb+json"
+        with pytest.raises(PreconditionFailed):
+            store.save("a", content)
+        store.save("a", content[:-1], version_of(version))
+
+    @pytest.mark.parametrize("deadline_seconds", [10])
+    @pytest.mark.parametrize("after_effect", [False, True])
+    @pytest.mark.parametrize("step", ["objects.insert.start", "objects.insert.chunk"])
+    def test_nine_mebibytes_with_a_reset_take_effect_once(self, store, step, after_effect):
+        store.outsider.keep_history()
+        content = bytes(9 << 20)
+        store.faults.add(Fault(operation=step, action=ResetConnection(), after_effect=after_effect))
+        version = store.save("a", content)
+        assert version == store.stat("a")
+        assert len(list(store.outsider.client.list_blobs(BUCKET, versions=True))) == 1
+
+    def test_of_many_who_create_at_once_one_wins(self, store, writers=8):
+        async def contend():
+            return await asyncio.gather(
+                *(
+                    store.port.write(
+                        "a",
+                        io.BytesIO(b"%d" % number),
+                        content_type="text/plain",
+                        metadata={"writer": str(number)},
+                        precondition=MustNotExist(),
+                    )
+                    for number in range(writers)
+                ),
+                return_exceptions=True,
+            )
+
+        results = asyncio.run(contend())
+        won = [number for number, result in enumerate(results) if not isinstance(result, Exception)]
+        assert len(won) == 1
+        assert all(isinstance(result, PreconditionFailed) for number, result in enumerate(results) if number not in won)
+        assert store.content("a") == b"%d" % won[0]
+        assert store.stat("a") == results[won[0]]
+
+
+class TestPatch:
+    def test_merges_and_removes(self, store):
+        seen = store.put("a", b"one", {"kept": "1", "gone": "2", "changed": "3"})
+        version = store.patch_metadata("a", {"gone": None, "changed": "4", "new": "5"}, seen)
+        assert version.metadata == {"kept": "1", "changed": "4", "new": "5"}
+        assert (version.generation, version.metageneration) == (seen.generation, seen.metageneration + 1)
+        assert version == store.stat("a")
+        assert store.operations == ["objects.patch", "objects.get"]
+
+    def test_does_not_touch_anything_else(self, store):
+        blob = store.outsider.bucket.blob("a")
+        blob.content_language, blob.cache_control = "de", "no-store"
+        blob.upload_from_string("x", content_type="text/csv")
+        store.patch_metadata("a", {"k": "v"}, version_of(blob))
+        after = store.outsider.bucket.get_blob("a")
+        assert (after.content_type, after.content_language, after.cache_control) == ("text/csv", "de", "no-store")
+
+    def test_not_on_another_version(self, store):
+        seen = store.put("a", b"one")
+        store.patch_metadata("a", {"k": "theirs"}, seen)
+        with pytest.raises(PreconditionFailed):
+            store.patch_metadata("a", {"k": "mine"}, seen)
+        newer = store.put("a", b"two")
+        with pytest.raises(PreconditionFailed):
+            store.patch_metadata("a", {"k": "mine"}, seen)
+        assert newer == version_of(store.stat("a"))
+
+    def test_of_nothing(self, store):
+        with pytest.raises(ObjectNotFound):
+            store.patch_metadata("a", {"k": "v"}, MatchVersion(generation=1, metageneration=1))
+
+
+class TestDelete:
+    def test_the_version_named(self, store):
+        store.delete("a", store.put("a"))
+        assert store.operations == ["objects.delete"]
+        assert store.stat("a") is None
+
+    def test_not_another_version(self, store):
+        seen = store.put("a", b"one")
+        store.patch_metadata("a", {"k": "v"}, seen)
+        with pytest.raises(PreconditionFailed):
+            store.delete("a", seen)
+        store.put("a", b"two")
+        with pytest.raises(PreconditionFailed):
+            store.delete("a", seen)
+        assert store.content("a") == b"two"
+
+    def test_of_nothing(self, store):
+        with pytest.raises(ObjectNotFound):
+            store.delete("a", MatchVersion(generation=1, metageneration=1))
+
+
+class TestMove:
+    @pytest.mark.parametrize("target", NAMES[:4])
+    def test_renames(self, store, target):
+        seen = store.put("old", b"one", {"k": "v"})
+        version = store.move("old", target, seen)
+        assert version == store.stat(target)
+        assert (version.name, version.metadata) == (target, {"k": "v"})
+        assert store.content(target) == b"one"
+        assert store.stat("old") is None
+        assert store.operations == ["objects.move", "objects.get", "objects.get"]
+
+    def test_never_onto_an_object(self, store):
+        seen = store.put("old", b"mine")
+        store.put("new", b"theirs")
+        with pytest.raises(PreconditionFailed):
+            store.move("old", "new", seen)
+        assert (store.content("old"), store.content("new")) == (b"mine", b"theirs")
+
+    def test_not_another_version(self, store):
+        seen = store.put("old", b"one")
+        store.patch_metadata("old", {"k": "v"}, seen)
+        with pytest.raises(PreconditionFailed):
+            store.move("old", "new", seen)
+        store.put("old", b"two")
+        with pytest.raises(PreconditionFailed):
+            store.move("old", "new", seen)
+        assert (store.content("old"), store.stat("new")) == (b"two", None)
+
+    def test_of_nothing(self, store):
+        with pytest.raises(ObjectNotFound):
+            store.move("old", "new", MatchVersion(generation=1, metageneration=1))
+
+
+EXPECTED = {
+    400: (BucketRefused, "bad-request"),
+    401: (BucketRefused, "no-credentials"),
+    403: (BucketRefused, "no-permission"),
+    408: (BucketUnavailable, "overloaded"),
+    429: (BucketUnavailable, "overloaded"),
+    500: (BucketUnavailable, "server-error"),
+    502: (BucketUnavailable, "server-error"),
+    503: (BucketUnavailable, "server-error"),
+    504: (BucketUnavailable, "server-error"),
+}
+BREAKS = [AnswerWith(status=503), AnswerWith(status=429), ResetConnection()]
+SEEN = MatchVersion(generation=1, metageneration=1)
+READS = {
+    "stat": ("objects.get", lambda store: store.stat("a")),
+    "list": ("objects.list", lambda store: store.list("")),
+    "read_into": ("objects.download", lambda store: store.read("a", store.outsider.bucket.get_blob("a").generation)),
+}
+WRITES = {
+    "write": ("objects.insert", lambda store, seen: store.save("a", b"mine", seen)),
+    "patch_metadata": ("objects.patch", lambda store, seen: store.patch_metadata("a", {"k": "mine"}, seen)),
+    "delete": ("objects.delete", lambda store, seen: store.delete("a", seen)),
+    "move": ("objects.move", lambda store, seen: store.move("a", "b", seen)),
+}
+VERBS = {
+    **{verb: (operation, lambda store, _seen, do=do: do(store)) for verb, (operation, do) in READS.items()},
+    **WRITES,
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+class TestErrors:
+    @pytest.mark.parametrize("deadline_seconds", [0.05])
+    def test_of_the_service(self, store, verb):
+        operation, do = VERBS[verb]
+        seen = store.put("a", b"one")
+        told = {}
+        for status in EXPECTED:
+            store.faults.clear()
+            store.faults.add(Fault(operation=operation, action=AnswerWith(status=status, reason="x"), times=1000))
+            with pytest.raises((BucketRefused, BucketUnavailable)) as error:
+                do(store, seen)
+            assert error.value.bucket == BUCKET
+            told[status] = (type(error.value), error.value.trouble.value)
+        assert told == EXPECTED
+        assert store.content("a") == b"one"
+
+    def test_a_missing_bucket(self, store, verb):
+        store.put("a", b"one")
+        store.outsider.client.create_bucket("other")
+        store.port = store.threads.bucket("no-such-bucket", None)
+        do = VERBS[verb][1] if verb != "read_into" else lambda store, _seen: store.read("a", 1)
+        with pytest.raises(BucketRefused) as error:
+            do(store, SEEN)
+        assert (error.value.trouble, error.value.bucket) == ("bucket-not-found", "no-such-bucket")
+
+    def test_requester_pays(self, store, verb):
+        seen = store.put("a", b"one")
+        bucket = store.outsider.bucket
+        generation = seen.generation
+        bucket.requester_pays = True
+        bucket.patch()
+        do = VERBS[verb][1] if verb != "read_into" else lambda store, _seen: store.read("a", generation)
+        with pytest.raises(BucketRefused) as error:
+            do(store, seen)
+        assert error.value.trouble is BucketTrouble.REQUESTER_PAYS
+        store.port = store.threads.bucket(BUCKET, "payer")
+        do(store, seen)
+
+    def test_a_broken_connection(self, store, verb):
+        operation, do = VERBS[verb]
+        seen = store.put("a", b"one")
+        store.faults.add(Fault(operation=operation, action=ResetConnection(), times=1000))
+        with pytest.raises(BucketUnavailable) as error:
+            do(store, seen)
+        assert error.value.trouble is BucketTrouble.UNREACHABLE
+
+    def test_silence_ends_within_the_time_limits(self, store, verb, deadline_seconds):
+        operation, do = VERBS[verb]
+        seen = store.put("a", b"one")
+        store.faults.add(Fault(operation=operation, action=Hang(), times=1000))
+        error, seconds = timed(lambda: do(store, seen))
+        assert error.trouble is BucketTrouble.UNREACHABLE
+        assert seconds < READ_TIMEOUT_SECONDS + (deadline_seconds if verb in READS else 0) + 2
+
+
+@pytest.mark.parametrize("verb", READS)
+class TestReadsAreRepeated:
+    @pytest.mark.parametrize("deadline_seconds", [10])
+    @pytest.mark.parametrize("action", BREAKS, ids=["503", "429", "reset"])
+    def test_until_they_work(self, store, verb, action):
+        operation, do = READS[verb]
+        store.put("a", b"one")
+        store.faults.add(Fault(operation=operation, action=action, times=2))
+        do(store)
+        assert store.operations == [operation] * 3
+
+    @pytest.mark.parametrize("deadline_seconds", [1])
+    def test_within_the_deadline(self, store, verb, deadline_seconds):
+        operation, do = READS[verb]
+        store.put("a", b"one")
+        store.faults.add(Fault(operation=operation, action=AnswerWith(status=503), times=100_000))
+        error, seconds = timed(lambda: do(store))
+        assert error.trouble is BucketTrouble.SERVER_ERROR
+        assert seconds < deadline_seconds + 1.5
+        assert store.operations.count(operation) > 2
+
+
+@pytest.mark.parametrize("verb", WRITES)
+class TestWritesAreNotRepeated:
+    @pytest.mark.parametrize("after_effect", [False, True], ids=["before the effect", "after it"])
+    @pytest.mark.parametrize("action", BREAKS, ids=["503", "429", "reset"])
+    def test_after_a_lost_answer(self, store, verb, action, after_effect):
+        operation, do = WRITES[verb]
+        seen = store.put("a", b"one")
+        store.faults.add(Fault(operation=operation, action=action, after_effect=after_effect))
+        with pytest.raises(BucketUnavailable):
+            do(store, seen)
+        assert store.operations == [operation]
+        unchanged = (found := store.stat("a")) is not None and version_of(found) == seen
+        assert unchanged is not after_effect
+
+
+class TestClient:
+    def test_each_call_has_a_handle_of_its_own(self, store):
+        """A used handle sends the generation it saw, and its old metadata."""
+        first = store.save("a", b"one", metadata={"k": "v"})
+        newer = store.put("a", b"two")
+        assert version_of(store.stat("a")) == newer
+        assert store.read("a", newer.generation) == b"two"
+        second = store.save("a", b"three", newer)
+        assert second.metadata == {}
+        assert second.generation not in {first.generation, newer.generation}
+        store.delete("a", version_of(second))
+
+    def test_bucket_metadata_is_never_asked_for(self, store):
+        seen = store.put("a", b"one")
+        store.stat("a")
+        store.list("")
+        store.read("a", seen.generation)
+        version = store.patch_metadata("a", {"k": "v"}, seen)
+        version = store.save("a", b"two", version_of(version))
+        version = store.move("a", "b", version_of(version))
+        store.delete("b", version_of(version))
+        time.sleep(0.1)
+        assert store.operations == [
+            "objects.get",
+            "objects.list",
+            "objects.download",
+            "objects.patch",
+            "objects.insert",
+            "objects.move",
+            "objects.delete",
+        ]
+
+    def test_calls_run_side_by_side(self, store):
+        store.faults.add(Fault(operation="objects.get", action=Delay(seconds=0.2), times=6))
+
+        async def six():
+            start = time.monotonic()
+            await asyncio.gather(*(store.port.stat(f"{number}") for number in range(6)))
+            return time.monotonic() - start
+
+        assert asyncio.run(six()) < 1.0
+
+    def test_the_loop_is_free_meanwhile(self, store):
+        store.faults.add(Fault(operation="objects.get", action=Delay(seconds=0.2)))
+
+        async def ticks():
+            stat = asyncio.create_task(store.port.stat("a"))
+            count = 0
+            while not stat.done():
+                await asyncio.sleep(0.01)
+                count += 1
+            return count
+
+        assert asyncio.run(ticks()) > 5
+
+    def test_it_is_named_after_its_bucket(self, store):
+        assert store.port.bucket == BUCKET

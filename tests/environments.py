@@ -1,0 +1,270 @@
+"""Cloud environments without a server: a disk, a journal and the parts of ``notebooks/``, on one embedded bucket."""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import os
+import re
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from unittest import mock
+from urllib.parse import quote
+
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+
+from jupyter_terra_env.bucket import gcs
+from jupyter_terra_env.bucket.connection import Connection
+from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
+from jupyter_terra_env.bucket.embedded.faults import FaultPlan
+from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
+from jupyter_terra_env.bucket.embedded.messages import Request
+from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter
+from jupyter_terra_env.bucket.threaded import BucketThreads
+from jupyter_terra_env.notebooks.delocalizer import Delocalizer
+from jupyter_terra_env.notebooks.folders import Folders
+from jupyter_terra_env.notebooks.journal import Journal
+from jupyter_terra_env.notebooks.localizer import Localizer
+from jupyter_terra_env.notebooks.moves import Moves
+from jupyter_terra_env.notebooks.places import Places
+from jupyter_terra_env.notebooks.working_copies import WorkingCopies
+from jupyter_terra_env.rules.workspace import Workspace, Workspaces
+
+BUCKET = "a-bucket"
+WORKSPACE = Workspace(
+    name="ws",
+    bucket=BUCKET,
+    prefix="notebooks/",
+    edit_directory="ws/edit",
+    playground_directory="ws/playground",
+    pattern=re.compile(r".*\.ipynb"),
+)
+UPLOADS = "objects.insert"
+
+
+@dataclass
+class Outsider:
+    """The bucket as somebody else uses it: another client on the same engine, without faults."""
+
+    engine: EmbeddedBucket
+    client: storage.Client = field(init=False)
+
+    def __post_init__(self):
+        self.client = storage.Client(
+            project="p", credentials=AnonymousCredentials(), client_options={"api_endpoint": ENDPOINT}
+        )
+        self.client._http.mount(ENDPOINT, EmbeddedAdapter(self.engine))
+        self.client.create_bucket(BUCKET)
+
+    @property
+    def bucket(self):
+        return self.client.bucket(BUCKET)
+
+    def keep_history(self):
+        bucket = self.bucket
+        bucket.versioning_enabled = True
+        bucket.patch()
+
+    def put(self, name, content, metadata=None, content_type="application/x-ipynb+json"):
+        blob = self.bucket.blob("notebooks/" + name)
+        blob.metadata = metadata
+        blob.upload_from_string(content, content_type=content_type)
+        return blob
+
+    def put_plain(self, name):
+        """Make an object without the client in between: for many."""
+        target = f"/upload/storage/v1/b/{BUCKET}/o?uploadType=media&name={quote(name, safe='')}"
+        answer = self.engine.handle(Request(method="POST", target=target, headers={}, body=b"x", base_url=ENDPOINT))
+        assert answer.status == 200, answer.body
+
+    def lock(self, name, **metadata):
+        """Patch custom metadata, as another program that takes the edit lock does."""
+        blob = self.bucket.blob("notebooks/" + name)
+        blob.metadata = metadata or {"lastLockedBy": "0" * 64, "lockExpiresAt": "1700000180000"}
+        blob.patch()
+
+    def get(self, name):
+        return self.bucket.get_blob("notebooks/" + name)
+
+    def content(self, name):
+        blob = self.get(name)
+        return None if blob is None else blob.download_as_bytes()
+
+    def delete(self, name):
+        self.bucket.blob("notebooks/" + name).delete()
+
+    def names(self):
+        return [blob.name.removeprefix("notebooks/") for blob in self.client.list_blobs(BUCKET)]
+
+    def history(self, name):
+        """Content of every generation that ever was, oldest first. Needs ``keep_history``."""
+        blobs = self.client.list_blobs(BUCKET, prefix="notebooks/" + name, versions=True)
+        found = sorted((blob for blob in blobs if blob.name == "notebooks/" + name), key=lambda blob: blob.generation)
+        return {
+            blob.generation: self.bucket.blob(blob.name, generation=blob.generation).download_as_bytes()
+            for blob in found
+        }
+
+    def close(self):
+        self.client.close()
+        self.client._http.close()
+
+
+@contextlib.contextmanager
+def directory_in_memory():
+    """A folder on a file system in memory, where there is one: for what a test need not find on a disk."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as directory:
+        yield Path(directory)
+
+
+@contextlib.contextmanager
+def shared_bucket():
+    """An engine with one bucket in it, and an outsider."""
+    with directory_in_memory() as directory, EmbeddedBucket(directory / DATABASE_NAME) as engine:
+        outsider = Outsider(engine)
+        try:
+            yield outsider
+        finally:
+            outsider.close()
+
+
+class Environment:
+    """One disk with its journal. ``restart`` makes new parts on the same disk, as after ``kill -9``."""
+
+    def __init__(self, root: Path, engine: EmbeddedBucket, runner: asyncio.Runner, *, name="e", **settings):
+        self.root = root
+        self.run = runner.run
+        self.faults = FaultPlan()
+        self.changed = []
+        self._engine = engine
+        self._settings = settings
+        self._tokens = (f"{name}-{number}" for number in itertools.count(1))
+        self._front = LoopbackFront(engine, faults=self.faults)
+        self._front.start()
+        for directory in ("ws/edit", "ws/playground"):
+            (root / directory).mkdir(parents=True, exist_ok=True)
+        self._build()
+
+    def _build(self):
+        settings = {"save_wait_seconds": 20.0, "retry_delays_seconds": (), "max_age_seconds": 0.0, **self._settings}
+        connection = Connection(
+            read_timeout_seconds=settings.get("read_timeout_seconds", 5.0),
+            retry_deadline_seconds=settings.get("retry_deadline_seconds", 0.4),
+        )
+        with mock.patch.dict(os.environ, {"STORAGE_EMULATOR_HOST": self._front.url}):
+            self.client = gcs.connect(connection)
+        self.threads = BucketThreads(connection, monotonic=time.monotonic)
+        self.threads._client = self.client
+        self.journal = Journal(self.journal_file, new_token=lambda: next(self._tokens))
+        self.copies = WorkingCopies()
+        self.places = Places(
+            root=self.root,
+            bucket_of=lambda workspace: self.threads.bucket(workspace.bucket, workspace.user_project),
+            journal=self.journal,
+            copies=self.copies,
+        )
+        self.log = logging.getLogger(f"folders of {self.root.name}")
+        self.folders = Folders(
+            self.places, max_age_seconds=settings["max_age_seconds"], monotonic=time.monotonic, log=self.log
+        )
+        self.delocalizer = Delocalizer(
+            self.places,
+            on_change=lambda location: (self.changed.append(location.api_path), self.folders.forget(location)),
+            save_wait_seconds=settings["save_wait_seconds"],
+            retry_delays_seconds=settings["retry_delays_seconds"],
+        )
+        self.localizer = Localizer(self.places, self.delocalizer)
+        self.moves = Moves(self.places, self.folders, self.delocalizer)
+
+    @property
+    def journal_file(self):
+        return self.root / ".jupyter-terra-env" / "journal.sqlite3"
+
+    def at(self, name, folder="edit"):
+        return Workspaces((WORKSPACE,)).locate(f"ws/{folder}/{name}")
+
+    def file(self, name, folder="edit"):
+        return self.root / "ws" / folder / name
+
+    # What a person does, as coroutines …
+
+    async def saving(self, name, content):
+        location = self.at(name)
+        await self.copies.write(self.places.os_path(location), content)
+        return await self.delocalizer.after_save(location)
+
+    async def opening(self, name, folder="edit"):
+        """Open and settle: what is shown, and what the status says in the end."""
+        location = self.at(name, folder)
+        await self.localizer.open(location)
+        return await self.status_of(name, folder)
+
+    async def status_of(self, name, folder="edit"):
+        location = self.at(name, folder)
+        upload = self.delocalizer._uploads.get(location.api_path)
+        if upload is not None:
+            await asyncio.wait({upload})
+        return await self.delocalizer.current_status(location)
+
+    # … and done.
+
+    def save(self, name, content):
+        return self.run(self.saving(name, content))
+
+    def open(self, name, folder="edit"):
+        return self.run(self.opening(name, folder))
+
+    def rename(self, old, new):
+        return self.run(self.moves.rename(self.at(old), self.at(new)))
+
+    def delete(self, name):
+        return self.run(self.moves.delete_object(self.at(name)))
+
+    def baseline(self, name):
+        return self.run(self.places.baseline(self.at(name)))
+
+    def read(self, name, folder="edit"):
+        file = self.file(name, folder)
+        return file.read_bytes() if file.exists() else None
+
+    def litter(self):
+        return [file for file in self.root.rglob(".terra-env-*") if file.is_file()]
+
+    @property
+    def operations(self):
+        return [handled.operation for handled in self.faults.history]
+
+    def stop(self):
+        """End without flushing anything."""
+        self.faults.release()
+        self.run(self.delocalizer.close(0.0))
+        self.run(self.folders.close())
+        self.threads._threads.shutdown(wait=True, cancel_futures=True)
+        self.copies.close()
+        self.journal.close()
+        self.client.close()
+        self.client._http.close()
+
+    def restart(self):
+        self.stop()
+        self._build()
+
+    def close(self):
+        self.stop()
+        self._front.close()
+
+
+@contextlib.contextmanager
+def environments(directory, engine, *names, **settings):
+    """As many environments as there are names, on one event loop."""
+    with asyncio.Runner() as runner, contextlib.ExitStack() as stack:
+        yield [
+            stack.enter_context(
+                contextlib.closing(Environment(directory / name, engine, runner, name=name, **settings))
+            )
+            for name in names
+        ]

@@ -1,0 +1,465 @@
+"""Saving: every race of docs/protocol/open-and-save.md that can be staged."""
+
+import asyncio
+
+import pytest
+
+from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Delay, Fault, Hang, ResetConnection
+from jupyter_terra_env.notebooks.delocalizer import content_type
+from jupyter_terra_env.rules.readback import WRITE_ID_KEY
+from jupyter_terra_env.rules.status import Place
+
+UPLOAD = "objects.insert"
+
+
+def lost_answer(operation=UPLOAD, **kwargs):
+    return Fault(operation=operation, action=ResetConnection(), after_effect=True, **kwargs)
+
+
+def broken(operation=UPLOAD, **kwargs):
+    return Fault(operation=operation, action=ResetConnection(), **kwargs)
+
+
+def uploads_of(env):
+    return [handled.status for handled in env.faults.history if handled.operation == UPLOAD]
+
+
+class TestWithoutTrouble:
+    def test_a_new_notebook_is_created_with_one_request(self, env, outsider):
+        assert env.save("a.ipynb", b"one").place is Place.IN_WORKSPACE
+        assert outsider.content("a.ipynb") == b"one"
+        assert env.operations == [UPLOAD]
+        assert outsider.get("a.ipynb").content_type == "application/x-ipynb+json"
+
+    def test_a_changed_notebook_is_written_on_the_version_it_came_from(self, env, outsider):
+        env.save("a.ipynb", b"one")
+        env.faults.clear()
+        assert env.save("a.ipynb", b"two").place is Place.IN_WORKSPACE
+        assert env.operations == [UPLOAD]
+        assert list(outsider.history("a.ipynb").values()) == [b"one", b"two"]
+
+    def test_the_same_bytes_cost_no_request(self, env):
+        env.save("a.ipynb", b"one")
+        env.faults.clear()
+        assert env.save("a.ipynb", b"one").place is Place.IN_WORKSPACE
+        assert env.operations == []
+
+    def test_an_upload_tells_of_its_change(self, env):
+        env.save("a.ipynb", b"one")
+        assert env.changed == ["ws/edit/a.ipynb"]
+
+    def test_nothing_to_upload_when_the_file_is_gone(self, env):
+        assert env.run(env.delocalizer.settle(env.at("never.ipynb"))).place is Place.IN_WORKSPACE
+        assert env.operations == []
+
+    def test_nine_mebibytes_arrive(self, env, outsider):
+        content = bytes(range(256)) * (9 << 12)
+        assert env.save("big.ipynb", content).place is Place.IN_WORKSPACE
+        assert outsider.content("big.ipynb") == content
+
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("a.ipynb", "application/x-ipynb+json"),
+            ("a.html", "text/html"),
+            ("a.unheardof", "application/octet-stream"),
+        ],
+    )
+    def test_content_types(self, name, expected):
+        assert content_type(name) == expected
+
+
+class TestLostAnswers:
+    def test_of_a_new_notebook(self, env, outsider):
+        env.faults.add(lost_answer())
+        assert env.save("a.ipynb", b"one").place is Place.IN_WORKSPACE
+        assert len(outsider.history("a.ipynb")) == 1
+        assert uploads_of(env) == [200]
+        assert env.baseline("a.ipynb").generation == outsider.get("a.ipynb").generation
+
+    def test_of_a_change(self, env, outsider):
+        env.save("a.ipynb", b"one")
+        env.faults.add(lost_answer())
+        assert env.save("a.ipynb", b"two").place is Place.IN_WORKSPACE
+        assert list(outsider.history("a.ipynb").values()) == [b"one", b"two"]
+
+    def test_told_as_an_error_of_the_service(self, env, outsider):
+        env.faults.add(Fault(operation=UPLOAD, action=AnswerWith(status=503), after_effect=True))
+        assert env.save("a.ipynb", b"one").place is Place.IN_WORKSPACE
+        assert len(outsider.history("a.ipynb")) == 1
+
+    @pytest.mark.parametrize("environment_settings", [{"read_timeout_seconds": 0.2, "retry_deadline_seconds": 0.3}])
+    def test_for_ever(self, env, outsider):
+        env.faults.add(Fault(operation=UPLOAD, action=Hang(), after_effect=True))
+        assert env.save("a.ipynb", b"one").place is Place.IN_WORKSPACE
+        assert len(outsider.history("a.ipynb")) == 1
+
+    def test_of_a_large_notebook(self, env, outsider):
+        env.faults.add(lost_answer("objects.insert.chunk"))
+        content = b"x" * (9 << 20)
+        assert env.save("a.ipynb", content).place is Place.IN_WORKSPACE
+        assert len(outsider.history("a.ipynb")) == 1
+
+    @pytest.mark.parametrize("environment_settings", [{"retry_delays_seconds": (0.01, 0.01)}])
+    def test_and_the_next_attempt_fails_against_itself(self, env, outsider):
+        """The answer and the read back are lost; the repeated upload gets 412 from its own first one."""
+        env.faults.add(lost_answer(), broken("objects.get", times=100))
+
+        async def story():
+            save = asyncio.create_task(env.saving("a.ipynb", b"one"))
+            while "objects.insert" not in env.operations:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+            env.faults.clear()
+            return await save
+
+        assert env.run(story()).place is Place.IN_WORKSPACE
+        assert list(outsider.history("a.ipynb").values()) == [b"one"]
+
+    def test_and_the_read_back_fails_too_then_the_next_save_settles(self, env, outsider):
+        env.faults.add(lost_answer(), broken("objects.get", times=100))
+        told = env.save("a.ipynb", b"one")
+        assert (told.place, told.reason) == (Place.ON_DISK, "unreachable")
+        assert env.read("a.ipynb") == b"one"
+        env.faults.clear()
+        assert env.save("a.ipynb", b"two").place is Place.IN_WORKSPACE
+        assert list(outsider.history("a.ipynb").values()) == [b"one", b"two"]
+
+    def test_and_the_read_back_fails_too_then_the_next_open_settles(self, env, outsider):
+        env.faults.add(lost_answer(), broken("objects.get", times=100))
+        env.save("a.ipynb", b"one")
+        env.faults.clear()
+        assert env.open("a.ipynb").place is Place.IN_WORKSPACE
+        assert list(outsider.history("a.ipynb").values()) == [b"one"]
+
+
+class TestLateWrites:
+    """The client has given up; the request is still travelling and takes effect later (race 6)."""
+
+    @pytest.fixture
+    def environment_settings(self):
+        return {"read_timeout_seconds": 0.3, "retry_deadline_seconds": 0.3}
+
+    @staticmethod
+    def late():
+        return Fault(operation=UPLOAD, action=Delay(seconds=0.9))
+
+    def wait_for_upload(self, env, count):
+        async def arrived():
+            while len(uploads_of(env)) < count:
+                await asyncio.sleep(0.02)
+
+        env.run(asyncio.wait_for(arrived(), 5))
+
+    def test_a_creation_that_lands_late_is_recognised(self, env, outsider):
+        env.faults.add(self.late())
+        assert env.save("a.ipynb", b"one").place is Place.ON_DISK
+        self.wait_for_upload(env, 1)
+        assert env.save("a.ipynb", b"two").place is Place.IN_WORKSPACE
+        assert list(outsider.history("a.ipynb").values()) == [b"one", b"two"]
+
+    def test_a_change_that_lands_late_is_recognised(self, env, outsider):
+        env.save("a.ipynb", b"zero")
+        env.faults.clear()
+        env.faults.add(self.late())
+        assert env.save("a.ipynb", b"one").place is Place.ON_DISK
+        self.wait_for_upload(env, 1)
+        assert env.save("a.ipynb", b"two").place is Place.IN_WORKSPACE
+        assert list(outsider.history("a.ipynb").values()) == [b"zero", b"one", b"two"]
+
+    def test_a_change_that_lands_after_its_successor_changes_nothing(self, env, outsider):
+        env.save("a.ipynb", b"zero")
+        env.faults.clear()
+        env.faults.add(self.late())
+        assert env.save("a.ipynb", b"one").place is Place.ON_DISK
+        assert env.save("a.ipynb", b"two").place is Place.IN_WORKSPACE
+        self.wait_for_upload(env, 2)
+        assert outsider.content("a.ipynb") == b"two"
+        assert list(outsider.history("a.ipynb").values()) == [b"zero", b"two"]
+
+
+class TestOthers:
+    def test_somebody_stored_the_same_bytes(self, env, outsider):
+        env.save("a.ipynb", b"one")
+        outsider.put("a.ipynb", b"two", {"theirs": "kept"})
+        assert env.save("a.ipynb", b"two").place is Place.IN_WORKSPACE
+        assert len(outsider.history("a.ipynb")) == 2
+        assert env.baseline("a.ipynb").metadata == {"theirs": "kept"}
+
+    def test_somebody_created_the_same_bytes(self, env, outsider):
+        outsider.put("a.ipynb", b"one")
+        assert env.save("a.ipynb", b"one").place is Place.IN_WORKSPACE
+        assert len(outsider.history("a.ipynb")) == 1
+
+    def test_a_foreign_lock_is_kept_and_the_upload_goes_through(self, env, outsider):
+        outsider.put("a.ipynb", b"one", {"theirs": "kept"})
+        env.open("a.ipynb")
+        outsider.lock("a.ipynb")
+        assert env.save("a.ipynb", b"two").place is Place.IN_WORKSPACE
+        blob = outsider.get("a.ipynb")
+        assert outsider.content("a.ipynb") == b"two"
+        assert blob.metadata["lastLockedBy"] == "0" * 64
+        assert blob.metadata["lockExpiresAt"] == "1700000180000"
+        assert blob.metadata["theirs"] == "kept"
+        assert set(blob.metadata) == {"lastLockedBy", "lockExpiresAt", "theirs", WRITE_ID_KEY}
+
+    def test_a_key_that_somebody_removed_stays_removed(self, env, outsider):
+        outsider.put("a.ipynb", b"one", {"theirs": "kept", "other": "gone"})
+        env.open("a.ipynb")
+        outsider.lock("a.ipynb", other=None)
+        assert env.save("a.ipynb", b"two").place is Place.IN_WORKSPACE
+        assert set(outsider.get("a.ipynb").metadata) == {"theirs", WRITE_ID_KEY}
+
+    def test_changed_in_the_workspace(self, env, outsider):
+        outsider.put("a.ipynb", b"one")
+        env.open("a.ipynb")
+        outsider.put("a.ipynb", b"theirs")
+        told = env.save("a.ipynb", b"mine")
+        assert (told.place, told.reason) == (Place.CONFLICT, "remote-changed")
+        assert outsider.content("a.ipynb") == b"theirs"
+        assert env.read("a.ipynb") == b"mine"
+
+    def test_deleted_from_the_workspace(self, env, outsider):
+        outsider.put("a.ipynb", b"one")
+        env.open("a.ipynb")
+        outsider.delete("a.ipynb")
+        told = env.save("a.ipynb", b"mine")
+        assert (told.place, told.reason) == (Place.CONFLICT, "remote-deleted")
+        assert outsider.content("a.ipynb") is None
+        assert env.read("a.ipynb") == b"mine"
+
+    def test_the_name_is_taken(self, env, outsider):
+        outsider.put("a.ipynb", b"theirs")
+        told = env.save("a.ipynb", b"mine")
+        assert (told.place, told.reason) == (Place.CONFLICT, "name-taken")
+        assert outsider.content("a.ipynb") == b"theirs"
+        assert env.read("a.ipynb") == b"mine"
+
+    def test_a_conflict_stays_one_until_somebody_chooses(self, env, outsider):
+        outsider.put("a.ipynb", b"theirs")
+        for content in (b"mine", b"mine again"):
+            assert env.save("a.ipynb", content).place is Place.CONFLICT
+            assert env.run(env.status_of("a.ipynb")).place is Place.CONFLICT
+        assert outsider.content("a.ipynb") == b"theirs"
+
+    def test_a_conflict_whose_first_answer_was_lost(self, env, outsider):
+        """Our write took effect and was replaced before we could read it back: that is theirs now, not ours."""
+        env.save("a.ipynb", b"zero")
+        env.faults.add(lost_answer(), Fault(operation="objects.get", action=Delay(seconds=0.3)))
+
+        async def story():
+            save = asyncio.create_task(env.saving("a.ipynb", b"mine"))
+            while len(uploads_of(env)) < 2:
+                await asyncio.sleep(0.01)
+            await asyncio.to_thread(outsider.put, "a.ipynb", b"theirs")
+            return await save
+
+        assert env.run(story()).place is Place.CONFLICT
+        assert outsider.content("a.ipynb") == b"theirs"
+        assert list(outsider.history("a.ipynb").values()) == [b"zero", b"mine", b"theirs"]
+
+    def test_a_copy_of_our_mark_on_other_bytes_is_not_ours(self, env, outsider):
+        env.save("a.ipynb", b"one")
+        mark = {WRITE_ID_KEY: f"{env.baseline('a.ipynb').write_token}:AAAAAA=="}
+        outsider.put("a.ipynb", b"theirs", mark)
+        assert env.save("a.ipynb", b"two").place is Place.CONFLICT
+
+    def test_two_environments_create_one_name(self, two, outsider):
+        ann, bob = two
+
+        async def story():
+            return await asyncio.gather(ann.saving("a.ipynb", b"ann"), bob.saving("a.ipynb", b"bob"))
+
+        told = ann.run(story())
+        assert sorted(news.place for news in told) == [Place.CONFLICT, Place.IN_WORKSPACE]
+        winner = b"ann" if told[0].place is Place.IN_WORKSPACE else b"bob"
+        assert list(outsider.history("a.ipynb").values()) == [winner]
+        assert (ann.read("a.ipynb"), bob.read("a.ipynb")) == (b"ann", b"bob")
+
+    def test_metadata_that_never_rests_ends_the_attempt(self, env, outsider):
+        outsider.put("a.ipynb", b"one")
+        env.open("a.ipynb")
+        write = env.threads.bucket("a-bucket", None).__class__.write
+
+        async def disturbed(bucket, name, *args, **kwargs):
+            await asyncio.to_thread(outsider.lock, "a.ipynb")
+            return await write(bucket, name, *args, **kwargs)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("jupyter_terra_env.bucket.threaded.ThreadedBucket.write", disturbed)
+            told = env.save("a.ipynb", b"two")
+        assert (told.place, told.reason) == (Place.ON_DISK, "overloaded")
+        assert env.save("a.ipynb", b"two").place is Place.IN_WORKSPACE
+
+
+class TestUnavailable:
+    def test_refused_at_once_and_told(self, env, outsider):
+        env.faults.add(Fault(operation=UPLOAD, action=AnswerWith(status=403, reason="forbidden")))
+        told = env.save("a.ipynb", b"one")
+        assert (told.place, told.reason) == (Place.ON_DISK, "no-permission")
+        assert "a-bucket" in told.message
+        assert "NOT in the workspace" in told.message
+        assert env.run(env.status_of("a.ipynb")) == told
+        assert outsider.names() == []
+
+    @pytest.mark.parametrize("environment_settings", [{"retry_delays_seconds": (0.01, 0.01, 0.01)}])
+    def test_repeated_until_it_works(self, env, outsider):
+        env.faults.add(Fault(operation=UPLOAD, action=AnswerWith(status=503), times=3))
+        assert env.save("a.ipynb", b"one").place is Place.IN_WORKSPACE
+        assert uploads_of(env) == [0, 0, 0, 200]
+
+    @pytest.mark.parametrize("environment_settings", [{"retry_delays_seconds": (0.01, 0.01)}])
+    def test_repeated_as_often_as_was_said(self, env, outsider):
+        env.faults.add(Fault(operation=UPLOAD, action=AnswerWith(status=429), times=50))
+        told = env.save("a.ipynb", b"one")
+        assert (told.place, told.reason) == (Place.ON_DISK, "overloaded")
+        assert uploads_of(env) == [0, 0, 0]
+
+    @pytest.mark.parametrize("environment_settings", [{"retry_delays_seconds": (30.0,)}])
+    def test_a_retry_takes_the_newest_content(self, env, outsider):
+        env.faults.add(broken(UPLOAD))
+
+        async def story():
+            env.delocalizer._retry_delays_seconds = (0.3,)
+            first = asyncio.create_task(env.saving("a.ipynb", b"one"))
+            while not uploads_of(env):
+                await asyncio.sleep(0.01)
+            second = asyncio.create_task(env.saving("a.ipynb", b"two"))
+            return await asyncio.gather(first, second)
+
+        assert [news.place for news in env.run(story())] == [Place.IN_WORKSPACE] * 2
+        assert list(outsider.history("a.ipynb").values()) == [b"two"]
+
+    def test_after_an_outage_the_next_save_brings_all(self, env, outsider):
+        env.faults.add(broken("*", times=1000))
+        assert env.save("a.ipynb", b"one").place is Place.ON_DISK
+        assert env.save("a.ipynb", b"two").place is Place.ON_DISK
+        env.faults.clear()
+        assert env.save("a.ipynb", b"two").place is Place.IN_WORKSPACE
+        assert list(outsider.history("a.ipynb").values()) == [b"two"]
+
+    def test_status_before_anything_was_asked(self, env):
+        env.file("a.ipynb").write_bytes(b"made by a program")
+        assert env.run(env.status_of("a.ipynb")).place is Place.ON_DISK
+        assert env.operations == []
+
+    def test_status_of_what_never_goes_to_the_bucket(self, env):
+        assert env.run(env.status_of("data.csv")).place is Place.LOCAL_ONLY
+        assert env.run(env.status_of("a.ipynb", "playground")).place is Place.PLAYGROUND
+
+
+class TestSavesDuringUploads:
+    @pytest.fixture
+    def environment_settings(self):
+        return {"save_wait_seconds": 0.05}
+
+    def test_a_slow_upload_is_told_as_under_way(self, env, outsider):
+        env.faults.add(Fault(operation=UPLOAD, action=Delay(seconds=0.4)))
+        assert env.save("a.ipynb", b"one").place is Place.UPLOADING
+        assert env.run(env.delocalizer.current_status(env.at("a.ipynb"))).place is Place.UPLOADING
+        assert env.run(env.status_of("a.ipynb")).place is Place.IN_WORKSPACE
+        assert outsider.content("a.ipynb") == b"one"
+
+    def test_the_newest_content_goes_out_last_and_none_at_once_with_another(self, env, outsider, monkeypatch):
+        under_way, most = 0, 0
+        write = env.threads.bucket("a-bucket", None).__class__.write
+
+        async def watched(*args, **kwargs):
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            try:
+                return await write(*args, **kwargs)
+            finally:
+                under_way -= 1
+
+        monkeypatch.setattr("jupyter_terra_env.bucket.threaded.ThreadedBucket.write", watched)
+        env.faults.add(Fault(operation=UPLOAD, action=Delay(seconds=0.15), times=50))
+        contents = [b"save %d" % number for number in range(12)]
+
+        async def story():
+            for content in contents:
+                await env.saving("a.ipynb", content)
+            return await env.status_of("a.ipynb")
+
+        assert env.run(story()).place is Place.IN_WORKSPACE
+        assert most == 1
+        history = list(outsider.history("a.ipynb").values())
+        assert history[-1] == contents[-1]
+        assert len(history) < len(contents)
+        assert [contents.index(content) for content in history] == sorted(map(contents.index, history))
+
+    def test_two_notebooks_do_not_wait_for_each_other(self, env, outsider):
+        env.faults.add(Fault(operation=UPLOAD, action=Hang(), name_prefix="notebooks/slow"))
+        assert env.save("slow.ipynb", b"s").place is Place.UPLOADING
+        env.save("fast.ipynb", b"f")
+        assert env.run(env.status_of("fast.ipynb")).place is Place.IN_WORKSPACE
+        env.faults.release()
+        assert env.run(env.status_of("slow.ipynb")).place is Place.IN_WORKSPACE
+
+    def test_a_save_back_to_the_content_in_the_bucket(self, env, outsider):
+        """A, then B while A's successor travels, then A again: the disk says A, so must the bucket."""
+        env.save("a.ipynb", b"A")
+        env.run(env.status_of("a.ipynb"))
+        env.faults.add(Fault(operation=UPLOAD, action=Delay(seconds=0.3)))
+
+        async def story():
+            await env.saving("a.ipynb", b"B")
+            await env.saving("a.ipynb", b"A")
+            return await env.status_of("a.ipynb")
+
+        assert env.run(story()).place is Place.IN_WORKSPACE
+        assert outsider.content("a.ipynb") == b"A"
+
+    def test_closing_lets_an_upload_end(self, env, outsider):
+        env.faults.add(Fault(operation=UPLOAD, action=Delay(seconds=0.3)))
+        env.save("a.ipynb", b"one")
+        env.run(env.delocalizer.close(5))
+        assert outsider.content("a.ipynb") == b"one"
+
+    def test_closing_gives_up_in_time_and_the_next_start_pays(self, env, outsider):
+        env.faults.add(Fault(operation=UPLOAD, action=Hang()))
+        env.save("a.ipynb", b"one")
+
+        async def timed():
+            start = asyncio.get_running_loop().time()
+            await env.delocalizer.close(0.1)
+            return asyncio.get_running_loop().time() - start
+
+        assert env.run(timed()) < 2
+        env.restart()
+        assert env.open("a.ipynb").place is Place.IN_WORKSPACE
+        assert list(outsider.history("a.ipynb").values()) == [b"one"]
+
+
+class TestDeaths:
+    def test_between_upload_and_journal(self, env, outsider):
+        """The journal is older than the bucket: our own version is recognised by its write id."""
+        env.save("a.ipynb", b"one")
+        env.journal._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        older = env.journal_file.read_bytes()
+        env.save("a.ipynb", b"two")
+        env.stop()
+        for leftover in env.journal_file.parent.glob("journal.sqlite3-*"):
+            leftover.unlink()
+        env.journal_file.write_bytes(older)
+        env._build()
+        env.file("a.ipynb").write_bytes(b"three")
+        assert env.open("a.ipynb").place is Place.IN_WORKSPACE
+        assert list(outsider.history("a.ipynb").values()) == [b"one", b"two", b"three"]
+
+    def test_between_working_copy_and_upload(self, env, outsider):
+        env.save("a.ipynb", b"one")
+        env.run(env.copies.write(env.file("a.ipynb"), b"two"))
+        env.restart()
+        assert env.run(env.status_of("a.ipynb")).place is Place.ON_DISK
+        assert env.open("a.ipynb").place is Place.IN_WORKSPACE
+        assert outsider.content("a.ipynb") == b"two"
+
+    def test_between_working_copy_and_upload_while_others_change_it(self, env, outsider):
+        env.save("a.ipynb", b"one")
+        env.run(env.copies.write(env.file("a.ipynb"), b"mine"))
+        env.restart()
+        outsider.put("a.ipynb", b"theirs")
+        assert env.open("a.ipynb").place is Place.CONFLICT
+        assert (env.read("a.ipynb"), outsider.content("a.ipynb")) == (b"mine", b"theirs")

@@ -1,0 +1,181 @@
+"""The journal: compare-and-set, on the disk when it returns."""
+
+import itertools
+import sqlite3
+import threading
+
+import pytest
+
+from jupyter_terra_env.notebooks.journal import SCHEMA_VERSION, Journal
+from jupyter_terra_env.rules.errors import SettingsError
+from jupyter_terra_env.rules.sync import ABSENT_GENERATION
+
+KEY = ("ws/edit/a.ipynb", "a-bucket", "notebooks/a.ipynb")
+VERSION = {"generation": 7, "metageneration": 1, "crc32c": "AAAAAA==", "metadata": {"k": "v", "ü": "\x00\n'"}}
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "state" / "journal.sqlite3"
+
+
+@pytest.fixture
+def new_journal(file):
+    opened = []
+    tokens = (f"token-{number}" for number in itertools.count())
+
+    def new():
+        opened.append(Journal(file, new_token=lambda: next(tokens)))
+        return opened[-1]
+
+    yield new
+    for journal in opened:
+        journal.close()
+
+
+@pytest.fixture
+def journal(new_journal):
+    return new_journal()
+
+
+def test_nothing_is_known_at_first(journal):
+    assert journal.baseline(*KEY) is None
+
+
+def test_a_version_becomes_the_baseline(journal):
+    assert journal.advance(*KEY, expected=None, **VERSION) is True
+    baseline = journal.baseline(*KEY)
+    assert (baseline.generation, baseline.metageneration, baseline.crc32c) == (7, 1, "AAAAAA==")
+    assert baseline.metadata == VERSION["metadata"]
+
+
+def test_generations_of_63_bits_are_kept_exactly(journal):
+    journal.advance(*KEY, expected=None, **{**VERSION, "generation": 2**63 - 1})
+    assert journal.baseline(*KEY).generation == 2**63 - 1
+
+
+def test_each_generation_has_a_token_of_its_own(journal):
+    tokens = set()
+    for generation in range(1, 6):
+        journal.advance(*KEY, expected=journal.baseline(*KEY), **{**VERSION, "generation": generation})
+        tokens.add(journal.baseline(*KEY).write_token)
+    assert len(tokens) == 5
+
+
+def test_absence_is_recorded_once(journal):
+    first = journal.expect_absent(*KEY)
+    assert (first.generation, first.crc32c) == (ABSENT_GENERATION, None)
+    assert journal.expect_absent(*KEY) == first == journal.baseline(*KEY)
+
+
+def test_absence_does_not_replace_a_version(journal):
+    journal.advance(*KEY, expected=None, **VERSION)
+    assert journal.expect_absent(*KEY) == journal.baseline(*KEY)
+    assert journal.baseline(*KEY).generation == 7
+
+
+def test_only_the_expected_row_is_replaced(journal):
+    journal.advance(*KEY, expected=None, **VERSION)
+    old = journal.baseline(*KEY)
+    assert journal.advance(*KEY, expected=old, **{**VERSION, "generation": 8}) is True
+    assert journal.advance(*KEY, expected=old, **{**VERSION, "generation": 9}) is False
+    assert journal.advance(*KEY, expected=None, **{**VERSION, "generation": 9}) is False
+    assert journal.baseline(*KEY).generation == 8
+
+
+def test_another_task_that_recorded_the_same_version_is_no_failure(journal):
+    journal.advance(*KEY, expected=None, **VERSION)
+    assert journal.advance(*KEY, expected=None, **VERSION) is True
+    token = journal.baseline(*KEY).write_token
+    journal.advance(*KEY, expected=None, **VERSION)
+    assert journal.baseline(*KEY).write_token == token
+
+
+def test_a_forgotten_row_is_not_brought_back_by_whoever_knew_it(journal):
+    journal.advance(*KEY, expected=None, **VERSION)
+    known = journal.baseline(*KEY)
+    journal.forget(KEY[0])
+    assert journal.advance(*KEY, expected=known, **{**VERSION, "generation": 8}) is False
+    assert journal.baseline(*KEY) is None
+
+
+@pytest.mark.parametrize("other", [(KEY[0], "b-bucket", KEY[2]), (KEY[0], KEY[1], "other/a.ipynb")])
+def test_a_row_of_another_object_does_not_count(journal, other):
+    journal.advance(*KEY, expected=None, **VERSION)
+    assert journal.baseline(*other) is None
+    assert journal.advance(*other, expected=None, **{**VERSION, "generation": 9}) is True
+    assert journal.baseline(*other).generation == 9
+    assert journal.baseline(*KEY) is None
+
+
+def test_known_paths_are_those_the_bucket_was_seen_to_hold(journal):
+    journal.advance(*KEY, expected=None, **VERSION)
+    journal.expect_absent("ws/edit/new.ipynb", "a-bucket", "notebooks/new.ipynb")
+    journal.advance("other.ipynb", "b-bucket", "other.ipynb", expected=None, **VERSION)
+    assert journal.known_paths("a-bucket") == {KEY[0]}
+
+
+def test_everything_survives_a_second_opening(journal, new_journal):
+    journal.advance(*KEY, expected=None, **VERSION)
+    known = journal.baseline(*KEY)
+    journal.close()
+    assert new_journal().baseline(*KEY) == known
+
+
+def test_what_one_process_records_another_reads(journal, new_journal):
+    other = new_journal()
+    journal.advance(*KEY, expected=None, **VERSION)
+    assert other.baseline(*KEY) == journal.baseline(*KEY)
+    assert other.advance(*KEY, expected=None, **{**VERSION, "generation": 8}) is False
+
+
+def test_it_is_durable_when_it_returns(journal):
+    [[mode]] = journal._connection.execute("PRAGMA journal_mode").fetchall()
+    [[synchronous]] = journal._connection.execute("PRAGMA synchronous").fetchall()
+    assert (mode, synchronous) == ("wal", 2)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_of_many_who_advance_at_once_one_wins(journal, new_journal, processes):
+    journals = [journal, *(new_journal() for _ in range(processes - 1))]
+    journal.advance(*KEY, expected=None, **VERSION)
+    known = journal.baseline(*KEY)
+    won, barrier = [], threading.Barrier(8)
+
+    def contend(number):
+        barrier.wait()
+        if journals[number % processes].advance(*KEY, expected=known, **{**VERSION, "generation": 100 + number}):
+            won.append(100 + number)
+
+    threads = [threading.Thread(target=contend, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert won == [journal.baseline(*KEY).generation]
+
+
+def test_a_newer_schema_is_refused_and_left_alone(file, new_journal):
+    new_journal().close()
+    with sqlite3.connect(file) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    connection.close()
+    with pytest.raises(SettingsError, match=rf"state_directory: .*schema {SCHEMA_VERSION + 1}"):
+        new_journal()
+    with sqlite3.connect(file) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION + 1,)
+    connection.close()
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(file, new_journal):
+    file.parent.mkdir()
+    file.write_bytes(b"my diary, which is longer than a header of one hundred bytes" * 10)
+    with pytest.raises(SettingsError, match="state_directory"):
+        new_journal()
+    assert file.read_bytes().startswith(b"my diary")
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "state").write_text("a file")
+    with pytest.raises(SettingsError, match="state_directory"):
+        Journal(tmp_path / "state" / "journal.sqlite3", new_token=lambda: "t")

@@ -1,0 +1,235 @@
+"""Two people on one bucket, with lost answers and outages: nothing acknowledged is ever lost or overwritten unseen.
+
+The machine plays what two environments, somebody outside and the network do; the invariants are the promises P1, P2
+and P6. What it once found is a named test beside it.
+"""
+
+import contextlib
+import itertools
+import shutil
+
+import pytest
+from environments import directory_in_memory, environments, shared_bucket
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault, ResetConnection
+from jupyter_terra_env.bucket.store import MatchVersion
+from jupyter_terra_env.bucket.threaded import ThreadedBucket
+from jupyter_terra_env.rules.errors import BucketError, ObjectNotFound, OperationRefused, WorkspaceConflict
+from jupyter_terra_env.rules.status import Place
+
+NAMES = ("a.ipynb", "b.ipynb")
+REFUSALS = (BucketError, ObjectNotFound, OperationRefused, WorkspaceConflict)
+people = st.sampled_from(["ann", "bob"])
+names = st.sampled_from(NAMES)
+
+
+class TwoEnvironments(RuleBasedStateMachine):
+    @initialize()
+    def start(self):
+        self._stack = contextlib.ExitStack()
+        directory = self._stack.enter_context(directory_in_memory())
+        self.outsider = self._stack.enter_context(shared_bucket())
+        self.outsider.keep_history()
+        found = self._stack.enter_context(
+            environments(directory, self.outsider.engine, "ann", "bob", retry_deadline_seconds=0.05)
+        )
+        self.env = dict(zip(("ann", "bob"), found, strict=True))
+        # The newest acknowledged content of each working copy, by where it is.
+        self.acknowledged = {}
+        self.numbers = itertools.count()
+        self.unseen_writes = []
+        self._watch_writes()
+
+    def _watch_writes(self):
+        """Each write must name the version that its writer's journal holds at that moment."""
+        patch = self._stack.enter_context(pytest.MonkeyPatch.context())
+        write, machine = ThreadedBucket.write, self
+
+        async def watched(bucket, name, file, *, precondition, **kwargs):
+            env = next(env for env in machine.env.values() if env.threads is bucket._threads)
+            held = await env.places.baseline(env.at(name.removeprefix("notebooks/")))
+            version = MatchVersion(generation=held.generation, metageneration=held.metageneration)
+            if isinstance(precondition, MatchVersion) and precondition != version:
+                machine.unseen_writes.append((name, precondition, version))
+            return await write(bucket, name, file, precondition=precondition, **kwargs)
+
+        patch.setattr(ThreadedBucket, "write", watched)
+
+    def teardown(self):
+        if not hasattr(self, "env"):
+            return
+        try:
+            for env in self.env.values():
+                env.faults.clear()
+            for who, name in itertools.product(self.env, NAMES):
+                self._open(who, name)
+            self.nothing_acknowledged_is_lost()
+            self.what_is_told_as_saved_is_there()
+        finally:
+            self._stack.close()
+
+    def _new_content(self, who):
+        return f"{who} {next(self.numbers)}".encode()
+
+    def _open(self, who, name):
+        with contextlib.suppress(*REFUSALS):
+            return self.env[who].open(name)
+
+    # What people do.
+
+    @rule(who=people, name=names)
+    def save(self, who, name):
+        content = self._new_content(who)
+        self.env[who].save(name, content)
+        self.acknowledged[who, name] = content
+
+    @rule(who=people, name=names)
+    def save_what_is_there_again(self, who, name):
+        content = self.env[who].read(name)
+        if content is not None:
+            self.env[who].save(name, content)
+
+    @rule(who=people, name=names)
+    def save_what_the_other_has(self, who, name):
+        content = self.env["bob" if who == "ann" else "ann"].read(name)
+        if content is not None:
+            self.env[who].save(name, content)
+            self.acknowledged[who, name] = content
+
+    @rule(who=people, name=names)
+    def write_by_a_program(self, who, name):
+        """A file that changes without a save: at most on the disk, and no less to be kept."""
+        content = self._new_content(who)
+        self.env[who].file(name).write_bytes(content)
+        self.acknowledged[who, name] = content
+
+    @rule(who=people, name=names)
+    def open(self, who, name):
+        self._open(who, name)
+
+    @rule(who=people, name=names)
+    def take_the_workspace_version(self, who, name):
+        env, edits = self.env[who], self.acknowledged.get((who, name))
+        with contextlib.suppress(*REFUSALS):
+            kept = env.run(env.localizer.open_workspace_version(env.at(name)))
+            if kept is not None:
+                assert kept.read_bytes() == edits
+
+    @rule(who=people, old=names)
+    def rename(self, who, old):
+        new = NAMES[1 - NAMES.index(old)]
+        env = self.env[who]
+        had = env.read(old)
+        with contextlib.suppress(*REFUSALS):
+            env.rename(old, new)
+        if had is not None and env.read(new) == had and env.read(old) is None:
+            self.acknowledged[who, new] = had
+            self.acknowledged.pop((who, old), None)
+
+    @rule(who=people)
+    def restart(self, who):
+        self.env[who].restart()
+
+    # What others do.
+
+    @rule(name=names)
+    def change_outside(self, name):
+        self.outsider.put(name, self._new_content("outsider"))
+
+    @rule(name=names)
+    def lock_outside(self, name):
+        if self.outsider.get(name) is not None:
+            self.outsider.lock(name)
+
+    @rule(name=names)
+    def delete_outside(self, name):
+        if self.outsider.get(name) is not None:
+            self.outsider.delete(name)
+
+    # What the network does.
+
+    @rule(
+        who=people,
+        operation=st.sampled_from(["objects.insert", "objects.get", "objects.move", "objects.download", "*"]),
+        action=st.sampled_from([ResetConnection(), AnswerWith(status=503)]),
+        after_effect=st.booleans(),
+        times=st.integers(1, 3),
+    )
+    def fault(self, who, operation, action, after_effect, times):
+        self.env[who].faults.add(Fault(operation=operation, action=action, after_effect=after_effect, times=times))
+
+    @rule(who=people)
+    def lose_the_next_answer(self, who):
+        self.env[who].faults.add(Fault(operation="objects.insert", action=ResetConnection(), after_effect=True))
+
+    @rule(who=people)
+    def all_is_well_again(self, who):
+        self.env[who].faults.clear()
+
+    # What is promised.
+
+    @invariant()
+    def no_write_replaces_what_its_writer_did_not_know(self):
+        assert getattr(self, "unseen_writes", []) == []
+
+    @invariant()
+    def nothing_acknowledged_is_lost(self):
+        """P1 and P6: on its author's disk, or in the bucket or its history."""
+        if not hasattr(self, "env"):
+            return
+        missing = {}
+        for (who, name), content in self.acknowledged.items():
+            folder = self.env[who].file("")
+            if not any(file.read_bytes() == content for file in folder.glob("*.ipynb")):
+                missing[who, name] = content
+        if missing:
+            kept = {content for name in NAMES for content in self.outsider.history(name).values()}
+            assert set(missing.values()) <= kept, missing
+
+    @invariant()
+    def a_generation_is_replaced_by_somebody_who_saw_it(self):
+        """P2, from outside: what the outsider wrote is replaced by itself, or by one who had it on the disk."""
+        if not hasattr(self, "env"):
+            return
+        for env in self.env.values():
+            assert env.litter() == []
+
+    def what_is_told_as_saved_is_there(self):
+        """P8, when all is well and everything was opened once."""
+        for (who, env), name in itertools.product(self.env.items(), NAMES):
+            told, content = env.run(env.status_of(name)), env.read(name)
+            if content is not None and told.place is Place.IN_WORKSPACE:
+                assert content in self.outsider.history(name).values(), (who, name)
+
+
+TwoEnvironments.TestCase.settings = settings(
+    max_examples=25,
+    stateful_step_count=25,
+    deadline=None,
+    derandomize=False,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)
+TestTwoEnvironments = TwoEnvironments.TestCase
+
+
+def test_an_earlier_state_of_a_disk_is_no_danger(two, outsider):
+    """A disk restored from a snapshot, journal and all, must not write its old content over a newer one."""
+    ann, bob = two
+    ann.save("a.ipynb", b"one")
+    ann.stop()
+    snapshot = ann.root.with_name("snapshot")
+    shutil.copytree(ann.root, snapshot)
+    ann._build()
+    ann.save("a.ipynb", b"two")
+    bob.open("a.ipynb")
+    bob.save("a.ipynb", b"three")
+    ann.stop()
+    shutil.rmtree(ann.root)
+    shutil.copytree(snapshot, ann.root)
+    ann._build()
+    assert ann.open("a.ipynb").place is Place.IN_WORKSPACE
+    assert ann.read("a.ipynb") == b"three"
+    assert outsider.content("a.ipynb") == b"three"

@@ -1,0 +1,197 @@
+"""Renaming, deleting and copying: with preconditions, or refused whole."""
+
+import pytest
+from workspace_kit import WORKSPACE
+
+from jupyter_terra_env.bucket.embedded.faults import Fault, ResetConnection
+
+
+async def test_renaming_moves_the_object_with_one_request(bucket, contents, edit, jp_serverapp):
+    bucket.put_notebook("a.ipynb", "1", metadata={"team": "blue"})
+    await contents.open("a.ipynb")
+    await contents.save("a.ipynb", "2")
+    bucket.mark()
+    assert (await contents.rename("a.ipynb", "deep/b.ipynb")).code == 200
+    assert bucket.requests == [("objects.move", 200)]
+    assert bucket.names() == ["notebooks/deep/b.ipynb"]
+    assert bucket.get("deep/b.ipynb").metadata["team"] == "blue"
+    assert not (edit / "a.ipynb").exists()
+    assert (edit / "deep" / "b.ipynb").exists()
+    assert (await contents.save("deep/b.ipynb", "3")).code == 200
+    assert bucket.sources("deep/b.ipynb") == ["3"]
+
+
+async def test_renaming_a_notebook_that_was_never_opened(bucket, contents, edit, jp_serverapp):
+    bucket.put_notebook("a.ipynb", "1")
+    assert (await contents.rename("a.ipynb", "b.ipynb")).code == 200
+    assert bucket.names() == ["notebooks/b.ipynb"]
+    assert not (edit / "a.ipynb").exists()
+    assert not (edit / "b.ipynb").exists()
+
+
+@pytest.mark.parametrize("opened", [False, True])
+async def test_renaming_onto_a_name_in_the_bucket_is_409(bucket, contents, opened, jp_serverapp):
+    bucket.put_notebook("a.ipynb", "mine")
+    bucket.put_notebook("b.ipynb", "theirs")
+    if opened:
+        await contents.open("a.ipynb")
+    refused = await contents.rename("a.ipynb", "b.ipynb")
+    assert (refused.code, refused.reason) == (409, "name-exists")
+    assert (bucket.sources("a.ipynb"), bucket.sources("b.ipynb")) == (["mine"], ["theirs"])
+
+
+async def test_renaming_onto_a_name_on_the_disk_is_409(bucket, contents, edit, jp_serverapp):
+    bucket.put_notebook("a.ipynb", "1")
+    (edit / "b.ipynb").write_text("not in the bucket")
+    assert (await contents.rename("a.ipynb", "b.ipynb")).code == 409
+    assert (edit / "b.ipynb").read_text() == "not in the bucket"
+
+
+async def test_renaming_what_somebody_changed_is_409(bucket, contents, jp_serverapp):
+    bucket.put_notebook("a.ipynb", "1")
+    await contents.open("a.ipynb")
+    bucket.put_notebook("a.ipynb", "theirs")
+    refused = await contents.rename("a.ipynb", "b.ipynb")
+    assert (refused.code, refused.reason) == (409, "remote-changed")
+    assert bucket.names() == ["notebooks/a.ipynb"]
+
+
+@pytest.mark.parametrize("after_effect", [False, True], ids=["before-the-effect", "answer-lost"])
+async def test_a_rename_whose_answer_is_lost_is_settled(bucket, contents, edit, after_effect, jp_serverapp):
+    bucket.put_notebook("a.ipynb", "1")
+    await contents.open("a.ipynb")
+    bucket.faults.add(Fault(operation="objects.move", action=ResetConnection(), after_effect=after_effect))
+    answer = await contents.rename("a.ipynb", "b.ipynb")
+    if after_effect:
+        assert answer.code == 200
+        assert (bucket.names(), (edit / "b.ipynb").exists()) == (["notebooks/b.ipynb"], True)
+    else:
+        assert (answer.code, answer.reason) == (503, "unreachable")
+        assert (bucket.names(), (edit / "a.ipynb").exists()) == (["notebooks/a.ipynb"], True)
+
+
+async def test_a_notebook_is_not_moved_out_of_its_workspace(bucket, contents, api, jp_serverapp):
+    bucket.put_notebook("a.ipynb", "1")
+    await contents.open("a.ipynb")
+    for target in ("out.ipynb", f"{WORKSPACE}/playground/a.ipynb", f"{WORKSPACE}/edit/a.txt"):
+        refused = await api("PATCH", "contents", f"{WORKSPACE}/edit/a.ipynb", body={"path": target})
+        assert (refused.code, refused.reason) == (409, "crosses-folders")
+    assert bucket.names() == ["notebooks/a.ipynb"]
+
+
+async def test_a_local_notebook_moved_in_is_created_in_the_bucket(bucket, contents, api, jp_root_dir, jp_serverapp):
+    await api("PUT", "contents", "mine.ipynb", body={"type": "notebook"})
+    moved = await api("PATCH", "contents", "mine.ipynb", body={"path": f"{WORKSPACE}/edit/mine.ipynb"})
+    assert moved.code == 200
+    await contents.settled("mine.ipynb")
+    assert bucket.names() == ["notebooks/mine.ipynb"]
+
+
+async def test_a_local_notebook_is_not_moved_over_one_in_the_bucket(bucket, contents, api, jp_root_dir, jp_serverapp):
+    bucket.put_notebook("mine.ipynb", "theirs")
+    await api("PUT", "contents", "mine.ipynb", body={"type": "notebook"})
+    refused = await api("PATCH", "contents", "mine.ipynb", body={"path": f"{WORKSPACE}/edit/mine.ipynb"})
+    assert (refused.code, refused.reason) == (409, "name-exists")
+    assert (jp_root_dir / "mine.ipynb").exists()
+
+
+async def test_deleting_deletes_object_and_working_copy_with_one_request(bucket, contents, edit, jp_serverapp):
+    bucket.put_notebook("a.ipynb", "1")
+    await contents.open("a.ipynb")
+    bucket.mark()
+    assert (await contents.delete("a.ipynb")).code == 204
+    assert bucket.requests == [("objects.delete", 204)]
+    assert (bucket.names(), (edit / "a.ipynb").exists()) == ([], False)
+    assert (await contents.list()).names == []
+    assert (await contents.open("a.ipynb")).code == 404
+
+
+async def test_deleting_what_was_never_opened(bucket, contents, jp_serverapp):
+    bucket.put_notebook("a.ipynb", "1")
+    assert (await contents.delete("a.ipynb")).code == 204
+    assert bucket.names() == []
+
+
+async def test_deleting_what_somebody_changed_is_409(bucket, contents, edit, jp_serverapp):
+    bucket.put_notebook("a.ipynb", "1")
+    await contents.open("a.ipynb")
+    bucket.put_notebook("a.ipynb", "theirs")
+    refused = await contents.delete("a.ipynb")
+    assert (refused.code, refused.reason) == (409, "remote-changed")
+    assert bucket.sources("a.ipynb") == ["theirs"]
+    assert (edit / "a.ipynb").exists()
+
+
+async def test_deleting_what_only_got_other_metadata_works(bucket, contents, jp_serverapp):
+    blob = bucket.put_notebook("a.ipynb", "1")
+    await contents.open("a.ipynb")
+    blob.metadata = {"team": "blue"}
+    blob.patch()
+    assert (await contents.delete("a.ipynb")).code == 204
+    assert bucket.names() == []
+
+
+async def test_a_deletion_whose_answer_is_lost_is_settled(bucket, contents, jp_serverapp):
+    bucket.put_notebook("a.ipynb", "1")
+    await contents.open("a.ipynb")
+    bucket.faults.add(Fault(operation="objects.delete", action=ResetConnection(), after_effect=True))
+    assert (await contents.delete("a.ipynb")).code == 204
+    assert bucket.names() == []
+
+
+async def test_deleting_nothing_is_404(bucket, contents, jp_serverapp):
+    assert (await contents.delete("nothing.ipynb")).code == 404
+    assert (await contents.delete("nothing.txt")).code == 404
+
+
+async def test_folders_with_workspace_notebooks_are_not_moved_or_deleted(bucket, contents, jp_serverapp):
+    bucket.put_notebook("deep/a.ipynb", "1")
+    await contents.open("deep/a.ipynb")
+    for refused in (await contents.rename("deep", "other"), await contents.delete("deep")):
+        assert (refused.code, refused.reason) == (409, "folder-not-empty")
+    assert bucket.names() == ["notebooks/deep/a.ipynb"]
+
+
+async def test_folders_of_the_disk_can_be_made_renamed_and_deleted(bucket, contents, edit, jp_serverapp):
+    made = await contents.new(type="directory")
+    assert made.code == 201
+    await contents.put(f"{made.model['name']}/x.txt", {"type": "file", "format": "text", "content": "x"})
+    assert (await contents.rename(made.model["name"], "results")).code == 200
+    assert (edit / "results" / "x.txt").read_text() == "x"
+    await contents.delete("results/x.txt")
+    assert (await contents.delete("results")).code == 204
+    assert bucket.names() == []
+
+
+async def test_workspace_folders_themselves_stay(bucket, api, edit, jp_serverapp):
+    for path in (WORKSPACE, f"{WORKSPACE}/edit", f"{WORKSPACE}/playground"):
+        for refused in (
+            await api("DELETE", "contents", path),
+            await api("PATCH", "contents", path, body={"path": "elsewhere"}),
+        ):
+            assert (refused.code, refused.reason) == (409, "workspace-folder")
+    assert edit.is_dir()
+
+
+async def test_a_folder_with_notebooks_is_not_moved_into_a_workspace(bucket, api, jp_root_dir, jp_serverapp):
+    (jp_root_dir / "mine").mkdir()
+    (jp_root_dir / "mine" / "a.ipynb").write_text("{}")
+    refused = await api("PATCH", "contents", "mine", body={"path": f"{WORKSPACE}/edit/mine"})
+    assert (refused.code, refused.reason) == (409, "crosses-folders")
+    assert (jp_root_dir / "mine" / "a.ipynb").exists()
+
+
+async def test_folders_of_a_workspace_are_not_copied_whole(bucket, api, contents, jp_serverapp):
+    bucket.put_notebook("deep/a.ipynb", "1")
+    refused = await api("POST", "contents", "", body={"copy_from": f"{WORKSPACE}/edit/deep"})
+    assert (refused.code, refused.reason) == (400, "folder")
+
+
+async def test_a_notebook_is_not_renamed_while_its_edits_cannot_reach_the_bucket(bucket, contents, edit, jp_serverapp):
+    bucket.put_notebook("a.ipynb", "1")
+    await contents.open("a.ipynb")
+    bucket.faults.add(Fault(operation="*", action=ResetConnection(), times=1000))
+    await contents.save("a.ipynb", "2")
+    refused = await contents.rename("a.ipynb", "b.ipynb")
+    assert refused.code in {409, 503}
+    assert (edit / "a.ipynb").exists()

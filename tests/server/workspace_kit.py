@@ -1,0 +1,102 @@
+"""What the tests of a whole server share: notebooks, the bucket as somebody else sees it, answers."""
+
+import json
+from dataclasses import dataclass, field
+
+import nbformat
+from google.cloud import storage
+from nbformat import v4
+
+from jupyter_terra_env.bucket.embedded.faults import FaultPlan
+from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
+
+BUCKET = "test-bucket"
+WORKSPACE = "My work"
+WRITES = ("objects.insert", "objects.patch", "objects.delete", "objects.move", "objects.rewrite", "objects.copy")
+
+
+def notebook(*sources, outputs=(), **metadata):
+    """A notebook with one code cell per source."""
+    cells = [v4.new_code_cell(source, id=f"cell-{index}") for index, source in enumerate(sources)]
+    for output in outputs:
+        cells[0].outputs.append(output)
+    return v4.new_notebook(cells=cells, metadata=metadata)
+
+
+def text_of(nb):
+    """A notebook as Jupyter writes it to a file."""
+    return nbformat.writes(nb) + "\n"
+
+
+def sources(nb):
+    """The cells' sources; files have them as lists of lines."""
+    return ["".join(cell["source"]) for cell in nb["cells"]]
+
+
+@dataclass
+class BucketBehind:
+    """The bucket as somebody else sees it: a client of its own, on the same database, without the server's faults."""
+
+    client: storage.Client
+    faults: FaultPlan
+    front: LoopbackFront
+    name: str = BUCKET
+    _marks: list = field(default_factory=list)
+
+    def put(self, name, content, **kwargs):
+        blob = self.client.bucket(self.name).blob(name)
+        blob.metadata = kwargs.pop("metadata", None)
+        blob.upload_from_string(content, **kwargs)
+        return blob
+
+    def put_notebook(self, name, *cell_sources, **kwargs):
+        return self.put("notebooks/" + name, text_of(notebook(*cell_sources)), **kwargs)
+
+    def get(self, name):
+        blob = self.client.bucket(self.name).get_blob("notebooks/" + name)
+        if blob is not None:
+            blob.content = blob.download_as_bytes()
+        return blob
+
+    def sources(self, name):
+        return sources(json.loads(self.get(name).content))
+
+    def names(self):
+        return [blob.name for blob in self.client.list_blobs(self.name)]
+
+    def mark(self):
+        """Count requests of the server from here."""
+        self._marks = list(self.faults.history)
+
+    @property
+    def requests(self):
+        """What the server asked since the mark."""
+        return [(handled.operation, handled.status) for handled in self.faults.history[len(self._marks) :]]
+
+    @property
+    def writes(self):
+        return [operation for operation, _ in self.requests if operation.startswith(WRITES)]
+
+
+@dataclass
+class Answer:
+    """An HTTP answer; errors are answers too."""
+
+    code: int
+    body: bytes
+
+    @property
+    def model(self):
+        return json.loads(self.body)
+
+    @property
+    def reason(self):
+        return self.model["reason"]
+
+    @property
+    def message(self):
+        return self.model["message"]
+
+    @property
+    def names(self):
+        return sorted(entry["name"] for entry in self.model["content"])
