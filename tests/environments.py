@@ -132,6 +132,13 @@ def shared_bucket():
             outsider.close()
 
 
+async def until(condition):
+    """Wait until something in another thread has come about."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)  # noqa: ASYNC110 - threads set no asyncio events
+
+
 class Environment:
     """One disk with its journal. ``restart`` makes new parts on the same disk, as after ``kill -9``."""
 

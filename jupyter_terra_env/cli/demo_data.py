@@ -66,8 +66,11 @@ def prepare(folders: DemoFolders) -> None:
         SettingsError: the data folder cannot be used.
     """
     try:
+        # `parents=True` would make the folders above with the rights everybody has.
+        folders.data.parent.mkdir(parents=True, exist_ok=True)
+        folders.data.mkdir(mode=0o700, exist_ok=True)
         for folder in (folders.home, folders.lab):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         with EmbeddedBucket(folders.bucket / DATABASE_NAME) as bucket:
             _seed(bucket)
     except OSError as error:

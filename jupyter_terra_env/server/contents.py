@@ -4,32 +4,25 @@ Outside the workspace folders, and in a server without workspaces, everything is
 """
 
 import asyncio
-import base64
-import errno
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from jupyter_server.services.contents.filecheckpoints import AsyncFileCheckpoints
-from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
-from jupyter_server.utils import to_api_path
 from tornado.web import HTTPError
-from traitlets import Any as AnyTrait
-from traitlets import TraitError, default
+from traitlets import default
 
 from jupyter_terra_env.notebooks.refusals import crossing, only_in_workspace
-from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import (
     BucketError,
     ObjectNotFound,
     OperationRefused,
     RefusalReason,
-    SettingsError,
 )
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.chunked_uploads import LAST_CHUNK, ChunkedUploads, model_of_part
+from jupyter_terra_env.server.durable_files import DurableFileManager
 from jupyter_terra_env.server.files import WorkspaceFileHandler
 from jupyter_terra_env.server.http_errors import raise_on_conflict, translated
 from jupyter_terra_env.server.models import (
@@ -42,27 +35,14 @@ from jupyter_terra_env.server.models import (
     status_fields,
 )
 
-EXTENSION = "jupyter_terra_env"
-_HASH = "sha256"
 
-
-class TerraContentsManager(AsyncLargeFileManager):
+class TerraContentsManager(DurableFileManager):
     """Shows workspace folders as the union of bucket and disk; opening localizes, saving delocalizes."""
-
-    notebooks = AnyTrait(help="The wired WorkspaceNotebooks, or None for a plain Jupyter.", allow_none=True)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if self.notebooks is not None:
             self._uploads = ChunkedUploads(self.notebooks.places.copies)
-
-    @default("notebooks")
-    def _notebooks_default(self) -> WorkspaceNotebooks | None:
-        try:
-            return _wired_notebooks(self.parent, Path(self.root_dir))
-        except SettingsError as error:
-            # A TraitError at start-up ends the server with this one sentence.
-            raise TraitError(str(error)) from error
 
     @default("files_handler_class")
     def _files_handler_class_default(self) -> type:
@@ -236,45 +216,7 @@ class TerraContentsManager(AsyncLargeFileManager):
         if location is not None and location.is_delocalized:
             raise_on_conflict(await self.notebooks.delocalizer.after_save(location))
 
-    # What Jupyter's own verbs write with
-
-    async def _save_notebook(
-        self, os_path: str, nb: Any, capture_validation_error: dict[str, Any] | None = None
-    ) -> None:
-        target = self._working_copy(os_path)
-        if target is None:
-            await super()._save_notebook(os_path, nb, capture_validation_error)
-            return
-        content = await self.notebooks.places.copies.run(_serialised, nb, capture_validation_error)
-        await self._write(target, content)
-
-    async def _save_file(self, os_path: str, content: str, format: str | None) -> None:
-        target = self._working_copy(os_path)
-        if target is None:
-            await super()._save_file(os_path, content, format)
-            return
-        await self._write(target, _decoded(content, format))
-
-    async def _save_directory(self, os_path: str, model: dict[str, Any], path: str = "") -> None:
-        if self._locate(path) is not None:
-            Path(os_path).parent.mkdir(parents=True, exist_ok=True)
-        await super()._save_directory(os_path, model, path)
-
-    async def _write(self, os_path: Path, content: bytes) -> None:
-        try:
-            with self.perm_to_403(str(os_path)):
-                await self.notebooks.places.copies.write(os_path, content)
-        except OSError as error:
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise HTTPError(
-                    507, f"This disk is full: {os_path.name} was not saved. Free some space, then save again."
-                ) from error
-            raise
-
     # Parts of the verbs
-
-    def _locate(self, path: str) -> Location | None:
-        return None if self.notebooks is None else self.notebooks.workspaces.locate(path)
 
     def _leads_out(self, location: Location) -> bool:
         try:
@@ -282,23 +224,6 @@ class TerraContentsManager(AsyncLargeFileManager):
         except OperationRefused:
             return True
         return False
-
-    async def is_hidden(self, path: str) -> bool:
-        """See ``ContentsManager.is_hidden``; a path below a file is not hidden, it is not there."""
-        try:
-            return bool(await super().is_hidden(path))
-        except NotADirectoryError:
-            return False
-
-    def _base_model(self, path: str) -> dict[str, Any]:
-        # Linux has no birth time: the time of the last rename stands for it, which would be after the last change.
-        model: dict[str, Any] = super()._base_model(path)
-        return {**model, "created": min(model["created"], model["last_modified"])}
-
-    def _working_copy(self, os_path: str) -> Path | None:
-        """The resolved file to write for a path inside a workspace folder."""
-        location = self._locate(to_api_path(os_path, self.root_dir))
-        return None if location is None else self.notebooks.places.os_path(location)
 
     async def _is_on_disk(self, os_path: Path) -> bool:
         return bool(await self.notebooks.places.copies.run(os_path.exists))
@@ -359,21 +284,6 @@ class TerraContentsManager(AsyncLargeFileManager):
         status = await self.notebooks.delocalizer.current_status(location)
         return {**model, STATUS_KEY: status_fields(status)} if content else model
 
-    async def _get_file(
-        self, location: Location, content: Any, type: str | None, format: str | None, *, hashed: bool
-    ) -> dict[str, Any]:
-        """Read from the disk; the hash is that of the very bytes that were read, and not computed twice."""
-        path = location.api_path
-        if hashed and self.hash_algorithm == _HASH:
-            copies, os_path = self.notebooks.places.copies, self.notebooks.places.os_path(location)
-            for _ in range(3):
-                before = await copies.digest(os_path)
-                model: dict[str, Any] = await super().get(path, content, type, format)
-                if before is not None and before == await copies.digest(os_path):
-                    return {**model, "hash": before.sha256, "hash_algorithm": _HASH}
-        read: dict[str, Any] = await super().get(path, content, type, format, hashed)
-        return read
-
     async def _save_chunk(self, location: Location, model: dict[str, Any], chunk: Any) -> dict[str, Any]:
         if "type" in model and model["type"] != "file":
             raise HTTPError(400, f'File type "{model["type"]}" is not supported for large file transfer')
@@ -416,28 +326,5 @@ class TerraContentsManager(AsyncLargeFileManager):
             await self.notebooks.localizer.open(old)
 
 
-def _wired_notebooks(serverapp: Any, root: Path) -> WorkspaceNotebooks | None:
-    """The parts the extension application wired, or None when it is off.
-
-    Raises:
-        SettingsError: a setting is wrong.
-    """
-    extensions = getattr(serverapp, "extension_manager", None)
-    for app in () if extensions is None else extensions.extension_apps.get(EXTENSION, ()):
-        wired: WorkspaceNotebooks | None = app.wire(root)
-        return wired
-    return None
-
-
-def _serialised(nb: Any, capture_validation_error: dict[str, Any] | None) -> bytes:
-    """A notebook as Jupyter writes it to a file."""
-    text: str = nbformat.writes(nb, version=nbformat.NO_CONVERT, capture_validation_error=capture_validation_error)
-    return (text if text.endswith("\n") else text + "\n").encode("utf-8")
-
-
 def _names_in(folder: Path) -> set[str]:
     return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
-
-
-def _decoded(content: str, content_format: str | None) -> bytes:
-    return content.encode("utf-8") if content_format == "text" else base64.decodebytes(content.encode("ascii"))

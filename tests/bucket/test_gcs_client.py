@@ -47,7 +47,8 @@ class TestImports:
             "import asyncio, pathlib\n"
             "from jupyter_terra_env.bucket.connection import Connection\n"
             "from jupyter_terra_env.bucket.threaded import BucketThreads\n"
-            f"threads = BucketThreads(Connection(embedded_directory=pathlib.Path({str(tmp_path)!r})), monotonic=float)\n"
+            f"there = Connection(embedded_directory=pathlib.Path({str(tmp_path)!r}))\n"
+            "threads = BucketThreads(there, monotonic=float)\n"
             "try:\n    asyncio.run(threads.bucket('b', None).stat('a'))\nexcept Exception: pass\n"
         )
 

@@ -117,12 +117,12 @@ class RunningDemo:
             time.sleep(0.05)
         raise AssertionError(f"the demo did not start:\n{self.output}")
 
-    def ask(self, method, path, **body):
+    def ask(self, method, path, body=None):
         answer = requests.request(
             method,
             self.info["url"] + path,
             headers={"Authorization": f"token {self.info['token']}"},
-            json=body or None,
+            json=body,
             timeout=20,
         )
         assert answer.ok, answer.text

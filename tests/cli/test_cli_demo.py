@@ -12,6 +12,7 @@ import pytest
 from command_kit import is_open
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
+from jupyter_client.blocking import BlockingKernelClient
 
 from jupyter_terra_env.bucket.embedded.api import EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter
@@ -43,11 +44,23 @@ def terminal():
         os.close(theirs)
 
 
-def start_kernel(demo):
-    """Open a notebook with a kernel, and return the kernel's process."""
+def computing_kernel(machine, demo):
+    """Open a notebook with a kernel, let it compute for long, and return the kernel's process."""
     path = "Demo workspace/edit/gc-content.ipynb"
-    demo.ask("POST", "api/sessions", path=path, name=path, type="notebook", kernel={"name": "python3"})
-    (kernel,) = psutil.Process(demo.process.pid).children(recursive=True)
+    session = {"path": path, "name": path, "type": "notebook", "kernel": {"name": "python3"}}
+    kernel_id = demo.ask("POST", "api/sessions", session).json()["kernel"]["id"]
+    client = BlockingKernelClient(connection_file=str(machine.runtime / f"kernel-{kernel_id}.json"))
+    client.load_connection_file()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=30)
+        client.execute("import time; time.sleep(600)")
+        while client.get_iopub_msg(timeout=30)["msg_type"] != "execute_input":
+            pass
+    finally:
+        client.stop_channels()
+    children = psutil.Process(demo.process.pid).children(recursive=True)
+    (kernel,) = [child for child in children if kernel_id in " ".join(child.cmdline())]
     return kernel
 
 
@@ -80,7 +93,7 @@ def test_two_persons_work_on_one_bucket_and_one_ctrl_c_ends_everything(machine, 
 
         notebook = first.ask("GET", f"{EDIT}/gc-content.ipynb").json()["content"]
         notebook["cells"][0]["source"] = "# Changed by the first person"
-        first.ask("PUT", f"{EDIT}/gc-content.ipynb", type="notebook", format="json", content=notebook)
+        first.ask("PUT", f"{EDIT}/gc-content.ipynb", {"type": "notebook", "format": "json", "content": notebook})
         with bucket_of(data) as bucket:
             kept = json.loads(bucket.blob("notebooks/gc-content.ipynb").download_as_bytes())
         assert kept["cells"][0]["source"] == ["# Changed by the first person"]
@@ -91,28 +104,27 @@ def test_two_persons_work_on_one_bucket_and_one_ctrl_c_ends_everything(machine, 
         assert '"news": {"disabled": true}' in page
 
         for demo in (first, second):
-            kernel = start_kernel(demo)
+            kernel = computing_kernel(machine, demo)
             demo.interrupt()
             assert demo.end() == 0, demo.output
-            assert "Traceback" not in demo.output
+            assert "Traceback" not in demo.output, demo.output
             assert demo.output.endswith(f"The demo has ended. What was saved is in {data}.\n")
             assert not is_open(demo.info["port"])
             wait_until_gone([kernel])
     assert (data / "users" / "maria" / "home" / "Demo workspace" / "edit" / "gc-content.ipynb").exists()
 
 
-def test_a_busy_kernel_and_an_impatient_person_change_nothing_about_the_end(machine, tmp_path):
+def test_a_deaf_kernel_and_an_impatient_person_change_nothing_about_the_end(machine, tmp_path):
     with machine.demo("--data", tmp_path / "data") as demo:
         demo.wait_until_it_serves()
-        kernel = start_kernel(demo)
-        # Suspended, it does not answer the request to shut down.
-        time.sleep(1)
+        kernel = computing_kernel(machine, demo)
+        # Suspended, it hears no request to shut down.
         kernel.suspend()
         for _ in range(3):
             demo.interrupt()
             time.sleep(0.2)
         assert demo.end() == 0, demo.output
-        assert "Traceback" not in demo.output
+        assert "Traceback" not in demo.output, demo.output
         wait_until_gone([kernel])
 
 

@@ -42,7 +42,7 @@ def test_help_imports_neither_jupyter_nor_the_storage_client(machine):
         "import sys\n"
         "from jupyter_terra_env.cli.main import main\n"
         "try:\n    main(['--help'])\n"
-        f"except SystemExit:\n    sys.exit(', '.join(name for name in {heavy} if name in sys.modules))\n"
+        f"except SystemExit:\n    sys.exit([name for name in {heavy} if name in sys.modules] or 0)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],

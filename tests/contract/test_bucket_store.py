@@ -326,7 +326,9 @@ class TestWrite:
         assert version == store.stat("a")
         assert len(list(store.outsider.client.list_blobs(BUCKET, versions=True))) == 1
 
-    def test_of_many_who_create_at_once_one_wins(self, store, writers=8):
+    def test_of_many_who_create_at_once_one_wins(self, store):
+        writers = 8
+
         async def contend():
             return await asyncio.gather(
                 *(

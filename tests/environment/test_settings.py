@@ -20,9 +20,7 @@ ENVIRONMENT = {"WORKSPACE_NAME": "my work", "WORKSPACE_BUCKET": "gs://fc-secure-
 
 def found(tmp_path, environ=(), configured=(), **defaults):
     settings = {name: getattr(DEFAULTS, name) for name in DEFAULTS.__slots__} | defaults
-    return find_workspaces(
-        root=tmp_path, environ=dict(environ), configured=configured, defaults=Defaults(**settings)
-    )
+    return find_workspaces(root=tmp_path, environ=dict(environ), configured=configured, defaults=Defaults(**settings))
 
 
 def delocalize_file(tmp_path, name, content, folder="edit"):
@@ -93,7 +91,7 @@ class TestSources:
         )
         assert (workspace.bucket, workspace.prefix, workspace.edit_directory) == ("bucket-1", "", "")
         assert workspace.playground_directory is None
-        assert (workspace.user_project, list(workspace.directories())[0][0]) == ("payer", "")
+        assert (workspace.user_project, next(workspace.directories())[0]) == ("payer", "")
 
     def test_a_bucket_without_scheme_in_traitlets(self, tmp_path):
         [workspace] = found(tmp_path, configured=[{"name": "ws", "bucket": "bucket-1"}])

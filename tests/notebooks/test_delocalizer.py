@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from environments import until
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Delay, Fault, Hang, ResetConnection
 from jupyter_terra_env.notebooks.delocalizer import content_type
@@ -107,8 +108,7 @@ class TestLostAnswers:
 
         async def story():
             save = asyncio.create_task(env.saving("a.ipynb", b"one"))
-            while "objects.insert" not in env.operations:
-                await asyncio.sleep(0.01)
+            await until(lambda: UPLOAD in env.operations)
             await asyncio.sleep(0.05)
             env.faults.clear()
             return await save
@@ -145,11 +145,7 @@ class TestLateWrites:
         return Fault(operation=UPLOAD, action=Delay(seconds=0.9))
 
     def wait_for_upload(self, env, count):
-        async def arrived():
-            while len(uploads_of(env)) < count:
-                await asyncio.sleep(0.02)
-
-        env.run(asyncio.wait_for(arrived(), 5))
+        env.run(until(lambda: len(uploads_of(env)) >= count))
 
     def test_a_creation_that_lands_late_is_recognised(self, env, outsider):
         env.faults.add(self.late())
@@ -249,8 +245,7 @@ class TestOthers:
 
         async def story():
             save = asyncio.create_task(env.saving("a.ipynb", b"mine"))
-            while len(uploads_of(env)) < 2:
-                await asyncio.sleep(0.01)
+            await until(lambda: len(uploads_of(env)) == 2)
             await asyncio.to_thread(outsider.put, "a.ipynb", b"theirs")
             return await save
 
@@ -322,8 +317,7 @@ class TestUnavailable:
         async def story():
             env.delocalizer._retry_delays_seconds = (0.3,)
             first = asyncio.create_task(env.saving("a.ipynb", b"one"))
-            while not uploads_of(env):
-                await asyncio.sleep(0.01)
+            await until(lambda: uploads_of(env))
             second = asyncio.create_task(env.saving("a.ipynb", b"two"))
             return await asyncio.gather(first, second)
 

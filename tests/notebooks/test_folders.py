@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 import pytest
+from environments import until
 
 from jupyter_terra_env.bucket.embedded.faults import Fault, Hang, ResetConnection
 from jupyter_terra_env.rules.errors import BucketUnavailable
@@ -155,9 +156,7 @@ class TestRemembering:
 
         async def story():
             listing = asyncio.create_task(env.folders.bucket_folder(env.at("")))
-            async with asyncio.timeout(5):
-                while env.faults.pending:
-                    await asyncio.sleep(0.01)
+            await until(lambda: not env.faults.pending)
             await asyncio.sleep(0.1)
             await env.saving("a.ipynb", b"x")
             env.faults.release()

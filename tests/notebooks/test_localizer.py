@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from environments import until
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, CutBody, Delay, Fault, Hang, ResetConnection
 from jupyter_terra_env.rules.errors import BucketRefused, BucketUnavailable, ObjectNotFound, OperationRefused
@@ -15,12 +16,6 @@ DOWNLOAD = "objects.download"
 
 def opened(env, name, folder="edit"):
     return env.run(env.localizer.open(env.at(name, folder)))
-
-
-async def until(condition):
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 class TestOpening:
@@ -406,8 +401,8 @@ class TestRaces:
         async def dead(*_args):
             raise KeyboardInterrupt
 
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(env.places, "advance", dead)
+        monkeypatch.setattr(env.places, "advance", dead)
+        with pytest.raises(KeyboardInterrupt):
             opened(env, "a.ipynb")
         env.restart()
         assert env.read("a.ipynb") == b"two"

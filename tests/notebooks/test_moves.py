@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from environments import until
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Delay, Fault, Hang, ResetConnection
 from jupyter_terra_env.rules.errors import (
@@ -20,12 +21,6 @@ DELETE = "objects.delete"
 
 def lost_answer(operation):
     return Fault(operation=operation, action=ResetConnection(), after_effect=True)
-
-
-async def until(condition):
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 class TestRename:
@@ -160,8 +155,8 @@ class TestRename:
         async def dead(*_args):
             raise KeyboardInterrupt
 
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(env.moves, "_move_working_copy", dead)
+        monkeypatch.setattr(env.moves, "_move_working_copy", dead)
+        with pytest.raises(KeyboardInterrupt):
             env.rename("a.ipynb", "b.ipynb")
         env.restart()
         assert outsider.names() == ["b.ipynb"]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault, ResetConnection
-from jupyter_terra_env.bucket.store import MatchVersion
+from jupyter_terra_env.bucket.store import MatchVersion, MustNotExist
 from jupyter_terra_env.bucket.threaded import ThreadedBucket
 from jupyter_terra_env.rules.errors import BucketError, ObjectNotFound, OperationRefused, WorkspaceConflict
 from jupyter_terra_env.rules.status import Place
@@ -41,19 +41,26 @@ class TwoEnvironments(RuleBasedStateMachine):
         self.acknowledged = {}
         self.numbers = itertools.count()
         self.unseen_writes = []
+        self.seen = {"ann": set(), "bob": set()}
         self._watch_writes()
 
     def _watch_writes(self):
-        """Each write must name the version that its writer's journal holds at that moment."""
+        """Each write must name the version its writer's journal holds, of a content its writer had on the disk."""
         patch = self._stack.enter_context(pytest.MonkeyPatch.context())
         write, machine = ThreadedBucket.write, self
 
         async def watched(bucket, name, file, *, precondition, **kwargs):
-            env = next(env for env in machine.env.values() if env.threads is bucket._threads)
-            held = await env.places.baseline(env.at(name.removeprefix("notebooks/")))
-            version = MatchVersion(generation=held.generation, metageneration=held.metageneration)
-            if isinstance(precondition, MatchVersion) and precondition != version:
-                machine.unseen_writes.append((name, precondition, version))
+            who, env = next((who, env) for who, env in machine.env.items() if env.threads is bucket._threads)
+            name_here = name.removeprefix("notebooks/")
+            held = await env.places.baseline(env.at(name_here))
+            if isinstance(precondition, MatchVersion):
+                version = MatchVersion(generation=held.generation, metageneration=held.metageneration)
+                replaced = machine.outsider.history(name_here).get(precondition.generation)
+                if precondition != version or (replaced is not None and replaced not in machine.seen[who]):
+                    machine.unseen_writes.append((who, name, precondition, version, replaced))
+            else:
+                assert isinstance(precondition, MustNotExist)
+                assert held.generation == 0
             return await write(bucket, name, file, precondition=precondition, **kwargs)
 
         patch.setattr(ThreadedBucket, "write", watched)
@@ -83,6 +90,7 @@ class TwoEnvironments(RuleBasedStateMachine):
     @rule(who=people, name=names)
     def save(self, who, name):
         content = self._new_content(who)
+        self.seen[who].add(content)
         self.env[who].save(name, content)
         self.acknowledged[who, name] = content
 
@@ -128,6 +136,11 @@ class TwoEnvironments(RuleBasedStateMachine):
         if had is not None and env.read(new) == had and env.read(old) is None:
             self.acknowledged[who, new] = had
             self.acknowledged.pop((who, old), None)
+
+    @rule(who=people, name=names)
+    def delete(self, who, name):
+        with contextlib.suppress(*REFUSALS):
+            self.env[who].delete(name)
 
     @rule(who=people)
     def restart(self, who):
@@ -190,12 +203,10 @@ class TwoEnvironments(RuleBasedStateMachine):
             assert set(missing.values()) <= kept, missing
 
     @invariant()
-    def a_generation_is_replaced_by_somebody_who_saw_it(self):
-        """P2, from outside: what the outsider wrote is replaced by itself, or by one who had it on the disk."""
-        if not hasattr(self, "env"):
-            return
-        for env in self.env.values():
+    def nothing_is_left_lying_about(self):
+        for who, env in getattr(self, "env", {}).items():
             assert env.litter() == []
+            self.seen[who] |= {file.read_bytes() for file in env.file("").glob("*.ipynb")}
 
     def what_is_told_as_saved_is_there(self):
         """P8, when all is well and everything was opened once."""

@@ -92,9 +92,7 @@ class TestOpening:
         for baseline, local, found in cases:
             unedited = local is None or not has_unsaved_edits(baseline, local)
             newer = found is not None and found.crc32c != local and not is_same_content(baseline, found)
-            if found is not None and local is None:
-                assert decide_open(baseline, local, found) is OpenStep.DOWNLOAD
-            elif unedited and newer:
+            if (found is not None and local is None) or (unedited and newer):
                 assert decide_open(baseline, local, found) is OpenStep.DOWNLOAD
 
     def test_keeps_the_working_copy_of_what_is_gone(self, cases):

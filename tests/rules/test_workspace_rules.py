@@ -50,7 +50,9 @@ NASTY = [
     *("x" * 244, "x" * 245, "é" * 122, "é" * 123, "/".join("x" * 512), "..a", "a..", "...", "a/...b"),
 ]
 
-pieces = st.sampled_from(["", ".", "..", "a", "b.ipynb", ".x", "\\", "%2F", "é", "e\u0301", "\n", "x" * 250, "ws", "edit"])
+pieces = st.sampled_from(
+    ["", ".", "..", "a", "b.ipynb", ".x", "\\", "%2F", "é", "e\u0301", "\n", "x" * 250, "ws", "edit"]
+)
 object_names = st.one_of(
     st.sampled_from(NASTY),
     st.lists(pieces, max_size=6).map("/".join),
@@ -132,7 +134,9 @@ def test_two_names_never_have_one_path(first, second):
     assert len(paths) == 2
 
 
-@given(path=st.one_of(object_names, st.lists(pieces, max_size=6).map("/".join)), layout=st.sampled_from(sorted(LAYOUTS)))
+@given(
+    path=st.one_of(object_names, st.lists(pieces, max_size=6).map("/".join)), layout=st.sampled_from(sorted(LAYOUTS))
+)
 def test_nothing_of_a_playground_is_ever_delocalized(path, layout):
     for candidate in (path, join("ws/playground", path), join("ws/edit", path)):
         location = LAYOUTS[layout].locate(candidate)
@@ -224,7 +228,11 @@ def test_places():
     assert folder.object_prefix == "notebooks/"
     assert (folder.name, folder.belongs_in_bucket) == ("", False)
     child = folder.child("sub").child("a.ipynb")
-    assert (child.api_path, child.object_name, child.name) == ("ws/edit/sub/a.ipynb", "notebooks/sub/a.ipynb", "a.ipynb")
+    assert (child.api_path, child.object_name, child.name) == (
+        "ws/edit/sub/a.ipynb",
+        "notebooks/sub/a.ipynb",
+        "a.ipynb",
+    )
     assert folder.child("sub").object_prefix == "notebooks/sub/"
     assert child.belongs_in_bucket
     assert child.is_delocalized

@@ -1,0 +1,130 @@
+"""Jupyter's file manager, writing durably where a workspace folder begins.
+
+What Jupyter's own verbs call to read and write single files; the verbs themselves are in ``contents``.
+"""
+
+import base64
+import errno
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+from jupyter_server.utils import to_api_path
+from tornado.web import HTTPError
+from traitlets import Any as AnyTrait
+from traitlets import TraitError, default
+
+from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
+from jupyter_terra_env.rules.errors import SettingsError
+from jupyter_terra_env.rules.workspace import Location
+
+EXTENSION = "jupyter_terra_env"
+_HASH = "sha256"
+
+
+class DurableFileManager(AsyncLargeFileManager):
+    """Files of workspace folders: written whole and durably, hashed once, never through a link that leads out."""
+
+    notebooks = AnyTrait(help="The wired WorkspaceNotebooks, or None for a plain Jupyter.", allow_none=True)
+
+    @default("notebooks")
+    def _notebooks_default(self) -> WorkspaceNotebooks | None:
+        try:
+            return _wired_notebooks(self.parent, Path(self.root_dir))
+        except SettingsError as error:
+            # A TraitError at start-up ends the server with this one sentence.
+            raise TraitError(str(error)) from error
+
+    def _locate(self, path: str) -> Location | None:
+        return None if self.notebooks is None else self.notebooks.workspaces.locate(path)
+
+    async def is_hidden(self, path: str) -> bool:
+        """See ``ContentsManager.is_hidden``; a path below a file is not hidden, it is not there."""
+        try:
+            return bool(await super().is_hidden(path))
+        except NotADirectoryError:
+            return False
+
+    def _base_model(self, path: str) -> dict[str, Any]:
+        model: dict[str, Any] = super()._base_model(path)
+        if self._locate(path) is None:
+            return model
+        # Linux has no birth time: the time of the last rename stands for it, which would be after the last change.
+        return {**model, "created": min(model["created"], model["last_modified"])}
+
+    def _working_copy(self, os_path: str) -> Path | None:
+        """The resolved file to write for a path inside a workspace folder."""
+        location = self._locate(to_api_path(os_path, self.root_dir))
+        return None if location is None else self.notebooks.places.os_path(location)
+
+    async def _save_notebook(
+        self, os_path: str, nb: Any, capture_validation_error: dict[str, Any] | None = None
+    ) -> None:
+        target = self._working_copy(os_path)
+        if target is None:
+            await super()._save_notebook(os_path, nb, capture_validation_error)
+            return
+        content = await self.notebooks.places.copies.run(_serialised, nb, capture_validation_error)
+        await self._write(target, content)
+
+    async def _save_file(self, os_path: str, content: str, format: str | None) -> None:
+        target = self._working_copy(os_path)
+        if target is None:
+            await super()._save_file(os_path, content, format)
+            return
+        await self._write(target, _decoded(content, format))
+
+    async def _save_directory(self, os_path: str, model: dict[str, Any], path: str = "") -> None:
+        if self._locate(path) is not None:
+            Path(os_path).parent.mkdir(parents=True, exist_ok=True)
+        await super()._save_directory(os_path, model, path)
+
+    async def _write(self, os_path: Path, content: bytes) -> None:
+        try:
+            with self.perm_to_403(str(os_path)):
+                await self.notebooks.places.copies.write(os_path, content)
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise HTTPError(
+                    507, f"This disk is full: {os_path.name} was not saved. Free some space, then save again."
+                ) from error
+            raise
+
+    async def _get_file(
+        self, location: Location, content: Any, type: str | None, format: str | None, *, hashed: bool
+    ) -> dict[str, Any]:
+        """Read from the disk; the hash is that of the very bytes that were read, and not computed twice."""
+        path = location.api_path
+        if hashed and self.hash_algorithm == _HASH:
+            copies, os_path = self.notebooks.places.copies, self.notebooks.places.os_path(location)
+            for _ in range(3):
+                before = await copies.digest(os_path)
+                model: dict[str, Any] = await super().get(path, content, type, format)
+                if before is not None and before == await copies.digest(os_path):
+                    return {**model, "hash": before.sha256, "hash_algorithm": _HASH}
+        read: dict[str, Any] = await super().get(path, content, type, format, hashed)
+        return read
+
+
+def _wired_notebooks(serverapp: Any, root: Path) -> WorkspaceNotebooks | None:
+    """The parts the extension application wired, or None when it is off.
+
+    Raises:
+        SettingsError: a setting is wrong.
+    """
+    extensions = getattr(serverapp, "extension_manager", None)
+    for app in () if extensions is None else extensions.extension_apps.get(EXTENSION, ()):
+        wired: WorkspaceNotebooks | None = app.wire(root)
+        return wired
+    return None
+
+
+def _serialised(nb: Any, capture_validation_error: dict[str, Any] | None) -> bytes:
+    """A notebook as Jupyter writes it to a file."""
+    text: str = nbformat.writes(nb, version=nbformat.NO_CONVERT, capture_validation_error=capture_validation_error)
+    return (text if text.endswith("\n") else text + "\n").encode("utf-8")
+
+
+def _decoded(content: str, content_format: str | None) -> bytes:
+    return content.encode("utf-8") if content_format == "text" else base64.decodebytes(content.encode("ascii"))

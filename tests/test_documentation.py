@@ -1,0 +1,49 @@
+"""Whatever a person can set, call or meet as an error is documented."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from jupyter_terra_env.app import TerraEnvApp
+from jupyter_terra_env.rules.errors import BucketTrouble, ConflictReason, RefusalReason
+from jupyter_terra_env.rules.status import Place
+from jupyter_terra_env.server.handlers import HANDLERS
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+OWN_SETTINGS = [name for name, trait in TerraEnvApp.class_own_traits(config=True).items()]
+
+
+@pytest.mark.parametrize("setting", OWN_SETTINGS)
+def test_settings_are_documented(setting):
+    assert f"| `{setting}` |" in REFERENCE
+
+
+def test_no_documented_setting_is_made_up():
+    table = REFERENCE.split("`c.TerraEnvApp.…`")[1].split("\n\n")[0]
+    assert sorted(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == sorted(OWN_SETTINGS)
+
+
+@pytest.mark.parametrize("path", [path for path, _ in HANDLERS])
+def test_endpoints_are_documented(path):
+    assert f"/terra-env/{path}" in REFERENCE
+
+
+@pytest.mark.parametrize("code", [*BucketTrouble, *ConflictReason, *RefusalReason])
+def test_error_codes_are_documented(code):
+    assert f"`{code.value}`" in REFERENCE
+
+
+@pytest.mark.parametrize("place", list(Place))
+def test_places_are_documented(place):
+    assert f"`{place.value}`" in README
+    assert f"`{place.value}`" in REFERENCE
+
+
+@pytest.mark.parametrize("document", [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")], ids=lambda path: path.name)
+def test_links_between_documents_lead_somewhere(document):
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text(encoding="utf-8")):
+        assert (document.parent / target).exists(), target
