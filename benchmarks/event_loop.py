@@ -69,10 +69,8 @@ def _load_jupyter_server_extension(serverapp) -> None:
     pattern = url_path_join(serverapp.base_url, "/benchmark/event-loop")
     serverapp.web_app.add_handlers(".*$", [(pattern, EventLoopHandler)])
 
-    async def _start_jupyter_server_extension(_serverapp) -> None:
-        serverapp.benchmark_loop_watch = asyncio.create_task(watch.run())
-
-    serverapp.io_loop.add_callback(_start_jupyter_server_extension, serverapp)
+    # Runs as long as the server does.
+    serverapp.io_loop.add_callback(watch.run)
 
 
 def _memory_mb(field: str) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.servers import Client
+from benchmarks.servers import FOLDER, Client
 
 Act = Callable[[], object]
 
@@ -53,10 +53,10 @@ def on_small_notebooks() -> Iterator[Operation]:
     """Everything done with a notebook of 100 KB; the order matters, each needs those before."""
     yield Operation(name="open, first time", prepare=_open(small), notebook=small, most_requests=2)
     yield Operation(name="open again, unchanged", prepare=_open(small), notebook=small, most_requests=1)
-    yield Operation(name="what JupyterLab does to open", prepare=_lab_open, notebook=fresh)
+    yield Operation(name="what JupyterLab does to open", prepare=_lab_open, notebook=fresh, most_requests=2)
     yield Operation(name="save, changed", prepare=_save_changed(small), notebook=small, most_requests=1)
     yield Operation(name="save, unchanged", prepare=_save_unchanged, notebook=small, most_requests=0)
-    yield Operation(name="what JupyterLab does to save", prepare=_lab_save, notebook=small)
+    yield Operation(name="what JupyterLab does to save", prepare=_lab_save, notebook=small, most_requests=1)
     yield Operation(name="checkpoint", prepare=lambda client, n: lambda: client.make_checkpoint(small(n)))
     yield Operation(name="create", prepare=lambda client, _: client.create)
     yield Operation(name="rename", prepare=_rename, notebook=renamed)
@@ -99,7 +99,7 @@ def _open(notebook: Callable[[int], str]) -> Callable[[Client, int], Act]:
 
 
 def _opened(path: str) -> str:
-    return f"api/contents/bench/edit/{path}?type=notebook&content=1&hash=1"
+    return f"api/contents/{FOLDER}/{path}?type=notebook&content=1&hash=1"
 
 
 def _lab_open(client: Client, number: int) -> Act:

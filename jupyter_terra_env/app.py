@@ -103,7 +103,7 @@ class TerraEnvApp(ExtensionApp):
             SettingsError: a setting is wrong.
         """
         if self.wired is None:
-            found = self._workspaces(root)
+            found = self.configured_workspaces(root)
             if not found:
                 self._server_log.info(
                     "jupyter_terra_env: no workspace is configured (WORKSPACE_NAME and WORKSPACE_BUCKET are not set); "
@@ -138,13 +138,15 @@ class TerraEnvApp(ExtensionApp):
         if self.wired is not None:
             await self.wired.close()
 
-    @property
-    def _server_log(self) -> logging.Logger | logging.LoggerAdapter[Any]:
-        """The server's log, which its operator reads; an extension's own is elsewhere."""
-        log: logging.Logger | logging.LoggerAdapter[Any] = self.log if self.serverapp is None else self.serverapp.log
-        return log
+    def configured_workspaces(self, root: Path) -> tuple[Workspace, ...]:
+        """The workspaces that settings, environment and files name.
 
-    def _workspaces(self, root: Path) -> tuple[Workspace, ...]:
+        Args:
+            root: the server's root folder.
+
+        Raises:
+            SettingsError: a setting is wrong.
+        """
         _require_positive(self, "save_wait_seconds", "listing_max_age_seconds", may_be_zero=True)
         _require_positive(
             self,
@@ -171,9 +173,25 @@ class TerraEnvApp(ExtensionApp):
             ),
         )
 
+    def connection(self) -> Connection:
+        """How this server reaches buckets."""
+        embedded = self.embedded_bucket or os.environ.get(EMBEDDED_BUCKET_VARIABLE, "")
+        return Connection(
+            embedded_directory=Path(embedded) if embedded else None,
+            concurrency=self.bucket_concurrency,
+            read_timeout_seconds=self.bucket_read_timeout_seconds,
+            retry_deadline_seconds=self.bucket_retry_deadline_seconds,
+        )
+
+    @property
+    def _server_log(self) -> logging.Logger | logging.LoggerAdapter[Any]:
+        """The server's log, which its operator reads; an extension's own is elsewhere."""
+        log: logging.Logger | logging.LoggerAdapter[Any] = self.log if self.serverapp is None else self.serverapp.log
+        return log
+
     def _wire(self, root: Path, found: tuple[Workspace, ...]) -> WorkspaceNotebooks:
         _make_folders(root, found)
-        threads = BucketThreads(self._connection(), monotonic=time.monotonic)
+        threads = BucketThreads(self.connection(), monotonic=time.monotonic)
         state = Path(self.state_directory) if self.state_directory else root / ".jupyter-terra-env"
         journal = Journal(state / "journal.sqlite3", new_token=lambda: secrets.token_hex(8))
 
@@ -203,15 +221,6 @@ class TerraEnvApp(ExtensionApp):
             refusals=Refusals(places, folders),
             journal=journal,
             bucket_threads=threads,
-        )
-
-    def _connection(self) -> Connection:
-        embedded = self.embedded_bucket or os.environ.get(EMBEDDED_BUCKET_VARIABLE, "")
-        return Connection(
-            embedded_directory=Path(embedded) if embedded else None,
-            concurrency=self.bucket_concurrency,
-            read_timeout_seconds=self.bucket_read_timeout_seconds,
-            retry_deadline_seconds=self.bucket_retry_deadline_seconds,
         )
 
 

@@ -135,8 +135,8 @@ def shared_bucket():
 async def until(condition):
     """Wait until something in another thread has come about."""
     async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - threads set no asyncio events
+        while not condition():  # noqa: ASYNC110 - threads set no asyncio events
+            await asyncio.sleep(0.01)
 
 
 class Environment:

@@ -5,7 +5,7 @@ Importing this module imports the client (about 150 ms): ``bucket.threaded`` doe
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -136,6 +136,11 @@ class GcsBucket:
                 **self._once,
             )
         return _version(blob)
+
+    def granted(self, permissions: Iterable[str]) -> frozenset[str]:
+        """Which of these permissions the caller has in the bucket (Cloud Storage: Buckets: testIamPermissions)."""
+        with self._translated(missing_means_bucket=True):
+            return frozenset(self._handle.test_iam_permissions(list(permissions), **self._retried))
 
     @contextlib.contextmanager
     def _translated(self, *, missing_means_bucket: bool = False) -> Iterator[None]:

@@ -14,8 +14,7 @@ from jupyter_terra_env.rules.errors import (
     BucketError,
     BucketRefused,
     BucketTrouble,
-    ObjectNotFound,
-    PreconditionFailed,
+    TerraEnvError,
 )
 from jupyter_terra_env.rules.workspace import Workspace, is_notebook_name
 
@@ -62,12 +61,15 @@ def ask(workspaces: Iterable[Workspace], connection: Connection) -> list[BucketA
     for workspace in workspaces:
         try:
             client = client or _connected(workspace, limited)
-            answers.append(_ask(GcsBucket(client, workspace.bucket, workspace.user_project, limited), workspace))
+            bucket = GcsBucket(client, workspace.bucket, workspace.user_project, limited)
+            answers.append(_ask(bucket, workspace))
         except BucketError as error:
             refused = isinstance(error, BucketRefused)
             answers.append(_nothing(Answer.NO if refused else Answer.UNKNOWN, error.trouble.value, error.sentence))
         except (DatabaseUnusableError, OSError) as error:
             answers.append(_nothing(Answer.NO, "embedded-bucket", f"The embedded bucket cannot be used: {error}"))
+    if client is not None:
+        client.close()
     return answers
 
 
@@ -121,10 +123,8 @@ def _may_read(bucket: GcsBucket, workspace: Workspace, listing: Listing | None) 
 def _may_write(bucket: GcsBucket, workspace: Workspace) -> tuple[Answer, list[tuple[str, str]]]:
     """Ask which permissions this person has in the bucket; not every emulator can tell."""
     try:
-        # To be a method of the bucket: the client library's errors are translated there.
-        with bucket._translated(missing_means_bucket=True):  # noqa: SLF001
-            granted = bucket._handle.test_iam_permissions(list(WRITING), **bucket._retried)  # noqa: SLF001
-    except (BucketError, ObjectNotFound, PreconditionFailed):
+        granted = bucket.granted(WRITING)
+    except TerraEnvError:
         return Answer.UNKNOWN, []
     missing = [permission for permission in WRITING if permission not in granted]
     if not missing:

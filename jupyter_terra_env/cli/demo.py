@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import fcntl
 import os
 import re
 import shlex
@@ -202,11 +203,16 @@ def _serve(demo: Demo) -> None:
     from jupyterlab.labapp import LabApp  # type: ignore[import-untyped] # noqa: PLC0415
     from traitlets.config import Config  # noqa: PLC0415
 
-    # Given like this, settings count as much as those of a command line.
-    server = LabApp.initialize_server(argv=[], config=Config(_jupyter_settings(demo)))
-    _refuse_without_extension(server)
-    _end_on_signals(server)
-    server.start()
+    with demo.folders.turn.open("w") as turn:
+        # Jupyter finds a free port first and takes it later: two demos at once would find the same one.
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        # Given like this, settings count as much as those of a command line.
+        server = LabApp.initialize_server(argv=[], config=Config(_jupyter_settings(demo)))
+        _refuse_without_extension(server)
+        _end_on_signals(server)
+        # The loop takes the port before it does this.
+        server.io_loop.add_callback(fcntl.flock, turn, fcntl.LOCK_UN)
+        server.start()
 
 
 def _refuse_without_extension(server: Any) -> None:

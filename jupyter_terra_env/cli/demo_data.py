@@ -3,6 +3,7 @@
 DIR/bucket                the embedded bucket
 DIR/users/NAME/home       the server's root folder of one person
 DIR/users/NAME/lab        how that person's JupyterLab was left
+DIR/starting              locked by the demo that is starting
 """
 
 import json
@@ -44,6 +45,11 @@ class DemoFolders:
     def bucket(self) -> Path:
         """The embedded bucket's folder."""
         return self.data / "bucket"
+
+    @property
+    def turn(self) -> Path:
+        """Locked by the demo that is starting."""
+        return self.data / "starting"
 
     @property
     def home(self) -> Path:

@@ -14,7 +14,7 @@ from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.environment.settings import owner_email
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Workspace
-from jupyter_terra_env.server.contents import EXTENSION, TerraContentsManager
+from jupyter_terra_env.server.contents import TerraContentsManager
 
 EMULATOR_VARIABLE = "STORAGE_EMULATOR_HOST"
 
@@ -65,12 +65,12 @@ def load(root: Path | None) -> ServerSettings:
     manager = server.contents_manager_class
     return ServerSettings(
         root=folder,
-        extension_enabled=bool(server.jpserver_extensions.get(EXTENSION)),
+        extension_enabled=bool(server.jpserver_extensions.get(TerraEnvApp.name)),
         contents_manager=None if issubclass(manager, TerraContentsManager) else manager.__qualname__,
         owner_is_known=bool(owner_email(os.environ, app.owner_email)),
         # The application's own way to its settings, so that both always agree.
-        workspaces=app._workspaces(folder),  # noqa: SLF001
-        connection=app._connection(),  # noqa: SLF001
+        workspaces=app.configured_workspaces(folder),
+        connection=app.connection(),
     )
 
 

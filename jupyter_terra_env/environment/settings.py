@@ -22,6 +22,14 @@ _WORKSPACE_KEYS = frozenset(
 )
 
 
+_DEFAULT_SETTINGS = {
+    "edit_directory": "TerraEnvApp.edit_folder",
+    "playground_directory": "TerraEnvApp.playground_folder",
+    "prefix": "TerraEnvApp.prefix",
+    "pattern": "TerraEnvApp.pattern",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
     """What a workspace has unless its own settings say otherwise.
@@ -147,7 +155,8 @@ def _workspace(source: str, defaults: Defaults, entry: Mapping[str, Any], settin
     """Check one workspace's values; ``settings`` tells which setting each value came from."""
 
     def named(key: str) -> str:
-        return settings.get(key, f"{source}[{key!r}]")
+        own = key in entry or key not in _DEFAULT_SETTINGS
+        return settings.get(key, f"{source}[{key!r}]" if own else _DEFAULT_SETTINGS[key])
 
     name = entry["name"]
     if "/" in name or not name.strip() or why_not_shown(name) is not None:

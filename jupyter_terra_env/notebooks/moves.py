@@ -74,7 +74,7 @@ class Moves:
             WorkspaceConflict: somebody changed the object since it was opened.
             BucketUnavailable, BucketRefused: as the port says; nothing was renamed.
         """
-        if (await self._places.copies.digest(self._places.os_path(new))) is not None:
+        if await self._places.copies.run(self._places.os_path(new).exists):
             raise name_exists(new)
         await self._pay(old)
         baseline = await self._places.baseline(old)

@@ -118,38 +118,27 @@ class OperationRefused(TerraEnvError):
 
 
 _SENTENCES = {
-    BucketTrouble.UNREACHABLE: (
-        "The workspace bucket {bucket} cannot be reached. Your work is kept on this disk; check the network."
-    ),
-    BucketTrouble.OVERLOADED: (
-        "The workspace bucket {bucket} is receiving too many requests. Your work is kept on this disk; save again soon."
-    ),
-    BucketTrouble.SERVER_ERROR: (
-        "Cloud Storage failed to answer for the workspace bucket {bucket}. "
-        "Your work is kept on this disk; save again soon."
-    ),
+    BucketTrouble.UNREACHABLE: "The workspace bucket {bucket} cannot be reached: check the network.",
+    BucketTrouble.OVERLOADED: "The workspace bucket {bucket} is receiving too many requests: try again soon.",
+    BucketTrouble.SERVER_ERROR: "Cloud Storage did not answer for the workspace bucket {bucket}: try again soon.",
     BucketTrouble.CORRUPT_TRANSFER: (
-        "A transfer with the workspace bucket {bucket} arrived damaged and was thrown away. Try again."
+        "A transfer with the workspace bucket {bucket} arrived damaged and was thrown away: try again."
     ),
     BucketTrouble.NO_CREDENTIALS: (
-        "There are no valid Google credentials for the workspace bucket {bucket}. Your work is kept on this disk; "
-        "sign in again or run 'gcloud auth application-default login'."
+        "There are no valid Google credentials for the workspace bucket {bucket}: sign in again, "
+        "or run 'gcloud auth application-default login'."
     ),
     BucketTrouble.NO_PERMISSION: (
-        "You have no permission for this in the workspace bucket {bucket}. Your work is kept on this disk; "
-        "ask an owner of the workspace for access."
+        "You have no permission for this in the workspace bucket {bucket}: ask an owner of the workspace for access."
     ),
     BucketTrouble.BUCKET_NOT_FOUND: (
-        "The workspace bucket {bucket} does not exist. Your work is kept on this disk; "
-        "check the setting WORKSPACE_BUCKET."
+        "The workspace bucket {bucket} does not exist: check the setting that names it (WORKSPACE_BUCKET)."
     ),
     BucketTrouble.REQUESTER_PAYS: (
-        "The workspace bucket {bucket} is requester-pays and no project was accepted to bill. "
-        "Your work is kept on this disk; set 'user_project' of the workspace."
+        "The workspace bucket {bucket} is requester-pays and no project was accepted to bill: "
+        "set 'user_project' of the workspace."
     ),
-    BucketTrouble.BAD_REQUEST: (
-        "The workspace bucket {bucket} did not accept the request. Your work is kept on this disk."
-    ),
+    BucketTrouble.BAD_REQUEST: "The workspace bucket {bucket} did not accept the request.",
 }
 
 _CONFLICTS = {

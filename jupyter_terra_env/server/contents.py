@@ -260,7 +260,10 @@ class TerraContentsManager(DurableFileManager):
 
     def _folder_time(self, location: Location) -> datetime:
         """A stable time for folders that only object names imply: that of the workspace folder itself."""
-        return datetime.fromtimestamp((Path(self.root_dir) / location.directory).stat().st_mtime, UTC)
+        folder = Path(self.root_dir) / location.directory
+        if not folder.exists():
+            folder = Path(self.root_dir)
+        return datetime.fromtimestamp(folder.stat().st_mtime, UTC)
 
     async def _get_unopened(self, location: Location, type: str | None) -> dict[str, Any]:
         version = await self.notebooks.places.stat(location)

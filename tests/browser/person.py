@@ -88,9 +88,9 @@ class Person:
             assert time.monotonic() < deadline, "it did not come true in time"
             self.page.wait_for_timeout(_POLL_MS)
 
-    def dialog(self) -> str:
-        """Wait for a dialog and read it."""
-        dialog = self.page.locator(".jp-Dialog-content")
+    def dialog(self, *, about: str = "") -> str:
+        """Wait for a dialog, one with these words in it, and read it."""
+        dialog = self.page.locator(".jp-Dialog-content", has_text=about)
         dialog.wait_for(timeout=_PATIENCE_MS)
         return dialog.inner_text()
 

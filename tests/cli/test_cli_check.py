@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import socket
 
 import pytest
@@ -11,6 +12,7 @@ from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault, FaultPla
 from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
 from jupyter_terra_env.bucket.embedded.messages import Request, Response
 from jupyter_terra_env.cli.demo_data import BUCKET, DemoFolders, prepare
+from jupyter_terra_env.cli.main import main
 
 WORKSPACE = {"WORKSPACE_NAME": "Demo workspace", "WORKSPACE_BUCKET": f"gs://{BUCKET}"}
 EMAIL = "ada.lovelace@example.org"
@@ -46,6 +48,22 @@ def report(machine, *arguments, **variables):
     """The exit code and the report, which is the same in words."""
     done = machine.run("check", "--json", *arguments, **variables)
     return done.returncode, json.loads(done.stdout)
+
+
+@pytest.fixture
+def check_here(machine, monkeypatch, capsys):
+    """The command in this process: quicker, for what ends before a bucket is asked."""
+
+    def check(*arguments, **variables):
+        wanted = machine.variables(**variables)
+        for name in os.environ.keys() - wanted.keys():
+            monkeypatch.delenv(name)
+        for name, value in wanted.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(machine.home)
+        return main(["check", *arguments]), capsys.readouterr()
+
+    return check
 
 
 def reasons(found):
@@ -117,7 +135,7 @@ def test_a_bucket_that_does_not_exist(machine, bucket_folder):
         TERRA_ENV_EMBEDDED_BUCKET=str(bucket_folder),
     )
     assert said.returncode == 1
-    assert "Mine: The workspace bucket no-such-bucket does not exist." in said.stdout
+    assert "Mine: The workspace bucket no-such-bucket does not exist:" in said.stdout
     assert "check the setting WORKSPACE_BUCKET" in said.stdout
 
 
@@ -165,11 +183,11 @@ def test_without_credentials(machine, tmp_path):
     assert BUCKET in found["troubles"][0]["message"]
 
 
-def test_without_a_workspace_it_says_how_to_name_one(machine):
-    said = machine.run("check")
-    assert said.returncode == 1
-    assert "No workspace is configured" in said.stdout
-    assert "WORKSPACE_NAME and WORKSPACE_BUCKET (gs://BUCKET)" in said.stdout
+def test_without_a_workspace_it_says_how_to_name_one(check_here):
+    code, said = check_here()
+    assert code == 1
+    assert "No workspace is configured" in said.out
+    assert "WORKSPACE_NAME and WORKSPACE_BUCKET (gs://BUCKET)" in said.out
 
 
 @pytest.mark.parametrize(
@@ -181,11 +199,11 @@ def test_without_a_workspace_it_says_how_to_name_one(machine):
         (WORKSPACE, ["--root", "no-such-folder"], "no-such-folder is not a folder"),
     ],
 )
-def test_wrong_settings_end_as_one_sentence(machine, variables, arguments, sentence):
-    said = machine.run("check", *arguments, **variables)
-    assert (said.returncode, said.stdout, said.stderr.count("\n")) == (2, "", 1)
-    assert said.stderr.startswith("jupyter terra-env check: ")
-    assert sentence in said.stderr
+def test_wrong_settings_end_as_one_sentence(check_here, variables, arguments, sentence):
+    code, said = check_here(*arguments, **variables)
+    assert (code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert said.err.startswith("jupyter terra-env check: ")
+    assert sentence in said.err
 
 
 @pytest.mark.parametrize(
@@ -197,12 +215,14 @@ def test_wrong_settings_end_as_one_sentence(machine, variables, arguments, sente
         ("jupyter_server_config.py", "c.ServerApp.port = 'eight'", "wrong type"),
     ],
 )
-def test_a_wrong_configuration_file_ends_as_one_sentence(machine, file, content, sentence):
+def test_a_wrong_configuration_file_ends_as_one_sentence(machine, check_here, file, content, sentence):
     machine.config.mkdir()
     (machine.config / file).write_text(content)
-    code, found = report(machine, **WORKSPACE)
+    code, said = check_here("--json", **WORKSPACE)
+    found = json.loads(said.out)
     assert (code, reasons(found)) == (2, ["settings"])
     assert sentence in found["troubles"][0]["message"]
+    assert sentence in said.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -215,7 +235,7 @@ def test_a_wrong_configuration_file_ends_as_one_sentence(machine, file, content,
         ),
     ],
 )
-def test_a_configuration_that_keeps_the_extension_out_is_named(machine, bucket_folder, settings, reason):
+def test_a_configuration_that_keeps_the_extension_out_is_named(machine, check_here, settings, reason):
     machine.configure(ServerApp=settings)
-    code, found = report(machine, **WORKSPACE, TERRA_ENV_EMBEDDED_BUCKET=str(bucket_folder))
-    assert (code, reasons(found)) == (1, [reason])
+    code, said = check_here("--json")
+    assert (code, reasons(json.loads(said.out))) == (1, [reason, "no-workspace"])

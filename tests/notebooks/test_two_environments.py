@@ -217,13 +217,15 @@ class TwoEnvironments(RuleBasedStateMachine):
 
 
 TwoEnvironments.TestCase.settings = settings(
-    max_examples=25,
+    max_examples=60,
     stateful_step_count=25,
     deadline=None,
     derandomize=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
 TestTwoEnvironments = TwoEnvironments.TestCase
+# A failure is worth the minutes it takes to make it small.
+TestTwoEnvironments.pytestmark = [pytest.mark.timeout(600)]
 
 
 def test_an_earlier_state_of_a_disk_is_no_danger(two, outsider):

@@ -23,7 +23,7 @@ OPENABLE = [
     "C:colon.ipynb",
     "a[1]{2}<3>|~`^*.ipynb",
     "x/o/y/rewriteTo/b/z.ipynb",
-    "/".join(["d" * 150] * 6) + "/n.ipynb",
+    "/".join(["d" * 200] * 4) + "/" + "n" * (1024 - len("notebooks/") - 4 * 201 - len(".ipynb")) + ".ipynb",
 ]
 NOT_PATHS = [
     "../escape.ipynb",

@@ -276,6 +276,14 @@ async def test_downloading_localizes_first(bucket, api, jp_serverapp):
     assert (answer.code, answer.body) == (200, blob.download_as_bytes())
 
 
+async def test_a_workspace_folder_that_was_removed_comes_back(bucket, contents, edit, jp_serverapp):
+    bucket.put_notebook("a.ipynb", "1")
+    edit.rmdir()
+    assert (await contents.list()).names == ["a.ipynb"]
+    assert (await contents.open("a.ipynb")).code == 200
+    assert (edit / "a.ipynb").exists()
+
+
 async def test_status_tells_where_the_work_is(bucket, contents, jp_serverapp):
     await contents.save("a.ipynb", "1")
     assert await contents.status("a.ipynb") == {
