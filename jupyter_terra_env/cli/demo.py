@@ -182,6 +182,7 @@ def _jupyter_settings(demo: Demo) -> dict[str, dict[str, Any]]:
             "default_url": f"/lab/tree/{quote(WORKSPACE)}/{EDIT_FOLDER}",
             "open_browser": demo.with_browser,
             "workspaces_dir": str(demo.folders.lab),
+            "user_settings_dir": str(demo.folders.settings),
             "news_url": None,
             "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         },

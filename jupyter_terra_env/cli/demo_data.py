@@ -3,6 +3,7 @@
 DIR/bucket                the embedded bucket
 DIR/users/NAME/home       the server's root folder of one person
 DIR/users/NAME/lab        how that person's JupyterLab was left
+DIR/users/NAME/settings   that person's JupyterLab settings
 DIR/starting              locked by the demo that is starting
 """
 
@@ -61,6 +62,11 @@ class DemoFolders:
         """JupyterLab's own notes, so that two persons do not share open tabs."""
         return self.data / "users" / self.person / "lab"
 
+    @property
+    def settings(self) -> Path:
+        """JupyterLab's settings of this person."""
+        return self.data / "users" / self.person / "settings"
+
 
 def prepare(folders: DemoFolders) -> None:
     """Make the folders and, once in the life of a data folder, the bucket with its notebooks.
@@ -77,6 +83,7 @@ def prepare(folders: DemoFolders) -> None:
         folders.data.mkdir(mode=0o700, exist_ok=True)
         for folder in (folders.home, folders.lab):
             folder.mkdir(parents=True, exist_ok=True)
+        _decline_news(folders.settings)
         with EmbeddedBucket(folders.bucket / DATABASE_NAME) as bucket:
             _seed(bucket)
     except OSError as error:
@@ -85,6 +92,14 @@ def prepare(folders: DemoFolders) -> None:
         ) from error
     except DatabaseUnusableError as error:
         raise SettingsError(f"{error}. Name another data folder with --data.") from error
+
+
+def _decline_news(settings: Path) -> None:
+    """Answer JupyterLab's question about news beforehand: a demo asks nothing of the network."""
+    file = settings / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text('{"fetchNews": "false"}', encoding="utf-8")
 
 
 def demo_notebooks() -> Iterator[tuple[str, bytes]]:

@@ -49,13 +49,13 @@ class TestWhatIsShown:
         assert listed(env, "sub").names == frozenset()
 
     def test_what_cannot_be_a_path_is_named_once(self, env, outsider, caplog):
-        for name in ("../up.ipynb", ".hidden.ipynb", "a\tb.ipynb", "x" * 245 + ".ipynb"):
+        for name in ("../up.ipynb", "/rooted.ipynb", ".hidden.ipynb", "a\tb.ipynb", "x" * 245 + ".ipynb"):
             outsider.put(name, b"x")
         outsider.put("fine.ipynb", b"x")
         with caplog.at_level(logging.WARNING, logger=env.log.name):
             assert listed(env).names == {"fine.ipynb"}
             assert listed(env).names == {"fine.ipynb"}
-        assert len(caplog.records) == 4
+        assert len(caplog.records) == 5
         assert all("gs://a-bucket/" in record.getMessage() for record in caplog.records)
         assert not any("\t" in record.getMessage() for record in caplog.records)
 

@@ -154,6 +154,16 @@ class TestEditsAreKept:
             "a (my edits 3).ipynb": b"third",
         }
 
+    @pytest.mark.parametrize("letter", ["x", "é"])
+    def test_beside_a_notebook_of_the_longest_name(self, env, outsider, letter):
+        name = letter * (236 // len(letter.encode())) + ".ipynb"
+        outsider.put(name, b"theirs")
+        for mine in (b"first", b"second"):
+            env.file(name).write_bytes(mine)
+            kept = env.run(env.localizer.open_workspace_version(env.at(name)))
+            assert kept.read_bytes() == mine
+            assert env.at(kept.name).is_delocalized
+
     def test_the_workspace_version_over_an_unedited_copy_keeps_nothing_beside(self, env, outsider):
         outsider.put("a.ipynb", b"one")
         env.open("a.ipynb")
