@@ -3,6 +3,7 @@
 Where two of them name the same folder, traitlets win over the environment, and the environment over files.
 """
 
+import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -207,11 +208,12 @@ def _pattern(setting: str, value: str) -> re.Pattern[str]:
 
 
 def _refuse_overlaps(workspaces: tuple[Workspace, ...]) -> None:
-    owners: dict[str, str] = {}
-    for workspace in workspaces:
-        for directory, _ in workspace.directories():
-            if directory in owners:
-                raise SettingsError(
-                    f"workspaces: {owners[directory]!r} and {workspace.name!r} both use the folder {directory!r}."
-                )
-            owners[directory] = workspace.name
+    """Every path belongs to one workspace folder at most, or notebooks could not be reached."""
+    folders = [(directory, workspace.name) for workspace in workspaces for directory, _ in workspace.directories()]
+    for (outer, owner), (inner, other) in itertools.permutations(folders, 2):
+        if outer == inner:
+            raise SettingsError(f"workspaces: {owner!r} and {other!r} both use the folder {outer!r}.")
+        if outer == "" or inner.startswith(outer + "/"):
+            raise SettingsError(
+                f"workspaces: the folder {inner!r} of {other!r} lies inside the folder {outer!r} of {owner!r}."
+            )
