@@ -95,7 +95,7 @@ class Delocalizer:
         digest = await self._places.copies.digest(self._places.os_path(location))
         baseline = await self._places.baseline(location)
         if digest is None or not has_unsaved_edits(baseline, digest.crc32c):
-            return status.in_workspace()
+            return last if last is not None and last.place is Place.OFFLINE else status.in_workspace()
         return last if last is not None and last.place is Place.ON_DISK else status.not_yet_in_workspace()
 
     def tell(self, location: Location, news: WorkStatus) -> None:

@@ -85,7 +85,8 @@ class Localizer:
                 if look.digest is None:
                     raise
                 if location.is_delocalized:
-                    self._delocalizer.tell(location, status.offline(error))
+                    tell = status.not_yet_in_workspace if look.has_edits else status.offline
+                    self._delocalizer.tell(location, tell(error))
                 return False
             step = decide_open(look.baseline, look.crc32c, as_remote(version))
             if await self._act(location, look, version, step):
@@ -166,7 +167,7 @@ class Localizer:
         """Download one generation beside the working copy and put it in its place.
 
         Returns:
-            False when the object or the working copy changed meanwhile.
+            False when the object, the working copy or its baseline changed meanwhile.
         """
         copies = self._places.copies
         with temporary_file(look.os_path) as (file, temporary):
@@ -182,8 +183,7 @@ class Localizer:
                 if keep_edits_as is not None:
                     await copies.run(look.os_path.rename, keep_edits_as)
                 await copies.install(temporary, look.os_path, digest, version.updated)
-                await self._places.advance(location, look.baseline, version, digest.crc32c)
-        return True
+                return await self._places.advance(location, look.baseline, version, digest.crc32c)
 
 
 def _name_for_kept_edits(os_path: Path) -> Path:

@@ -13,6 +13,7 @@ class Place(StrEnum):
     IN_WORKSPACE = "in-workspace"
     UPLOADING = "uploading"
     ON_DISK = "on-disk"
+    OFFLINE = "offline"
     CONFLICT = "conflict"
     LOCAL_ONLY = "local-only"
     PLAYGROUND = "playground"
@@ -57,10 +58,10 @@ def not_yet_in_workspace(error: BucketError | None = None) -> WorkStatus:
 
 
 def offline(error: BucketError) -> WorkStatus:
-    """Opened from the disk because the bucket could not be asked."""
+    """Opened from the disk because the bucket could not be asked; no edits are owed."""
     return WorkStatus(
         mode=Mode.EDIT,
-        place=Place.ON_DISK,
+        place=Place.OFFLINE,
         message=f"This is the copy on this disk; the workspace may hold a newer one. {error.sentence}",
         reason=error.trouble.value,
     )

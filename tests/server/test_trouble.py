@@ -63,8 +63,9 @@ async def test_an_opened_notebook_opens_from_the_disk(bucket, contents, trouble,
     bucket.faults.add(always(TROUBLES[trouble]))
     opened = await contents.open("a.ipynb")
     assert sources(opened.model["content"]) == ["1"]
-    status = await contents.status("a.ipynb")
-    assert status["reason"] in {trouble, None}
+    assert (opened.model["terra"]["place"], opened.model["terra"]["reason"]) == ("offline", trouble)
+    bucket.faults.clear()
+    assert (await contents.open("a.ipynb")).model["terra"]["place"] == "in-workspace"
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
