@@ -61,11 +61,11 @@ class Delocalizer:
         """Upload what was just saved and wait for it a little.
 
         Returns:
-            Where the work is: ``UPLOADING`` when the upload takes longer than the wait.
+            Where the work is: ``UPLOADING`` when the upload takes longer than the wait, and has not failed yet.
         """
         upload = self.start(location)
         await asyncio.wait({upload}, timeout=self._save_wait_seconds)
-        return upload.result() if upload.done() else status.uploading()
+        return upload.result() if upload.done() else self._while_uploading(location)
 
     async def settle(self, location: Location) -> WorkStatus:
         """Upload the working copy and wait until that has succeeded or failed."""
@@ -88,7 +88,7 @@ class Delocalizer:
             return status.kept_on_disk(location)
         upload = self._uploads.get(location.api_path)
         if upload is not None and not upload.done():
-            return status.uploading()
+            return self._while_uploading(location)
         last = self._last.get(location.api_path)
         if last is not None and last.place is Place.CONFLICT:
             return last
@@ -115,10 +115,16 @@ class Delocalizer:
                 upload.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
+    def _while_uploading(self, location: Location) -> WorkStatus:
+        """What an upload that is not over has come to: under way, or failed and waiting for its next attempt."""
+        last = self._last.get(location.api_path)
+        return last if last is not None and last.place is Place.ON_DISK else status.uploading()
+
     async def _deliver(self, location: Location) -> WorkStatus:
         path = location.api_path
         while True:
             self._again.discard(path)
+            self._last.pop(path, None)
             news = await self._deliver_with_retries(location)
             self._last[path] = news
             if path not in self._again or news.place is Place.CONFLICT:
