@@ -136,7 +136,7 @@ def test_a_bucket_that_does_not_exist(machine, bucket_folder):
     )
     assert said.returncode == 1
     assert "Mine: The workspace bucket no-such-bucket does not exist:" in said.stdout
-    assert "check the setting WORKSPACE_BUCKET" in said.stdout
+    assert "check the setting that names it (WORKSPACE_BUCKET)" in said.stdout
 
 
 def test_an_embedded_bucket_that_was_never_made_is_not_made_by_asking(machine, tmp_path):

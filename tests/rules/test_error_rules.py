@@ -28,9 +28,9 @@ from jupyter_terra_env.rules.status import Place
         (
             RefusalReason,
             "name-exists workspace-folder folder-not-empty crosses-folders not-in-workspace-yet workspace-copy "
-            "outside-workspace",
+            "outside-workspace parent-is-file",
         ),
-        (Place, "in-workspace uploading on-disk conflict local-only playground"),
+        (Place, "in-workspace uploading on-disk offline conflict local-only playground"),
     ],
 )
 def test_codes_are_appended_to_and_never_renamed(codes, expected):
@@ -78,7 +78,7 @@ class TestStatus:
         for told in (status.not_yet_in_workspace(), status.not_yet_in_workspace(trouble)):
             assert told.place is Place.ON_DISK
             assert "NOT in the workspace" in told.message
-        assert status.offline(trouble).place is Place.ON_DISK
+        assert status.offline(trouble).place is Place.OFFLINE
         assert status.uploading().place is Place.UPLOADING
         assert status.in_workspace().place is Place.IN_WORKSPACE
         assert status.in_workspace().reason is None
