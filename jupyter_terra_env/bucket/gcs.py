@@ -18,6 +18,7 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 from requests.adapters import HTTPAdapter
 
+from jupyter_terra_env.bucket.clock import BucketClock
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.store import Listing, MatchVersion, MustNotExist, ObjectVersion, Precondition
 from jupyter_terra_env.rules.errors import (
@@ -156,7 +157,7 @@ class GcsBucket:
             raise _ours(error, self.bucket, missing_means_bucket=missing_means_bucket) from error
 
 
-def connect(connection: Connection) -> Any:
+def connect(connection: Connection, clock: BucketClock | None = None) -> Any:
     """Make a client: of the embedded bucket, of an emulator, or of Cloud Storage.
 
     ``STORAGE_EMULATOR_HOST`` makes the client anonymous; otherwise Application Default Credentials are used.
@@ -165,6 +166,15 @@ def connect(connection: Connection) -> Any:
         BucketRefused: there are no credentials.
         BucketUnavailable: the embedded bucket cannot be opened.
     """
+    client = _client(connection)
+    if clock is not None:
+        client._http.hooks["response"].append(  # noqa: SLF001 - as below
+            lambda response, *_, **__: clock.observe(response.headers.get("Date"))
+        )
+    return client
+
+
+def _client(connection: Connection) -> Any:
     # The client would otherwise ask for the bucket's metadata on its own, which object-only roles may not.
     os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "1")
     if connection.embedded_directory is not None:
@@ -217,7 +227,7 @@ def _embedded_client(directory: Path) -> Any:
     )
     adapter = EmbeddedAdapter(bucket)
     adapter.close = bucket.close  # type: ignore[method-assign]  # The client's end is the bucket's.
-    client._http.mount(ENDPOINT, adapter)  # noqa: SLF001 - as in connect()
+    client._http.mount(ENDPOINT, adapter)  # noqa: SLF001 - as in _client()
     return client
 
 

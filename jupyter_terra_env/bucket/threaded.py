@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
+from jupyter_terra_env.bucket.clock import BucketClock
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.store import BucketStore, Listing, MatchVersion, ObjectVersion, Precondition
 from jupyter_terra_env.rules.errors import BucketError
@@ -29,10 +30,14 @@ class BucketThreads:
     Args:
         connection: how to reach buckets.
         monotonic: seconds from some fixed point.
+        clock: takes the bucket's time from its answers; None to do without.
     """
 
-    def __init__(self, connection: Connection, *, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, connection: Connection, *, monotonic: Callable[[], float], clock: BucketClock | None = None
+    ) -> None:
         self._connection = connection
+        self._clock = clock
         self._monotonic = monotonic
         self._threads = ThreadPoolExecutor(connection.concurrency, thread_name_prefix="terra-env-bucket")
         self._connecting = threading.Lock()
@@ -67,7 +72,7 @@ class BucketThreads:
                 if self._failure and self._monotonic() - self._failure[0] < _FAILURE_REMEMBERED_SECONDS:
                     raise self._failure[1]
                 try:
-                    self._client = gcs.connect(self._connection)
+                    self._client = gcs.connect(self._connection, self._clock)
                 except BucketError as failure:
                     self._failure = (self._monotonic(), failure)
                     raise

@@ -7,10 +7,13 @@ TerraEnvError
 ├── BucketUnavailable    try again later; a write may or may not have happened
 ├── BucketRefused        trying again does not help until a person changes something
 ├── WorkspaceConflict    the bucket and the working copy have parted: a person must choose
+├── LockHeldElsewhere    somebody else is editing: read only, until the lock is given back or expires
 └── OperationRefused     not done, nothing changed; the sentence says what to do instead
 """
 
 from enum import StrEnum
+
+from jupyter_terra_env.rules.edit_lock import EditLock
 
 
 class BucketTrouble(StrEnum):
@@ -102,6 +105,24 @@ class WorkspaceConflict(TerraEnvError):
     def __init__(self, reason: ConflictReason) -> None:
         super().__init__(_CONFLICTS[reason])
         self.reason = reason
+
+
+class LockHeldElsewhere(TerraEnvError):
+    """The edit lock is not ours to take.
+
+    Args:
+        lock: the lock, as the object tells it; None when it has gone since.
+        by_same_person: this person holds it, in another environment.
+    """
+
+    def __init__(self, lock: EditLock | None, *, by_same_person: bool) -> None:
+        super().__init__(
+            "You are editing this notebook in another environment."
+            if by_same_person
+            else "Somebody else is editing this notebook."
+        )
+        self.lock = lock
+        self.by_same_person = by_same_person
 
 
 class OperationRefused(TerraEnvError):

@@ -1,0 +1,119 @@
+"""The edit lock: its record, whose it is, and what may be done about it. Protocol: docs/protocol/edit-lock.md."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+
+OWNER_KEY = "lastLockedBy"
+EXPIRY_KEY = "lockExpiresAt"
+ENVIRONMENT_KEY = "jupyterTerraEnvLockedIn"
+
+TTL_MS = 180_000
+"""Terra's clients take a lock for three minutes (Welder: ``lock-expiration``)."""
+RENEWAL_MS = TTL_MS // 3
+ALLOWANCE_MS = 5_000
+"""The bucket tells its time in whole seconds, and the answer has to travel."""
+RELEASED_MS = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who holds a lock.
+
+    Attributes:
+        owner: hash of bucket and e-mail, see ``owner_hash``.
+        environment: which of the owner's environments; None when another client took the lock.
+    """
+
+    owner: str
+    environment: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditLock:
+    """A lock as an object's metadata tells it.
+
+    Attributes:
+        holder: who.
+        expires_at_ms: until when, epoch milliseconds.
+    """
+
+    holder: Holder
+    expires_at_ms: int
+
+
+class Claim(Enum):
+    """Whose a lock is."""
+
+    FREE = auto()
+    MINE = auto()
+    MINE_ELSEWHERE = auto()
+    OTHERS = auto()
+
+
+def owner_hash(bucket: str, email: str) -> str:
+    """How Terra's clients name a lock's owner (Welder and Terra UI: SHA-256 of ``bucket:email``).
+
+    Args:
+        bucket: bucket name without ``gs://``.
+        email: Terra e-mail address, in the case Terra has it.
+
+    Returns:
+        64 lower-case hex digits.
+    """
+    return hashlib.sha256(f"{bucket}:{email}".encode()).hexdigest()
+
+
+def read_lock(metadata: Mapping[str, str]) -> EditLock | None:
+    """Read a lock's record; an absent or malformed one is none.
+
+    Args:
+        metadata: an object's custom metadata.
+    """
+    owner, expiry = metadata.get(OWNER_KEY), metadata.get(EXPIRY_KEY)
+    if not owner or expiry is None or not (expiry.isascii() and expiry.isdigit()):
+        return None
+    environment, mark, marked_expiry = metadata.get(ENVIRONMENT_KEY, "").rpartition("@")
+    # Another client's PATCH leaves our key behind: it counts only with the expiry it was written with.
+    is_ours = bool(mark) and marked_expiry == expiry
+    return EditLock(holder=Holder(owner=owner, environment=environment if is_ours else None), expires_at_ms=int(expiry))
+
+
+def claim_of(metadata: Mapping[str, str], me: Holder, now_ms: int) -> Claim:
+    """Whose the lock on an object is.
+
+    Args:
+        metadata: the object's custom metadata.
+        me: this environment.
+        now_ms: the bucket's time, epoch milliseconds.
+    """
+    lock = read_lock(metadata)
+    if lock is None:
+        return Claim.FREE
+    if lock.holder == me:
+        return Claim.MINE if now_ms < lock.expires_at_ms - ALLOWANCE_MS else Claim.FREE
+    if now_ms >= lock.expires_at_ms + ALLOWANCE_MS:
+        return Claim.FREE
+    return Claim.MINE_ELSEWHERE if lock.holder.owner == me.owner else Claim.OTHERS
+
+
+def record_of(me: Holder, expires_at_ms: int) -> dict[str, str]:
+    """The metadata that says a lock is ours until then; to be merged into the object's."""
+    expiry = str(expires_at_ms)
+    return {OWNER_KEY: me.owner, EXPIRY_KEY: expiry, ENVIRONMENT_KEY: f"{me.environment}@{expiry}"}
+
+
+def taken(me: Holder, now_ms: int) -> dict[str, str]:
+    """The record of a lock taken or renewed now."""
+    return record_of(me, now_ms + TTL_MS)
+
+
+def released(me: Holder) -> dict[str, str]:
+    """The record of a lock given back: expired, and still there for those who compare it."""
+    return record_of(me, RELEASED_MS)
+
+
+def is_renewal_due(lock: EditLock, now_ms: int) -> bool:
+    """Whether a third of the lock's time has passed."""
+    return now_ms >= lock.expires_at_ms - TTL_MS + RENEWAL_MS
