@@ -207,3 +207,31 @@ async def test_a_body_that_is_no_json_is_400(bucket, jp_fetch, contents, jp_serv
     with pytest.raises(HTTPClientError) as error:
         await jp_fetch("api", "contents", WORKSPACE, "edit", "a.ipynb", method="PUT", body="{not json")
     assert error.value.code == 400
+
+
+class TestRequesterPays:
+    @pytest.fixture(autouse=True)
+    def requester_pays(self, bucket):
+        bucket.put_notebook("a.ipynb", "1")
+        handle = bucket.client.bucket(bucket.name)
+        handle.requester_pays = True
+        handle.patch()
+
+    async def test_without_a_project_it_is_refused_and_says_what_to_set(self, contents, jp_serverapp):
+        listed = await contents.list()
+        assert (listed.names, listed.model["terra"]["reason"]) == ([], "requester-pays")
+        refused = await contents.open("a.ipynb")
+        assert (refused.code, refused.reason) == (403, "requester-pays")
+        assert "user_project" in refused.message
+
+    class TestWithAProject:
+        @pytest.fixture
+        def terra_settings(self):
+            return {"user_project": "payer", "listing_max_age_seconds": 0.0}
+
+        async def test_everything_is_billed_to_it(self, contents, jp_serverapp):
+            assert (await contents.list()).names == ["a.ipynb"]
+            assert (await contents.open("a.ipynb")).code == 200
+            assert (await contents.save("a.ipynb", "2")).model["terra"]["place"] == "in-workspace"
+            assert (await contents.rename("a.ipynb", "b.ipynb")).code == 200
+            assert (await contents.delete("b.ipynb")).code == 204
