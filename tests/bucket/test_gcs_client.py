@@ -141,7 +141,7 @@ class TestConnecting:
     def test_one_client_for_many_who_come_at_once(self, threads, monkeypatch):
         made = []
 
-        def connect(_connection):
+        def connect(_connection, _clock):
             time.sleep(0.05)
             made.append(object())
             raise BucketRefused("(all)", BucketTrouble.NO_CREDENTIALS, "none")
