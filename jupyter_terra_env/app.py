@@ -204,7 +204,13 @@ class TerraEnvApp(ExtensionApp):
         folders = Folders(
             places, max_age_seconds=self.listing_max_age_seconds, monotonic=time.monotonic, log=self._server_log
         )
-        delocalizer = Delocalizer(places, on_change=folders.forget, save_wait_seconds=self.save_wait_seconds)
+        delocalizer = Delocalizer(
+            places,
+            on_change=folders.forget,
+            save_wait_seconds=self.save_wait_seconds,
+            log=self._server_log,
+        )
+        places.copies.sweep_later([root / directory for workspace in found for directory, _ in workspace.directories()])
         for workspace in found:
             self._server_log.info(
                 "jupyter_terra_env: workspace %r: gs://%s/%s in the folder %r.",
@@ -234,9 +240,18 @@ def _require_positive(app: Any, *settings: str, may_be_zero: bool) -> None:
 
 
 def _make_folders(root: Path, workspaces: tuple[Workspace, ...]) -> None:
+    """Make the workspace folders, and make sure that no link makes two of them one."""
+    real: dict[Path, str] = {}
     for workspace in workspaces:
         for directory, _ in workspace.directories():
             try:
                 (root / directory).mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise SettingsError(f"The workspace folder {root / directory} cannot be made: {error}") from error
+            folder = (root / directory).resolve()
+            for other, name in real.items():
+                if folder == other or folder in other.parents or other in folder.parents:
+                    raise SettingsError(
+                        f"The workspace folders {directory!r} and {name!r} are one, or one in the other, by a link."
+                    )
+            real[folder] = directory

@@ -182,6 +182,7 @@ class Environment:
             self.places,
             on_change=lambda location: (self.changed.append(location.api_path), self.folders.forget(location)),
             save_wait_seconds=settings["save_wait_seconds"],
+            log=self.log,
             retry_delays_seconds=settings["retry_delays_seconds"],
         )
         self.localizer = Localizer(self.places, self.delocalizer)

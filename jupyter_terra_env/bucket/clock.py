@@ -2,18 +2,35 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 _HALF_SECOND_MS = 500
 _NOTICEABLE_MS = 60_000
 
 
+def machine_clock() -> Callable[[], int]:
+    """This machine's wall clock as it is now, carried on by a clock that nobody sets.
+
+    A wall clock that is set between two answers would make a lock of ours last for hours. Where the system offers one,
+    the clock that carries on does not stand still while the machine sleeps.
+
+    Returns:
+        A function that tells epoch milliseconds.
+    """
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        return lambda: time.time_ns() // 1_000_000
+    start_ns = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    return lambda: (start_ns + time.clock_gettime_ns(time.CLOCK_BOOTTIME)) // 1_000_000
+
+
 class BucketClock:
     """Tells the bucket's time between its answers, by this machine's clock. Safe to share between threads.
 
     Args:
-        local_ms: this machine's wall clock, epoch milliseconds.
+        local_ms: this machine's clock, epoch milliseconds; it may be wrong, but is not set, see ``machine_clock``.
         log: where a machine's wrong clock is told of, once.
     """
 
@@ -29,19 +46,21 @@ class BucketClock:
     def observe(self, date: str | None) -> None:
         """Take the ``Date`` header of an answer that has just arrived; anything else is ignored."""
         try:
-            bucket_ms = int(parsedate_to_datetime(date or "").timestamp() * 1000)
+            told = parsedate_to_datetime(date or "")
         except (TypeError, ValueError):
             return
+        # HTTP dates are UTC; one that names no zone is not to be read in this machine's.
+        bucket_ms = int(told.replace(tzinfo=told.tzinfo or UTC).timestamp() * 1000)
         with self._guard:
             # The header tells whole seconds: the true time is on average half a second later.
-            self._ahead_ms = bucket_ms + _HALF_SECOND_MS - self._local_ms()
-            wrong = abs(self._ahead_ms) > _NOTICEABLE_MS
+            ahead_ms = self._ahead_ms = bucket_ms + _HALF_SECOND_MS - self._local_ms()
+            wrong = abs(ahead_ms) > _NOTICEABLE_MS
             tell = wrong and not self._told
             self._told = self._told or wrong
         if tell:
             self._log.warning(
                 "This machine's clock is %d s off the workspace bucket's; edit locks go by the bucket's.",
-                -self._ahead_ms // 1000,
+                -ahead_ms // 1000,
             )
 
     def now_ms(self) -> int:

@@ -286,6 +286,8 @@ def _from_answer(error: Any, bucket: str, *, missing_means_bucket: bool) -> Exce
     if code in {400, 403} and "requester pays" in detail.lower():
         return BucketRefused(bucket, BucketTrouble.REQUESTER_PAYS, detail)
     trouble = _TROUBLES.get(code, BucketTrouble.BAD_REQUEST if code < 500 else BucketTrouble.SERVER_ERROR)
+    if code == 410:  # An upload session that is gone; the next attempt begins another.
+        trouble = BucketTrouble.SERVER_ERROR
     passing = trouble in {BucketTrouble.OVERLOADED, BucketTrouble.SERVER_ERROR}
     return (BucketUnavailable if passing else BucketRefused)(bucket, trouble, detail)
 
@@ -295,7 +297,7 @@ def _from_transport(error: Exception, bucket: str) -> BucketError:
     match error:
         case DataCorruption():
             return BucketUnavailable(bucket, BucketTrouble.CORRUPT_TRANSFER, detail)
-        case google.auth.exceptions.TransportError():
+        case google.auth.exceptions.TransportError() | google.auth.exceptions.RefreshError(retryable=True):
             return BucketUnavailable(bucket, BucketTrouble.UNREACHABLE, detail)
         case google.auth.exceptions.GoogleAuthError():
             return BucketRefused(bucket, BucketTrouble.NO_CREDENTIALS, detail)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,7 +27,8 @@ class ServerSettings:
         root: the server's root folder.
         extension_enabled: whether the server loads the extension.
         contents_manager: name of the class that serves the contents, when it is not this package's.
-        owner_is_known: whether OWNER_EMAIL or TerraEnvApp.owner_email is set.
+        owner_email: OWNER_EMAIL or TerraEnvApp.owner_email; empty when neither is set. Never to be printed.
+        state_directory: where this environment keeps its journal and its id.
         workspaces: the configured workspaces.
         connection: how buckets are reached.
     """
@@ -35,9 +36,15 @@ class ServerSettings:
     root: Path
     extension_enabled: bool
     contents_manager: str | None
-    owner_is_known: bool
+    owner_email: str = field(repr=False)
+    state_directory: Path
     workspaces: tuple[Workspace, ...]
     connection: Connection
+
+    @property
+    def owner_is_known(self) -> bool:
+        """Whether this person's e-mail address is set."""
+        return bool(self.owner_email)
 
     def storage(self, environ: Mapping[str, str]) -> tuple[str, str]:
         """Which service the buckets are in: its kind, and where that is."""
@@ -67,7 +74,8 @@ def load(root: Path | None) -> ServerSettings:
         root=folder,
         extension_enabled=bool(server.jpserver_extensions.get(TerraEnvApp.name)),
         contents_manager=None if issubclass(manager, TerraContentsManager) else manager.__qualname__,
-        owner_is_known=bool(owner_email(os.environ, app.owner_email)),
+        owner_email=owner_email(os.environ, app.owner_email),
+        state_directory=Path(app.state_directory) if app.state_directory else folder / ".jupyter-terra-env",
         # The application's own way to its settings, so that both always agree.
         workspaces=app.configured_workspaces(folder),
         connection=app.connection(),

@@ -1,16 +1,17 @@
 """Delocalize: bring a saved working copy to the bucket. The protocol and its races: docs/protocol/open-and-save.md."""
 
 import asyncio
+import logging
 import mimetypes
 from collections.abc import Callable, Sequence
+from weakref import WeakValueDictionary
 
 from jupyter_terra_env.bucket.store import MatchVersion, MustNotExist, ObjectVersion, Precondition
-from jupyter_terra_env.notebooks.places import Places, as_remote
+from jupyter_terra_env.notebooks.places import Places, as_remote, kept_changing
 from jupyter_terra_env.notebooks.working_copies import FileDigest, Snapshot
 from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.errors import (
     BucketRefused,
-    BucketTrouble,
     BucketUnavailable,
     ObjectNotFound,
     PreconditionFailed,
@@ -38,6 +39,7 @@ class Delocalizer:
         places: disk, buckets and journal.
         on_change: called with a location after its object was written.
         save_wait_seconds: how long a save waits for its upload.
+        log: where unexpected failures go.
         retry_delays_seconds: pauses between attempts while the bucket is unavailable.
     """
 
@@ -47,15 +49,26 @@ class Delocalizer:
         *,
         on_change: Callable[[Location], None],
         save_wait_seconds: float,
+        log: logging.Logger | logging.LoggerAdapter[logging.Logger],
         retry_delays_seconds: Sequence[float] = (1.0, 2.0, 4.0),
     ) -> None:
         self._places = places
         self._on_change = on_change
         self._save_wait_seconds = save_wait_seconds
+        self._log = log
         self._retry_delays_seconds = tuple(retry_delays_seconds)
         self._uploads: dict[str, asyncio.Task[WorkStatus]] = {}
         self._again: set[str] = set()
         self._last: dict[str, WorkStatus] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._closing = asyncio.Event()
+
+    def turn(self, location: Location) -> asyncio.Lock:
+        """The lock under which a notebook's object is written, deleted or renamed: one act at a time."""
+        turn = self._turns.get(location.api_path)
+        if turn is None:
+            turn = self._turns[location.api_path] = asyncio.Lock()
+        return turn
 
     async def after_save(self, location: Location) -> WorkStatus:
         """Upload what was just saved and wait for it a little.
@@ -83,7 +96,14 @@ class Delocalizer:
         return upload
 
     async def current_status(self, location: Location) -> WorkStatus:
-        """Where the work of a notebook is, as far as it is known without asking the bucket."""
+        """Where the work of a notebook is, as far as it is known without asking the bucket.
+
+        Raises:
+            ObjectNotFound: there is no such file on the disk.
+        """
+        digest = await self._places.copies.digest(self._places.os_path(location))
+        if digest is None:
+            raise ObjectNotFound(f"{location.api_path} is not on this disk.")
         if not location.is_delocalized:
             return status.kept_on_disk(location)
         upload = self._uploads.get(location.api_path)
@@ -92,9 +112,8 @@ class Delocalizer:
         last = self._last.get(location.api_path)
         if last is not None and last.place is Place.CONFLICT:
             return last
-        digest = await self._places.copies.digest(self._places.os_path(location))
         baseline = await self._places.baseline(location)
-        if digest is None or not has_unsaved_edits(baseline, digest.crc32c):
+        if not has_unsaved_edits(baseline, digest.crc32c):
             return last if last is not None and last.place is Place.OFFLINE else status.in_workspace()
         return last if last is not None and last.place is Place.ON_DISK else status.not_yet_in_workspace()
 
@@ -107,7 +126,8 @@ class Delocalizer:
         self._last.pop(location.api_path, None)
 
     async def close(self, deadline_seconds: float) -> None:
-        """Let uploads in flight end, then give up on the rest: their work stays on the disk."""
+        """Let attempts in flight end, without further retries, then give up: the work stays on the disk."""
+        self._closing.set()
         running = [upload for upload in self._uploads.values() if not upload.done()]
         if running:
             _, late = await asyncio.wait(running, timeout=deadline_seconds)
@@ -116,15 +136,17 @@ class Delocalizer:
             await asyncio.gather(*late, return_exceptions=True)
 
     def _while_uploading(self, location: Location) -> WorkStatus:
-        """What an upload that is not over has come to: under way, or failed and waiting for its next attempt."""
+        """What an upload that is not over has come to: under way, failed for now, or up against a known conflict."""
         last = self._last.get(location.api_path)
-        return last if last is not None and last.place is Place.ON_DISK else status.uploading()
+        return last if last is not None and last.place in {Place.ON_DISK, Place.CONFLICT} else status.uploading()
 
     async def _deliver(self, location: Location) -> WorkStatus:
         path = location.api_path
         while True:
             self._again.discard(path)
-            self._last.pop(path, None)
+            known = self._last.get(path)
+            if known is not None and known.place is not Place.CONFLICT:
+                del self._last[path]
             news = await self._deliver_with_retries(location)
             self._last[path] = news
             if path not in self._again or news.place is Place.CONFLICT:
@@ -135,19 +157,29 @@ class Delocalizer:
     async def _deliver_with_retries(self, location: Location) -> WorkStatus:
         for delay_seconds in (*self._retry_delays_seconds, None):
             try:
-                await self._deliver_newest(location)
+                async with self.turn(location):
+                    await self._deliver_newest(location)
             except BucketUnavailable as error:
-                if delay_seconds is None:
-                    return status.not_yet_in_workspace(error)
-                self._last[location.api_path] = status.not_yet_in_workspace(error)
+                self._last[location.api_path] = news = status.not_yet_in_workspace(error)
             except BucketRefused as error:
                 return status.not_yet_in_workspace(error)
             except WorkspaceConflict as parted:
                 return status.conflict(parted.reason)
+            except Exception:  # noqa: BLE001 - the task's boundary: the work is on the disk, and that is told
+                self._log.exception("Upload of a notebook to the workspace bucket failed.")
+                return status.not_yet_in_workspace()
             else:
                 return status.in_workspace()
-            await asyncio.sleep(delay_seconds)
+            if delay_seconds is None or await self._closes_within(delay_seconds):
+                return news
         raise AssertionError("the last attempt always returns")
+
+    async def _closes_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._closing.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
 
     async def _deliver_newest(self, location: Location) -> None:
         """Upload until bucket and working copy are known to be equal.
@@ -156,6 +188,8 @@ class Delocalizer:
             WorkspaceConflict: they have parted.
             BucketUnavailable, BucketRefused: as the port says.
         """
+        known = self._last.get(location.api_path)
+        look_first = known is not None and known.place is Place.CONFLICT
         for _ in range(_SETTLING_ROUNDS):
             snapshot = await self._places.copies.snapshot(self._places.os_path(location))
             if snapshot is None:
@@ -164,10 +198,13 @@ class Delocalizer:
                 baseline = await self._places.baseline(location) or await self._places.expect_absent(location)
                 if not has_unsaved_edits(baseline, snapshot.digest.crc32c):
                     return
-                await self._upload(location, baseline, snapshot)
-        raise BucketUnavailable(
-            location.workspace.bucket, BucketTrouble.OVERLOADED, "the object kept changing while it was uploaded"
-        )
+                if look_first:
+                    # A known conflict is not sent again and again: is it one still?
+                    await self._read_back(location, baseline, snapshot.digest)
+                    look_first = False
+                else:
+                    await self._upload(location, baseline, snapshot)
+        raise kept_changing(location)
 
     async def _upload(self, location: Location, baseline: Baseline, snapshot: Snapshot) -> None:
         """One conditional write, settled."""

@@ -4,7 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jupyter_terra_env.bucket.store import BucketStore, MatchVersion, ObjectVersion
-from jupyter_terra_env.rules.edit_lock import Claim, EditLock, Holder, claim_of, read_lock, released, taken
+from jupyter_terra_env.rules.edit_lock import (
+    Claim,
+    EditLock,
+    Holder,
+    claim_of,
+    may_be_given_back,
+    read_lock,
+    released,
+    taken,
+)
 from jupyter_terra_env.rules.errors import (
     BucketTrouble,
     BucketUnavailable,
@@ -14,6 +23,8 @@ from jupyter_terra_env.rules.errors import (
 )
 
 _ROUNDS = 5
+_UNANSWERED = 1
+"""How many of a call's writes may stay without an answer before it gives up; each is settled by reading again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +32,21 @@ class HeldLock:
     """A lock of ours, and the object version it is written on.
 
     Attributes:
-        version: the object as our record was written to it.
+        version: the object as our record was written to it. Its generation may be another than the one the caller
+            has seen: whoever holds the lock has still to look before writing over it (promise P2).
         lock: that record.
     """
 
     version: ObjectVersion
     lock: EditLock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unanswered:
+    """A write whose effect is not known, and what it would have written."""
+
+    lock: EditLock | None
+    error: BucketUnavailable
 
 
 class EditLocks:
@@ -72,63 +92,64 @@ class EditLocks:
         Raises:
             BucketUnavailable, BucketRefused: as the port says; the lock then expires by itself.
         """
+        unanswered = 0
         for _ in range(_ROUNDS):
             version = await self._bucket.stat(name)
-            if version is None or not self._is_mine(version):
+            if version is None or not may_be_given_back(version.metadata, self._me, self._now_ms()):
                 return
             try:
                 await self._bucket.patch_metadata(name, released(self._me), _match(version))
-            except ObjectNotFound:
-                return
-            except PreconditionFailed:
+            except (PreconditionFailed, ObjectNotFound):
                 continue
+            except BucketUnavailable:
+                # Reading again tells whether it has happened.
+                unanswered += 1
+                if unanswered > _UNANSWERED:
+                    raise
             else:
                 return
         raise self._kept_changing()
 
     async def _write(self, name: str, seen: ObjectVersion | None, allowed: set[Claim]) -> HeldLock:
+        unanswered: list[_Unanswered] = []
         for _ in range(_ROUNDS):
             version = seen or await self._bucket.stat(name)
             seen = None
             if version is None:
                 raise ObjectNotFound(name)
+            lock = read_lock(version.metadata)
+            if lock is not None and any(lock == one.lock for one in unanswered):
+                return HeldLock(version=version, lock=lock)
             claim = claim_of(version.metadata, self._me, self._now_ms())
             if claim not in allowed:
-                raise LockHeldElsewhere(read_lock(version.metadata), by_same_person=claim is Claim.MINE_ELSEWHERE)
-            held = await self._patch(name, version)
+                raise LockHeldElsewhere(lock, by_same_person=claim is Claim.MINE_ELSEWHERE)
+            if len(unanswered) > _UNANSWERED:
+                raise unanswered[-1].error
+            held = await self._patch(version, unanswered)
             if held is not None:
                 return held
         raise self._kept_changing()
 
-    async def _patch(self, name: str, version: ObjectVersion) -> HeldLock | None:
-        """One conditional write, settled.
+    async def _patch(self, version: ObjectVersion, unanswered: list[_Unanswered]) -> HeldLock | None:
+        """One conditional write.
+
+        Args:
+            version: the object as it was read.
+            unanswered: a write that got no answer is added here, for the next reading to settle.
 
         Returns:
-            The lock, or None when the object has changed and must be read again.
+            The lock, or None when the object must be read again.
         """
         record = taken(self._me, self._now_ms())
         try:
-            written = await self._bucket.patch_metadata(name, record, _match(version))
+            written = await self._bucket.patch_metadata(version.name, record, _match(version))
         except (PreconditionFailed, ObjectNotFound):
             return None
-        except BucketUnavailable:
-            found = await self._bucket.stat(name)
-            took_effect = (
-                found is not None
-                and found.generation == version.generation
-                and read_lock(found.metadata) == read_lock(record)
-            )
-            if found is None or not took_effect:
-                raise
-            written = found
-        lock = read_lock(written.metadata)
-        if lock is None:
+        except BucketUnavailable as error:
+            unanswered.append(_Unanswered(lock=read_lock(record), error=error))
             return None
-        return HeldLock(version=written, lock=lock)
-
-    def _is_mine(self, version: ObjectVersion) -> bool:
-        lock = read_lock(version.metadata)
-        return lock is not None and lock.holder == self._me
+        lock = read_lock(written.metadata)
+        return None if lock is None else HeldLock(version=written, lock=lock)
 
     def _kept_changing(self) -> BucketUnavailable:
         return BucketUnavailable(self._bucket.bucket, BucketTrouble.OVERLOADED, "the object's lock kept changing")

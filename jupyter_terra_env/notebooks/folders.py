@@ -63,7 +63,7 @@ class Folders:
         self._max_age_seconds = max_age_seconds
         self._monotonic = monotonic
         self._log = log
-        self._remembered: dict[tuple[str, str], _Remembered] = {}
+        self._remembered: dict[tuple[str, str, str, str | None], _Remembered] = {}
         self._named: set[tuple[str, str]] = set()
         self._troubled: dict[str, str] = {}
 
@@ -90,7 +90,7 @@ class Folders:
         """
         if not location.belongs_in_bucket:
             return False
-        known = self._remembered.get(_key(_parent(location)))
+        known = self._remembered.get(_key(location.parent))
         if known is not None and known.folder.done() and not self._is_stale(known):
             folder = known.folder.result()
             if folder.trouble is None:
@@ -107,12 +107,15 @@ class Folders:
         """Forget the listings that a change at this place has made untrue."""
         place = location
         while place.relative_path:
-            place = _parent(place)
+            place = place.parent
             self._remembered.pop(_key(place), None)
 
     async def close(self) -> None:
-        """Wait for listings in flight; they end by their own time limits."""
-        await asyncio.gather(*(known.folder for known in self._remembered.values()), return_exceptions=True)
+        """Give up listings in flight; their requests end by their own time limits."""
+        running = [known.folder for known in self._remembered.values() if not known.folder.done()]
+        for listing in running:
+            listing.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
     async def _list(self, location: Location) -> BucketFolder:
         bucket = location.workspace.bucket
@@ -164,14 +167,7 @@ class Folders:
             del self._remembered[key]
 
 
-def _key(location: Location) -> tuple[str, str]:
-    return location.workspace.bucket, location.object_prefix
-
-
-def _parent(location: Location) -> Location:
-    return Location(
-        workspace=location.workspace,
-        mode=location.mode,
-        directory=location.directory,
-        relative_path=location.relative_path.rpartition("/")[0],
-    )
+def _key(location: Location) -> tuple[str, str, str, str | None]:
+    # Two workspaces may show one prefix through different patterns, and bill different projects.
+    workspace = location.workspace
+    return workspace.bucket, location.object_prefix, workspace.pattern.pattern, workspace.user_project

@@ -117,14 +117,6 @@ class Journal:
         with self._guard:
             self._connection.execute("DELETE FROM baselines WHERE path = ?", (path,))
 
-    def known_paths(self, bucket: str) -> frozenset[str]:
-        """API paths with a baseline in this bucket."""
-        with self._guard:
-            rows = self._connection.execute(
-                "SELECT path FROM baselines WHERE bucket = ? AND generation != ?", (bucket, ABSENT_GENERATION)
-            ).fetchall()
-        return frozenset(row[0] for row in rows)
-
     def _replace(self, path: str, bucket: str, object_name: str, *, expected: Baseline | None, new: Baseline) -> bool:
         values = (
             bucket,

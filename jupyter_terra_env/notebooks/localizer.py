@@ -6,13 +6,11 @@ from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
-from jupyter_terra_env.notebooks.places import Places, as_remote
-from jupyter_terra_env.notebooks.working_copies import FileDigest, digest_file, temporary_file
+from jupyter_terra_env.notebooks.places import Places, as_remote, kept_changing
+from jupyter_terra_env.notebooks.working_copies import Download, FileDigest, digest_file, temporary_file
 from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.errors import (
     BucketError,
-    BucketTrouble,
-    BucketUnavailable,
     ConflictReason,
     ObjectNotFound,
     PreconditionFailed,
@@ -91,7 +89,7 @@ class Localizer:
             step = decide_open(look.baseline, look.crc32c, as_remote(version))
             if await self._act(location, look, version, step):
                 return step is OpenStep.DOWNLOAD
-        raise _kept_changing(location)
+        raise kept_changing(location)
 
     async def open_workspace_version(self, location: Location) -> Path | None:
         """Show the bucket's version even over edits, which are kept beside it as a file of their own.
@@ -108,11 +106,10 @@ class Localizer:
             version = await self._places.stat(location)
             if version is None:
                 raise ObjectNotFound(f"{location.api_path} is not in the workspace.")
-            kept = _name_for_kept_edits(look.os_path) if look.has_edits else None
+            kept = await self._name_for_kept_edits(location, look) if look.has_edits else None
             if await self._download(location, look, version, keep_edits_as=kept):
-                self._delocalizer.forget(location)
                 return kept
-        raise _kept_changing(location)
+        raise kept_changing(location)
 
     async def _look(self, location: Location) -> _Look:
         os_path = self._places.os_path(location)
@@ -178,26 +175,30 @@ class Localizer:
             file.flush()
             digest = await copies.run(digest_file, file)
             async with copies.lock(look.os_path):
-                if await copies.digest(look.os_path) != look.digest:
+                installed = await copies.install(
+                    Download(temporary=temporary, digest=digest, modified=version.updated),
+                    look.os_path,
+                    expected=look.digest,
+                    keep_old_as=keep_edits_as,
+                )
+                if not installed:
                     return False
-                if keep_edits_as is not None:
-                    await copies.run(look.os_path.rename, keep_edits_as)
-                await copies.install(temporary, look.os_path, digest, version.updated)
+                self._delocalizer.forget(location)
                 return await self._places.advance(location, look.baseline, version, digest.crc32c)
 
+    async def _name_for_kept_edits(self, location: Location, look: _Look) -> Path:
+        """A name beside the working copy that neither disk nor bucket has."""
+        for number in itertools.count(1):
+            candidate = _kept_edits_name(look.os_path, number)
+            place = location.sibling(candidate.name)
+            on_disk = await self._places.copies.run(candidate.exists)
+            if not on_disk and not (place.belongs_in_bucket and await self._places.stat(place) is not None):
+                return candidate
+        raise AssertionError("unreachable")
 
-def _name_for_kept_edits(os_path: Path) -> Path:
-    for number in itertools.count(1):
-        ordinal = "" if number == 1 else f" {number}"
-        ending = f" (my edits{ordinal}){os_path.suffix}"
-        stem = os_path.stem.encode()[: MAX_COMPONENT_BYTES - len(ending.encode())].decode(errors="ignore")
-        candidate = os_path.with_name(stem + ending)
-        if not candidate.exists():
-            return candidate
-    raise AssertionError("unreachable")
 
-
-def _kept_changing(location: Location) -> BucketUnavailable:
-    return BucketUnavailable(
-        location.workspace.bucket, BucketTrouble.OVERLOADED, "the object kept changing while it was opened"
-    )
+def _kept_edits_name(os_path: Path, number: int) -> Path:
+    ordinal = "" if number == 1 else f" {number}"
+    ending = f" (my edits{ordinal}){os_path.suffix}"
+    stem = os_path.stem.encode()[: MAX_COMPONENT_BYTES - len(ending.encode())].decode(errors="ignore")
+    return os_path.with_name(stem + ending)

@@ -6,10 +6,10 @@ What cannot be done whole is refused before anything changes.
 from jupyter_terra_env.bucket.store import MatchVersion, ObjectVersion
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.folders import Folders
-from jupyter_terra_env.notebooks.places import Places
+from jupyter_terra_env.notebooks.places import Places, kept_changing
 from jupyter_terra_env.notebooks.refusals import name_exists
+from jupyter_terra_env.notebooks.working_copies import make_parent
 from jupyter_terra_env.rules.errors import (
-    BucketTrouble,
     BucketUnavailable,
     ConflictReason,
     ObjectNotFound,
@@ -18,8 +18,9 @@ from jupyter_terra_env.rules.errors import (
     RefusalReason,
     WorkspaceConflict,
 )
+from jupyter_terra_env.rules.readback import is_own_write
 from jupyter_terra_env.rules.status import Place
-from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline
+from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline, has_unsaved_edits
 from jupyter_terra_env.rules.workspace import Location
 
 _ROUNDS = 5
@@ -42,14 +43,14 @@ class Moves:
     async def delete_object(self, location: Location) -> None:
         """Delete the object of a notebook, if the bucket still holds the version that was seen here.
 
+        The caller has the notebook's turn. A working copy that never was the object, because somebody else has a
+        notebook of this name, is no reason to delete theirs: then only the working copy goes.
+
         Raises:
             WorkspaceConflict: somebody changed it since.
             BucketUnavailable, BucketRefused: as the port says; nothing was deleted.
         """
-        baseline = await self._places.baseline(location)
-        seen = None if baseline is None else _seen(baseline)
-        if seen is None:
-            seen = await self._current(location)
+        seen = await self._version_to_delete(location)
         for _ in range(_ROUNDS):
             if seen is None:
                 break
@@ -61,7 +62,7 @@ class Moves:
             except (PreconditionFailed, BucketUnavailable) as error:
                 seen = await self._same_content(location, seen, error)
         else:
-            raise _kept_changing(location)
+            raise kept_changing(location)
         await self._places.forget(location)
         self._delocalizer.forget(location)
         self._folders.forget(location)
@@ -74,9 +75,27 @@ class Moves:
             WorkspaceConflict: somebody changed the object since it was opened.
             BucketUnavailable, BucketRefused: as the port says; nothing was renamed.
         """
-        if await self._places.copies.run(self._places.os_path(new).exists):
+        for _ in range(_ROUNDS):
+            await self._pay(old)
+            first, second = sorted((old, new), key=lambda place: place.api_path)
+            async with self._delocalizer.turn(first), self._delocalizer.turn(second):
+                if await self._has_edits(old):
+                    continue  # A save came between: it has to reach the bucket first.
+                await self._rename(old, new)
+            break
+        else:
+            raise kept_changing(old)
+        for place in (old, new):
+            self._folders.forget(place)
+            self._delocalizer.forget(place)
+        if await self._has_edits(new):
+            self._delocalizer.start(new)
+
+    async def _rename(self, old: Location, new: Location) -> None:
+        new_path = self._places.os_path(new)
+        if await self._places.copies.run(new_path.exists):
             raise name_exists(new)
-        await self._pay(old)
+        await self._places.copies.run(make_parent, new_path)
         baseline = await self._places.baseline(old)
         seen = None if baseline is None else _seen(baseline)
         if seen is None:
@@ -84,10 +103,28 @@ class Moves:
         if seen is None:
             raise ObjectNotFound(f"{old.api_path} is neither on this disk nor in the workspace.")
         version = await self._move_object(old, new, seen)
-        await self._move_working_copy(old, new, version)
-        for place in (old, new):
-            self._folders.forget(place)
-            self._delocalizer.forget(place)
+        try:
+            await self._move_working_copy(old, new, version, baseline)
+        except OSError as error:
+            await self._move_back(old, new, version, baseline)
+            if isinstance(error, FileExistsError):
+                raise name_exists(new) from error
+            raise
+
+    async def _has_edits(self, location: Location) -> bool:
+        digest = await self._places.copies.digest(self._places.os_path(location))
+        baseline = await self._places.baseline(location)
+        return digest is not None and has_unsaved_edits(baseline, digest.crc32c)
+
+    async def _version_to_delete(self, location: Location) -> MatchVersion | None:
+        baseline = await self._places.baseline(location)
+        if baseline is not None and (seen := _seen(baseline)) is not None:
+            return seen
+        version = await self._places.stat(location)
+        digest = await self._places.copies.digest(self._places.os_path(location))
+        if version is None or (digest is not None and digest.crc32c != version.crc32c):
+            return None
+        return _match(version)
 
     async def _pay(self, location: Location) -> None:
         """Bring edits to the bucket, so that the object carries them along."""
@@ -118,22 +155,26 @@ class Moves:
                 if current is None:
                     raise WorkspaceConflict(ConflictReason.REMOTE_DELETED) from error
                 seen = current
-        raise _kept_changing(old)
+        raise kept_changing(old)
 
-    async def _move_working_copy(self, old: Location, new: Location, version: ObjectVersion) -> None:
+    async def _move_working_copy(
+        self, old: Location, new: Location, version: ObjectVersion, baseline: Baseline | None
+    ) -> None:
         copies = self._places.copies
         old_path, new_path = self._places.os_path(old), self._places.os_path(new)
-        baseline = await self._places.baseline(old)
-        async with copies.lock(old_path), copies.lock(new_path):
-            try:
-                moved = await copies.move(old_path, new_path)
-            except FileExistsError as error:
-                # A save under the new name came first. Both files stay, and both are listed.
-                raise name_exists(new) from error
+        first, second = sorted((old_path, new_path))
+        async with copies.lock(first), copies.lock(second):
+            moved = await copies.move(old_path, new_path)
         if moved and baseline is not None:
             await self._places.forget(new)
             await self._places.advance(new, None, version, baseline.crc32c or version.crc32c)
         await self._places.forget(old)
+
+    async def _move_back(self, old: Location, new: Location, version: ObjectVersion, baseline: Baseline | None) -> None:
+        """Undo the object's move, because the working copy could not follow."""
+        restored = await self._places.bucket(old).move(new.object_name, old.object_name, _match(version))
+        if baseline is not None:
+            await self._places.advance(old, baseline, restored, baseline.crc32c or restored.crc32c)
 
     async def _same_content(self, location: Location, seen: MatchVersion, error: Exception) -> MatchVersion | None:
         """Settle a conditional delete or move whose effect is not known.
@@ -145,10 +186,13 @@ class Moves:
             WorkspaceConflict: the object holds other content than the one seen.
             Exception: the error itself, when nothing has changed and trying again at once would not help.
         """
-        current = await self._current(location)
-        if current is None:
+        version = await self._places.stat(location)
+        if version is None:
             return None
-        if current.generation != seen.generation:
+        current = _match(version)
+        baseline = await self._places.baseline(location)
+        own = baseline is not None and is_own_write(version, baseline.write_token)
+        if current.generation != seen.generation and not own:
             raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED) from error
         if current == seen:
             raise error
@@ -156,9 +200,7 @@ class Moves:
 
     async def _current(self, location: Location) -> MatchVersion | None:
         version = await self._places.stat(location)
-        if version is None:
-            return None
-        return MatchVersion(generation=version.generation, metageneration=version.metageneration)
+        return None if version is None else _match(version)
 
 
 def _seen(baseline: Baseline) -> MatchVersion | None:
@@ -167,5 +209,5 @@ def _seen(baseline: Baseline) -> MatchVersion | None:
     return MatchVersion(generation=baseline.generation, metageneration=baseline.metageneration)
 
 
-def _kept_changing(location: Location) -> BucketUnavailable:
-    return BucketUnavailable(location.workspace.bucket, BucketTrouble.OVERLOADED, "the object kept changing")
+def _match(version: ObjectVersion) -> MatchVersion:
+    return MatchVersion(generation=version.generation, metageneration=version.metageneration)

@@ -6,7 +6,7 @@ from pathlib import Path
 from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
 from jupyter_terra_env.notebooks.journal import Journal
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies, resolve_inside
-from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
+from jupyter_terra_env.rules.errors import BucketTrouble, BucketUnavailable, OperationRefused, RefusalReason
 from jupyter_terra_env.rules.sync import Baseline, Remote
 from jupyter_terra_env.rules.workspace import Location, Workspace
 
@@ -92,6 +92,13 @@ class Places:
     async def forget(self, location: Location) -> None:
         """Drop what is known of a working copy."""
         await self.copies.run(self._journal.forget, location.api_path)
+
+
+def kept_changing(location: Location) -> BucketUnavailable:
+    """The error when an object changed again each time it was looked at."""
+    return BucketUnavailable(
+        location.workspace.bucket, BucketTrouble.OVERLOADED, f"gs://…/{location.object_name} kept changing"
+    )
 
 
 def as_remote(version: ObjectVersion | None) -> Remote | None:

@@ -8,7 +8,7 @@ import hashlib
 import os
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +26,7 @@ T = TypeVar("T")
 TEMPORARY_PREFIX = ".terra-env-"
 _CHUNK_BYTES = 1 << 20
 _REMEMBERED_DIGESTS = 4096
+_NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,21 @@ class Snapshot:
     digest: FileDigest
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A complete file that is to become a working copy.
+
+    Attributes:
+        temporary: the file, in the working copy's folder.
+        digest: its checksums.
+        modified: becomes the file's time, so that a listing tells the same time before and after opening.
+    """
+
+    temporary: Path
+    digest: FileDigest
+    modified: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class _Signature:
     """What a file system tells of a file without reading it; another content means another signature."""
@@ -80,6 +96,10 @@ class WorkingCopies:
     def close(self) -> None:
         """Stop the threads; running work ends first."""
         self._threads.shutdown(wait=True)
+
+    def sweep_later(self, directories: Sequence[Path]) -> None:
+        """Remove, on a thread, temporary files that a server which died left in these folders."""
+        self._threads.submit(_sweep, directories, os.getpid())
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking disk work off the event loop."""
@@ -115,16 +135,30 @@ class WorkingCopies:
         async with self.lock(os_path):
             await self.run(self._write, os_path, content)
 
-    async def install(self, temporary: Path, os_path: Path, digest: FileDigest, modified: datetime) -> None:
-        """Put a downloaded temporary file durably in the place of ``os_path``; the caller holds the lock.
+    async def adopt(self, complete: Path, os_path: Path) -> None:
+        """Put a complete file of this folder durably in the place of ``os_path``.
+
+        Raises:
+            OSError: the disk is full, read-only or failing; the old file is untouched.
+        """
+        async with self.lock(os_path):
+            await self.run(self._adopt, complete, os_path)
+
+    async def install(
+        self, download: Download, os_path: Path, *, expected: FileDigest | None, keep_old_as: Path | None = None
+    ) -> bool:
+        """Put a downloaded file durably in the place of ``os_path``; the caller holds the lock.
 
         Args:
-            temporary: the complete file, in the same folder.
+            download: the complete file, in the same folder.
             os_path: what it replaces.
-            digest: its checksums.
-            modified: becomes the file's time, so that a listing tells the same time before and after opening.
+            expected: what ``os_path`` was last seen to hold; None for nothing.
+            keep_old_as: a free name for the old file; None to replace it.
+
+        Returns:
+            False, and nothing changed, when ``os_path`` holds something else or the free name is taken by now.
         """
-        await self.run(self._install, temporary, os_path, digest, modified)
+        return await self.run(self._install, download, os_path, expected, keep_old_as)
 
     async def move(self, old: Path, new: Path) -> bool:
         """Rename a file durably, never onto another; the caller holds the locks.
@@ -147,15 +181,33 @@ class WorkingCopies:
             self._remember_own(os_path, _digest_of(content), written)
         sync_directory(os_path.parent)
 
-    def _install(self, temporary: Path, os_path: Path, digest: FileDigest, modified: datetime) -> None:
-        with temporary.open("r+b") as file:
+    def _adopt(self, complete: Path, os_path: Path) -> None:
+        with complete.open("r+b") as file:
             _copy_mode(os_path, file)
-            os.utime(file.fileno(), (modified.timestamp(), modified.timestamp()))
+            _sync_file(file)
+        complete.replace(os_path)
+        sync_directory(os_path.parent)
+
+    def _install(
+        self, download: Download, os_path: Path, expected: FileDigest | None, keep_old_as: Path | None
+    ) -> bool:
+        with download.temporary.open("r+b") as file:
+            _copy_mode(os_path, file)
+            os.utime(file.fileno(), (download.modified.timestamp(), download.modified.timestamp()))
             _sync_file(file)
             written = os.fstat(file.fileno())
-        temporary.replace(os_path)
-        self._remember_own(os_path, digest, written)
+        # Nothing slow between the last look and the rename: another program may write here too.
+        if self._digest(os_path) != expected:
+            return False
+        if keep_old_as is not None:
+            try:
+                keep_old_as.hardlink_to(os_path)
+            except FileExistsError:
+                return False
+        download.temporary.replace(os_path)
+        self._remember_own(os_path, download.digest, written)
         sync_directory(os_path.parent)
+        return True
 
     def _digest(self, os_path: Path) -> FileDigest | None:
         snapshot = self._snapshot(os_path)
@@ -214,9 +266,13 @@ def resolve_inside(directory: Path, relative_path: str) -> Path | None:
     return Path(target) if inside else None
 
 
-@contextlib.contextmanager
-def temporary_file(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """A temporary file in the target's folder, gone at the end unless it was renamed.
+def temporary_prefix() -> str:
+    """Start of the names of this process's temporary files: hidden, and known to be whose."""
+    return f"{TEMPORARY_PREFIX}{os.getpid()}-"
+
+
+def make_parent(target: Path) -> None:
+    """Make the folder a file is to be put in.
 
     Raises:
         OperationRefused: the folder's name belongs to a file.
@@ -228,7 +284,17 @@ def temporary_file(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
             RefusalReason.PARENT_IS_FILE,
             f"{target.name} cannot be put on the disk: its folder's name is that of a file.",
         ) from error
-    descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=target.parent)
+
+
+@contextlib.contextmanager
+def temporary_file(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """A temporary file in the target's folder, gone at the end unless it was renamed.
+
+    Raises:
+        OperationRefused: the folder's name belongs to a file.
+    """
+    make_parent(target)
+    descriptor, name = tempfile.mkstemp(prefix=temporary_prefix(), dir=target.parent)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "w+b") as file:
@@ -256,6 +322,15 @@ def sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _sweep(directories: Sequence[Path], own_pid: int) -> None:
+    for directory in directories:
+        for leftover in directory.rglob(f"{TEMPORARY_PREFIX}*"):
+            pid, _, _ = leftover.name.removeprefix(TEMPORARY_PREFIX).partition("-")
+            # A process of the same number in another container would be unlucky: its file is only left for later.
+            if pid.isdigit() and int(pid) != own_pid and not Path(f"/proc/{pid}").exists():
+                leftover.unlink(missing_ok=True)
 
 
 def _digest_of(content: bytes) -> FileDigest:
@@ -297,13 +372,14 @@ def _sync_file(file: BinaryIO) -> None:
 
 
 def _move(old: Path, new: Path) -> bool:
-    new.parent.mkdir(parents=True, exist_ok=True)
+    make_parent(new)
     if not old.exists():
         return False
     try:
         new.hardlink_to(old)  # Unlike a rename, it fails when the name is taken.
-    except PermissionError:
-        # A file system without hard links.
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
         if new.exists():
             raise FileExistsError(errno.EEXIST, "File exists", str(new)) from None
         old.rename(new)

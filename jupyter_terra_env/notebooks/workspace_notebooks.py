@@ -44,6 +44,7 @@ class WorkspaceNotebooks:
     async def close(self) -> None:
         """Let uploads in flight end, then stop everything that runs in the background."""
         await self.delocalizer.close(_CLOSING_SECONDS)
+        await self.folders.close()
         self.bucket_threads.close()
         self.places.copies.close()
         self.journal.close()

@@ -15,6 +15,8 @@ RENEWAL_MS = TTL_MS // 3
 ALLOWANCE_MS = 5_000
 """The bucket tells its time in whole seconds, and the answer has to travel."""
 RELEASED_MS = 0
+_EXPIRY_DIGITS = 18
+"""Other clients read the expiry as a 64-bit integer: what has more digits is malformed, and no lock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +74,11 @@ def read_lock(metadata: Mapping[str, str]) -> EditLock | None:
         metadata: an object's custom metadata.
     """
     owner, expiry = metadata.get(OWNER_KEY), metadata.get(EXPIRY_KEY)
-    if not owner or expiry is None or not (expiry.isascii() and expiry.isdigit()):
+    if not owner or expiry is None or not _is_expiry(expiry):
         return None
-    environment, mark, marked_expiry = metadata.get(ENVIRONMENT_KEY, "").rpartition("@")
+    environment, _, marked_expiry = metadata.get(ENVIRONMENT_KEY, "").rpartition("@")
     # Another client's PATCH leaves our key behind: it counts only with the expiry it was written with.
-    is_ours = bool(mark) and marked_expiry == expiry
+    is_ours = environment != "" and marked_expiry == expiry
     return EditLock(holder=Holder(owner=owner, environment=environment if is_ours else None), expires_at_ms=int(expiry))
 
 
@@ -98,8 +100,32 @@ def claim_of(metadata: Mapping[str, str], me: Holder, now_ms: int) -> Claim:
     return Claim.MINE_ELSEWHERE if lock.holder.owner == me.owner else Claim.OTHERS
 
 
+def is_own_record(metadata: Mapping[str, str], me: Holder) -> bool:
+    """Whether the record is ours, expired or not: only over such a version may this environment upload."""
+    lock = read_lock(metadata)
+    return lock is not None and lock.holder == me
+
+
+def may_be_given_back(metadata: Mapping[str, str], me: Holder, now_ms: int) -> bool:
+    """Whether a lock of ours is there that somebody may still be waiting for.
+
+    Args:
+        metadata: the object's custom metadata.
+        me: this environment.
+        now_ms: the bucket's time, epoch milliseconds.
+    """
+    lock = read_lock(metadata)
+    return lock is not None and is_own_record(metadata, me) and now_ms < lock.expires_at_ms + ALLOWANCE_MS
+
+
 def record_of(me: Holder, expires_at_ms: int) -> dict[str, str]:
-    """The metadata that says a lock is ours until then; to be merged into the object's."""
+    """The metadata that says a lock is ours until then; to be merged into the object's.
+
+    Raises:
+        ValueError: without an environment the lock could not be told from one that another client took.
+    """
+    if not me.environment:
+        raise ValueError("a holder that writes locks has an environment")
     expiry = str(expires_at_ms)
     return {OWNER_KEY: me.owner, EXPIRY_KEY: expiry, ENVIRONMENT_KEY: f"{me.environment}@{expiry}"}
 
@@ -117,3 +143,7 @@ def released(me: Holder) -> dict[str, str]:
 def is_renewal_due(lock: EditLock, now_ms: int) -> bool:
     """Whether a third of the lock's time has passed."""
     return now_ms >= lock.expires_at_ms - TTL_MS + RENEWAL_MS
+
+
+def _is_expiry(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _EXPIRY_DIGITS

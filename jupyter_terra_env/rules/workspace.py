@@ -100,6 +100,20 @@ class Location:
         """Whether this place is in an edit folder."""
         return self.mode is Mode.EDIT
 
+    def sibling(self, name: str) -> "Location":
+        """The place called ``name`` in the same folder."""
+        return self.parent.child(name)
+
+    @property
+    def parent(self) -> "Location":
+        """The folder this place is in; the workspace folder itself is its own parent."""
+        return Location(
+            workspace=self.workspace,
+            mode=self.mode,
+            directory=self.directory,
+            relative_path=self.relative_path.rpartition("/")[0],
+        )
+
     def child(self, name: str) -> "Location":
         """The place called ``name`` in this folder."""
         return Location(

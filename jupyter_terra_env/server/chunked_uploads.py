@@ -4,17 +4,18 @@ JupyterLab numbers the chunks 1, 2, … and the last one -1. A chunk out of orde
 never look like a file.
 """
 
+import asyncio
 import base64
-import contextlib
 import os
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tornado.web import HTTPError
 
-from jupyter_terra_env.notebooks.working_copies import TEMPORARY_PREFIX, WorkingCopies
+from jupyter_terra_env.notebooks.working_copies import WorkingCopies, make_parent, temporary_prefix
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.models import folder_in_bucket
 
@@ -24,7 +25,9 @@ LAST_CHUNK = -1
 @dataclass(slots=True)
 class _Gathering:
     part: Path
-    next_chunk: int
+    next_chunk: int = 1
+    size_bytes: int = 0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class ChunkedUploads:
@@ -52,39 +55,34 @@ class ChunkedUploads:
 
         Raises:
             HTTPError: 400, when the chunk is not the one that must come next.
+            OperationRefused: the folder's name is that of a file.
         """
-        gathering = self._expect(os_path, chunk)
-        part = content.encode("utf-8") if content_format == "text" else base64.b64decode(content)
-        await self._copies.run(_append, gathering.part, part)
-        gathering.next_chunk += 1
-        if chunk != LAST_CHUNK:
-            return gathering.part
-        del self._gathering[os_path]
-        try:
-            complete = await self._copies.run(gathering.part.read_bytes)
-            await self._copies.write(os_path, complete)
-        finally:
-            await self._copies.run(gathering.part.unlink)
+        if chunk == 1:
+            await self._begin(os_path)
+        gathering = self._gathering.get(os_path)
+        if gathering is None:
+            raise _out_of_order(chunk)
+        async with gathering.turn:
+            if chunk not in {gathering.next_chunk, LAST_CHUNK}:
+                await self._drop(os_path)
+                raise _out_of_order(chunk)
+            gathering.next_chunk += 1
+            received = content.encode("utf-8") if content_format == "text" else base64.b64decode(content)
+            gathering.size_bytes = await self._copies.run(_append, gathering, received)
+            if chunk != LAST_CHUNK:
+                return gathering.part
+            self._gathering.pop(os_path, None)
+            await self._copies.adopt(gathering.part, os_path)
         return os_path
 
-    def _expect(self, os_path: Path, chunk: int) -> _Gathering:
-        if chunk == 1:
-            self._drop(os_path)
-            os_path.parent.mkdir(parents=True, exist_ok=True)
-            part = os_path.with_name(f"{TEMPORARY_PREFIX}upload-{os_path.name}"[:255])
-            part.write_bytes(b"")
-            self._gathering[os_path] = _Gathering(part=part, next_chunk=1)
-        gathering = self._gathering.get(os_path)
-        if gathering is None or chunk not in {gathering.next_chunk, LAST_CHUNK} or gathering.next_chunk == 0:
-            self._drop(os_path)
-            raise HTTPError(400, f"Chunk {chunk} of the upload is out of order. Upload the file again.")
-        return gathering
+    async def _begin(self, os_path: Path) -> None:
+        await self._drop(os_path)
+        self._gathering[os_path] = _Gathering(part=await self._copies.run(_new_part, os_path))
 
-    def _drop(self, os_path: Path) -> None:
+    async def _drop(self, os_path: Path) -> None:
         gathering = self._gathering.pop(os_path, None)
         if gathering is not None:
-            with contextlib.suppress(FileNotFoundError):
-                gathering.part.unlink()
+            await self._copies.run(gathering.part.unlink, missing_ok=True)
 
 
 def model_of_part(location: Location, part: Path) -> dict[str, Any]:
@@ -94,8 +92,20 @@ def model_of_part(location: Location, part: Path) -> dict[str, Any]:
     return {**folder_in_bucket(location, time), "type": "file", "size": info.st_size}
 
 
-def _append(part: Path, content: bytes) -> None:
-    with part.open("ab") as file:
+def _new_part(os_path: Path) -> Path:
+    make_parent(os_path)
+    descriptor, name = tempfile.mkstemp(prefix=temporary_prefix(), dir=os_path.parent)
+    os.close(descriptor)
+    return Path(name)
+
+
+def _append(gathering: _Gathering, content: bytes) -> int:
+    with gathering.part.open("r+b") as file:
+        if file.seek(0, os.SEEK_END) != gathering.size_bytes:
+            raise HTTPError(400, "The part of the file that was uploaded before has changed. Upload the file again.")
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        return file.tell()
+
+
+def _out_of_order(chunk: int) -> HTTPError:
+    return HTTPError(400, f"Chunk {chunk} of the upload is out of order. Upload the file again.")

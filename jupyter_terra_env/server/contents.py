@@ -4,6 +4,7 @@ Outside the workspace folders, and in a server without workspaces, everything is
 """
 
 import asyncio
+import os
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -64,26 +65,28 @@ class TerraContentsManager(DurableFileManager):
         if location is None:
             stock: dict[str, Any] = await super().get(path, content, type, format, require_hash)
             return stock
-        if not content and not require_hash and self._leads_out(location):
-            return link_that_is_not_followed(location)
+        if not content and not require_hash:
+            return await self._get_unread(location, type, format)
         with translated(location.api_path):
             os_path = self.notebooks.places.os_path(location)
             if await self._is_folder(location, os_path):
                 return await self._get_folder(location, os_path, content=bool(content), type=type)
-            if await self._is_on_disk(os_path) and not content:
+            if not content and await self._is_on_disk(os_path):
                 # No question to the bucket: JupyterLab asks this before and after each save.
-                return await self._get_file(location, content, type, format, hashed=bool(require_hash))
-            if not content and not require_hash and location.belongs_in_bucket:
-                return await self._get_unopened(location, type)
+                return await self._get_file(location, content, type, format, hashed=True)
             return await self._get_localized(location, content, type, format, hashed=bool(require_hash))
 
     async def localize(self, path: str) -> None:
-        """Make sure that a file about to be read from the disk is there, and is inside its workspace folder."""
+        """Make sure that a file about to be read from the disk is there, and is inside its workspace folder.
+
+        A working copy stays as it is: refreshing it is for opening, which shows the person what they then save over.
+        """
         location = self._locate(path)
         if location is None:
             return
         with translated(location.api_path):
-            await self.notebooks.localizer.open(location)
+            if not await self._is_on_disk(self.notebooks.places.os_path(location)):
+                await self.notebooks.localizer.open(location)
 
     async def dir_exists(self, path: str) -> bool:
         """Whether disk or bucket have this folder."""
@@ -153,19 +156,8 @@ class TerraContentsManager(DurableFileManager):
             await super().delete_file(path)
             return
         with translated(location.api_path):
-            os_path = self.notebooks.places.os_path(location)
-            on_disk = await self._is_on_disk(os_path)
-            if await self._is_folder(location, os_path):
-                await self.notebooks.refusals.folder_in_use(location)
-            elif location.is_delocalized:
-                if not on_disk and not await self.notebooks.folders.has_notebook(location):
-                    raise ObjectNotFound(path)
-                await self.notebooks.moves.delete_object(location)
-            elif not on_disk and location.belongs_in_bucket:
-                only_in_workspace(location)
-            if on_disk or not location.is_delocalized:
-                await super().delete_file(path)
-            await self.notebooks.places.forget(location)
+            async with self.notebooks.delocalizer.turn(location):
+                await self._delete(location, path)
 
     async def rename_file(self, old_path: str, new_path: str) -> None:
         """See ``ContentsManager.rename_file``: object and working copy move together or not at all."""
@@ -199,37 +191,31 @@ class TerraContentsManager(DurableFileManager):
         copied: dict[str, Any] = await super().copy(from_path, to_path)
         return copied
 
+    async def create_checkpoint(self, path: str) -> dict[str, Any]:
+        """See ``ContentsManager.create_checkpoint``; what is only in the bucket is brought to the disk first."""
+        await self.localize(path)
+        made: dict[str, Any] = await super().create_checkpoint(path)
+        return made
+
     async def restore_checkpoint(self, checkpoint_id: str, path: str) -> None:
         """See ``ContentsManager.restore_checkpoint``: what is restored is saved like any other change."""
         location = self._locate(path)
-        if location is None or not isinstance(self.checkpoints, AsyncFileCheckpoints):
+        if location is None:
             await super().restore_checkpoint(checkpoint_id, path)
-        else:
-            checkpoint = Path(self.checkpoints.checkpoint_path(checkpoint_id, path))
-            copies = self.notebooks.places.copies
-            try:
-                content = await copies.run(checkpoint.read_bytes)
-            except FileNotFoundError:
-                self.checkpoints.no_such_checkpoint(path, checkpoint_id)
-            else:
-                await self._write(self.notebooks.places.os_path(location), content)
-        if location is not None and location.is_delocalized:
-            raise_on_conflict(await self.notebooks.delocalizer.after_save(location))
+            return
+        with translated(location.api_path):
+            await self._restore(location, checkpoint_id)
+            if location.is_delocalized:
+                raise_on_conflict(await self.notebooks.delocalizer.after_save(location))
 
     # Parts of the verbs
 
-    def _leads_out(self, location: Location) -> bool:
-        try:
-            self.notebooks.places.os_path(location)
-        except OperationRefused:
-            return True
-        return False
-
     async def _is_on_disk(self, os_path: Path) -> bool:
-        return bool(await self.notebooks.places.copies.run(os_path.exists))
+        # os.path tells where pathlib raises, of names that no disk can have.
+        return bool(await self.notebooks.places.copies.run(os.path.exists, os_path))
 
     async def _is_folder(self, location: Location, os_path: Path) -> bool:
-        if location.relative_path == "" or await self.notebooks.places.copies.run(os_path.is_dir):
+        if location.relative_path == "" or await self.notebooks.places.copies.run(os.path.isdir, os_path):
             return True
         if location.belongs_in_bucket or await self._is_on_disk(os_path):
             return False
@@ -265,13 +251,26 @@ class TerraContentsManager(DurableFileManager):
             folder = Path(self.root_dir)
         return datetime.fromtimestamp(folder.stat().st_mtime, UTC)
 
-    async def _get_unopened(self, location: Location, type: str | None) -> dict[str, Any]:
-        version = await self.notebooks.places.stat(location)
-        if version is None:
-            raise ObjectNotFound(location.api_path)
-        if type == "directory":
-            raise HTTPError(400, f"{location.api_path} is not a directory", reason="bad type")
-        return notebook_in_bucket(location, version)
+    async def _get_unread(self, location: Location, type: str | None, format: str | None) -> dict[str, Any]:
+        """A model without content or hash: from the disk, without more ado than Jupyter's; else from the bucket."""
+        try:
+            on_disk = os.path.exists(self.notebooks.places.os_path(location))  # noqa: ASYNC240, PTH110 - as Jupyter does; tells, never raises
+        except OperationRefused:
+            return link_that_is_not_followed(location)
+        if on_disk:
+            model: dict[str, Any] = await super().get(location.api_path, False, type, format)
+            return model
+        with translated(location.api_path):
+            if not location.belongs_in_bucket:
+                if await self._is_folder(location, self.notebooks.places.os_path(location)):
+                    return folder_in_bucket(location, self._folder_time(location))
+                raise ObjectNotFound(location.api_path)
+            version = await self.notebooks.places.stat(location)
+            if version is None:
+                raise ObjectNotFound(location.api_path)
+            if type == "directory":
+                raise HTTPError(400, f"{location.api_path} is not a directory", reason="bad type")
+            return notebook_in_bucket(location, version)
 
     async def _get_localized(
         self, location: Location, content: Any, type: str | None, format: str | None, *, hashed: bool
@@ -290,7 +289,7 @@ class TerraContentsManager(DurableFileManager):
     async def _save_chunk(self, location: Location, model: dict[str, Any], chunk: Any) -> dict[str, Any]:
         if "type" in model and model["type"] != "file":
             raise HTTPError(400, f'File type "{model["type"]}" is not supported for large file transfer')
-        if not isinstance(chunk, int):
+        if not isinstance(chunk, int) or isinstance(chunk, bool):
             raise HTTPError(400, f"The chunk number must be a whole number, not {chunk!r}.")
         check_model(model)
         if chunk == 1:
@@ -320,6 +319,34 @@ class TerraContentsManager(DurableFileManager):
                 f"{path} belongs to a workspace and cannot be renamed or deleted.",
                 reason=RefusalReason.WORKSPACE_FOLDER.value,
             )
+
+    async def _restore(self, location: Location, checkpoint_id: str) -> None:
+        os_path = self.notebooks.places.os_path(location)
+        if not isinstance(self.checkpoints, AsyncFileCheckpoints):
+            await super().restore_checkpoint(checkpoint_id, location.api_path)
+            return
+        checkpoint = Path(self.checkpoints.checkpoint_path(checkpoint_id, location.api_path))
+        try:
+            content = await self.notebooks.places.copies.run(checkpoint.read_bytes)
+        except FileNotFoundError:
+            self.checkpoints.no_such_checkpoint(location.api_path, checkpoint_id)
+        else:
+            await self._write(os_path, content)
+
+    async def _delete(self, location: Location, path: str) -> None:
+        os_path = self.notebooks.places.os_path(location)
+        on_disk = await self._is_on_disk(os_path)
+        if await self._is_folder(location, os_path):
+            await self.notebooks.refusals.folder_in_use(location)
+        elif location.is_delocalized:
+            if not on_disk and not await self.notebooks.folders.has_notebook(location):
+                raise ObjectNotFound(path)
+            await self.notebooks.moves.delete_object(location)
+        elif not on_disk and location.belongs_in_bucket:
+            only_in_workspace(location)
+        if on_disk or not location.is_delocalized:
+            await super().delete_file(path)
+        await self.notebooks.places.forget(location)
 
     async def _make_ready_to_move(self, old: Location) -> None:
         os_path = self.notebooks.places.os_path(old)

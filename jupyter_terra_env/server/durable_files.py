@@ -15,6 +15,7 @@ from tornado.web import HTTPError
 from traitlets import Any as AnyTrait
 from traitlets import TraitError, default
 
+from jupyter_terra_env.notebooks.working_copies import make_parent
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Location
@@ -37,14 +38,26 @@ class DurableFileManager(AsyncLargeFileManager):
             raise TraitError(str(error)) from error
 
     def _locate(self, path: str) -> Location | None:
-        return None if self.notebooks is None else self.notebooks.workspaces.locate(path)
+        """The workspace folder a path is in.
+
+        Raises:
+            HTTPError: 404 for a path that names a folder in a roundabout way, and so could get round its rules.
+        """
+        if self.notebooks is None:
+            return None
+        if any(component in {"", ".", ".."} for component in path.strip("/").split("/")) and path.strip("/"):
+            raise HTTPError(404, "There is no such path.", reason="not-found")
+        location: Location | None = self.notebooks.workspaces.locate(path)
+        return location
 
     async def is_hidden(self, path: str) -> bool:
-        """See ``ContentsManager.is_hidden``; a path below a file is not hidden, it is not there."""
+        """See ``ContentsManager.is_hidden``; what cannot be on the disk is not hidden, it is not there."""
         try:
             return bool(await super().is_hidden(path))
-        except NotADirectoryError:
-            return False
+        except OSError as error:
+            if error.errno in {errno.ENOTDIR, errno.ENAMETOOLONG}:
+                return False
+            raise
 
     def _base_model(self, path: str) -> dict[str, Any]:
         model: dict[str, Any] = super()._base_model(path)
@@ -77,19 +90,12 @@ class DurableFileManager(AsyncLargeFileManager):
 
     async def _save_directory(self, os_path: str, model: dict[str, Any], path: str = "") -> None:
         if self._locate(path) is not None:
-            Path(os_path).parent.mkdir(parents=True, exist_ok=True)
+            await self.notebooks.places.copies.run(make_parent, Path(os_path))
         await super()._save_directory(os_path, model, path)
 
     async def _write(self, os_path: Path, content: bytes) -> None:
-        try:
-            with self.perm_to_403(str(os_path)):
-                await self.notebooks.places.copies.write(os_path, content)
-        except OSError as error:
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise HTTPError(
-                    507, f"This disk is full: {os_path.name} was not saved. Free some space, then save again."
-                ) from error
-            raise
+        with self.perm_to_403(str(os_path)):
+            await self.notebooks.places.copies.write(os_path, content)
 
     async def _get_file(
         self, location: Location, content: Any, type: str | None, format: str | None, *, hashed: bool

@@ -8,7 +8,7 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
-from jupyter_terra_env.rules.workspace import Location
+from jupyter_terra_env.rules.workspace import Location, why_not_shown
 from jupyter_terra_env.server.http_errors import translated
 from jupyter_terra_env.server.models import status_fields
 
@@ -35,8 +35,8 @@ class _WorkspaceHandler(APIHandler):
         if not isinstance(path, str) or not path.strip("/"):
             raise web.HTTPError(400, "'path' must be the path of a file in a workspace folder.")
         location = self.notebooks.workspaces.locate(path)
-        if location is None:
-            raise web.HTTPError(404, f"{path} is not in a workspace folder.", reason="not-in-workspace")
+        if location is None or why_not_shown(location.relative_path) is not None:
+            raise web.HTTPError(404, "This path is no file of a workspace folder.", reason="not-in-workspace")
         return location
 
 
@@ -74,8 +74,8 @@ class OpenWorkspaceVersionHandler(_WorkspaceHandler):
     @authorized
     async def post(self) -> None:
         """Answer ``{path, kept_edits}``: the API path of the file with the edits, or null."""
-        body = self.get_json_body() or {}
-        location = self.locate(body.get("path"))
+        body = self.get_json_body()
+        location = self.locate(body.get("path") if isinstance(body, dict) else None)
         if not location.belongs_in_bucket:
             raise web.HTTPError(409, "The workspace does not keep files of this name.", reason="name-pattern")
         with translated(location.api_path):

@@ -1,6 +1,7 @@
 """The one table from this package's errors to HTTP answers."""
 
 import contextlib
+import errno
 from collections.abc import Iterator
 
 from tornado.web import HTTPError
@@ -34,6 +35,32 @@ def translated(path: str) -> Iterator[None]:
         yield
     except TerraEnvError as error:
         raise as_http_error(error, path) from error
+    except HTTPError as error:
+        # Jupyter's own save turns whatever it does not know into a 500.
+        known = None if error.status_code < 500 else _known_cause(error.__cause__, path)
+        if known is None:
+            raise
+        raise known from error
+    except OSError as error:
+        known = _known_cause(error, path)
+        if known is None:
+            raise
+        raise known from error
+
+
+def _known_cause(cause: BaseException | None, path: str) -> HTTPError | None:
+    """The answer for errors of a disk, and of models that only fail when they are written."""
+    match cause:
+        case TerraEnvError():
+            return as_http_error(cause, path)
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            return HTTPError(507, "This disk is full; nothing was overwritten. Free some space, then save again.")
+        case OSError(errno=errno.ENAMETOOLONG):
+            return HTTPError(400, "This name is too long.", reason="name-too-long")
+        case KeyError() | AttributeError() | TypeError() | ValueError() | ImportError():
+            return HTTPError(400, "What was sent cannot be saved as a notebook or file.", reason="malformed")
+        case _:
+            return None
 
 
 def as_http_error(error: TerraEnvError, path: str) -> HTTPError:

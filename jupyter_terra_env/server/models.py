@@ -104,6 +104,8 @@ def check_model(model: dict[str, Any]) -> None:
     kind = model.get("type")
     if kind is None:
         raise HTTPError(400, "No file type provided")
+    if not isinstance(kind, str):
+        raise HTTPError(400, "The file type must be text.")
     if kind == "directory":
         return
     if "content" not in model:
@@ -131,15 +133,17 @@ def _check_notebook(content: Any) -> None:
 
 
 def _check_file(content: Any, content_format: Any) -> None:
-    if content_format not in {"text", "base64"}:
+    if content_format not in ("text", "base64"):
         raise HTTPError(400, "Must specify format of file contents as 'text' or 'base64'")
     if not isinstance(content, str):
         raise HTTPError(400, "The content of a file must be text.")
-    if content_format == "base64":
-        try:
+    try:
+        if content_format == "base64":
             decodebytes(content.encode("ascii"))
-        except (binascii.Error, UnicodeEncodeError) as error:
-            raise HTTPError(400, "The content is not base64.") from error
+        else:
+            content.encode("utf-8")
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise HTTPError(400, f"The content cannot be read as {content_format}.") from error
 
 
 def _common(location: Location) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_terra_env.bucket.clock import BucketClock
+from jupyter_terra_env.bucket.clock import BucketClock, machine_clock
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.messages import http_date
@@ -120,6 +120,18 @@ def test_a_wrong_clock_is_told_of_once(clock, local, caplog, off_ms, told):
     assert len(caplog.records) == told
     if told:
         assert str(off_ms // 1000)[:3] in caplog.messages[0] or "7199 s" in caplog.messages[0]
+
+
+def test_the_machines_clock_is_not_moved_by_setting_the_wall_clock(monkeypatch):
+    now_ms = machine_clock()
+    before = now_ms()
+    assert abs(before - time.time() * 1000) < 1000
+    monkeypatch.setattr("time.time_ns", lambda: 0)
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        assert 0 <= now_ms() - before < 10_000
+    monkeypatch.undo()
+    monkeypatch.delattr("time.CLOCK_BOOTTIME", raising=False)
+    assert abs(machine_clock()() - time.time() * 1000) < 1000
 
 
 def test_many_threads_tell_of_a_wrong_clock_once(local, caplog):

@@ -139,6 +139,16 @@ def test_a_wrong_traitlet_ends_the_start_and_is_named(
     assert named in str(end.value.__context__)
 
 
+def test_workspace_folders_that_a_link_makes_one_end_the_start(
+    jp_configurable_serverapp, jp_server_config, jp_root_dir
+):
+    (jp_root_dir / WORKSPACE / "edit").mkdir(parents=True)
+    (jp_root_dir / WORKSPACE / "playground").symlink_to(jp_root_dir / WORKSPACE / "edit")
+    with pytest.raises(SystemExit) as end:
+        jp_configurable_serverapp(config=jp_server_config)
+    assert "playground" in str(end.value.__context__)
+
+
 def test_a_disabled_extension_leaves_jupyters_contents_manager(jp_configurable_serverapp, bucket):
     config = {
         "ServerApp": {
@@ -165,5 +175,9 @@ async def test_the_status_of_what_is_no_workspace_path_is_a_clear_error(api, jp_
     assert (await api("GET", "status", base="terra-env", path="elsewhere.ipynb")).code == 404
     assert (await api("GET", "status", base="terra-env")).code == 400
     assert (await api("POST", "open-workspace-version", base="terra-env", body={"path": 7})).code == 400
+    for odd in ([1], "text", {"path": "\ud800"}, {"path": f"{WORKSPACE}/edit/" + "n" * 6000}):
+        assert (await api("POST", "open-workspace-version", base="terra-env", body=odd)).code in {400, 404}
+    assert (await api("GET", "status", base="terra-env", path=f"{WORKSPACE}/edit/nothere.ipynb")).code == 404
+    assert (await api("GET", "status", base="terra-env", path=f"{WORKSPACE}/edit")).code == 404
     body = {"path": f"{WORKSPACE}/edit/x.txt"}
     assert (await api("POST", "open-workspace-version", base="terra-env", body=body)).code == 409

@@ -1,5 +1,6 @@
 """Object names that are no paths, and paths that try to leave: shown if they can be opened, else skipped; no escape."""
 
+import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
@@ -134,6 +135,53 @@ async def test_a_link_within_the_workspace_is_fine(bucket, contents, edit, jp_se
     await contents.open("real.ipynb")
     (edit / "link.ipynb").symlink_to(edit / "real.ipynb")
     assert sources((await contents.open("link.ipynb")).model["content"]) == ["1"]
+
+
+ROUNDABOUT = [
+    f"{WORKSPACE}/%2Fedit/a.ipynb",
+    f"{WORKSPACE}/%2e%2e/{WORKSPACE}/edit/a.ipynb",
+    f"{WORKSPACE}/edit/x/%2e%2e/a.ipynb",
+    f"{WORKSPACE}/%2e/edit/a.ipynb",
+]
+
+
+@pytest.mark.parametrize("path", ROUNDABOUT)
+async def test_roundabout_paths_do_not_get_round_the_rules(bucket, contents, edit, jp_serverapp, jp_base_url, path):
+    from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+
+    bucket.put_notebook("a.ipynb", "1")
+    await contents.open("a.ipynb")
+    before = (edit / "a.ipynb").read_bytes()
+    url = jp_serverapp.connection_url.rstrip("/") + "/api/contents/" + path.replace(" ", "%20")
+    headers = {"Authorization": f"token {jp_serverapp.identity_provider.token}"}
+    requests = (
+        ("PUT", json.dumps({"type": "notebook", "content": notebook("evil")})),
+        ("PATCH", json.dumps({"path": "moved.ipynb"})),
+        ("DELETE", None),
+    )
+    for method, body in requests:
+        request = HTTPRequest(url, method=method, body=body, headers=headers, allow_nonstandard_methods=True)
+        answer = await AsyncHTTPClient().fetch(request, raise_error=False)
+        assert answer.code in {400, 404}, method
+    assert (edit / "a.ipynb").read_bytes() == before
+    assert bucket.sources("a.ipynb") == ["1"]
+
+
+@pytest.mark.parametrize("name", ["n" * 300 + ".ipynb", "n" * 300 + ".txt"])
+async def test_names_no_disk_can_have_are_clear_errors(bucket, contents, name, jp_serverapp):
+    assert (await contents.open(name)).code in {400, 404}
+    model = {"type": "file", "format": "text", "content": "x"}
+    assert (await contents.put(name, model)).code == 400
+    assert (await contents.put("ok.txt", model)).code == 201
+    assert (await contents.put("ok.txt/below.txt", model)).reason == "parent-is-file"
+
+
+async def test_checkpoints_do_not_follow_links_out_of_the_workspace(bucket, api, edit, jp_root_dir, jp_serverapp):
+    (jp_root_dir / "secret.txt").write_text("secret")
+    (edit / "link.txt").symlink_to(jp_root_dir / "secret.txt")
+    assert (await api("POST", "contents", f"{WORKSPACE}/edit/link.txt", "checkpoints")).code == 404
+    assert (await api("POST", "contents", f"{WORKSPACE}/edit/link.txt", "checkpoints", "checkpoint")).code == 404
+    assert (await api("GET", f"{WORKSPACE}/edit/link.txt", base="files")).code == 404
 
 
 class TestWithAListingRemembered:

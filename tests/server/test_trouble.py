@@ -187,6 +187,14 @@ CELLS = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
         {"type": "file", "format": "base64", "content": "ÿ"},
         {"type": "file", "format": "odd", "content": "x"},
         {"type": "file", "content": "x"},
+        {"type": "file", "format": [], "content": "x"},
+        {"type": "file", "format": "text", "content": "\ud800"},
+        {**NOTEBOOK, "content": {**CELLS, "cells": [{}]}},
+        {**NOTEBOOK, "content": {**CELLS, "cells": [{"cell_type": "code", "metadata": [], "outputs": 3}]}},
+        {**NOTEBOOK, "content": {**CELLS, "nbformat": 99}},
+        {**NOTEBOOK, "content": {**CELLS, "nbformat": 3}},
+        {**NOTEBOOK, "content": {**CELLS, "metadata": {"a": "\ud800"}}},
+        {"type": "file", "format": "text", "content": "x", "chunk": True},
     ],
 )
 async def test_a_malformed_save_is_400_and_changes_nothing(bucket, contents, edit, model, jp_serverapp):

@@ -1,0 +1,230 @@
+"""`jupyter terra-env locks`: which notebooks are being edited, by whom and until when; and giving locks back."""
+
+import argparse
+import asyncio
+import json
+import logging
+import re
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_terra_env.rules.errors import BucketError, ObjectNotFound, SettingsError
+
+if TYPE_CHECKING:
+    from jupyter_terra_env.cli.lock_questions import FoundLock, LockQuestions
+    from jupyter_terra_env.rules.workspace import Workspace
+
+NAME = "locks"
+HELP = "say which notebooks are being edited, by whom and until when; give back locks of yours"
+
+Report = dict[str, Any]
+"""What is printed as JSON."""
+
+_DESCRIPTION = """\
+Say which notebooks of the configured workspaces are locked for editing, by whom and until when.
+
+A lock lasts three minutes and is renewed while its notebook is open. Giving one back lets others edit at once; a
+server that still has the notebook open takes it again with its next save, unless somebody else was quicker.
+"""
+_EPILOG = """\
+examples:
+  jupyter terra-env locks
+  jupyter terra-env locks --release analysis.ipynb sub/other.ipynb
+  jupyter terra-env locks --release analysis.ipynb --elsewhere
+
+Times are the bucket's, not this machine's. Others are named by the first digits of their hash in the bucket.
+
+exit codes: 0 done, 1 trouble was found or a lock was not given back, 2 a setting is missing or wrong
+"""
+_NO_EMAIL = (
+    "Whose a lock is cannot be told without your Terra e-mail address: set the variable OWNER_EMAIL, "
+    "or TerraEnvApp.owner_email in a Jupyter configuration file."
+)
+_NO_WORKSPACE = "No workspace is configured: set the variables WORKSPACE_NAME and WORKSPACE_BUCKET (gs://BUCKET)."
+_INCOMPLETE = "This workspace has too many folders; not all of them were looked into."
+_WORDS = {"you-here": "you, here", "you-elsewhere": "you, in another environment"}
+_PROGRESS_SECONDS = 2.0
+_HASH_DIGITS = 12
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = _DESCRIPTION
+    parser.epilog = _EPILOG
+    parser.add_argument(
+        "--root", type=Path, metavar="DIR", help="the server's root folder (default: as configured, or this folder)"
+    )
+    parser.add_argument(
+        "--release", nargs="+", metavar="NAME", help="give back your locks of these notebooks (paths as listed)"
+    )
+    parser.add_argument(
+        "--elsewhere", action="store_true", help="with --release: also locks that your other environments hold"
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List locks, or give some back.
+
+    Returns:
+        0 when that was done, 1 when there was trouble.
+
+    Raises:
+        SettingsError: a setting is missing or wrong.
+    """
+    # Jupyter takes a second to import.
+    from jupyter_terra_env.bucket.clock import BucketClock, machine_clock  # noqa: PLC0415
+    from jupyter_terra_env.cli.lock_questions import LockQuestions, Person  # noqa: PLC0415
+    from jupyter_terra_env.cli.server_settings import load  # noqa: PLC0415
+    from jupyter_terra_env.environment.identity import environment_id, known_environment_id  # noqa: PLC0415
+
+    if arguments.elsewhere and not arguments.release:
+        raise SettingsError("--elsewhere goes with --release NAME.")
+    settings = load(arguments.root)
+    if not settings.owner_email:
+        raise SettingsError(_NO_EMAIL)
+    if not settings.workspaces:
+        raise SettingsError(_NO_WORKSPACE)
+    # Looking makes no id: where there is none, no lock can be this environment's.
+    known = known_environment_id(settings.state_directory)
+    if known is None and arguments.elsewhere:
+        known = environment_id(settings.state_directory, new_id=_new_id)
+    person = Person(email=settings.owner_email, environment=known or _new_id())
+    clock = BucketClock(local_ms=machine_clock(), log=logging.getLogger(__name__))
+    with LockQuestions.of(settings.connection, person, clock) as questions:
+        if arguments.release:
+            report = asyncio.run(_released(questions, settings.workspaces, arguments))
+        else:
+            report = asyncio.run(_listed(questions, settings.workspaces))
+    print(json.dumps(report, indent=2, ensure_ascii=False) if arguments.json else _text(report))
+    return 1 if report["troubles"] else 0
+
+
+async def _listed(questions: "LockQuestions", workspaces: "tuple[Workspace, ...]") -> Report:
+    locks, troubles = [], []
+    for workspace in workspaces:
+        try:
+            found, complete = await questions.all_of(workspace, _progress(workspace.name))
+        except BucketError as error:
+            troubles.append(_trouble(error.trouble.value, error.sentence, workspace.name))
+            continue
+        locks += [_about(lock) for lock in found]
+        if not complete:
+            troubles.append(_trouble("too-many-folders", _INCOMPLETE, workspace.name))
+    names = [workspace.name for workspace in workspaces]
+    return {"workspaces": names, "locks": locks, "troubles": troubles}
+
+
+async def _released(
+    questions: "LockQuestions", workspaces: "tuple[Workspace, ...]", arguments: argparse.Namespace
+) -> Report:
+    released, troubles = [], []
+    for name in dict.fromkeys(arguments.release):
+        found: list[FoundLock] = []
+        try:
+            found = [lock for workspace in workspaces if (lock := await questions.named(workspace, name))]
+            trouble = _why_not_released(name, found, may_be_elsewhere=arguments.elsewhere)
+            if trouble is None and not await questions.give_back(found[0]):
+                trouble = _trouble("held-by-other", f"{name}: somebody else is editing it by now.")
+        except BucketError as error:
+            trouble = _trouble(error.trouble.value, f"{name}: {error.sentence}")
+        except ObjectNotFound:
+            trouble = _trouble("not-locked", f"{name}: it was deleted meanwhile.")
+        if trouble is None:
+            released.append({"workspace": found[0].workspace.name, "name": found[0].name})
+        else:
+            troubles.append(trouble)
+    return {"released": released, "troubles": troubles}
+
+
+def _why_not_released(name: str, found: "list[FoundLock]", *, may_be_elsewhere: bool) -> Report | None:
+    if not found:
+        return _trouble("not-locked", f"{name}: no lock of this name.")
+    if len(found) > 1:
+        paths = ", ".join(lock.path for lock in found)
+        return _trouble("ambiguous", f"{name}: several workspaces have one; name one of {paths}.")
+    match found[0].whose.value:
+        case "somebody-else":
+            return _trouble("held-by-other", f"{name}: somebody else is editing it.")
+        case "you-elsewhere" if not may_be_elsewhere:
+            sentence = f"{name}: you are editing it in another environment. Add --elsewhere to give that lock back."
+            return _trouble("held-elsewhere", sentence)
+    return None
+
+
+def _about(lock: "FoundLock") -> Report:
+    return {
+        "workspace": lock.workspace.name,
+        "name": lock.name,
+        "path": lock.path,
+        "whose": lock.whose.value,
+        "holder": _shortened(lock.lock.holder.owner),
+        "until": _moment(lock.lock.expires_at_ms),
+        "seconds_left": max(0, -(-lock.left_ms // 1000)),
+    }
+
+
+def _shortened(owner: str) -> str:
+    """A hash's first digits. What another program wrote instead may be an e-mail address: that is not repeated."""
+    return owner[:_HASH_DIGITS] if re.fullmatch(r"[0-9a-f]{64}", owner) else "unknown"
+
+
+def _moment(epoch_ms: int) -> str | None:
+    """A moment in UTC, or None for one beyond the calendar: whoever wrote it counts in something else."""
+    try:
+        moment = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=epoch_ms)
+    except OverflowError:
+        return None
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _trouble(code: str, message: str, workspace: str | None = None) -> Report:
+    return {"workspace": workspace, "reason": code, "message": message}
+
+
+def _text(report: Report) -> str:
+    lines = []
+    for name in report.get("workspaces", ()):
+        locks = [lock for lock in report["locks"] if lock["workspace"] == name]
+        troubled = any(trouble["workspace"] == name for trouble in report["troubles"])
+        lines.append(f"Workspace {name!r}" + ("" if locks or troubled else ": nobody is editing"))
+        width = max((len(lock["name"]) for lock in locks), default=0)
+        lines += [f"  {lock['name']:{width}}  {_who(lock)}, until {_until(lock)}" for lock in locks]
+    lines += [f"given back: {lock['name']} ({lock['workspace']})" for lock in report.get("released", ())]
+    for trouble in report["troubles"]:
+        where = f"{trouble['workspace']}: " if trouble["workspace"] else ""
+        lines.append(f"trouble: {where}{trouble['message']}")
+    return "\n".join(lines)
+
+
+def _who(lock: Report) -> str:
+    return _WORDS.get(lock["whose"], f"somebody else ({lock['holder']})")
+
+
+def _until(lock: Report) -> str:
+    if lock["until"] is None:
+        return "beyond any date"
+    return f"{lock['until'].replace('T', ' ').replace('Z', ' UTC')} (in {lock['seconds_left']} s)"
+
+
+def _progress(workspace: str) -> Callable[[int], None]:
+    """A line on stderr now and then, for a walk that takes long."""
+    next_at = time.monotonic() + _PROGRESS_SECONDS
+
+    def tell(looked_into: int) -> None:
+        nonlocal next_at
+        if time.monotonic() >= next_at:
+            next_at = time.monotonic() + _PROGRESS_SECONDS
+            print(f"{workspace}: {looked_into} folders looked into …", file=sys.stderr, flush=True)
+
+    return tell
+
+
+def _new_id() -> str:
+    return secrets.token_hex(8)
