@@ -11,7 +11,7 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
 from traitlets import Dict, Float, Int, List, TraitError, Unicode
 
-from jupyter_terra_env.bucket.clock import BucketClock
+from jupyter_terra_env.bucket.clock import BucketClock, machine_clock
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.store import BucketStore
 from jupyter_terra_env.bucket.threaded import BucketThreads
@@ -192,7 +192,7 @@ class TerraEnvApp(ExtensionApp):
 
     def _wire(self, root: Path, found: tuple[Workspace, ...]) -> WorkspaceNotebooks:
         _make_folders(root, found)
-        clock = BucketClock(local_ms=lambda: time.time_ns() // 1_000_000, log=self._server_log)
+        clock = BucketClock(local_ms=machine_clock(), log=self._server_log)
         threads = BucketThreads(self.connection(), monotonic=time.monotonic, clock=clock)
         state = Path(self.state_directory) if self.state_directory else root / ".jupyter-terra-env"
         journal = Journal(state / "journal.sqlite3", new_token=lambda: secrets.token_hex(8))

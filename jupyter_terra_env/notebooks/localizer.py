@@ -7,7 +7,8 @@ from pathlib import Path
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.places import Places, as_remote, kept_changing
-from jupyter_terra_env.notebooks.working_copies import Download, FileDigest, digest_file, temporary_file
+from jupyter_terra_env.notebooks.temporary_files import temporary_file
+from jupyter_terra_env.notebooks.working_copies import Download, FileDigest, digest_file
 from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.errors import (
     BucketError,

@@ -8,7 +8,7 @@ from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.folders import Folders
 from jupyter_terra_env.notebooks.places import Places, kept_changing
 from jupyter_terra_env.notebooks.refusals import name_exists
-from jupyter_terra_env.notebooks.working_copies import make_parent
+from jupyter_terra_env.notebooks.temporary_files import make_parent
 from jupyter_terra_env.rules.errors import (
     BucketUnavailable,
     ConflictReason,

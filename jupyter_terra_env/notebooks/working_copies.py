@@ -2,13 +2,11 @@
 
 import asyncio
 import base64
-import contextlib
 import errno
 import hashlib
 import os
-import tempfile
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,12 +16,11 @@ from weakref import WeakValueDictionary
 
 import google_crc32c
 
-from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
+from jupyter_terra_env.notebooks.temporary_files import make_parent, sweep, temporary_file
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-TEMPORARY_PREFIX = ".terra-env-"
 _CHUNK_BYTES = 1 << 20
 _REMEMBERED_DIGESTS = 4096
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
@@ -99,7 +96,7 @@ class WorkingCopies:
 
     def sweep_later(self, directories: Sequence[Path]) -> None:
         """Remove, on a thread, temporary files that a server which died left in these folders."""
-        self._threads.submit(_sweep, directories, os.getpid())
+        self._threads.submit(sweep, directories, os.getpid())
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking disk work off the event loop."""
@@ -266,43 +263,6 @@ def resolve_inside(directory: Path, relative_path: str) -> Path | None:
     return Path(target) if inside else None
 
 
-def temporary_prefix() -> str:
-    """Start of the names of this process's temporary files: hidden, and known to be whose."""
-    return f"{TEMPORARY_PREFIX}{os.getpid()}-"
-
-
-def make_parent(target: Path) -> None:
-    """Make the folder a file is to be put in.
-
-    Raises:
-        OperationRefused: the folder's name belongs to a file.
-    """
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise OperationRefused(
-            RefusalReason.PARENT_IS_FILE,
-            f"{target.name} cannot be put on the disk: its folder's name is that of a file.",
-        ) from error
-
-
-@contextlib.contextmanager
-def temporary_file(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """A temporary file in the target's folder, gone at the end unless it was renamed.
-
-    Raises:
-        OperationRefused: the folder's name belongs to a file.
-    """
-    make_parent(target)
-    descriptor, name = tempfile.mkstemp(prefix=temporary_prefix(), dir=target.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "w+b") as file:
-            yield file, temporary
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def digest_file(file: BinaryIO) -> FileDigest:
     """Checksums of an open file, read from its start in bounded memory."""
     crc, sha, size = google_crc32c.Checksum(), hashlib.sha256(), 0
@@ -322,15 +282,6 @@ def sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _sweep(directories: Sequence[Path], own_pid: int) -> None:
-    for directory in directories:
-        for leftover in directory.rglob(f"{TEMPORARY_PREFIX}*"):
-            pid, _, _ = leftover.name.removeprefix(TEMPORARY_PREFIX).partition("-")
-            # A process of the same number in another container would be unlucky: its file is only left for later.
-            if pid.isdigit() and int(pid) != own_pid and not Path(f"/proc/{pid}").exists():
-                leftover.unlink(missing_ok=True)
 
 
 def _digest_of(content: bytes) -> FileDigest:

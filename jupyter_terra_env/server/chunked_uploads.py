@@ -15,7 +15,8 @@ from typing import Any
 
 from tornado.web import HTTPError
 
-from jupyter_terra_env.notebooks.working_copies import WorkingCopies, make_parent, temporary_prefix
+from jupyter_terra_env.notebooks.temporary_files import make_parent, temporary_prefix
+from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.models import folder_in_bucket
 

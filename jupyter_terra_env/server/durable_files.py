@@ -15,7 +15,7 @@ from tornado.web import HTTPError
 from traitlets import Any as AnyTrait
 from traitlets import TraitError, default
 
-from jupyter_terra_env.notebooks.working_copies import make_parent
+from jupyter_terra_env.notebooks.temporary_files import make_parent
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Location

@@ -7,6 +7,7 @@ from environments import until
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Delay, Fault, Hang, ResetConnection
 from jupyter_terra_env.notebooks.delocalizer import content_type
+from jupyter_terra_env.rules.errors import ObjectNotFound
 from jupyter_terra_env.rules.readback import WRITE_ID_KEY
 from jupyter_terra_env.rules.status import Place
 
@@ -337,7 +338,14 @@ class TestUnavailable:
         assert env.run(env.status_of("a.ipynb")).place is Place.ON_DISK
         assert env.operations == []
 
+    def test_what_is_not_on_the_disk_has_no_status(self, env):
+        with pytest.raises(ObjectNotFound):
+            env.run(env.status_of("a.ipynb"))
+
     def test_status_of_what_never_goes_to_the_bucket(self, env):
+        for path in (env.file("data.csv"), env.file("a.ipynb", "playground")):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"x")
         assert env.run(env.status_of("data.csv")).place is Place.LOCAL_ONLY
         assert env.run(env.status_of("a.ipynb", "playground")).place is Place.PLAYGROUND
 

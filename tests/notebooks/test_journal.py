@@ -108,13 +108,6 @@ def test_a_row_of_another_object_does_not_count(journal, other):
     assert journal.baseline(*KEY) is None
 
 
-def test_known_paths_are_those_the_bucket_was_seen_to_hold(journal):
-    journal.advance(*KEY, expected=None, **VERSION)
-    journal.expect_absent("ws/edit/new.ipynb", "a-bucket", "notebooks/new.ipynb")
-    journal.advance("other.ipynb", "b-bucket", "other.ipynb", expected=None, **VERSION)
-    assert journal.known_paths("a-bucket") == {KEY[0]}
-
-
 def test_everything_survives_a_second_opening(journal, new_journal):
     journal.advance(*KEY, expected=None, **VERSION)
     known = journal.baseline(*KEY)

@@ -211,8 +211,8 @@ class TwoEnvironments(RuleBasedStateMachine):
     def what_is_told_as_saved_is_there(self):
         """P8, when all is well and everything was opened once."""
         for (who, env), name in itertools.product(self.env.items(), NAMES):
-            told, content = env.run(env.status_of(name)), env.read(name)
-            if content is not None and told.place is Place.IN_WORKSPACE:
+            content = env.read(name)
+            if content is not None and env.run(env.status_of(name)).place is Place.IN_WORKSPACE:
                 assert content in self.outsider.history(name).values(), (who, name)
 
 

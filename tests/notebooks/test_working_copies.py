@@ -6,6 +6,8 @@ import errno
 import hashlib
 import os
 import stat
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,14 +15,9 @@ from pathlib import Path
 import google_crc32c
 import pytest
 
-from jupyter_terra_env.notebooks import working_copies
-from jupyter_terra_env.notebooks.working_copies import (
-    TEMPORARY_PREFIX,
-    WorkingCopies,
-    digest_file,
-    resolve_inside,
-    temporary_file,
-)
+from jupyter_terra_env.notebooks import temporary_files, working_copies
+from jupyter_terra_env.notebooks.temporary_files import TEMPORARY_PREFIX, temporary_file
+from jupyter_terra_env.notebooks.working_copies import Download, WorkingCopies, digest_file, resolve_inside
 
 
 @pytest.fixture
@@ -126,7 +123,7 @@ class TestWriting:
         """Writing itself fails, through a descriptor of a device that is always full."""
         write(copies, file, b"one")
         monkeypatch.setattr(
-            working_copies.tempfile,
+            temporary_files.tempfile,
             "mkstemp",
             lambda **_kwargs: (os.open("/dev/full", os.O_RDWR), str(file.parent / "unlinked")),
         )
@@ -247,7 +244,8 @@ class TestInstallingAndMoving:
             with temporary_file(file) as (temporary, path):
                 temporary.write(b"two")
                 temporary.flush()
-                await copies.install(path, file, digest_file(temporary), moment)
+                download = Download(temporary=path, digest=digest_file(temporary), modified=moment)
+                assert await copies.install(download, file, expected=await copies.digest(file))
 
         asyncio.run(story())
         assert file.read_bytes() == b"two"
@@ -255,6 +253,52 @@ class TestInstallingAndMoving:
         assert file.stat().st_mtime == pytest.approx(moment.timestamp(), abs=0.001)
         assert asyncio.run(copies.digest(file)).crc32c == crc32c(b"two")
         assert [entry.name for entry in file.parent.iterdir()] == ["a.ipynb"]
+
+    def test_a_download_does_not_replace_what_was_not_seen(self, copies, file):
+        write(copies, file, b"one")
+
+        async def story():
+            seen = await copies.digest(file)
+            with temporary_file(file) as (temporary, path):
+                temporary.write(b"two")
+                temporary.flush()
+                file.write_bytes(b"written by another program")
+                download = Download(temporary=path, digest=digest_file(temporary), modified=datetime.now(UTC))
+                assert not await copies.install(download, file, expected=seen)
+
+        asyncio.run(story())
+        assert file.read_bytes() == b"written by another program"
+
+    def test_what_is_kept_never_replaces_a_file(self, copies, file):
+        write(copies, file, b"mine")
+        other = file.with_name("kept.ipynb")
+        other.write_bytes(b"precious")
+
+        async def story():
+            with temporary_file(file) as (temporary, path):
+                temporary.write(b"theirs")
+                temporary.flush()
+                download = Download(temporary=path, digest=digest_file(temporary), modified=datetime.now(UTC))
+                seen = await copies.digest(file)
+                assert not await copies.install(download, file, expected=seen, keep_old_as=other)
+                free = file.with_name("free.ipynb")
+                assert await copies.install(download, file, expected=seen, keep_old_as=free)
+
+        asyncio.run(story())
+        assert other.read_bytes() == b"precious"
+        assert file.with_name("free.ipynb").read_bytes() == b"mine"
+        assert file.read_bytes() == b"theirs"
+
+    def test_leftovers_of_a_dead_process_are_swept(self, copies, file):
+        dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+        leftover = file.with_name(f"{TEMPORARY_PREFIX}{int(dead.stdout)}-x")
+        living = file.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-x")
+        file.parent.mkdir(exist_ok=True)
+        for path in (leftover, living, file):
+            path.write_bytes(b"x")
+        copies.sweep_later([file.parent])
+        copies.close()
+        assert (leftover.exists(), living.exists(), file.exists()) == (False, True, True)
 
     def test_a_temporary_file_lies_beside_its_target_and_goes(self, file):
         with temporary_file(file) as (_, path):

@@ -62,7 +62,7 @@ class Crowd:
         arguments += [self.started_at, self.directory / f"notes-{index}"]
         self.running[index] = subprocess.Popen(
             [sys.executable, HERE / "lock_worker.py", *map(str, arguments)],
-            env={**os.environ, "PYTHONPATH": str(HERE.parent)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])},
         )
 
     def kill(self, index):
