@@ -31,6 +31,8 @@ from jupyter_terra_env.rules.errors import (
 )
 
 CONNECT_TIMEOUT_SECONDS: Final = 3.0
+QUESTION_TIMEOUT_SECONDS: Final = 10.0
+"""Longest silence while an object is looked up or a folder listed: somebody is waiting to see what is on the disk."""
 _SINGLE_REQUEST_UPLOAD_BYTES: Final = 8 << 20
 """Above this the client uploads in a resumable session."""
 _LISTED_FIELDS: Final = (
@@ -53,6 +55,7 @@ class GcsBucket:
         self._client = client
         self._handle = client.bucket(bucket, user_project=user_project)
         timeout = (CONNECT_TIMEOUT_SECONDS, connection.read_timeout_seconds)
+        patience = (CONNECT_TIMEOUT_SECONDS, min(QUESTION_TIMEOUT_SECONDS, connection.read_timeout_seconds))
         # Repeating a read is harmless. A conditional write that is repeated after a lost answer fails against
         # itself, so writes get one attempt and are settled by reading back.
         self._once = {"timeout": timeout, "retry": None}
@@ -60,13 +63,14 @@ class GcsBucket:
             "timeout": timeout,
             "retry": DEFAULT_RETRY.with_delay(0.1, 2.0, 2.0).with_timeout(connection.retry_deadline_seconds),
         }
+        self._asked = {**self._retried, "timeout": patience}
 
     def stat(self, name: str) -> ObjectVersion | None:
         """See ``BucketStore.stat``."""
         blob = self._handle.blob(name)
         try:
             with self._translated():
-                blob.reload(**self._retried)
+                blob.reload(**self._asked)
         except ObjectNotFound:
             return None
         return _version(blob)
@@ -77,7 +81,7 @@ class GcsBucket:
         prefixes: list[str] = []
         with self._translated(missing_means_bucket=True):
             pages = self._client.list_blobs(
-                self._handle, prefix=prefix, delimiter="/", fields=_LISTED_FIELDS, **self._retried
+                self._handle, prefix=prefix, delimiter="/", fields=_LISTED_FIELDS, **self._asked
             )
             for page in pages.pages:
                 objects.extend(_version(blob) for blob in page)

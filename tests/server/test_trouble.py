@@ -6,7 +6,7 @@ import json
 import pytest
 from workspace_kit import WORKSPACE, notebook, sources, text_of
 
-from jupyter_terra_env.bucket.embedded.faults import AnswerWith, CutBody, Fault, ResetConnection
+from jupyter_terra_env.bucket.embedded.faults import AnswerWith, CutBody, Fault, Hang, ResetConnection
 
 PAYS = "Bucket is a requester pays bucket but no user project provided."
 TROUBLES = {
@@ -120,6 +120,29 @@ async def test_an_outage_of_one_notebook_does_not_hold_the_others(bucket, conten
     assert (await contents.open("b.ipynb")).code == 200
     assert not slow.done()
     assert (await slow).code == 503
+
+
+class TestASilentBucket:
+    @pytest.fixture
+    def terra_settings(self):
+        return {"listing_max_age_seconds": 0.0, "bucket_retry_deadline_seconds": 0.5}
+
+    @pytest.fixture(autouse=True)
+    def impatience(self, monkeypatch):
+        from jupyter_terra_env.bucket import gcs
+
+        # Ten seconds are for people; the rest of a request keeps its thirty.
+        monkeypatch.setattr(gcs, "QUESTION_TIMEOUT_SECONDS", 0.4)
+
+    async def test_what_is_on_the_disk_is_shown_without_waiting_for_a_whole_request(
+        self, bucket, contents, jp_serverapp
+    ):
+        bucket.put_notebook("a.ipynb", "1")
+        await contents.open("a.ipynb")
+        bucket.faults.add(Fault(operation="*", action=Hang(), times=100))
+        listed, opened = await asyncio.wait_for(asyncio.gather(contents.list(), contents.open("a.ipynb")), timeout=15)
+        assert (listed.names, listed.model["terra"]["reason"]) == (["a.ipynb"], "unreachable")
+        assert (sources(opened.model["content"]), opened.model["terra"]["place"]) == (["1"], "offline")
 
 
 class TestMissingBucket:
