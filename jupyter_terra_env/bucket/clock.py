@@ -47,7 +47,7 @@ class BucketClock:
         """Take the ``Date`` header of an answer that has just arrived; anything else is ignored."""
         try:
             told = parsedate_to_datetime(date or "")
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError, IndexError):
             return
         # HTTP dates are UTC; one that names no zone is not to be read in this machine's.
         bucket_ms = int(told.replace(tzinfo=told.tzinfo or UTC).timestamp() * 1000)
