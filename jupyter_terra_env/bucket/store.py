@@ -34,6 +34,11 @@ class ObjectVersion:
     created: datetime
     metadata: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def precondition(self) -> "MatchVersion":
+        """The precondition that the object is still at exactly this version."""
+        return MatchVersion(generation=self.generation, metageneration=self.metageneration)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MustNotExist:

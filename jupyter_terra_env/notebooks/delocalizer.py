@@ -101,8 +101,8 @@ class Delocalizer:
         Raises:
             ObjectNotFound: there is no such file on the disk.
         """
-        digest = await self._places.copies.digest(self._places.os_path(location))
-        if digest is None:
+        os_path = self._places.os_path(location)
+        if not await self._places.copies.run(os_path.is_file):
             raise ObjectNotFound(f"{location.api_path} is not on this disk.")
         if not location.is_delocalized:
             return status.kept_on_disk(location)
@@ -112,8 +112,9 @@ class Delocalizer:
         last = self._last.get(location.api_path)
         if last is not None and last.place is Place.CONFLICT:
             return last
+        digest = await self._places.copies.digest(os_path)
         baseline = await self._places.baseline(location)
-        if not has_unsaved_edits(baseline, digest.crc32c):
+        if digest is None or not has_unsaved_edits(baseline, digest.crc32c):
             return last if last is not None and last.place is Place.OFFLINE else status.in_workspace()
         return last if last is not None and last.place is Place.ON_DISK else status.not_yet_in_workspace()
 

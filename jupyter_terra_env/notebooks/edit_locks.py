@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jupyter_terra_env.bucket.store import BucketStore, MatchVersion, ObjectVersion
+from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
 from jupyter_terra_env.rules.edit_lock import (
     Claim,
     EditLock,
@@ -98,7 +98,7 @@ class EditLocks:
             if version is None or not may_be_given_back(version.metadata, self._me, self._now_ms()):
                 return
             try:
-                await self._bucket.patch_metadata(name, released(self._me), _match(version))
+                await self._bucket.patch_metadata(name, released(self._me), version.precondition)
             except (PreconditionFailed, ObjectNotFound):
                 continue
             except BucketUnavailable:
@@ -142,7 +142,7 @@ class EditLocks:
         """
         record = taken(self._me, self._now_ms())
         try:
-            written = await self._bucket.patch_metadata(version.name, record, _match(version))
+            written = await self._bucket.patch_metadata(version.name, record, version.precondition)
         except (PreconditionFailed, ObjectNotFound):
             return None
         except BucketUnavailable as error:
@@ -153,7 +153,3 @@ class EditLocks:
 
     def _kept_changing(self) -> BucketUnavailable:
         return BucketUnavailable(self._bucket.bucket, BucketTrouble.OVERLOADED, "the object's lock kept changing")
-
-
-def _match(version: ObjectVersion) -> MatchVersion:
-    return MatchVersion(generation=version.generation, metageneration=version.metageneration)

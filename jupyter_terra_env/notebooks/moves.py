@@ -124,7 +124,7 @@ class Moves:
         digest = await self._places.copies.digest(self._places.os_path(location))
         if version is None or (digest is not None and digest.crc32c != version.crc32c):
             return None
-        return _match(version)
+        return version.precondition
 
     async def _pay(self, location: Location) -> None:
         """Bring edits to the bucket, so that the object carries them along."""
@@ -172,7 +172,7 @@ class Moves:
 
     async def _move_back(self, old: Location, new: Location, version: ObjectVersion, baseline: Baseline | None) -> None:
         """Undo the object's move, because the working copy could not follow."""
-        restored = await self._places.bucket(old).move(new.object_name, old.object_name, _match(version))
+        restored = await self._places.bucket(old).move(new.object_name, old.object_name, version.precondition)
         if baseline is not None:
             await self._places.advance(old, baseline, restored, baseline.crc32c or restored.crc32c)
 
@@ -189,7 +189,7 @@ class Moves:
         version = await self._places.stat(location)
         if version is None:
             return None
-        current = _match(version)
+        current = version.precondition
         baseline = await self._places.baseline(location)
         own = baseline is not None and is_own_write(version, baseline.write_token)
         if current.generation != seen.generation and not own:
@@ -200,14 +200,10 @@ class Moves:
 
     async def _current(self, location: Location) -> MatchVersion | None:
         version = await self._places.stat(location)
-        return None if version is None else _match(version)
+        return None if version is None else version.precondition
 
 
 def _seen(baseline: Baseline) -> MatchVersion | None:
     if baseline.generation == ABSENT_GENERATION:
         return None
     return MatchVersion(generation=baseline.generation, metageneration=baseline.metageneration)
-
-
-def _match(version: ObjectVersion) -> MatchVersion:
-    return MatchVersion(generation=version.generation, metageneration=version.metageneration)

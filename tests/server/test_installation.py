@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -49,8 +50,21 @@ def jupyter(*arguments, environ):
     )
 
 
+@pytest.fixture(autouse=True)
+def nothing_goes_on():
+    """End what a failed test left running."""
+    yield
+    for process in Server.started:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+    Server.started.clear()
+
+
 class Server:
     """A running Jupyter Server."""
+
+    started: ClassVar[list[subprocess.Popen]] = []
 
     def __init__(self, root, environ, *arguments):
         with socket.socket() as free:
@@ -67,6 +81,7 @@ class Server:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        self.started.append(self.process)
 
     def wait(self):
         for _ in range(300):
