@@ -3,7 +3,6 @@
 import logging
 import os
 import secrets
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +10,19 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
 from traitlets import Dict, Float, Int, List, TraitError, Unicode
 
-from jupyter_terra_env.bucket.clock import BucketClock, machine_clock
 from jupyter_terra_env.bucket.connection import Connection
-from jupyter_terra_env.bucket.store import BucketStore
-from jupyter_terra_env.bucket.threaded import BucketThreads
-from jupyter_terra_env.environment.settings import Defaults, find_workspaces, owner_email
-from jupyter_terra_env.notebooks.delocalizer import Delocalizer
-from jupyter_terra_env.notebooks.folders import Folders
-from jupyter_terra_env.notebooks.journal import Journal
-from jupyter_terra_env.notebooks.localizer import Localizer
-from jupyter_terra_env.notebooks.moves import Moves
-from jupyter_terra_env.notebooks.places import Places
-from jupyter_terra_env.notebooks.refusals import Refusals
-from jupyter_terra_env.notebooks.working_copies import WorkingCopies
+from jupyter_terra_env.environment.identity import Person, environment_id
+from jupyter_terra_env.environment.settings import Defaults, collaborators, find_workspaces, owner_email
+from jupyter_terra_env.notebooks.lock_keeper import KeepingTimes
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import SettingsError
-from jupyter_terra_env.rules.workspace import Workspace, Workspaces
-from jupyter_terra_env.server.handlers import HANDLERS, NOTEBOOKS_SETTING
+from jupyter_terra_env.rules.workspace import Location, Workspace
+from jupyter_terra_env.server.announcements import SCHEMA, SCHEMA_ID, Announcements
+from jupyter_terra_env.server.contents_handlers import CONTENTS_HANDLERS
+from jupyter_terra_env.server.handlers import HANDLERS
+from jupyter_terra_env.server.kernel_use import paths_in_use
+from jupyter_terra_env.server.workspace_handler import ANNOUNCEMENTS_SETTING, NOTEBOOKS_SETTING
+from jupyter_terra_env.wiring import Plan, build
 
 EMBEDDED_BUCKET_VARIABLE = "TERRA_ENV_EMBEDDED_BUCKET"
 
@@ -64,6 +59,11 @@ class TerraEnvApp(ExtensionApp):
     owner_email = Unicode(
         "", config=True, help="Terra e-mail address of the environment's owner; default: variable OWNER_EMAIL."
     )
+    collaborators = List(
+        Unicode(),
+        config=True,
+        help="E-mail addresses of people who share the workspaces: whose lock it is is then told by name.",
+    )
     embedded_bucket = Unicode(
         "",
         config=True,
@@ -89,7 +89,9 @@ class TerraEnvApp(ExtensionApp):
         8.0, config=True, help="How long reading from a bucket is tried again before it fails."
     )
 
+    keeping_times = KeepingTimes()
     wired: WorkspaceNotebooks | None = None
+    announcements: Announcements | None = None
 
     def wire(self, root: Path) -> WorkspaceNotebooks | None:
         """Build the parts for a server, once.
@@ -126,18 +128,24 @@ class TerraEnvApp(ExtensionApp):
             self.exit(1)
 
     def initialize_settings(self) -> None:
-        """Give the handlers the wired parts."""
+        """Give the handlers the wired parts, and Jupyter the events to come."""
         self.settings[NOTEBOOKS_SETTING] = self.wired
+        self.settings[ANNOUNCEMENTS_SETTING] = self.announcements
+        events: Any = self.settings["event_logger"]
+        if SCHEMA_ID not in events.schemas:
+            events.register_event_schema(SCHEMA)
 
     def initialize_handlers(self) -> None:
         """Add the REST endpoints."""
         if self.wired is not None:
             self.handlers.extend((url_path_join("/terra-env", path), handler) for path, handler in HANDLERS)
+            self.handlers.extend(CONTENTS_HANDLERS)
 
     async def stop_extension(self) -> None:
-        """Let uploads in flight end."""
-        if self.wired is not None:
+        """Let uploads in flight end, and give locks back."""
+        if self.wired is not None and self.announcements is not None:
             await self.wired.close()
+            await self.announcements.close()
 
     def configured_workspaces(self, root: Path) -> tuple[Workspace, ...]:
         """The workspaces that settings, environment and files name.
@@ -161,6 +169,7 @@ class TerraEnvApp(ExtensionApp):
             if not value or value.startswith(".") or "/" in value:
                 raise SettingsError(f"TerraEnvApp.{setting}: expected a folder name, got {value!r}.")
         owner_email(os.environ, self.owner_email)
+        collaborators(self.collaborators)
         return find_workspaces(
             root=root,
             environ=os.environ,
@@ -191,45 +200,50 @@ class TerraEnvApp(ExtensionApp):
         return log
 
     def _wire(self, root: Path, found: tuple[Workspace, ...]) -> WorkspaceNotebooks:
-        _make_folders(root, found)
-        clock = BucketClock(local_ms=machine_clock(), log=self._server_log)
-        threads = BucketThreads(self.connection(), monotonic=time.monotonic, clock=clock)
         state = Path(self.state_directory) if self.state_directory else root / ".jupyter-terra-env"
-        journal = Journal(state / "journal.sqlite3", new_token=lambda: secrets.token_hex(8))
-
-        def bucket_of(workspace: Workspace) -> BucketStore:
-            return threads.bucket(workspace.bucket, workspace.user_project)
-
-        places = Places(root=root, bucket_of=bucket_of, journal=journal, copies=WorkingCopies())
-        folders = Folders(
-            places, max_age_seconds=self.listing_max_age_seconds, monotonic=time.monotonic, log=self._server_log
+        notebooks = build(
+            Plan(
+                root=root,
+                state=state,
+                workspaces=found,
+                connection=self.connection(),
+                person=self._person(state),
+                save_wait_seconds=self.save_wait_seconds,
+                listing_max_age_seconds=self.listing_max_age_seconds,
+                keeping=self.keeping_times,
+                log=self._server_log,
+            ),
+            in_use=lambda: paths_in_use(self.serverapp),
+            announce=self._announce,
         )
-        delocalizer = Delocalizer(
-            places,
-            on_change=folders.forget,
-            save_wait_seconds=self.save_wait_seconds,
+        self.announcements = Announcements(
+            status_of=notebooks.status_of,
+            email_of_holder=notebooks.email_of_holder,
+            emit=self._emit,
             log=self._server_log,
         )
-        places.copies.sweep_later([root / directory for workspace in found for directory, _ in workspace.directories()])
-        for workspace in found:
-            self._server_log.info(
-                "jupyter_terra_env: workspace %r: gs://%s/%s in the folder %r.",
-                workspace.name,
-                workspace.bucket,
-                workspace.prefix,
-                workspace.edit_directory,
+        return notebooks
+
+    def _person(self, state: Path) -> Person:
+        email = owner_email(os.environ, self.owner_email)
+        if not email:
+            self._server_log.warning(
+                "jupyter_terra_env: OWNER_EMAIL is not set. Notebooks are locked for editing all the same, but others "
+                "cannot see that it is you, nor you what you edit in another environment."
             )
-        return WorkspaceNotebooks(
-            workspaces=Workspaces(found),
-            places=places,
-            folders=folders,
-            localizer=Localizer(places, delocalizer),
-            delocalizer=delocalizer,
-            moves=Moves(places, folders, delocalizer),
-            refusals=Refusals(places, folders),
-            journal=journal,
-            bucket_threads=threads,
+        return Person(
+            email=email,
+            environment=environment_id(state, new_id=lambda: secrets.token_hex(8)),
+            collaborators=collaborators(self.collaborators),
         )
+
+    def _announce(self, location: Location) -> None:
+        if self.announcements is not None:
+            self.announcements.changed(location)
+
+    def _emit(self, status: dict[str, Any]) -> None:
+        events: Any = self.settings["event_logger"]
+        events.emit(schema_id=SCHEMA_ID, data=status)
 
 
 def _require_positive(app: Any, *settings: str, may_be_zero: bool) -> None:
@@ -237,21 +251,3 @@ def _require_positive(app: Any, *settings: str, may_be_zero: bool) -> None:
         value = getattr(app, setting)
         if value < 0 or (value == 0 and not may_be_zero):
             raise SettingsError(f"TerraEnvApp.{setting}: expected a positive number, got {value}.")
-
-
-def _make_folders(root: Path, workspaces: tuple[Workspace, ...]) -> None:
-    """Make the workspace folders, and make sure that no link makes two of them one."""
-    real: dict[Path, str] = {}
-    for workspace in workspaces:
-        for directory, _ in workspace.directories():
-            try:
-                (root / directory).mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise SettingsError(f"The workspace folder {root / directory} cannot be made: {error}") from error
-            folder = (root / directory).resolve()
-            for other, name in real.items():
-                if folder == other or folder in other.parents or other in folder.parents:
-                    raise SettingsError(
-                        f"The workspace folders {directory!r} and {name!r} are one, or one in the other, by a link."
-                    )
-            real[folder] = directory

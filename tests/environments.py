@@ -17,6 +17,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
 from jupyter_terra_env.bucket import gcs
+from jupyter_terra_env.bucket.clock import BucketClock, machine_clock
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.faults import FaultPlan
@@ -24,8 +25,11 @@ from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
 from jupyter_terra_env.bucket.embedded.messages import Request
 from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter
 from jupyter_terra_env.bucket.threaded import BucketThreads
+from jupyter_terra_env.environment.identity import Person
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
+from jupyter_terra_env.notebooks.edit_locks import EditLocks
 from jupyter_terra_env.notebooks.folders import Folders
+from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.journal import Journal
 from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.moves import Moves
@@ -145,6 +149,7 @@ class Environment:
     def __init__(self, root: Path, engine: EmbeddedBucket, runner: asyncio.Runner, *, name="e", **settings):
         self.root = root
         self.run = runner.run
+        self.name = name
         self.faults = FaultPlan()
         self.changed = []
         self._engine = engine
@@ -178,15 +183,31 @@ class Environment:
         self.folders = Folders(
             self.places, max_age_seconds=settings["max_age_seconds"], monotonic=time.monotonic, log=self.log
         )
+        self.clock = BucketClock(local_ms=machine_clock(), log=self.log)
+        self.person = Person(email=f"{self.name}@example.org", environment=f"environment-of-{self.name}")
+        self.news = []
+        self.locks = HeldLocks(
+            self.places,
+            locks_of=lambda workspace: EditLocks(
+                self.threads.bucket(workspace.bucket, workspace.user_project, urgent=True),
+                me=self.person.holder_in(workspace),
+                now_ms=self.clock.now_ms,
+            ),
+            holder_of=self.person.holder_in,
+            now_ms=self.clock.now_ms,
+            on_change=self.news.append,
+        )
         self.delocalizer = Delocalizer(
             self.places,
+            self.locks,
+            on_news=self.news.append,
             on_change=lambda location: (self.changed.append(location.api_path), self.folders.forget(location)),
             save_wait_seconds=settings["save_wait_seconds"],
             log=self.log,
             retry_delays_seconds=settings["retry_delays_seconds"],
         )
-        self.localizer = Localizer(self.places, self.delocalizer)
-        self.moves = Moves(self.places, self.folders, self.delocalizer)
+        self.localizer = Localizer(self.places, self.delocalizer, self.locks)
+        self.moves = Moves(self.places, self.folders, self.delocalizer, self.locks)
 
     @property
     def journal_file(self):
@@ -252,6 +273,7 @@ class Environment:
         self.run(self.delocalizer.close(0.0))
         self.run(self.folders.close())
         self.threads._threads.shutdown(wait=True, cancel_futures=True)
+        self.threads._urgent_threads.shutdown(wait=True, cancel_futures=True)
         self.copies.close()
         self.journal.close()
         self.client.close()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FAILURE_REMEMBERED_SECONDS = 5.0
+_URGENT_THREADS = 2
 
 
 class BucketThreads:
@@ -40,21 +41,31 @@ class BucketThreads:
         self._clock = clock
         self._monotonic = monotonic
         self._threads = ThreadPoolExecutor(connection.concurrency, thread_name_prefix="terra-env-bucket")
+        self._urgent_threads = ThreadPoolExecutor(_URGENT_THREADS, thread_name_prefix="terra-env-urgent")
         self._connecting = threading.Lock()
         self._client: Any = None
         self._failure: tuple[float, BucketError] | None = None
 
-    def bucket(self, bucket: str, user_project: str | None) -> "ThreadedBucket":
-        """A bucket, not yet connected."""
-        return ThreadedBucket(bucket, user_project, self)
+    def bucket(self, bucket: str, user_project: str | None, *, urgent: bool = False) -> "ThreadedBucket":
+        """A bucket, not yet connected.
+
+        Args:
+            bucket: name without ``gs://``.
+            user_project: project to bill, for requester-pays buckets.
+            urgent: use threads of its own, for small requests that must not wait behind transfers.
+        """
+        return ThreadedBucket(bucket, user_project, self, urgent=urgent)
 
     def close(self) -> None:
         """Let no new work begin; running requests end by their own time limits."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._urgent_threads.shutdown(wait=False, cancel_futures=True)
         if self._client is not None:
             self._client.close()
 
-    async def run(self, bucket: str, user_project: str | None, work: "Callable[[GcsBucket], T]") -> T:
+    async def run(
+        self, bucket: str, user_project: str | None, work: "Callable[[GcsBucket], T]", *, urgent: bool = False
+    ) -> T:
         """Do ``work`` with the bucket on a thread."""
 
         def connected() -> T:
@@ -64,7 +75,9 @@ class BucketThreads:
                 client = self._connected_client(gcs)
             return work(gcs.GcsBucket(client, bucket, user_project, self._connection))
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, connected)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._urgent_threads if urgent else self._threads, connected
+        )
 
     def _connected_client(self, gcs: Any) -> Any:
         with self._connecting:
@@ -82,10 +95,11 @@ class BucketThreads:
 class ThreadedBucket(BucketStore):
     """One bucket; see ``BucketStore`` for each method."""
 
-    def __init__(self, bucket: str, user_project: str | None, threads: BucketThreads) -> None:
+    def __init__(self, bucket: str, user_project: str | None, threads: BucketThreads, *, urgent: bool = False) -> None:
         self._bucket = bucket
         self._user_project = user_project
         self._threads = threads
+        self._urgent = urgent
 
     @property
     def bucket(self) -> str:
@@ -135,7 +149,7 @@ class ThreadedBucket(BucketStore):
         return await self._run(lambda bucket: bucket.move(name, new_name, precondition))
 
     async def _run(self, work: "Callable[[GcsBucket], T]") -> T:
-        return await self._threads.run(self._bucket, self._user_project, work)
+        return await self._threads.run(self._bucket, self._user_project, work, urgent=self._urgent)
 
 
 @contextlib.contextmanager

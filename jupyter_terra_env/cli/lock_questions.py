@@ -12,8 +12,9 @@ from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.bucket.threaded import BucketThreads
+from jupyter_terra_env.environment.identity import Person
 from jupyter_terra_env.notebooks.edit_locks import EditLocks
-from jupyter_terra_env.rules.edit_lock import Claim, EditLock, Holder, claim_of, owner_hash, read_lock
+from jupyter_terra_env.rules.edit_lock import Claim, EditLock, claim_of, read_lock
 from jupyter_terra_env.rules.errors import BucketTrouble, BucketUnavailable, LockHeldElsewhere
 from jupyter_terra_env.rules.workspace import Workspace, is_notebook_name, join, why_not_shown
 
@@ -57,23 +58,6 @@ class FoundLock:
     def path(self) -> str:
         """Where the notebook is in JupyterLab."""
         return join(self.workspace.edit_directory, self.name)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """Who asks.
-
-    Attributes:
-        email: Terra e-mail address.
-        environment: id of this environment.
-    """
-
-    email: str
-    environment: str
-
-    def holder_in(self, workspace: Workspace) -> Holder:
-        """This environment as it takes part in the locks of a workspace's bucket."""
-        return Holder(owner=owner_hash(workspace.bucket, self.email), environment=self.environment)
 
 
 class LockQuestions:

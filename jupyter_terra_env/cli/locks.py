@@ -80,9 +80,13 @@ def run(arguments: argparse.Namespace) -> int:
     """
     # Jupyter takes a second to import.
     from jupyter_terra_env.bucket.clock import BucketClock, machine_clock  # noqa: PLC0415
-    from jupyter_terra_env.cli.lock_questions import LockQuestions, Person  # noqa: PLC0415
+    from jupyter_terra_env.cli.lock_questions import LockQuestions  # noqa: PLC0415
     from jupyter_terra_env.cli.server_settings import load  # noqa: PLC0415
-    from jupyter_terra_env.environment.identity import environment_id, known_environment_id  # noqa: PLC0415
+    from jupyter_terra_env.environment.identity import (  # noqa: PLC0415
+        Person,
+        environment_id,
+        known_environment_id,
+    )
 
     if arguments.elsewhere and not arguments.release:
         raise SettingsError("--elsewhere goes with --release NAME.")

@@ -1,16 +1,46 @@
-"""Which environment this is: a random id on its persistent disk, so that two of one person can be told apart."""
+"""Who and which environment this is: a person's address, and a random id on the persistent disk.
+
+The id tells two environments of one person apart.
+"""
 
 import contextlib
 import os
 import re
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from jupyter_terra_env.rules.edit_lock import Holder, owner_hash
 from jupyter_terra_env.rules.errors import SettingsError
+from jupyter_terra_env.rules.workspace import Workspace
 
 FILE_NAME = "environment-id"
 _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Who works in this environment, and whom they may meet.
+
+    Attributes:
+        email: Terra e-mail address; empty when it is not known. The locks of such a person are those of nobody else.
+        environment: id of this environment.
+        collaborators: addresses of people whose locks are told by name.
+    """
+
+    email: str = field(repr=False)
+    environment: str
+    collaborators: tuple[str, ...] = field(default=(), repr=False)
+
+    def holder_in(self, workspace: Workspace) -> Holder:
+        """This environment as it takes part in the locks of a workspace's bucket."""
+        return Holder(owner=owner_hash(workspace.bucket, self.email or self.environment), environment=self.environment)
+
+    def email_of(self, workspace: Workspace, owner: str) -> str | None:
+        """The address behind the hash in a lock, when it is this person's or a known collaborator's."""
+        known = (self.email, *self.collaborators)
+        return next((email for email in known if email and owner_hash(workspace.bucket, email) == owner), None)
 
 
 def environment_id(state_directory: Path, *, new_id: Callable[[], str]) -> str:

@@ -18,6 +18,7 @@ DELOCALIZE_FILE = ".delocalize.json"
 """Welder writes it into the workspace folders: ``{"destination": "gs://bucket/notebooks"}``."""
 
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _WORKSPACE_KEYS = frozenset(
     {"name", "bucket", "prefix", "edit_directory", "playground_directory", "pattern", "user_project"}
 )
@@ -88,9 +89,22 @@ def owner_email(environ: Mapping[str, str], configured: str) -> str:
     """
     setting = "TerraEnvApp.owner_email" if configured else "OWNER_EMAIL"
     email = configured or environ.get("OWNER_EMAIL", "")
-    if email and not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
+    if email and not _EMAIL.fullmatch(email):
         raise SettingsError(f"{setting}: this is not an e-mail address.")
     return email
+
+
+def collaborators(configured: Iterable[str]) -> tuple[str, ...]:
+    """The e-mail addresses of people whose locks are told by name.
+
+    Raises:
+        SettingsError: one of them is not an e-mail address.
+    """
+    found = tuple(configured)
+    for index, email in enumerate(found):
+        if not _EMAIL.fullmatch(email):
+            raise SettingsError(f"TerraEnvApp.collaborators[{index}]: this is not an e-mail address.")
+    return found
 
 
 def _from_environment(environ: Mapping[str, str], defaults: Defaults) -> list[Workspace]:

@@ -86,8 +86,11 @@ class EditLocks:
         """
         return await self._write(name, None, {Claim.FREE, Claim.MINE, Claim.MINE_ELSEWHERE})
 
-    async def release(self, name: str) -> None:
+    async def release(self, name: str) -> ObjectVersion | None:
         """Give the lock back if it is ours; leave anything else as it is.
+
+        Returns:
+            The object as it was left; None when there is none.
 
         Raises:
             BucketUnavailable, BucketRefused: as the port says; the lock then expires by itself.
@@ -96,9 +99,9 @@ class EditLocks:
         for _ in range(_ROUNDS):
             version = await self._bucket.stat(name)
             if version is None or not may_be_given_back(version.metadata, self._me, self._now_ms()):
-                return
+                return version
             try:
-                await self._bucket.patch_metadata(name, released(self._me), version.precondition)
+                return await self._bucket.patch_metadata(name, released(self._me), version.precondition)
             except (PreconditionFailed, ObjectNotFound):
                 continue
             except BucketUnavailable:
@@ -106,8 +109,6 @@ class EditLocks:
                 unanswered += 1
                 if unanswered > _UNANSWERED:
                     raise
-            else:
-                return
         raise self._kept_changing()
 
     async def _write(self, name: str, seen: ObjectVersion | None, allowed: set[Claim]) -> HeldLock:

@@ -1,21 +1,28 @@
 """Localize: bring an object to the disk when it is opened. Protocol and races: docs/protocol/open-and-save.md."""
 
+import asyncio
+import contextlib
 import itertools
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
+from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.places import Places, as_remote, kept_changing
 from jupyter_terra_env.notebooks.temporary_files import temporary_file
 from jupyter_terra_env.notebooks.working_copies import Download, FileDigest, digest_file
 from jupyter_terra_env.rules import status
+from jupyter_terra_env.rules.edit_lock import Claim, read_lock
 from jupyter_terra_env.rules.errors import (
     BucketError,
     ConflictReason,
+    LockHeldElsewhere,
     ObjectNotFound,
     PreconditionFailed,
 )
+from jupyter_terra_env.rules.lock_view import READ_ONLY
 from jupyter_terra_env.rules.sync import (
     Baseline,
     OpenStep,
@@ -29,6 +36,25 @@ from jupyter_terra_env.rules.sync import (
 from jupyter_terra_env.rules.workspace import MAX_COMPONENT_BYTES, Location, Mode
 
 _ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What opening a notebook came to.
+
+    Attributes:
+        downloaded: the working copy was downloaded just now.
+        read_only: the notebook may be looked at, not edited.
+        shown: the version in the bucket that is to be shown instead of the working copy; None for the working copy.
+    """
+
+    downloaded: bool = False
+    read_only: bool = False
+    shown: ObjectVersion | None = None
+
+
+_TAKE_ANOTHER_LOOK = None
+"""Something changed meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,43 +80,76 @@ class Localizer:
     Args:
         places: disk, buckets and journal.
         delocalizer: pays what an opened notebook still owes the bucket.
+        locks: taken for what is opened to be edited.
     """
 
-    def __init__(self, places: Places, delocalizer: Delocalizer) -> None:
+    def __init__(self, places: Places, delocalizer: Delocalizer, locks: HeldLocks) -> None:
         self._places = places
         self._delocalizer = delocalizer
+        self._locks = locks
+        self._edits_not_shown: set[str] = set()
 
-    async def open(self, location: Location) -> bool:
-        """Refresh the working copy from the bucket, unless it holds edits.
+    async def open(self, location: Location, *, to_edit: bool = True) -> Opened:
+        """Refresh the working copy from the bucket, unless it holds edits, and take the edit lock.
 
-        A working copy is shown even when the bucket cannot be asked; the status then says so.
+        A working copy is shown even when the bucket cannot be asked; the status then says so. A notebook that somebody
+        else edits is shown as the bucket has it, and its working copy is left alone.
 
-        Returns:
-            True when the working copy was downloaded just now.
+        Args:
+            location: the notebook.
+            to_edit: take the lock; otherwise the content is only read.
 
         Raises:
             ObjectNotFound: neither disk nor bucket has it.
             BucketUnavailable, BucketRefused: it is not on the disk and the bucket cannot be asked.
         """
         if not location.belongs_in_bucket:
-            return False
+            return Opened()
         for _ in range(_ROUNDS):
             look = await self._look(location)
             if location.mode is Mode.PLAYGROUND and look.has_edits:
-                return False
+                return Opened()
             try:
                 version = await self._places.stat(location)
             except BucketError as error:
-                if look.digest is None:
-                    raise
-                if location.is_delocalized:
-                    tell = status.not_yet_in_workspace if look.has_edits else status.offline
-                    self._delocalizer.tell(location, tell(error))
-                return False
-            step = decide_open(look.baseline, look.crc32c, as_remote(version))
-            if await self._act(location, look, version, step):
-                return step is OpenStep.DOWNLOAD
+                return self._open_offline(location, look, error)
+            if version is not None and to_edit and location.is_delocalized:
+                opened = await self._open_to_edit(location, look, version)
+            else:
+                opened = await self._open(location, look, version)
+            if opened is not _TAKE_ANOTHER_LOOK:
+                if opened.shown is None:
+                    self._edits_not_shown.discard(location.api_path)
+                return opened
         raise kept_changing(location)
+
+    async def keep_edits_not_shown(self, location: Location) -> Path | None:
+        """Keep edits of the working copy in a file of their own, if whoever saves now was shown the bucket's version.
+
+        Returns:
+            The OS path of that file; None when there was nothing to keep.
+        """
+        if location.api_path not in self._edits_not_shown:
+            return None
+        look = await self._look(location)
+        kept = await self._name_for_kept_edits(location, look) if look.has_edits else None
+        if kept is not None:
+            await self._places.copies.keep_as(look.os_path, kept)
+        self._edits_not_shown.discard(location.api_path)
+        return kept
+
+    @contextlib.asynccontextmanager
+    async def content_of(self, location: Location, version: ObjectVersion) -> AsyncIterator[Path]:
+        """A version's content, in a temporary file.
+
+        Raises:
+            ObjectNotFound, PreconditionFailed: the bucket no longer has this version.
+            BucketUnavailable, BucketRefused: as the port says.
+        """
+        with temporary_file(self._places.os_path(location)) as (file, temporary):
+            await self._places.bucket(location).read_into(location.object_name, version.generation, file)
+            file.flush()
+            yield temporary
 
     async def open_workspace_version(self, location: Location) -> Path | None:
         """Show the bucket's version even over edits, which are kept beside it as a file of their own.
@@ -127,40 +186,116 @@ class Localizer:
                 await self._places.copies.run(look.os_path.unlink)
                 await self._places.forget(location)
 
-    async def _act(self, location: Location, look: _Look, version: ObjectVersion | None, step: OpenStep) -> bool:
+    def _open_offline(self, location: Location, look: _Look, error: BucketError) -> Opened:
+        if look.digest is None:
+            raise error
+        if location.is_delocalized:
+            self._locks.cannot_tell(location)
+            tell = status.not_yet_in_workspace if look.has_edits else status.offline
+            self._delocalizer.tell(location, tell(error))
+        return Opened()
+
+    async def _open_to_edit(self, location: Location, look: _Look, version: ObjectVersion) -> Opened | None:
+        """Take the lock, beside the download where there is one."""
+        claim = self._locks.saw(location, version)
+        if claim in {Claim.OTHERS, Claim.MINE_ELSEWHERE}:
+            return self._open_read_only(location, look, version, claim)
+        lock = read_lock(version.metadata)
+        if claim is Claim.MINE and lock is not None and not self._locks.is_due(lock):
+            return await self._open(location, look, version)
+        taking = asyncio.create_task(self._taken(location, version))
+        try:
+            if decide_open(look.baseline, look.crc32c, as_remote(version)) is OpenStep.DOWNLOAD:
+                opened = await self._open(location, look, version, taking=taking)
+            else:
+                version = await taking
+                look = replace(look, baseline=await self._places.baseline(location))
+                opened = await self._open(location, look, version)
+        except (LockHeldElsewhere, ObjectNotFound):
+            return _TAKE_ANOTHER_LOOK
+        finally:
+            await _ended(taking)
+        return opened and replace(opened, read_only=self._locks.view(location).state in READ_ONLY)
+
+    async def _taken(self, location: Location, version: ObjectVersion) -> ObjectVersion:
+        """The version with our lock on it; as it is where the lock cannot be written, which the lock's view tells."""
+        try:
+            return await self._locks.acquire(location, version)
+        except BucketError:
+            return version
+
+    def _open_read_only(self, location: Location, look: _Look, version: ObjectVersion, claim: Claim) -> Opened:
+        """Show what the bucket has, and leave the working copy alone."""
+        remote = as_remote(version)
+        same = look.crc32c is not None and standing(look.baseline, look.crc32c, remote) is Standing.EQUAL
+        by_same_person = claim is Claim.MINE_ELSEWHERE
+        self._tell(
+            location, look, remote, held=LockHeldElsewhere(read_lock(version.metadata), by_same_person=by_same_person)
+        )
+        if look.has_edits and not same:
+            self._edits_not_shown.add(location.api_path)
+        return Opened(read_only=True, shown=None if same else version)
+
+    async def _open(
+        self,
+        location: Location,
+        look: _Look,
+        version: ObjectVersion | None,
+        *,
+        taking: "asyncio.Task[ObjectVersion] | None" = None,
+    ) -> Opened | None:
         """Do what the rules say.
 
+        Args:
+            location: the notebook.
+            look: what was seen of the disk.
+            version: the object.
+            taking: gives the version with our lock on it, which is then the baseline.
+
         Returns:
-            False when something changed meanwhile and the look must be taken again.
+            None when something changed meanwhile and the look must be taken again.
         """
         remote = as_remote(version)
+        step = decide_open(look.baseline, look.crc32c, remote)
         if remote is None or version is None:
             if step is OpenStep.NOT_FOUND:
                 raise ObjectNotFound(f"{location.api_path} is neither on this disk nor in the workspace.")
         elif step is OpenStep.DOWNLOAD:
-            return await self._download(location, look, version, keep_edits_as=None)
+            done = await self._download(location, look, version, keep_edits_as=None, taking=taking)
+            return Opened(downloaded=True) if done else _TAKE_ANOTHER_LOOK
         elif step is OpenStep.ADOPT:
             checksum = adopted_checksum(look.baseline, remote)
             if not await self._places.advance(location, look.baseline, version, checksum):
-                return False
+                return _TAKE_ANOTHER_LOOK
         if location.is_delocalized:
             self._tell(location, look, remote)
-        return True
+        return Opened()
 
-    def _tell(self, location: Location, look: _Look, remote: Remote | None) -> None:
-        """Say what is known after looking, and pay what is owed."""
+    def _tell(
+        self, location: Location, look: _Look, remote: Remote | None, *, held: LockHeldElsewhere | None = None
+    ) -> None:
+        """Say what is known after looking, and pay what is owed unless somebody else is editing."""
         if look.crc32c is None:
             return
         match standing(look.baseline, look.crc32c, remote):
             case Standing.EQUAL | Standing.NEVER_STORED:
                 self._delocalizer.forget(location)
             case Standing.OWED:
-                self._delocalizer.start(location)
+                if held is None:
+                    self._delocalizer.start(location)
+                else:
+                    self._delocalizer.tell(location, status.locked(held))
             case ConflictReason() as parted:
                 self._delocalizer.tell(location, status.conflict(parted))
 
     async def _download(
-        self, location: Location, look: _Look, version: ObjectVersion, *, keep_edits_as: Path | None
+        self,
+        location: Location,
+        look: _Look,
+        version: ObjectVersion,
+        *,
+        keep_edits_as: Path | None,
+        taking: "asyncio.Task[ObjectVersion] | None" = None,
     ) -> bool:
         """Download one generation beside the working copy and put it in its place.
 
@@ -175,6 +310,9 @@ class Localizer:
                 return False
             file.flush()
             digest = await copies.run(digest_file, file)
+            locked = version if taking is None else await taking
+            if locked.generation != version.generation:
+                return False
             async with copies.lock(look.os_path):
                 installed = await copies.install(
                     Download(temporary=temporary, digest=digest, modified=version.updated),
@@ -185,7 +323,7 @@ class Localizer:
                 if not installed:
                     return False
                 self._delocalizer.forget(location)
-                return await self._places.advance(location, look.baseline, version, digest.crc32c)
+                return await self._places.advance(location, look.baseline, locked, digest.crc32c)
 
     async def _name_for_kept_edits(self, location: Location, look: _Look) -> Path:
         """A name beside the working copy that neither disk nor bucket has."""
@@ -196,6 +334,13 @@ class Localizer:
             if not on_disk and not (place.belongs_in_bucket and await self._places.stat(place) is not None):
                 return candidate
         raise AssertionError("unreachable")
+
+
+async def _ended(task: "asyncio.Task[ObjectVersion]") -> None:
+    """Wait for a task whose outcome no longer matters."""
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.exception()
 
 
 def _kept_edits_name(os_path: Path, number: int) -> Path:

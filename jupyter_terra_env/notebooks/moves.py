@@ -6,7 +6,8 @@ What cannot be done whole is refused before anything changes.
 from jupyter_terra_env.bucket.store import MatchVersion, ObjectVersion
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.folders import Folders
-from jupyter_terra_env.notebooks.places import Places, kept_changing
+from jupyter_terra_env.notebooks.held_locks import HeldLocks
+from jupyter_terra_env.notebooks.places import Places, as_remote, kept_changing
 from jupyter_terra_env.notebooks.refusals import name_exists
 from jupyter_terra_env.notebooks.temporary_files import make_parent
 from jupyter_terra_env.rules.errors import (
@@ -20,7 +21,7 @@ from jupyter_terra_env.rules.errors import (
 )
 from jupyter_terra_env.rules.readback import is_own_write
 from jupyter_terra_env.rules.status import Place
-from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline, has_unsaved_edits
+from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline, has_unsaved_edits, is_same_content
 from jupyter_terra_env.rules.workspace import Location
 
 _ROUNDS = 5
@@ -33,10 +34,12 @@ class Moves:
         places: disk, buckets and journal.
         folders: told of every change.
         delocalizer: brings edits to the bucket before the object moves.
+        locks: what somebody else edits stays where it is.
     """
 
-    def __init__(self, places: Places, folders: Folders, delocalizer: Delocalizer) -> None:
+    def __init__(self, places: Places, folders: Folders, delocalizer: Delocalizer, locks: HeldLocks) -> None:
         self._places = places
+        self._locks = locks
         self._folders = folders
         self._delocalizer = delocalizer
 
@@ -48,6 +51,7 @@ class Moves:
 
         Raises:
             WorkspaceConflict: somebody changed it since.
+            LockHeldElsewhere: somebody else is editing it.
             BucketUnavailable, BucketRefused: as the port says; nothing was deleted.
         """
         seen = await self._version_to_delete(location)
@@ -65,6 +69,7 @@ class Moves:
             raise kept_changing(location)
         await self._places.forget(location)
         self._delocalizer.forget(location)
+        self._locks.forget(location)
         self._folders.forget(location)
 
     async def rename(self, old: Location, new: Location) -> None:
@@ -73,6 +78,7 @@ class Moves:
         Raises:
             OperationRefused: the new name exists, or the edits could not be brought to the bucket first.
             WorkspaceConflict: somebody changed the object since it was opened.
+            LockHeldElsewhere: somebody else is editing it.
             BucketUnavailable, BucketRefused: as the port says; nothing was renamed.
         """
         for _ in range(_ROUNDS):
@@ -85,6 +91,7 @@ class Moves:
             break
         else:
             raise kept_changing(old)
+        self._locks.moved(old, new)
         for place in (old, new):
             self._folders.forget(place)
             self._delocalizer.forget(place)
@@ -97,9 +104,7 @@ class Moves:
             raise name_exists(new)
         await self._places.copies.run(make_parent, new_path)
         baseline = await self._places.baseline(old)
-        seen = None if baseline is None else _seen(baseline)
-        if seen is None:
-            seen = await self._current(old)
+        seen = await self._version_to_move(old, baseline)
         if seen is None:
             raise ObjectNotFound(f"{old.api_path} is neither on this disk nor in the workspace.")
         version = await self._move_object(old, new, seen)
@@ -118,12 +123,26 @@ class Moves:
 
     async def _version_to_delete(self, location: Location) -> MatchVersion | None:
         baseline = await self._places.baseline(location)
-        if baseline is not None and (seen := _seen(baseline)) is not None:
-            return seen
+        if baseline is not None and baseline.generation != ABSENT_GENERATION:
+            return await self._version_to_move(location, baseline)
         version = await self._places.stat(location)
         digest = await self._places.copies.digest(self._places.os_path(location))
         if version is None or (digest is not None and digest.crc32c != version.crc32c):
             return None
+        self._locks.require_free(location, version)
+        return version.precondition
+
+    async def _version_to_move(self, location: Location, baseline: Baseline | None) -> MatchVersion | None:
+        """The version to name: the one seen here, if it carries our record, else the current one, if it is free."""
+        if baseline is not None and (seen := _seen(baseline)) is not None and self._locks.may_write(location, baseline):
+            return seen
+        version = await self._places.stat(location)
+        if version is None:
+            return None
+        known = baseline is not None and baseline.generation != ABSENT_GENERATION
+        if known and not _is_same(baseline, version):
+            raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED)
+        self._locks.require_free(location, version)
         return version.precondition
 
     async def _pay(self, location: Location) -> None:
@@ -194,6 +213,7 @@ class Moves:
         own = baseline is not None and is_own_write(version, baseline.write_token)
         if current.generation != seen.generation and not own:
             raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED) from error
+        self._locks.require_free(location, version)
         if current == seen:
             raise error
         return current
@@ -201,6 +221,11 @@ class Moves:
     async def _current(self, location: Location) -> MatchVersion | None:
         version = await self._places.stat(location)
         return None if version is None else version.precondition
+
+
+def _is_same(baseline: Baseline | None, version: ObjectVersion) -> bool:
+    remote = as_remote(version)
+    return remote is not None and is_same_content(baseline, remote)
 
 
 def _seen(baseline: Baseline) -> MatchVersion | None:

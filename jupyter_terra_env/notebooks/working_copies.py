@@ -5,6 +5,7 @@ import base64
 import errno
 import hashlib
 import os
+import shutil
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -168,6 +169,15 @@ class WorkingCopies:
         """
         return await self.run(_move, old, new)
 
+    async def keep_as(self, os_path: Path, new: Path) -> None:
+        """Give a file's present content a second, free name, durably.
+
+        Raises:
+            FileExistsError: the name is taken.
+        """
+        async with self.lock(os_path):
+            await self.run(_keep_as, os_path, new)
+
     def _write(self, os_path: Path, content: bytes) -> None:
         with temporary_file(os_path) as (file, temporary):
             file.write(content)
@@ -198,7 +208,7 @@ class WorkingCopies:
             return False
         if keep_old_as is not None:
             try:
-                keep_old_as.hardlink_to(os_path)
+                _keep_as(os_path, keep_old_as)
             except FileExistsError:
                 return False
         download.temporary.replace(os_path)
@@ -320,6 +330,18 @@ def _umask() -> int:
 def _sync_file(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
+
+
+def _keep_as(os_path: Path, new: Path) -> None:
+    try:
+        new.hardlink_to(os_path)
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        with os_path.open("rb") as source, new.open("xb") as copy:
+            shutil.copyfileobj(source, copy)
+            _sync_file(copy)
+    sync_directory(new.parent)
 
 
 def _move(old: Path, new: Path) -> bool:

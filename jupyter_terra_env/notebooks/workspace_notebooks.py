@@ -1,18 +1,47 @@
 """The notebooks of a server's workspaces, as the server's surface uses them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.folders import Folders
+from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.journal import Journal
 from jupyter_terra_env.notebooks.localizer import Localizer
+from jupyter_terra_env.notebooks.lock_keeper import LockKeeper
 from jupyter_terra_env.notebooks.moves import Moves
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.refusals import Refusals
-from jupyter_terra_env.rules.workspace import Workspaces
+from jupyter_terra_env.rules.lock_view import READ_ONLY, LockView
+from jupyter_terra_env.rules.status import WorkStatus
+from jupyter_terra_env.rules.workspace import Location, Workspace, Workspaces
 
-_CLOSING_SECONDS = 10.0
+_UPLOADS_SECONDS = 10.0
+_LOCKS_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotebookStatus:
+    """What is known of a notebook.
+
+    Attributes:
+        location: the notebook.
+        work: where its work is.
+        lock: who edits it.
+        saved_at: when the bucket was given the content that the working copy last equalled; None when not known.
+    """
+
+    location: Location
+    work: WorkStatus
+    lock: LockView
+    saved_at: datetime | None
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether it may be edited here."""
+        return self.lock.state not in READ_ONLY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,27 +52,65 @@ class WorkspaceNotebooks:
         workspaces: which folders they look after.
         places: disk, buckets and journal by location.
         folders: listings.
+        locks: who edits what.
+        keeper: keeps and gives back locks.
         localizer: opening.
         delocalizer: saving.
         moves: renaming and deleting.
         refusals: what is not done at all.
         journal: the database behind ``places``.
         bucket_threads: the threads behind ``places``.
+        email_of: the address behind the hash in a workspace's lock, when it may be told.
     """
 
     workspaces: Workspaces
     places: Places
     folders: Folders
+    locks: HeldLocks
+    keeper: LockKeeper
     localizer: Localizer
     delocalizer: Delocalizer
     moves: Moves
     refusals: Refusals
     journal: Journal
     bucket_threads: BucketThreads
+    email_of: Callable[[Workspace, str], str | None]
+
+    async def status_of(self, location: Location, work: WorkStatus | None = None) -> NotebookStatus:
+        """What is known of a notebook, without asking the bucket.
+
+        Args:
+            location: the notebook.
+            work: where its work is, when that is known already.
+
+        Raises:
+            ObjectNotFound: there is no such file on the disk.
+        """
+        if work is None:
+            work = await self.delocalizer.current_status(location)
+        version = self.locks.last_version(location) if location.is_delocalized else None
+        baseline = None if version is None else await self.places.baseline(location)
+        stored = version is not None and baseline is not None and version.generation == baseline.generation
+        return NotebookStatus(
+            location=location,
+            work=work,
+            lock=self.locks.view(location),
+            saved_at=version.created if version is not None and stored else None,
+        )
+
+    def email_of_holder(self, location: Location) -> str | None:
+        """The address of whoever holds a notebook's lock, when it may be told."""
+        lock = self.locks.view(location).lock
+        return None if lock is None else self.email_of(location.workspace, lock.holder.owner)
+
+    def is_read_only(self, location: Location) -> bool:
+        """Whether a notebook may be looked at only, as far as it is known."""
+        return self.locks.view(location).state in READ_ONLY
 
     async def close(self) -> None:
-        """Let uploads in flight end, then stop everything that runs in the background."""
-        await self.delocalizer.close(_CLOSING_SECONDS)
+        """Let uploads in flight end, give locks back, then stop everything that runs in the background."""
+        await self.delocalizer.close(_UPLOADS_SECONDS)
+        await self.keeper.close(_LOCKS_SECONDS)
         await self.folders.close()
         self.bucket_threads.close()
         self.places.copies.close()

@@ -38,6 +38,13 @@ class ConflictReason(StrEnum):
     NAME_TAKEN = "name-taken"
 
 
+class LockReason(StrEnum):
+    """Why a notebook may not be changed here; append only, never rename."""
+
+    LOCKED_BY_OTHER = "locked-by-other"
+    LOCKED_ELSEWHERE = "locked-elsewhere"
+
+
 class RefusalReason(StrEnum):
     """Why an operation was not done; append only, never rename."""
 
@@ -49,6 +56,7 @@ class RefusalReason(StrEnum):
     WORKSPACE_COPY = "workspace-copy"
     OUTSIDE_WORKSPACE = "outside-workspace"
     PARENT_IS_FILE = "parent-is-file"
+    NO_LOCK = "no-lock"
 
 
 class TerraEnvError(Exception):
@@ -116,11 +124,8 @@ class LockHeldElsewhere(TerraEnvError):
     """
 
     def __init__(self, lock: EditLock | None, *, by_same_person: bool) -> None:
-        super().__init__(
-            "You are editing this notebook in another environment."
-            if by_same_person
-            else "Somebody else is editing this notebook."
-        )
+        self.reason = LockReason.LOCKED_ELSEWHERE if by_same_person else LockReason.LOCKED_BY_OTHER
+        super().__init__(_LOCKED[self.reason])
         self.lock = lock
         self.by_same_person = by_same_person
 
@@ -160,6 +165,17 @@ _SENTENCES = {
         "set 'user_project' of the workspace."
     ),
     BucketTrouble.BAD_REQUEST: "The workspace bucket {bucket} did not accept the request.",
+}
+
+_LOCKED = {
+    LockReason.LOCKED_BY_OTHER: (
+        "Somebody else is editing this notebook: nothing was changed in the workspace. Save yours under a new name, "
+        "open the notebook in the playground, or wait until it is free."
+    ),
+    LockReason.LOCKED_ELSEWHERE: (
+        "You are editing this notebook in another environment: nothing was changed in the workspace. Take over to edit "
+        "it here, or save yours under a new name."
+    ),
 }
 
 _CONFLICTS = {

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from jupyter_terra_env.rules.errors import BucketError, ConflictReason, WorkspaceConflict
+from jupyter_terra_env.rules.errors import BucketError, ConflictReason, LockHeldElsewhere, WorkspaceConflict
 from jupyter_terra_env.rules.workspace import Location, Mode
 
 
@@ -15,8 +15,13 @@ class Place(StrEnum):
     ON_DISK = "on-disk"
     OFFLINE = "offline"
     CONFLICT = "conflict"
+    LOCKED = "locked"
     LOCAL_ONLY = "local-only"
     PLAYGROUND = "playground"
+
+
+REFUSED = frozenset({Place.CONFLICT, Place.LOCKED})
+"""The bucket's version must not be replaced by ours: saves are told so, and a person must choose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,15 @@ class WorkStatus:
 def in_workspace() -> WorkStatus:
     """The bucket holds what the disk holds."""
     return WorkStatus(mode=Mode.EDIT, place=Place.IN_WORKSPACE, message="Saved on this disk and in the workspace.")
+
+
+def not_on_this_disk() -> WorkStatus:
+    """Shown as the bucket has it, because somebody else is editing."""
+    return WorkStatus(
+        mode=Mode.EDIT,
+        place=Place.IN_WORKSPACE,
+        message="This is the workspace's version; there is no copy of it on this disk.",
+    )
 
 
 def uploading() -> WorkStatus:
@@ -74,6 +88,16 @@ def conflict(reason: ConflictReason) -> WorkStatus:
         place=Place.CONFLICT,
         message=str(WorkspaceConflict(reason)),
         reason=reason.value,
+    )
+
+
+def locked(held: LockHeldElsewhere) -> WorkStatus:
+    """Durable on the disk, and not to go to the bucket while somebody else edits there."""
+    return WorkStatus(
+        mode=Mode.EDIT,
+        place=Place.LOCKED,
+        message=f"Saved on this disk, NOT in the workspace. {held}",
+        reason=held.reason.value,
     )
 
 

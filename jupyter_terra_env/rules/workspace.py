@@ -100,6 +100,14 @@ class Location:
         """Whether this place is in an edit folder."""
         return self.mode is Mode.EDIT
 
+    def in_mode(self, mode: Mode) -> "Location | None":
+        """The place of the same notebook in the folder of a mode; None when the workspace has no such folder."""
+        directories = (directory for directory, its_mode in self.workspace.directories() if its_mode is mode)
+        directory = next(directories, None)
+        if directory is None:
+            return None
+        return Location(workspace=self.workspace, mode=mode, directory=directory, relative_path=self.relative_path)
+
     def sibling(self, name: str) -> "Location":
         """The place called ``name`` in the same folder."""
         return self.parent.child(name)

@@ -14,27 +14,31 @@ from jupyter_server.services.contents.filecheckpoints import AsyncFileCheckpoint
 from tornado.web import HTTPError
 from traitlets import default
 
+from jupyter_terra_env.notebooks.places import kept_changing
 from jupyter_terra_env.notebooks.refusals import crossing, only_in_workspace
 from jupyter_terra_env.rules.errors import (
     BucketError,
     ObjectNotFound,
     OperationRefused,
+    PreconditionFailed,
     RefusalReason,
 )
+from jupyter_terra_env.rules.status import WorkStatus
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.chunked_uploads import LAST_CHUNK, ChunkedUploads, model_of_part
 from jupyter_terra_env.server.durable_files import DurableFileManager
 from jupyter_terra_env.server.files import WorkspaceFileHandler
-from jupyter_terra_env.server.http_errors import raise_on_conflict, translated
+from jupyter_terra_env.server.http_errors import raise_when_refused, translated
 from jupyter_terra_env.server.models import (
-    STATUS_KEY,
     add_bucket_entries,
     check_model,
     folder_in_bucket,
     link_that_is_not_followed,
     notebook_in_bucket,
-    status_fields,
 )
+from jupyter_terra_env.server.status_fields import STATUS_KEY, status_fields
+
+_ROUNDS = 5
 
 
 class TerraContentsManager(DurableFileManager):
@@ -86,7 +90,7 @@ class TerraContentsManager(DurableFileManager):
             return
         with translated(location.api_path):
             if not await self._is_on_disk(self.notebooks.places.os_path(location)):
-                await self.notebooks.localizer.open(location)
+                await self.notebooks.localizer.open(location, to_edit=False)
 
     async def dir_exists(self, path: str) -> bool:
         """Whether disk or bucket have this folder."""
@@ -141,6 +145,7 @@ class TerraContentsManager(DurableFileManager):
             return saved
         with translated(location.api_path):
             self.notebooks.places.os_path(location)
+            await self.notebooks.localizer.keep_edits_not_shown(location)
             chunk = model.get("chunk")
             if chunk is not None:
                 return await self._save_chunk(location, model, chunk)
@@ -171,6 +176,7 @@ class TerraContentsManager(DurableFileManager):
                 await self._make_ready_to_move(old)
             if old is not None and new is not None and old.is_delocalized and new.is_delocalized:
                 await self.notebooks.moves.rename(old, new)
+                self.notebooks.keeper.moved(old, new)
                 return
             if new is not None:
                 await self.notebooks.refusals.folder_of_notebooks(Path(self._get_os_path(old_path)), new)
@@ -179,7 +185,7 @@ class TerraContentsManager(DurableFileManager):
             if old is not None:
                 await self.notebooks.places.forget(old)
             if new is not None and new.is_delocalized:
-                raise_on_conflict(await self.notebooks.delocalizer.after_save(new))
+                raise_when_refused(await self.notebooks.delocalizer.after_save(new))
 
     async def copy(self, from_path: str, to_path: str | None = None) -> dict[str, Any]:
         """See ``ContentsManager.copy``; whole folders only outside the workspaces."""
@@ -206,7 +212,7 @@ class TerraContentsManager(DurableFileManager):
         with translated(location.api_path):
             await self._restore(location, checkpoint_id)
             if location.is_delocalized:
-                raise_on_conflict(await self.notebooks.delocalizer.after_save(location))
+                raise_when_refused(await self.notebooks.delocalizer.after_save(location))
 
     # Parts of the verbs
 
@@ -259,7 +265,7 @@ class TerraContentsManager(DurableFileManager):
             return link_that_is_not_followed(location)
         if on_disk:
             model: dict[str, Any] = await super().get(location.api_path, False, type, format)
-            return model
+            return self._with_writable(location, model)
         with translated(location.api_path):
             if not location.belongs_in_bucket:
                 if await self._is_folder(location, self.notebooks.places.os_path(location)):
@@ -275,16 +281,48 @@ class TerraContentsManager(DurableFileManager):
     async def _get_localized(
         self, location: Location, content: Any, type: str | None, format: str | None, *, hashed: bool
     ) -> dict[str, Any]:
-        downloaded = await self.notebooks.localizer.open(location)
+        """Open, and read what opening came to."""
+        if not content:
+            await self.notebooks.localizer.open(location, to_edit=False)
+            return await self._get_file(location, content, type, format, hashed=hashed)
+        for _ in range(_ROUNDS):
+            opened = await self.notebooks.localizer.open(location)
+            self.notebooks.keeper.touch(location)
+            if opened.shown is None:
+                model = await self._get_opened(location, type, format, hashed=hashed, downloaded=opened.downloaded)
+                break
+            try:
+                async with self.notebooks.localizer.content_of(location, opened.shown) as file:
+                    model = await self._get_version(location, opened.shown, file, type, format)
+                    if hashed:
+                        digest = await self.notebooks.places.copies.digest(file)
+                        model.update(hash=digest.sha256, hash_algorithm="sha256")
+                break
+            except (ObjectNotFound, PreconditionFailed):
+                continue  # Whoever edits it has just saved again.
+        else:
+            raise kept_changing(location)
+        return self._with_writable(location, await self._with_status(location, model))
+
+    async def _get_opened(
+        self, location: Location, type: str | None, format: str | None, *, hashed: bool, downloaded: bool
+    ) -> dict[str, Any]:
         try:
-            model = await self._get_file(location, content, type, format, hashed=hashed)
+            return await self._get_file(location, 1, type, format, hashed=hashed)
         except HTTPError:
             if downloaded:
                 # What cannot be shown is not kept: the bucket has it.
                 await self.notebooks.localizer.discard(location)
             raise
-        status = await self.notebooks.delocalizer.current_status(location)
-        return {**model, STATUS_KEY: status_fields(status)} if content else model
+
+    async def _with_status(
+        self, location: Location, model: dict[str, Any], work: WorkStatus | None = None
+    ) -> dict[str, Any]:
+        status = await self.notebooks.status_of(location, work)
+        return {**model, STATUS_KEY: status_fields(status, email=self.notebooks.email_of_holder(location))}
+
+    def _with_writable(self, location: Location, model: dict[str, Any]) -> dict[str, Any]:
+        return {**model, "writable": model["writable"] and not self.notebooks.is_read_only(location)}
 
     async def _save_chunk(self, location: Location, model: dict[str, Any], chunk: Any) -> dict[str, Any]:
         if "type" in model and model["type"] != "file":
@@ -307,10 +345,11 @@ class TerraContentsManager(DurableFileManager):
         """Send a saved file on its way to the bucket, and say in the model how far it got."""
         if location.is_delocalized:
             status = await self.notebooks.delocalizer.after_save(location)
-            raise_on_conflict(status)
+            raise_when_refused(status)
         else:
             status = await self.notebooks.delocalizer.current_status(location)
-        return {**saved, STATUS_KEY: status_fields(status)}
+        self.notebooks.keeper.touch(location)
+        return await self._with_status(location, saved, status)
 
     def _refuse_workspace_folder(self, path: str) -> None:
         if self.notebooks is not None and self.notebooks.workspaces.holds_workspace_folder(path):

@@ -15,13 +15,16 @@ from tornado.web import HTTPError
 from traitlets import Any as AnyTrait
 from traitlets import TraitError, default
 
+from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.temporary_files import make_parent
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Location
+from jupyter_terra_env.server.models import notebook_in_bucket
 
 EXTENSION = "jupyter_terra_env"
 _HASH = "sha256"
+_MIMETYPES = {"text": "text/plain", "base64": "application/octet-stream"}
 
 
 class DurableFileManager(AsyncLargeFileManager):
@@ -111,6 +114,26 @@ class DurableFileManager(AsyncLargeFileManager):
                     return {**model, "hash": before.sha256, "hash_algorithm": _HASH}
         read: dict[str, Any] = await super().get(path, content, type, format, hashed)
         return read
+
+    async def _get_version(
+        self, location: Location, version: ObjectVersion, file: Path, type: str | None, format: str | None
+    ) -> dict[str, Any]:
+        """The model of a version in the bucket, read from a temporary file that holds it: to look at, not to edit."""
+        path = location.api_path
+        if type == "directory":
+            raise HTTPError(400, f"{path} is not a directory", reason="bad type")
+        model = {**notebook_in_bucket(location, version), "writable": False}
+        if type == "notebook" or (type is None and path.endswith(".ipynb")):
+            errors: dict[str, Any] = {}
+            nb = await self._read_notebook(str(file), as_version=4, capture_validation_error=errors)
+            self.mark_trusted_cells(nb, path)
+            model.update(type="notebook", content=nb, format="json", mimetype=None)
+            self.validate_notebook_model(model, errors)
+        else:
+            content, read_format = (await self._read_file(str(file), format))[:2]
+            mimetype = model["mimetype"] or _MIMETYPES[read_format]
+            model.update(type="file", content=content, format=read_format, mimetype=mimetype)
+        return model
 
 
 def _wired_notebooks(serverapp: Any, root: Path) -> WorkspaceNotebooks | None:

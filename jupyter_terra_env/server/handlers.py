@@ -1,66 +1,72 @@
-"""REST endpoints under ``/terra-env``: where the work is, and opening the workspace's version over edits."""
+"""REST endpoints under ``/terra-env``: where the work is, who edits, and opening the workspace's version over edits."""
 
 import json
-from typing import Any
 
 from jupyter_server.auth.decorator import authorized
-from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
-from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
-from jupyter_terra_env.rules.workspace import Location, why_not_shown
+from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
+from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.http_errors import translated
-from jupyter_terra_env.server.models import status_fields
+from jupyter_terra_env.server.presence import PresenceSocket
+from jupyter_terra_env.server.workspace_handler import TellsTheLock
 
-NOTEBOOKS_SETTING = "jupyter_terra_env_notebooks"
 
-
-class _WorkspaceHandler(APIHandler):
+class _WorkspaceHandler(TellsTheLock):
     """Base of the endpoints: they are about contents, and authorised as such."""
 
     auth_resource = "contents"
 
-    @property
-    def notebooks(self) -> WorkspaceNotebooks:
-        """The wired parts."""
-        notebooks: WorkspaceNotebooks = self.settings[NOTEBOOKS_SETTING]
-        return notebooks
+    def path_in_question(self) -> str:
+        """The path in the query or in the body."""
+        body = None if self.request.method == "GET" else self.get_json_body()
+        path = body.get("path") if isinstance(body, dict) else self.get_query_argument("path", "")
+        return path if isinstance(path, str) else ""
 
-    def locate(self, path: Any) -> Location:
-        """Find the place a request is about.
-
-        Raises:
-            HTTPError: 404 when it is not in a workspace folder, 400 when it is no path.
-        """
-        if not isinstance(path, str) or not path.strip("/"):
-            raise web.HTTPError(400, "'path' must be the path of a file in a workspace folder.")
-        location = self.notebooks.workspaces.locate(path)
-        if location is None or why_not_shown(location.relative_path) is not None:
-            raise web.HTTPError(404, "This path is no file of a workspace folder.", reason="not-in-workspace")
-        return location
+    async def answer_status(self, location: Location) -> None:
+        """Answer a notebook's status."""
+        self.finish(json.dumps(await self.announcements.status(location)))
 
 
 class StatusHandler(_WorkspaceHandler):
-    """``GET /terra-env/status?path=…``: mode and place of the work, without asking the bucket."""
+    """``GET /terra-env/status?path=…``: where the work is, and who edits, without asking the bucket."""
 
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """Answer ``{path, workspace, bucket, object, mode, place, message, reason}``."""
-        location = self.locate(self.get_query_argument("path", ""))
+        """Answer the status; docs/reference.md lists its fields."""
+        location = self.locate(self.path_in_question())
         with translated(location.api_path):
-            status = await self.notebooks.delocalizer.current_status(location)
-        self.finish(
-            json.dumps(
-                {
-                    "path": location.api_path,
-                    "workspace": location.workspace.name,
-                    "bucket": location.workspace.bucket,
-                    "object": location.object_name if location.belongs_in_bucket else None,
-                    **status_fields(status),
-                }
-            )
-        )
+            await self.answer_status(location)
+
+
+class LockHandler(_WorkspaceHandler):
+    """``POST /terra-env/lock`` ``{"path": …, "action": "acquire" | "release" | "take-over"}``."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Answer the status, with the lock as it is then."""
+        location = self.locate(self.path_in_question())
+        body = self.get_json_body()
+        with translated(location.api_path):
+            if not location.is_delocalized:
+                raise OperationRefused(
+                    RefusalReason.NO_LOCK,
+                    "There is no edit lock here: playground copies and files that stay on this disk need none.",
+                )
+            match body.get("action") if isinstance(body, dict) else None:
+                case "acquire":
+                    await self.notebooks.locks.acquire(location)
+                    self.notebooks.keeper.touch(location)
+                case "take-over":
+                    await self.notebooks.locks.take_over(location)
+                    self.notebooks.keeper.touch(location)
+                case "release":
+                    await self.notebooks.keeper.give_back(location)
+                case _:
+                    raise web.HTTPError(400, "'action' must be 'acquire', 'release' or 'take-over'.")
+            await self.answer_status(location)
 
 
 class OpenWorkspaceVersionHandler(_WorkspaceHandler):
@@ -74,8 +80,7 @@ class OpenWorkspaceVersionHandler(_WorkspaceHandler):
     @authorized
     async def post(self) -> None:
         """Answer ``{path, kept_edits}``: the API path of the file with the edits, or null."""
-        body = self.get_json_body()
-        location = self.locate(body.get("path") if isinstance(body, dict) else None)
+        location = self.locate(self.path_in_question())
         if not location.belongs_in_bucket:
             raise web.HTTPError(409, "The workspace does not keep files of this name.", reason="name-pattern")
         with translated(location.api_path):
@@ -86,5 +91,7 @@ class OpenWorkspaceVersionHandler(_WorkspaceHandler):
 
 HANDLERS = (
     ("status", StatusHandler),
+    ("lock", LockHandler),
+    ("presence", PresenceSocket),
     ("open-workspace-version", OpenWorkspaceVersionHandler),
 )

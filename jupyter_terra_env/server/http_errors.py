@@ -10,13 +10,14 @@ from jupyter_terra_env.rules.errors import (
     BucketError,
     BucketTrouble,
     BucketUnavailable,
+    LockHeldElsewhere,
     ObjectNotFound,
     OperationRefused,
     RefusalReason,
     TerraEnvError,
     WorkspaceConflict,
 )
-from jupyter_terra_env.rules.status import Place, WorkStatus
+from jupyter_terra_env.rules.status import REFUSED, WorkStatus
 
 _FORBIDDEN = {BucketTrouble.NO_CREDENTIALS, BucketTrouble.NO_PERMISSION, BucketTrouble.REQUESTER_PAYS}
 
@@ -68,7 +69,7 @@ def as_http_error(error: TerraEnvError, path: str) -> HTTPError:
     match error:
         case ObjectNotFound():
             return HTTPError(404, f"No such file or directory: {path}", reason="not-found")
-        case WorkspaceConflict():
+        case WorkspaceConflict() | LockHeldElsewhere():
             return HTTPError(409, str(error), reason=error.reason.value)
         case OperationRefused(reason=RefusalReason.OUTSIDE_WORKSPACE):
             return HTTPError(404, str(error), reason=error.reason.value)
@@ -83,7 +84,7 @@ def as_http_error(error: TerraEnvError, path: str) -> HTTPError:
             return HTTPError(500, str(error))
 
 
-def raise_on_conflict(status: WorkStatus) -> None:
-    """Answer a save that met another version with 409; the edits stay on the disk."""
-    if status.place is Place.CONFLICT:
+def raise_when_refused(status: WorkStatus) -> None:
+    """Answer a save that met another version, or somebody else's lock, with 409; the edits stay on the disk."""
+    if status.place in REFUSED:
         raise HTTPError(409, status.message, reason=status.reason)

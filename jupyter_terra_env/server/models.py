@@ -11,11 +11,9 @@ from tornado.web import HTTPError
 
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.folders import BucketFolder
-from jupyter_terra_env.rules.status import Place, WorkStatus
+from jupyter_terra_env.rules.status import Place
 from jupyter_terra_env.rules.workspace import Location
-
-STATUS_KEY = "terra"
-"""Extra key of our models; clients that do not know it ignore it."""
+from jupyter_terra_env.server.status_fields import STATUS_KEY
 
 
 def notebook_in_bucket(location: Location, version: ObjectVersion) -> dict[str, Any]:
@@ -83,16 +81,6 @@ def add_bucket_entries(
             "message": f"Only what is on this disk is shown. {folder.trouble.sentence}",
             "reason": folder.trouble.trouble.value,
         }
-
-
-def status_fields(status: WorkStatus) -> dict[str, Any]:
-    """A work status as JSON."""
-    return {
-        "mode": status.mode.value,
-        "place": status.place.value,
-        "message": status.message,
-        "reason": status.reason,
-    }
 
 
 def check_model(model: dict[str, Any]) -> None:

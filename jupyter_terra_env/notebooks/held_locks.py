@@ -1,0 +1,255 @@
+"""The edit locks of one server: what is held, what was seen of others', and the baselines that go with them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.notebooks.edit_locks import EditLocks, HeldLock
+from jupyter_terra_env.notebooks.places import Places
+from jupyter_terra_env.rules.edit_lock import (
+    Claim,
+    EditLock,
+    Holder,
+    claim_of,
+    is_own_record,
+    is_renewal_due,
+    read_lock,
+    taken,
+)
+from jupyter_terra_env.rules.errors import BucketError, BucketTrouble, LockHeldElsewhere
+from jupyter_terra_env.rules.lock_view import NO_LOCK, UNKNOWN_LOCK, LockState, LockView, as_of, seen
+from jupyter_terra_env.rules.sync import Baseline
+from jupyter_terra_env.rules.workspace import Location, Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What is known of a notebook's lock.
+
+    Attributes:
+        location: the notebook.
+        view: what a person is told.
+        version: the object as it was last read or written; None when it has to be read.
+    """
+
+    location: Location
+    view: LockView
+    version: ObjectVersion | None = None
+
+
+class HeldLocks:
+    """Takes and gives back locks for the notebooks of a server, and remembers what was seen of each.
+
+    Acts on one notebook's lock take turns, so that a lock given back for a closed tab cannot follow one taken for a
+    new tab. Protocol: docs/protocol/keeping-locks.md.
+
+    Args:
+        places: disk, buckets and journal.
+        locks_of: a workspace's locks.
+        holder_of: this environment, as it takes part in a workspace's locks.
+        now_ms: the bucket's time, epoch milliseconds.
+        on_change: called with a location when what is known of its lock has changed.
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        *,
+        locks_of: Callable[[Workspace], EditLocks],
+        holder_of: Callable[[Workspace], Holder],
+        now_ms: Callable[[], int],
+        on_change: Callable[[Location], None],
+    ) -> None:
+        self._places = places
+        self._locks_of = locks_of
+        self._holder_of = holder_of
+        self._now_ms = now_ms
+        self._on_change = on_change
+        self._known: dict[str, _Known] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def view(self, location: Location) -> LockView:
+        """The lock of a notebook as it was last seen. Asks nobody."""
+        if not location.is_delocalized:
+            return NO_LOCK
+        known = self._known.get(location.api_path)
+        return UNKNOWN_LOCK if known is None else as_of(known.view, self._now_ms())
+
+    def held(self) -> Iterator[tuple[Location, EditLock]]:
+        """The locks that this server took and has neither given back nor lost."""
+        for known in list(self._known.values()):
+            if known.view.state is LockState.HELD and known.view.lock is not None:
+                yield known.location, known.view.lock
+
+    def is_due(self, lock: EditLock) -> bool:
+        """Whether a lock of ours should be renewed."""
+        return is_renewal_due(lock, self._now_ms())
+
+    def may_write(self, location: Location, baseline: Baseline) -> bool:
+        """Whether an upload may go over this baseline: its record is ours, expired or not, or there is no object."""
+        return baseline.crc32c is None or is_own_record(baseline.metadata, self._holder_of(location.workspace))
+
+    def fresh_record(self, location: Location) -> dict[str, str]:
+        """The record that an upload carries: the lock is ours from now on."""
+        return taken(self._holder_of(location.workspace), self._now_ms())
+
+    def claim(self, location: Location, metadata: Mapping[str, str]) -> Claim:
+        """Whose the lock on an object is, now."""
+        return claim_of(metadata, self._holder_of(location.workspace), self._now_ms())
+
+    def saw(self, location: Location, version: ObjectVersion) -> Claim:
+        """Take note of an object that was just read or written.
+
+        Returns:
+            Whose its lock is.
+        """
+        claim = self.claim(location, version.metadata)
+        self._note(location, seen(claim, read_lock(version.metadata), before=self._last(location)), version)
+        return claim
+
+    def saw_none(self, location: Location) -> None:
+        """Take note that there is no object: nobody can hold its lock."""
+        self._note(location, seen(Claim.FREE, None, before=self._last(location)))
+
+    def last_version(self, location: Location) -> ObjectVersion | None:
+        """The object as it was last read or written, if that is known."""
+        known = self._known.get(location.api_path)
+        return None if known is None else known.version
+
+    def require_free(self, location: Location, version: ObjectVersion) -> None:
+        """Let an act go on over a version that was just read.
+
+        Raises:
+            LockHeldElsewhere: the lock is not ours, nor free.
+        """
+        claim = self.saw(location, version)
+        if claim in {Claim.OTHERS, Claim.MINE_ELSEWHERE}:
+            raise LockHeldElsewhere(read_lock(version.metadata), by_same_person=claim is Claim.MINE_ELSEWHERE)
+
+    def cannot_tell(self, location: Location) -> None:
+        """Take note that the bucket could not be asked. A lock we hold is held until it expires."""
+        if self.view(location).state is not LockState.HELD:
+            self._note(location, UNKNOWN_LOCK)
+
+    def forget(self, location: Location) -> None:
+        """Drop what is known: the notebook has gone."""
+        self._known.pop(location.api_path, None)
+
+    def moved(self, old: Location, new: Location) -> None:
+        """The object has a new name; its record went along."""
+        known = self._known.pop(old.api_path, None)
+        if known is not None:
+            # The version is another one now: the next renewal reads it.
+            self._note(new, known.view)
+
+    async def acquire(self, location: Location, read: ObjectVersion | None = None) -> ObjectVersion:
+        """Take the lock or renew it.
+
+        Args:
+            location: the notebook.
+            read: the object as it was just read; None to read it now.
+
+        Returns:
+            The object with our record, which is the baseline now if its content is the baseline's.
+
+        Raises:
+            LockHeldElsewhere: somebody holds it, or this person does in another environment.
+            ObjectNotFound: there is no object.
+            BucketUnavailable, BucketRefused: as the port says; 403 means that locks cannot be written here.
+        """
+        async with self._turn(location):
+            return await self._take(location, lambda locks: locks.acquire(location.object_name, read))
+
+    async def renew(self, location: Location) -> None:
+        """Renew a lock of ours, by one request if nobody has changed the object; see ``acquire``."""
+        await self.acquire(location, self.last_version(location))
+
+    async def take_over(self, location: Location) -> ObjectVersion:
+        """Take the lock even from another environment of the same person; see ``acquire``."""
+        async with self._turn(location):
+            return await self._take(location, lambda locks: locks.take_over(location.object_name))
+
+    async def resume(self, location: Location) -> None:
+        """Go on with a lock of ours for a tab that came back, if nothing has happened since.
+
+        Raises:
+            ObjectNotFound, BucketUnavailable, BucketRefused: as for ``acquire``.
+        """
+        baseline = await self._places.baseline(location)
+        if baseline is None or baseline.crc32c is None or self.view(location).state is LockState.HELD:
+            return
+        version = await self._places.stat(location)
+        if version is None:
+            return
+        claim = self.saw(location, version)
+        is_mine = claim in {Claim.FREE, Claim.MINE} and is_own_record(
+            version.metadata, self._holder_of(location.workspace)
+        )
+        if is_mine and version.generation == baseline.generation:
+            await self.acquire(location, version)
+
+    async def release(self, location: Location, *, unless: Callable[[], bool]) -> None:
+        """Give the lock back.
+
+        Args:
+            location: the notebook.
+            unless: asked last: whether it is in use again after all.
+
+        Raises:
+            BucketUnavailable, BucketRefused: as the port says; the lock then expires by itself.
+        """
+        async with self._turn(location):
+            if unless():
+                return
+            version = await self._locks_of(location.workspace).release(location.object_name)
+            if version is None:
+                self.forget(location)
+                return
+            await self._adopt(location, version)
+            if self._known.pop(location.api_path, None) is not None:
+                # Given back is not lost: the new view starts afresh.
+                self.saw(location, version)
+
+    def _turn(self, location: Location) -> asyncio.Lock:
+        turn = self._turns.get(location.api_path)
+        if turn is None:
+            turn = self._turns[location.api_path] = asyncio.Lock()
+        return turn
+
+    async def _take(self, location: Location, act: Callable[[EditLocks], Awaitable[HeldLock]]) -> ObjectVersion:
+        try:
+            held = await act(self._locks_of(location.workspace))
+        except LockHeldElsewhere as refused:
+            claim = Claim.MINE_ELSEWHERE if refused.by_same_person else Claim.OTHERS
+            self._note(location, seen(claim, refused.lock, before=self._last(location)))
+            raise
+        except BucketError as error:
+            if error.trouble is BucketTrouble.NO_PERMISSION:
+                self._note(location, LockView(state=LockState.NOT_PERMITTED))
+            else:
+                self.cannot_tell(location)
+            raise
+        await self._adopt(location, held.version)
+        self._note(location, LockView(state=LockState.HELD, lock=held.lock), held.version)
+        return held.version
+
+    async def _adopt(self, location: Location, version: ObjectVersion) -> None:
+        """Make a version that differs from the baseline in nothing but metadata the baseline."""
+        for _ in range(3):
+            baseline = await self._places.baseline(location)
+            if baseline is None or baseline.crc32c is None or baseline.generation != version.generation:
+                return
+            if await self._places.advance(location, baseline, version, baseline.crc32c):
+                return
+
+    def _last(self, location: Location) -> LockView | None:
+        known = self._known.get(location.api_path)
+        return None if known is None else known.view
+
+    def _note(self, location: Location, view: LockView, version: ObjectVersion | None = None) -> None:
+        before = self._last(location)
+        self._known[location.api_path] = _Known(location=location, view=view, version=version)
+        if before != view:
+            self._on_change(location)

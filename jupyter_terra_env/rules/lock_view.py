@@ -1,0 +1,132 @@
+"""What a person is told about the edit lock of a notebook. The states: docs/protocol/keeping-locks.md."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from jupyter_terra_env.rules.edit_lock import Claim, EditLock
+
+
+class LockState(StrEnum):
+    """Who holds the lock, as it was last seen; append only, never rename."""
+
+    HELD = "held"
+    FREE = "free"
+    HELD_BY_OTHER = "held-by-other"
+    HELD_ELSEWHERE = "held-elsewhere"
+    NOT_PERMITTED = "not-permitted"
+    UNKNOWN = "unknown"
+    NONE = "none"
+
+
+class LockAction(StrEnum):
+    """What a person can do about a lock that is not theirs; append only, never rename."""
+
+    PLAYGROUND = "playground"
+    COPY = "copy"
+    WAIT = "wait"
+    TAKE_OVER = "take-over"
+
+
+READ_ONLY = frozenset({LockState.HELD_BY_OTHER, LockState.HELD_ELSEWHERE, LockState.NOT_PERMITTED})
+WAITED_FOR = frozenset({LockState.HELD_BY_OTHER, LockState.HELD_ELSEWHERE})
+_TRY_OUT = (LockAction.PLAYGROUND, LockAction.COPY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockView:
+    """The lock of a notebook, as this server last saw it.
+
+    Attributes:
+        state: who holds it.
+        lock: the record, when somebody holds it.
+        lost: this environment held it before, and did not give it back.
+    """
+
+    state: LockState
+    lock: EditLock | None = None
+    lost: bool = False
+
+    @property
+    def message(self) -> str:
+        """One constant sentence; empty where there is nothing to say."""
+        return _LOST[self.state] if self.lost and self.state in _LOST else _SENTENCES[self.state]
+
+    @property
+    def actions(self) -> tuple[LockAction, ...]:
+        """What can be done."""
+        match self.state:
+            case LockState.HELD_BY_OTHER:
+                return (*_TRY_OUT, LockAction.WAIT)
+            case LockState.HELD_ELSEWHERE:
+                return (*_TRY_OUT, LockAction.WAIT, LockAction.TAKE_OVER)
+            case LockState.NOT_PERMITTED:
+                return _TRY_OUT
+            case _:
+                return ()
+
+
+NO_LOCK = LockView(state=LockState.NONE)
+UNKNOWN_LOCK = LockView(state=LockState.UNKNOWN)
+
+
+def seen(claim: Claim, lock: EditLock | None, *, before: LockView | None) -> LockView:
+    """The view after an object's record was read.
+
+    Args:
+        claim: whose the record is.
+        lock: the record.
+        before: the last view of it.
+    """
+    state = _STATES[claim]
+    had_it = before is not None and (before.state is LockState.HELD or before.lost)
+    return LockView(
+        state=state,
+        lock=None if state is LockState.FREE else lock,
+        lost=had_it and state in WAITED_FOR,
+    )
+
+
+def as_of(view: LockView, now_ms: int) -> LockView:
+    """The view at a moment: a lock of ours that nobody could renew in time is not ours to claim.
+
+    Args:
+        view: as last seen.
+        now_ms: the bucket's time, epoch milliseconds.
+    """
+    expired = view.lock is not None and now_ms >= view.lock.expires_at_ms
+    return UNKNOWN_LOCK if expired and view.state is LockState.HELD else view
+
+
+_STATES = {
+    Claim.FREE: LockState.FREE,
+    Claim.MINE: LockState.HELD,
+    Claim.MINE_ELSEWHERE: LockState.HELD_ELSEWHERE,
+    Claim.OTHERS: LockState.HELD_BY_OTHER,
+}
+
+_SENTENCES = {
+    LockState.HELD: "You are editing this notebook.",
+    LockState.FREE: "Nobody is editing this notebook.",
+    LockState.HELD_BY_OTHER: (
+        "Somebody else is editing this notebook: it is read-only here. Open it in the playground, make a copy, or wait "
+        "until it is free."
+    ),
+    LockState.HELD_ELSEWHERE: (
+        "You are editing this notebook in another environment: it is read-only here. Take over to edit it here."
+    ),
+    LockState.NOT_PERMITTED: (
+        "The workspace bucket does not let this account lock notebooks, so this one is read-only here. Open it in the "
+        "playground or make a copy, or ask an owner of the workspace for access."
+    ),
+    LockState.UNKNOWN: "It is not known whether somebody else is editing this notebook.",
+    LockState.NONE: "",
+}
+_LOST = {
+    LockState.HELD_BY_OTHER: (
+        "Somebody else is editing this notebook now: your time as its editor had run out. What was not saved to the "
+        "workspace is kept on this disk."
+    ),
+    LockState.HELD_ELSEWHERE: (
+        "You took over this notebook in another environment. What was not saved to the workspace is kept on this disk."
+    ),
+}

@@ -1,0 +1,149 @@
+"""Tells whoever listens what has changed about a notebook: Jupyter's events, and the tabs that show it."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from jupyter_terra_env.notebooks.workspace_notebooks import NotebookStatus
+from jupyter_terra_env.rules.errors import TerraEnvError
+from jupyter_terra_env.rules.lock_view import LockAction, LockState
+from jupyter_terra_env.rules.status import Place
+from jupyter_terra_env.rules.workspace import Location, Mode
+from jupyter_terra_env.server.status_fields import status_fields
+
+Listener = Callable[[dict[str, Any]], None]
+"""Takes a status as JSON."""
+
+SCHEMA_ID = "https://jupyter-terra-env.invalid/events/notebook-status/v1"
+_TEXT = {"type": "string"}
+_MAYBE_TEXT = {"type": ["string", "null"]}
+_YES_NO = {"type": "boolean"}
+
+SCHEMA: dict[str, Any] = {
+    "$id": SCHEMA_ID,
+    "version": "1",
+    "title": "Status of a workspace notebook",
+    "description": "Sent when it has changed where the work of a notebook is, or who edits it.",
+    "personal-data": True,
+    "type": "object",
+    "required": ["path", "mode", "place", "message", "writable", "lock"],
+    "properties": {
+        "path": _TEXT,
+        "workspace": _TEXT,
+        "bucket": _TEXT,
+        "object": _MAYBE_TEXT,
+        "mode": {"enum": [mode.value for mode in Mode]},
+        "place": {"enum": [place.value for place in Place]},
+        "message": _TEXT,
+        "reason": _MAYBE_TEXT,
+        "saved_at": _MAYBE_TEXT,
+        "writable": _YES_NO,
+        "edit_path": _MAYBE_TEXT,
+        "playground_path": _MAYBE_TEXT,
+        "lock": {
+            "type": "object",
+            "required": ["state", "message", "holder", "until", "lost", "actions"],
+            "properties": {
+                "state": {"enum": [state.value for state in LockState]},
+                "message": _TEXT,
+                "holder": _MAYBE_TEXT,
+                "email": {"type": "null"},
+                "until": _MAYBE_TEXT,
+                "lost": _YES_NO,
+                "actions": {"type": "array", "items": {"enum": [action.value for action in LockAction]}},
+            },
+        },
+    },
+}
+"""There are no addresses in events: whoever is logged in gets them all, and an operator may have them logged."""
+
+
+class Announcements:
+    """Announces changes, one at a time for each notebook, and nothing twice.
+
+    Args:
+        status_of: tells a notebook's status.
+        email_of_holder: tells the address of whoever holds its lock.
+        emit: sends an event of the schema.
+        log: where unexpected failures go.
+    """
+
+    def __init__(
+        self,
+        *,
+        status_of: Callable[[Location], Awaitable[NotebookStatus]],
+        email_of_holder: Callable[[Location], str | None],
+        emit: Callable[[dict[str, Any]], None],
+        log: logging.Logger | logging.LoggerAdapter[logging.Logger],
+    ) -> None:
+        self._status_of = status_of
+        self._email_of_holder = email_of_holder
+        self._emit = emit
+        self._log = log
+        self._listeners: defaultdict[str, list[Listener]] = defaultdict(list)
+        self._told: dict[str, NotebookStatus] = {}
+        self._telling: dict[str, asyncio.Task[None]] = {}
+        self._again: set[str] = set()
+
+    def changed(self, location: Location) -> None:
+        """Something about a notebook may have changed: look, and tell if it has."""
+        path = location.api_path
+        self._again.add(path)
+        telling = self._telling.get(path)
+        if telling is None or telling.done():
+            self._telling[path] = asyncio.create_task(self._tell_on(location), name=f"announce {path}")
+
+    async def status(self, location: Location) -> dict[str, Any]:
+        """A notebook's status as JSON, for this person.
+
+        Raises:
+            ObjectNotFound: there is no such notebook.
+        """
+        return status_fields(await self._status_of(location), email=self._email_of_holder(location))
+
+    def listen(self, location: Location, listener: Listener) -> Callable[[], None]:
+        """Have every change of one notebook told.
+
+        Returns:
+            Ends it.
+        """
+        path = location.api_path
+        self._listeners[path].append(listener)
+
+        def end() -> None:
+            self._listeners[path].remove(listener)
+            if not self._listeners[path]:
+                del self._listeners[path]
+
+        return end
+
+    async def close(self) -> None:
+        """Tell nothing more."""
+        telling = list(self._telling.values())
+        for task in telling:
+            task.cancel()
+        await asyncio.gather(*telling, return_exceptions=True)
+
+    async def _tell_on(self, location: Location) -> None:
+        path = location.api_path
+        while path in self._again:
+            self._again.discard(path)
+            try:
+                await self._tell(location)
+            except TerraEnvError:
+                self._told.pop(path, None)  # It has gone.
+            except Exception:  # noqa: BLE001 - the task's boundary: the next change is told again
+                self._log.exception("Announcing a change failed.")
+        self._telling.pop(path, None)
+
+    async def _tell(self, location: Location) -> None:
+        status = await self._status_of(location)
+        if self._told.get(location.api_path) == status:
+            return
+        self._told[location.api_path] = status
+        self._emit(status_fields(status, email=None))
+        fields = status_fields(status, email=self._email_of_holder(location))
+        for listener in list(self._listeners.get(location.api_path, ())):
+            listener(fields)

@@ -1,0 +1,62 @@
+"""What a person is told about a notebook, as JSON: the same object in models, answers and events."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from jupyter_terra_env.notebooks.workspace_notebooks import NotebookStatus
+from jupyter_terra_env.rules.lock_view import LockView
+from jupyter_terra_env.rules.workspace import Mode
+
+STATUS_KEY = "terra"
+"""Extra key of our models; clients that do not know it ignore it."""
+
+
+def status_fields(status: NotebookStatus, *, email: str | None) -> dict[str, Any]:
+    """A notebook's status as JSON.
+
+    Args:
+        status: the status.
+        email: address of the lock's holder, where it is known and may be told; None otherwise.
+    """
+    location = status.location
+    edit, playground = location.in_mode(Mode.EDIT), location.in_mode(Mode.PLAYGROUND)
+    return {
+        "path": location.api_path,
+        "workspace": location.workspace.name,
+        "bucket": location.workspace.bucket,
+        "object": location.object_name if location.belongs_in_bucket else None,
+        "mode": status.work.mode.value,
+        "place": status.work.place.value,
+        "message": status.work.message,
+        "reason": status.work.reason,
+        "saved_at": None if status.saved_at is None else _moment(status.saved_at),
+        "writable": status.is_writable,
+        "edit_path": None if edit is None else edit.api_path,
+        "playground_path": None if playground is None else playground.api_path,
+        "lock": lock_fields(status.lock, email=email),
+    }
+
+
+def lock_fields(view: LockView, *, email: str | None) -> dict[str, Any]:
+    """A lock as JSON; ``email`` as above."""
+    return {
+        "state": view.state.value,
+        "message": view.message,
+        "holder": None if view.lock is None else view.lock.holder.owner,
+        "email": email,
+        "until": None if view.lock is None else _moment_of(view.lock.expires_at_ms),
+        "lost": view.lost,
+        "actions": [action.value for action in view.actions],
+    }
+
+
+def _moment_of(epoch_ms: int) -> str | None:
+    """A moment, or None for one beyond the calendar: whoever wrote it counts in something else."""
+    try:
+        return _moment(datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=epoch_ms))
+    except OverflowError:
+        return None
+
+
+def _moment(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,151 @@
+"""Builds the parts of a server's workspace notebooks and ties them together."""
+
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_terra_env.bucket.clock import BucketClock, machine_clock
+from jupyter_terra_env.bucket.connection import Connection
+from jupyter_terra_env.bucket.store import BucketStore
+from jupyter_terra_env.bucket.threaded import BucketThreads
+from jupyter_terra_env.environment.identity import Person
+from jupyter_terra_env.notebooks.delocalizer import Delocalizer
+from jupyter_terra_env.notebooks.edit_locks import EditLocks
+from jupyter_terra_env.notebooks.folders import Folders
+from jupyter_terra_env.notebooks.held_locks import HeldLocks
+from jupyter_terra_env.notebooks.journal import Journal
+from jupyter_terra_env.notebooks.localizer import Localizer
+from jupyter_terra_env.notebooks.lock_keeper import KeepingTimes, LockKeeper
+from jupyter_terra_env.notebooks.lock_watch import LockWatch
+from jupyter_terra_env.notebooks.moves import Moves
+from jupyter_terra_env.notebooks.places import Places
+from jupyter_terra_env.notebooks.refusals import Refusals
+from jupyter_terra_env.notebooks.working_copies import WorkingCopies
+from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
+from jupyter_terra_env.rules.errors import SettingsError
+from jupyter_terra_env.rules.workspace import Location, Workspace, Workspaces
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be built.
+
+    Attributes:
+        root: the server's root folder.
+        state: folder of the journal, on the persistent disk.
+        workspaces: the workspaces.
+        connection: how buckets are reached.
+        person: who works here.
+        save_wait_seconds: how long a save waits for its upload.
+        listing_max_age_seconds: how long a listing is shown again.
+        keeping: the times of keeping locks.
+        log: the server's log.
+    """
+
+    root: Path
+    state: Path
+    workspaces: tuple[Workspace, ...]
+    connection: Connection
+    person: Person
+    save_wait_seconds: float
+    listing_max_age_seconds: float
+    keeping: KeepingTimes
+    log: logging.Logger | logging.LoggerAdapter[logging.Logger]
+
+
+def build(
+    plan: Plan,
+    *,
+    in_use: Callable[[], Awaitable[Collection[str]]],
+    announce: Callable[[Location], None],
+) -> WorkspaceNotebooks:
+    """Build the parts.
+
+    Args:
+        plan: what is to be built.
+        in_use: tells the API paths that kernels and their clients use.
+        announce: called with a notebook of which there may be something new to tell.
+
+    Raises:
+        SettingsError: a folder or the journal cannot be made.
+    """
+    _make_folders(plan.root, plan.workspaces)
+    clock = BucketClock(local_ms=machine_clock(), log=plan.log)
+    threads = BucketThreads(plan.connection, monotonic=time.monotonic, clock=clock)
+    journal = Journal(plan.state / "journal.sqlite3", new_token=lambda: secrets.token_hex(8))
+
+    def bucket_of(workspace: Workspace) -> BucketStore:
+        return threads.bucket(workspace.bucket, workspace.user_project)
+
+    def locks_of(workspace: Workspace) -> EditLocks:
+        # Threads of their own: a renewal never waits behind transfers.
+        bucket = threads.bucket(workspace.bucket, workspace.user_project, urgent=True)
+        return EditLocks(bucket, me=plan.person.holder_in(workspace), now_ms=clock.now_ms)
+
+    places = Places(root=plan.root, bucket_of=bucket_of, journal=journal, copies=WorkingCopies())
+    locks = HeldLocks(
+        places, locks_of=locks_of, holder_of=plan.person.holder_in, now_ms=clock.now_ms, on_change=announce
+    )
+    folders = Folders(places, max_age_seconds=plan.listing_max_age_seconds, monotonic=time.monotonic, log=plan.log)
+    delocalizer = Delocalizer(
+        places,
+        locks,
+        on_change=folders.forget,
+        on_news=announce,
+        save_wait_seconds=plan.save_wait_seconds,
+        log=plan.log,
+    )
+    keeper = LockKeeper(
+        locks,
+        delocalizer,
+        LockWatch(places, locks),
+        in_use=in_use,
+        monotonic=time.monotonic,
+        log=plan.log,
+        times=plan.keeping,
+    )
+    directories = [directory for workspace in plan.workspaces for directory, _ in workspace.directories()]
+    places.copies.sweep_later([plan.root / directory for directory in directories])
+    for workspace in plan.workspaces:
+        plan.log.info(
+            "jupyter_terra_env: workspace %r: gs://%s/%s in the folder %r.",
+            workspace.name,
+            workspace.bucket,
+            workspace.prefix,
+            workspace.edit_directory,
+        )
+    return WorkspaceNotebooks(
+        workspaces=Workspaces(plan.workspaces),
+        places=places,
+        folders=folders,
+        locks=locks,
+        keeper=keeper,
+        localizer=Localizer(places, delocalizer, locks),
+        delocalizer=delocalizer,
+        moves=Moves(places, folders, delocalizer, locks),
+        refusals=Refusals(places, folders),
+        journal=journal,
+        bucket_threads=threads,
+        email_of=plan.person.email_of,
+    )
+
+
+def _make_folders(root: Path, workspaces: tuple[Workspace, ...]) -> None:
+    """Make the workspace folders, and make sure that no link makes two of them one."""
+    real: dict[Path, str] = {}
+    for workspace in workspaces:
+        for directory, _ in workspace.directories():
+            try:
+                (root / directory).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise SettingsError(f"The workspace folder {root / directory} cannot be made: {error}") from error
+            folder = (root / directory).resolve()
+            for other, name in real.items():
+                if folder == other or folder in other.parents or other in folder.parents:
+                    raise SettingsError(
+                        f"The workspace folders {directory!r} and {name!r} are one, or one in the other, by a link."
+                    )
+            real[folder] = directory
