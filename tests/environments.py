@@ -35,6 +35,7 @@ from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.moves import Moves
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
+from jupyter_terra_env.rules.edit_lock import Claim, claim_of
 from jupyter_terra_env.rules.workspace import Workspace, Workspaces
 
 BUCKET = "a-bucket"
@@ -150,6 +151,7 @@ class Environment:
         self.root = root
         self.run = runner.run
         self.name = name
+        self.ahead_ms = 0
         self.faults = FaultPlan()
         self.changed = []
         self._engine = engine
@@ -183,7 +185,8 @@ class Environment:
         self.folders = Folders(
             self.places, max_age_seconds=settings["max_age_seconds"], monotonic=time.monotonic, log=self.log
         )
-        self.clock = BucketClock(local_ms=machine_clock(), log=self.log)
+        machine_ms = machine_clock()
+        self.clock = BucketClock(local_ms=lambda: machine_ms() + self.ahead_ms, log=self.log)
         self.person = Person(email=f"{self.name}@example.org", environment=f"environment-of-{self.name}")
         self.news = []
         self.locks = HeldLocks(
@@ -255,6 +258,22 @@ class Environment:
 
     def baseline(self, name):
         return self.run(self.places.baseline(self.at(name)))
+
+    def give_back(self, name):
+        self.run(self.locks.release(self.at(name), unless=lambda: False))
+
+    def take_over(self, name):
+        return self.run(self.locks.take_over(self.at(name)))
+
+    def holds(self, name):
+        """Whether the object says that this environment holds its lock."""
+        return self.holds_now(self.run(self.places.stat(self.at(name))))
+
+    def holds_now(self, version):
+        return claim_of(version.metadata, self.person.holder_in(WORKSPACE), self.clock.now_ms()) is Claim.MINE
+
+    def lock_state(self, name):
+        return self.locks.view(self.at(name)).state
 
     def read(self, name, folder="edit"):
         file = self.file(name, folder)

@@ -15,9 +15,9 @@ class Place(StrEnum):
     ON_DISK = "on-disk"
     OFFLINE = "offline"
     CONFLICT = "conflict"
-    LOCKED = "locked"
     LOCAL_ONLY = "local-only"
     PLAYGROUND = "playground"
+    LOCKED = "locked"
 
 
 REFUSED = frozenset({Place.CONFLICT, Place.LOCKED})

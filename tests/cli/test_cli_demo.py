@@ -98,8 +98,9 @@ def test_two_persons_work_on_one_bucket_and_one_ctrl_c_ends_everything(machine, 
         with bucket_of(data) as bucket:
             kept = json.loads(bucket.blob("notebooks/gc-content.ipynb").download_as_bytes())
         assert kept["cells"][0]["source"] == ["# Changed by the first person"]
-        seen = second.ask("GET", f"{EDIT}/gc-content.ipynb").json()["content"]
-        assert seen["cells"][0]["source"] == "# Changed by the first person"
+        seen = second.ask("GET", f"{EDIT}/gc-content.ipynb").json()
+        assert seen["content"]["cells"][0]["source"] == "# Changed by the first person"
+        assert (seen["writable"], seen["terra"]["lock"]["state"]) == (False, "held-by-other")
 
         page = first.ask("GET", "lab/tree/Demo%20workspace/edit").text
         assert '"news": {"disabled": true}' in page
@@ -113,7 +114,8 @@ def test_two_persons_work_on_one_bucket_and_one_ctrl_c_ends_everything(machine, 
             assert demo.output.endswith(f"The demo has ended. What was saved is in {data}.\n")
             assert not is_open(demo.info["port"])
             wait_until_gone([kernel])
-    assert (data / "users" / "maria" / "home" / "Demo workspace" / "edit" / "gc-content.ipynb").exists()
+    with bucket_of(data) as bucket:
+        assert bucket.get_blob("notebooks/gc-content.ipynb").metadata["lockExpiresAt"] == "0"
 
 
 def test_a_deaf_kernel_and_an_impatient_person_change_nothing_about_the_end(machine, tmp_path):

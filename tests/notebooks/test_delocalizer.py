@@ -7,6 +7,7 @@ from environments import until
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Delay, Fault, Hang, ResetConnection
 from jupyter_terra_env.notebooks.delocalizer import content_type
+from jupyter_terra_env.rules.edit_lock import ENVIRONMENT_KEY, EXPIRY_KEY, OWNER_KEY
 from jupyter_terra_env.rules.errors import ObjectNotFound
 from jupyter_terra_env.rules.readback import WRITE_ID_KEY
 from jupyter_terra_env.rules.status import Place
@@ -188,24 +189,29 @@ class TestOthers:
         assert env.save("a.ipynb", b"one").place is Place.IN_WORKSPACE
         assert len(outsider.history("a.ipynb")) == 1
 
-    def test_a_foreign_lock_is_kept_and_the_upload_goes_through(self, env, outsider):
+    def test_an_expired_lock_is_taken_and_other_metadata_kept(self, env, outsider):
         outsider.put("a.ipynb", b"one", {"theirs": "kept"})
         env.open("a.ipynb")
         outsider.lock("a.ipynb")
         assert env.save("a.ipynb", b"two").place is Place.IN_WORKSPACE
         blob = outsider.get("a.ipynb")
         assert outsider.content("a.ipynb") == b"two"
-        assert blob.metadata["lastLockedBy"] == "0" * 64
-        assert blob.metadata["lockExpiresAt"] == "1700000180000"
+        assert env.holds("a.ipynb")
         assert blob.metadata["theirs"] == "kept"
-        assert set(blob.metadata) == {"lastLockedBy", "lockExpiresAt", "theirs", WRITE_ID_KEY}
+        assert set(blob.metadata) == {OWNER_KEY, EXPIRY_KEY, ENVIRONMENT_KEY, "theirs", WRITE_ID_KEY}
 
     def test_a_key_that_somebody_removed_stays_removed(self, env, outsider):
         outsider.put("a.ipynb", b"one", {"theirs": "kept", "other": "gone"})
         env.open("a.ipynb")
         outsider.lock("a.ipynb", other=None)
         assert env.save("a.ipynb", b"two").place is Place.IN_WORKSPACE
-        assert set(outsider.get("a.ipynb").metadata) == {"theirs", WRITE_ID_KEY}
+        assert set(outsider.get("a.ipynb").metadata) == {
+            OWNER_KEY,
+            EXPIRY_KEY,
+            ENVIRONMENT_KEY,
+            "theirs",
+            WRITE_ID_KEY,
+        }
 
     def test_changed_in_the_workspace(self, env, outsider):
         outsider.put("a.ipynb", b"one")

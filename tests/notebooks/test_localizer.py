@@ -11,19 +11,21 @@ from jupyter_terra_env.rules.errors import BucketRefused, BucketUnavailable, Obj
 from jupyter_terra_env.rules.status import Place
 
 STAT = "objects.get"
+PATCH = "objects.patch"
 DOWNLOAD = "objects.download"
 
 
 def opened(env, name, folder="edit"):
-    return env.run(env.localizer.open(env.at(name, folder)))
+    return env.run(env.localizer.open(env.at(name, folder))).downloaded
 
 
 class TestOpening:
-    def test_downloads_what_is_not_on_the_disk_with_two_requests(self, env, outsider):
+    def test_downloads_what_is_not_on_the_disk_and_takes_the_lock_beside(self, env, outsider):
         outsider.put("sub/a.ipynb", b"theirs")
         assert opened(env, "sub/a.ipynb") is True
         assert env.read("sub/a.ipynb") == b"theirs"
-        assert env.operations == [STAT, DOWNLOAD]
+        assert env.operations[0] == STAT
+        assert sorted(env.operations[1:]) == [DOWNLOAD, PATCH]
         assert env.run(env.status_of("sub/a.ipynb")).place is Place.IN_WORKSPACE
 
     def test_the_file_has_the_objects_time(self, env, outsider):
@@ -62,10 +64,10 @@ class TestOpening:
         outsider.put("a.ipynb", b"same")
         env.file("a.ipynb").write_bytes(b"same")
         assert env.open("a.ipynb").place is Place.IN_WORKSPACE
-        assert env.operations == [STAT]
+        assert env.operations == [STAT, PATCH]
         assert env.baseline("a.ipynb").generation == outsider.get("a.ipynb").generation
 
-    def test_an_adopted_lock_is_not_overwritten_by_the_next_save(self, env, outsider):
+    def test_a_lock_taken_on_opening_costs_the_next_save_nothing(self, env, outsider):
         outsider.put("a.ipynb", b"one")
         env.open("a.ipynb")
         outsider.lock("a.ipynb")
@@ -73,7 +75,7 @@ class TestOpening:
         env.faults.clear()
         assert env.save("a.ipynb", b"two").place is Place.IN_WORKSPACE
         assert env.operations == ["objects.insert"]
-        assert outsider.get("a.ipynb").metadata["lastLockedBy"] == "0" * 64
+        assert env.holds("a.ipynb")
 
     def test_edits_under_a_foreign_lock_patch_are_no_conflict(self, env, outsider):
         outsider.put("a.ipynb", b"one")

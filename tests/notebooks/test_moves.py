@@ -105,13 +105,13 @@ class TestRename:
             env.rename("a.ipynb", "b.ipynb")
         assert (env.read("a.ipynb"), outsider.content("a.ipynb")) == (b"mine", b"theirs")
 
-    def test_under_a_foreign_lock_patch(self, env, outsider):
+    def test_under_a_foreign_patch(self, env, outsider):
         env.save("a.ipynb", b"one")
-        outsider.lock("a.ipynb")
+        outsider.lock("a.ipynb", theirs="kept")
         env.rename("a.ipynb", "b.ipynb")
-        assert outsider.get("b.ipynb").metadata["lastLockedBy"] == "0" * 64
+        assert outsider.get("b.ipynb").metadata["theirs"] == "kept"
         assert env.save("b.ipynb", b"two").place is Place.IN_WORKSPACE
-        assert outsider.get("b.ipynb").metadata["lastLockedBy"] == "0" * 64
+        assert env.holds("b.ipynb")
 
     def test_with_a_lost_answer(self, env, outsider):
         env.save("a.ipynb", b"one")
@@ -227,7 +227,7 @@ class TestDelete:
         env.delete("a.ipynb")
         assert env.baseline("a.ipynb") is None
 
-    def test_under_a_foreign_lock_patch(self, env, outsider):
+    def test_under_a_foreign_patch(self, env, outsider):
         env.save("a.ipynb", b"one")
         outsider.lock("a.ipynb")
         env.delete("a.ipynb")

@@ -8,11 +8,13 @@ from jupyter_terra_env.rules.errors import (
     BucketTrouble,
     BucketUnavailable,
     ConflictReason,
+    LockReason,
     OperationRefused,
     RefusalReason,
     TerraEnvError,
     WorkspaceConflict,
 )
+from jupyter_terra_env.rules.lock_view import LockAction, LockState
 from jupyter_terra_env.rules.status import Place
 
 
@@ -28,9 +30,12 @@ from jupyter_terra_env.rules.status import Place
         (
             RefusalReason,
             "name-exists workspace-folder folder-not-empty crosses-folders not-in-workspace-yet workspace-copy "
-            "outside-workspace parent-is-file",
+            "outside-workspace parent-is-file no-lock",
         ),
-        (Place, "in-workspace uploading on-disk offline conflict local-only playground"),
+        (LockReason, "locked-by-other locked-elsewhere"),
+        (LockState, "held free held-by-other held-elsewhere not-permitted unknown none"),
+        (LockAction, "playground copy wait take-over"),
+        (Place, "in-workspace uploading on-disk offline conflict local-only playground locked"),
     ],
 )
 def test_codes_are_appended_to_and_never_renamed(codes, expected):

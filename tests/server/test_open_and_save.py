@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 
 from workspace_kit import WORKSPACE, notebook, sources, text_of
 
 from jupyter_terra_env.bucket.embedded.faults import Delay, Fault
+from jupyter_terra_env.rules.edit_lock import owner_hash
 
-REQUESTS_OF_A_FIRST_OPEN = [("objects.get", 200), ("objects.download", 200)]
+REQUESTS_OF_A_FIRST_OPEN = (("objects.get", 200), [("objects.download", 200), ("objects.patch", 200)])
 
 
 async def test_a_folder_shows_what_the_bucket_has(bucket, contents, jp_serverapp):
@@ -47,7 +49,8 @@ async def test_opening_localizes(bucket, contents, edit, jp_serverapp):
     assert sources(opened.model["content"]) == ["print('hello')"]
     assert opened.model["terra"]["place"] == "in-workspace"
     assert (edit / "deep" / "a.ipynb").read_bytes() == bucket.get("deep/a.ipynb").content
-    assert bucket.requests == REQUESTS_OF_A_FIRST_OPEN
+    stat, *beside = bucket.requests
+    assert (stat, sorted(beside)) == REQUESTS_OF_A_FIRST_OPEN
 
 
 async def test_opening_again_asks_once_and_downloads_nothing(bucket, contents, jp_serverapp):
@@ -124,7 +127,8 @@ async def test_metadata_written_while_we_edit_is_kept(bucket, contents, jp_serve
     saved = await contents.save("a.ipynb", "2")
     assert saved.model["terra"]["place"] == "in-workspace"
     metadata = bucket.get("a.ipynb").metadata
-    assert (metadata["team"], metadata["lastLockedBy"]) == ("blue", "f" * 64)
+    assert metadata["team"] == "blue"
+    assert metadata["lastLockedBy"] == owner_hash(bucket.name, "owner@example.org"), "theirs had expired"
 
 
 async def test_the_hash_is_always_that_of_the_file_on_the_disk(bucket, contents, edit, jp_serverapp):
@@ -286,7 +290,19 @@ async def test_a_workspace_folder_that_was_removed_comes_back(bucket, contents, 
 
 async def test_status_tells_where_the_work_is(bucket, contents, jp_serverapp):
     await contents.save("a.ipynb", "1")
-    assert await contents.status("a.ipynb") == {
+    status = await contents.status("a.ipynb")
+    assert datetime.fromisoformat(status.pop("saved_at")) <= datetime.now(UTC)
+    lock = status.pop("lock")
+    assert 170 < (datetime.fromisoformat(lock.pop("until")) - datetime.now(UTC)).total_seconds() <= 180
+    assert lock == {
+        "state": "held",
+        "message": "You are editing this notebook.",
+        "holder": owner_hash(bucket.name, "owner@example.org"),
+        "email": "owner@example.org",
+        "lost": False,
+        "actions": [],
+    }
+    assert status == {
         "path": f"{WORKSPACE}/edit/a.ipynb",
         "workspace": WORKSPACE,
         "bucket": bucket.name,
@@ -295,4 +311,7 @@ async def test_status_tells_where_the_work_is(bucket, contents, jp_serverapp):
         "place": "in-workspace",
         "message": "Saved on this disk and in the workspace.",
         "reason": None,
+        "writable": True,
+        "edit_path": f"{WORKSPACE}/edit/a.ipynb",
+        "playground_path": f"{WORKSPACE}/playground/a.ipynb",
     }
