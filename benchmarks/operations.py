@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.servers import FOLDER, Client
+from benchmarks.servers import FOLDER, PLAYGROUND, Client
 
 Act = Callable[[], object]
 
@@ -51,9 +51,10 @@ def renamed(number: int) -> str:
 
 def on_small_notebooks() -> Iterator[Operation]:
     """Everything done with a notebook of 100 KB; the order matters, each needs those before."""
-    yield Operation(name="open, first time", prepare=_open(small), notebook=small, most_requests=2)
+    yield Operation(name="open in the playground, first time", prepare=_open_in_playground, most_requests=2)
+    yield Operation(name="open, first time", prepare=_open(small), notebook=small, most_requests=3)
     yield Operation(name="open again, unchanged", prepare=_open(small), notebook=small, most_requests=1)
-    yield Operation(name="what JupyterLab does to open", prepare=_lab_open, notebook=fresh, most_requests=2)
+    yield Operation(name="what JupyterLab does to open", prepare=_lab_open, notebook=fresh, most_requests=3)
     yield Operation(name="save, changed", prepare=_save_changed(small), notebook=small, most_requests=1)
     yield Operation(name="save, unchanged", prepare=_save_unchanged, notebook=small, most_requests=0)
     yield Operation(name="what JupyterLab does to save", prepare=_lab_save, notebook=small, most_requests=1)
@@ -98,8 +99,13 @@ def _open(notebook: Callable[[int], str]) -> Callable[[Client, int], Act]:
     return lambda client, n: lambda: client.call("GET", _opened(notebook(n)))
 
 
-def _opened(path: str) -> str:
-    return f"api/contents/{FOLDER}/{path}?type=notebook&content=1&hash=1"
+def _open_in_playground(client: Client, number: int) -> Act:
+    folder = PLAYGROUND if client.has_workspace else FOLDER
+    return lambda: client.call("GET", _opened(small(number), folder))
+
+
+def _opened(path: str, folder: str = FOLDER) -> str:
+    return f"api/contents/{folder}/{path}?type=notebook&content=1&hash=1"
 
 
 def _lab_open(client: Client, number: int) -> Act:

@@ -17,6 +17,7 @@ import requests
 
 WORKSPACE = "bench"
 FOLDER = f"{WORKSPACE}/edit"
+PLAYGROUND = f"{WORKSPACE}/playground"
 _TOKEN = "benchmark"
 _REPOSITORY = Path(__file__).parent.parent
 _STOCK_MANAGER = "jupyter_server.services.contents.largefilemanager.AsyncLargeFileManager"
@@ -98,7 +99,12 @@ class Client:
 @contextlib.contextmanager
 def workspace_server(home: Path, emulator: str, bucket: str) -> Iterator[Client]:
     """A server with the extension, as it is installed."""
-    variables = {"STORAGE_EMULATOR_HOST": emulator, "WORKSPACE_NAME": WORKSPACE, "WORKSPACE_BUCKET": f"gs://{bucket}"}
+    variables = {
+        "STORAGE_EMULATOR_HOST": emulator,
+        "WORKSPACE_NAME": WORKSPACE,
+        "WORKSPACE_BUCKET": f"gs://{bucket}",
+        "OWNER_EMAIL": "benchmark@example.org",
+    }
     with _server("ours", home, variables, {}) as client:
         yield client
 
