@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from jupyter_terra_env.app import TerraEnvApp
-from jupyter_terra_env.rules.errors import BucketTrouble, ConflictReason, RefusalReason
+from jupyter_terra_env.cli.main import _VERBS
+from jupyter_terra_env.rules.errors import BucketTrouble, ConflictReason, LockReason, RefusalReason
+from jupyter_terra_env.rules.lock_view import LockAction, LockState
 from jupyter_terra_env.rules.status import Place
+from jupyter_terra_env.server.announcements import SCHEMA_ID
 from jupyter_terra_env.server.handlers import HANDLERS
 
 ROOT = Path(__file__).parent.parent
@@ -32,7 +35,7 @@ def test_endpoints_are_documented(path):
     assert f"/terra-env/{path}" in REFERENCE
 
 
-@pytest.mark.parametrize("code", [*BucketTrouble, *ConflictReason, *RefusalReason])
+@pytest.mark.parametrize("code", [*BucketTrouble, *ConflictReason, *LockReason, *RefusalReason])
 def test_error_codes_are_documented(code):
     assert f"`{code.value}`" in REFERENCE
 
@@ -41,6 +44,20 @@ def test_error_codes_are_documented(code):
 def test_places_are_documented(place):
     assert f"`{place.value}`" in README
     assert f"`{place.value}`" in REFERENCE
+
+
+@pytest.mark.parametrize("word", [*LockState, *LockAction])
+def test_what_is_told_of_locks_is_documented(word):
+    assert f"`{word.value}`" in REFERENCE
+
+
+def test_events_are_documented():
+    assert SCHEMA_ID in REFERENCE
+
+
+@pytest.mark.parametrize("verb", _VERBS, ids=lambda verb: verb.NAME)
+def test_commands_are_documented(verb):
+    assert f"`jupyter terra-env {verb.NAME}`" in REFERENCE
 
 
 @pytest.mark.parametrize("document", [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")], ids=lambda path: path.name)

@@ -228,12 +228,14 @@ class Localizer:
         """Show what the bucket has, and leave the working copy alone."""
         remote = as_remote(version)
         same = look.crc32c is not None and standing(look.baseline, look.crc32c, remote) is Standing.EQUAL
-        by_same_person = claim is Claim.MINE_ELSEWHERE
-        self._tell(
-            location, look, remote, held=LockHeldElsewhere(read_lock(version.metadata), by_same_person=by_same_person)
-        )
-        if look.has_edits and not same:
-            self._edits_not_shown.add(location.api_path)
+        if look.has_edits:
+            by_same_person = claim is Claim.MINE_ELSEWHERE
+            held = LockHeldElsewhere(read_lock(version.metadata), by_same_person=by_same_person)
+            self._tell(location, look, remote, held=held)
+            if not same:
+                self._edits_not_shown.add(location.api_path)
+        else:
+            self._delocalizer.forget(location)
         return Opened(read_only=True, shown=None if same else version)
 
     async def _open(

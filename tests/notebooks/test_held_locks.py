@@ -84,6 +84,7 @@ class TestOpening:
         outsider.put("a.ipynb", b"new", taken_by("bob@example.org"))
         assert shown(env, "a.ipynb") == b"new"
         assert env.read("a.ipynb") == b"old"
+        assert env.run(env.status_of("a.ipynb")).place is Place.IN_WORKSPACE, "an older copy is no conflict"
 
     def test_ones_own_other_environment_is_told_apart(self, env, outsider):
         outsider.put("a.ipynb", b"one", taken_by("mine@example.org"))

@@ -1,6 +1,6 @@
 """Two people on one bucket, with lost answers and outages: nothing acknowledged is ever lost or overwritten unseen.
 
-The machine plays what two environments, somebody outside and the network do; the invariants are the promises P1, P2
+The machine plays what two environments, somebody outside and the network do; the invariants are the promises P1, P2, P3
 and P6. What it once found is a named test beside it.
 """
 
@@ -9,7 +9,7 @@ import itertools
 import shutil
 
 import pytest
-from environments import directory_in_memory, environments, shared_bucket
+from environments import WORKSPACE, directory_in_memory, environments, shared_bucket
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -17,11 +17,18 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault, ResetConnection
 from jupyter_terra_env.bucket.store import MatchVersion, MustNotExist
 from jupyter_terra_env.bucket.threaded import ThreadedBucket
-from jupyter_terra_env.rules.errors import BucketError, ObjectNotFound, OperationRefused, WorkspaceConflict
+from jupyter_terra_env.rules.edit_lock import is_own_record
+from jupyter_terra_env.rules.errors import (
+    BucketError,
+    LockHeldElsewhere,
+    ObjectNotFound,
+    OperationRefused,
+    WorkspaceConflict,
+)
 from jupyter_terra_env.rules.status import Place
 
 NAMES = ("a.ipynb", "b.ipynb")
-REFUSALS = (BucketError, ObjectNotFound, OperationRefused, WorkspaceConflict)
+REFUSALS = (BucketError, LockHeldElsewhere, ObjectNotFound, OperationRefused, WorkspaceConflict)
 people = st.sampled_from(["ann", "bob"])
 names = st.sampled_from(NAMES)
 
@@ -54,6 +61,8 @@ class TwoEnvironments(RuleBasedStateMachine):
             name_here = name.removeprefix("notebooks/")
             held = await env.places.baseline(env.at(name_here))
             if isinstance(precondition, MatchVersion):
+                if not is_own_record(held.metadata, env.person.holder_in(WORKSPACE)):
+                    machine.unseen_writes.append((who, name, "without the lock", held))
                 version = MatchVersion(generation=held.generation, metageneration=held.metageneration)
                 replaced = machine.outsider.history(name_here).get(precondition.generation)
                 if precondition != version or (replaced is not None and replaced not in machine.seen[who]):
@@ -146,6 +155,21 @@ class TwoEnvironments(RuleBasedStateMachine):
     def restart(self, who):
         self.env[who].restart()
 
+    @rule(who=people, name=names)
+    def give_the_lock_back(self, who, name):
+        with contextlib.suppress(*REFUSALS):
+            self.env[who].give_back(name)
+
+    @rule(who=people, name=names)
+    def take_the_lock(self, who, name):
+        with contextlib.suppress(*REFUSALS):
+            self.env[who].take_over(name)
+
+    @rule(seconds=st.sampled_from([60, 176, 184, 200]))
+    def time_passes(self, seconds):
+        for env in self.env.values():
+            env.ahead_ms += seconds * 1000
+
     # What others do.
 
     @rule(name=names)
@@ -156,6 +180,12 @@ class TwoEnvironments(RuleBasedStateMachine):
     def lock_outside(self, name):
         if self.outsider.get(name) is not None:
             self.outsider.lock(name)
+
+    @rule(name=names)
+    def lock_outside_for_a_while(self, name):
+        if self.outsider.get(name) is not None:
+            until_ms = self.env["ann"].clock.now_ms() + 150_000
+            self.outsider.lock(name, lastLockedBy="f" * 64, lockExpiresAt=str(until_ms))
 
     @rule(name=names)
     def delete_outside(self, name):
