@@ -1,6 +1,7 @@
 """Builds the parts of a server's workspace notebooks and ties them together."""
 
 import logging
+import random
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Collection
@@ -17,14 +18,17 @@ from jupyter_terra_env.notebooks.edit_locks import EditLocks
 from jupyter_terra_env.notebooks.folders import Folders
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.journal import Journal
+from jupyter_terra_env.notebooks.journal_database import JournalDatabase
 from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.lock_keeper import KeepingTimes, LockKeeper
 from jupyter_terra_env.notebooks.lock_watch import LockWatch
 from jupyter_terra_env.notebooks.moves import Moves
+from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.refusals import Refusals
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
+from jupyter_terra_env.rules.backoff import pause_seconds
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Location, Workspace, Workspaces
 
@@ -75,7 +79,8 @@ def build(
     _make_folders(plan.root, plan.workspaces)
     clock = BucketClock(local_ms=machine_clock(), log=plan.log)
     threads = BucketThreads(plan.connection, monotonic=time.monotonic, clock=clock)
-    journal = Journal(plan.state / "journal.sqlite3", new_token=lambda: secrets.token_hex(8))
+    database = JournalDatabase(plan.state / "journal.sqlite3", log=plan.log)
+    journal = Journal(database, new_token=lambda: secrets.token_hex(8))
 
     def bucket_of(workspace: Workspace) -> BucketStore:
         return threads.bucket(workspace.bucket, workspace.user_project)
@@ -86,16 +91,25 @@ def build(
         return EditLocks(bucket, me=plan.person.holder_in(workspace), now_ms=clock.now_ms)
 
     places = Places(root=plan.root, bucket_of=bucket_of, journal=journal, copies=WorkingCopies())
+    pace = Pace(monotonic=time.monotonic)
+
+    def lock_changed(location: Location) -> None:
+        announce(location)
+        delocalizer.lock_changed(location)
+        keeper.lock_changed(location)
+
     locks = HeldLocks(
-        places, locks_of=locks_of, holder_of=plan.person.holder_in, now_ms=clock.now_ms, on_change=announce
+        places, pace, locks_of=locks_of, holder_of=plan.person.holder_in, now_ms=clock.now_ms, on_change=lock_changed
     )
     folders = Folders(places, max_age_seconds=plan.listing_max_age_seconds, monotonic=time.monotonic, log=plan.log)
     delocalizer = Delocalizer(
         places,
         locks,
+        pace,
         on_change=folders.forget,
         on_news=announce,
         save_wait_seconds=plan.save_wait_seconds,
+        pause_seconds=lambda failures, passing: pause_seconds(failures, passing=passing, chance=random.random()),
         log=plan.log,
     )
     keeper = LockKeeper(
@@ -127,7 +141,7 @@ def build(
         delocalizer=delocalizer,
         moves=Moves(places, folders, delocalizer, locks),
         refusals=Refusals(places, folders),
-        journal=journal,
+        database=database,
         bucket_threads=threads,
         email_of=plan.person.email_of,
     )

@@ -31,8 +31,10 @@ from jupyter_terra_env.notebooks.edit_locks import EditLocks
 from jupyter_terra_env.notebooks.folders import Folders
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.journal import Journal
+from jupyter_terra_env.notebooks.journal_database import JournalDatabase
 from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.moves import Moves
+from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.rules.edit_lock import Claim, claim_of
@@ -164,7 +166,7 @@ class Environment:
         self._build()
 
     def _build(self):
-        settings = {"save_wait_seconds": 20.0, "retry_delays_seconds": (), "max_age_seconds": 0.0, **self._settings}
+        settings = {"save_wait_seconds": 20.0, "max_age_seconds": 0.0, **self._settings}
         connection = Connection(
             read_timeout_seconds=settings.get("read_timeout_seconds", 5.0),
             retry_deadline_seconds=settings.get("retry_deadline_seconds", 0.4),
@@ -173,7 +175,9 @@ class Environment:
             self.client = gcs.connect(connection)
         self.threads = BucketThreads(connection, monotonic=time.monotonic)
         self.threads._client = self.client
-        self.journal = Journal(self.journal_file, new_token=lambda: next(self._tokens))
+        self.log = logging.getLogger(f"environment {self.root.name}")
+        self.database = JournalDatabase(self.journal_file, log=self.log)
+        self.journal = Journal(self.database, new_token=lambda: next(self._tokens))
         self.copies = WorkingCopies()
         self.places = Places(
             root=self.root,
@@ -181,7 +185,6 @@ class Environment:
             journal=self.journal,
             copies=self.copies,
         )
-        self.log = logging.getLogger(f"folders of {self.root.name}")
         self.folders = Folders(
             self.places, max_age_seconds=settings["max_age_seconds"], monotonic=time.monotonic, log=self.log
         )
@@ -189,8 +192,10 @@ class Environment:
         self.clock = BucketClock(local_ms=lambda: machine_ms() + self.ahead_ms, log=self.log)
         self.person = Person(email=f"{self.name}@example.org", environment=f"environment-of-{self.name}")
         self.news = []
+        self.pace = Pace(monotonic=time.monotonic, interval_seconds=settings.get("pace_seconds", 0.0))
         self.locks = HeldLocks(
             self.places,
+            self.pace,
             locks_of=lambda workspace: EditLocks(
                 self.threads.bucket(workspace.bucket, workspace.user_project, urgent=True),
                 me=self.person.holder_in(workspace),
@@ -198,19 +203,24 @@ class Environment:
             ),
             holder_of=self.person.holder_in,
             now_ms=self.clock.now_ms,
-            on_change=self.news.append,
+            on_change=self._lock_changed,
         )
         self.delocalizer = Delocalizer(
             self.places,
             self.locks,
+            self.pace,
             on_news=self.news.append,
             on_change=lambda location: (self.changed.append(location.api_path), self.folders.forget(location)),
             save_wait_seconds=settings["save_wait_seconds"],
             log=self.log,
-            retry_delays_seconds=settings["retry_delays_seconds"],
+            pause_seconds=lambda failures, passing: settings.get("pause_seconds", 30.0),
         )
         self.localizer = Localizer(self.places, self.delocalizer, self.locks)
         self.moves = Moves(self.places, self.folders, self.delocalizer, self.locks)
+
+    def _lock_changed(self, location):
+        self.news.append(location)
+        self.delocalizer.lock_changed(location)
 
     @property
     def journal_file(self):
@@ -226,7 +236,7 @@ class Environment:
 
     async def saving(self, name, content):
         location = self.at(name)
-        await self.copies.write(self.places.os_path(location), content)
+        await self.places.save(location, content)
         return await self.delocalizer.after_save(location)
 
     async def opening(self, name, folder="edit"):
@@ -237,9 +247,8 @@ class Environment:
 
     async def status_of(self, name, folder="edit"):
         location = self.at(name, folder)
-        upload = self.delocalizer._uploads.get(location.api_path)
-        if upload is not None:
-            await asyncio.wait({upload})
+        if self.delocalizer.is_paying(location):
+            await self.delocalizer.settle(location)
         return await self.delocalizer.current_status(location)
 
     # … and done.
@@ -255,6 +264,18 @@ class Environment:
 
     def delete(self, name):
         return self.run(self.moves.delete_object(self.at(name)))
+
+    def recover(self):
+        """What a server does at its start: every debt of the journal gets its payer again."""
+        located = [Workspaces((WORKSPACE,)).locate(debt.path) for debt in self.journal.debts()]
+        self.run(self._starting(located))
+
+    async def _starting(self, located):
+        for location in located:
+            self.delocalizer.start(location)
+
+    def owed(self):
+        return [debt.path for debt in self.journal.debts()]
 
     def baseline(self, name):
         return self.run(self.places.baseline(self.at(name)))
@@ -294,7 +315,7 @@ class Environment:
         self.threads._threads.shutdown(wait=True, cancel_futures=True)
         self.threads._urgent_threads.shutdown(wait=True, cancel_futures=True)
         self.copies.close()
-        self.journal.close()
+        self.database.close()
         self.client.close()
         self.client._http.close()
 

@@ -3,16 +3,19 @@
 import asyncio
 import logging
 import mimetypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from functools import partial
 from weakref import WeakValueDictionary
 
 from jupyter_terra_env.bucket.store import MatchVersion, MustNotExist, ObjectVersion, Precondition
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
+from jupyter_terra_env.notebooks.pace import Pace
+from jupyter_terra_env.notebooks.payer import Attempt, Payer
 from jupyter_terra_env.notebooks.places import Places, as_remote, kept_changing
 from jupyter_terra_env.notebooks.working_copies import FileDigest, Snapshot
 from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.errors import (
-    BucketRefused,
+    BucketError,
     BucketUnavailable,
     LockHeldElsewhere,
     ObjectNotFound,
@@ -33,44 +36,52 @@ from jupyter_terra_env.rules.workspace import Location
 
 NOTEBOOK_CONTENT_TYPE = "application/x-ipynb+json"
 _SETTLING_ROUNDS = 5
+_PASSING = True
+_UPLOADS_AT_ONCE = 8
+"""Each holds a file open; what a bucket takes at once is bounded elsewhere."""
 
 
 class Delocalizer:
-    """Uploads working copies, one upload at a time per notebook, newest content last.
+    """Uploads working copies, one upload at a time per notebook, newest content last, until nothing is owed.
+
+    Protocol: docs/protocol/journal.md.
 
     Args:
         places: disk, buckets and journal.
         locks: only over a version that carries our record may an upload go.
+        pace: how often one object may be changed.
         on_change: called with a location after its object was written.
         on_news: called with a location when there is something new to tell of where its work is.
         save_wait_seconds: how long a save waits for its upload.
+        pause_seconds: how long to wait after so many failures, and whether their cause may pass by itself.
         log: where unexpected failures go.
-        retry_delays_seconds: pauses between attempts while the bucket is unavailable.
     """
 
-    def __init__(  # noqa: PLR0913 - two parts, two listeners, two times, each by name
+    def __init__(  # noqa: PLR0913 - three parts, two listeners, a time, chance and a log, each by name
         self,
         places: Places,
         locks: HeldLocks,
+        pace: Pace,
         *,
         on_change: Callable[[Location], None],
         on_news: Callable[[Location], None],
         save_wait_seconds: float,
+        pause_seconds: Callable[[int, bool], float],
         log: logging.Logger | logging.LoggerAdapter[logging.Logger],
-        retry_delays_seconds: Sequence[float] = (1.0, 2.0, 4.0),
     ) -> None:
         self._places = places
         self._locks = locks
+        self._pace = pace
         self._on_change = on_change
         self._on_news = on_news
         self._save_wait_seconds = save_wait_seconds
+        self._pause_seconds = pause_seconds
         self._log = log
-        self._retry_delays_seconds = tuple(retry_delays_seconds)
-        self._uploads: dict[str, asyncio.Task[WorkStatus]] = {}
-        self._again: set[str] = set()
+        self._payers: dict[str, Payer] = {}
         self._last: dict[str, WorkStatus] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._closing = asyncio.Event()
+        self._slots = asyncio.Semaphore(_UPLOADS_AT_ONCE)
+        self._closing = False
 
     def turn(self, location: Location) -> asyncio.Lock:
         """The lock under which a notebook's object is written, deleted or renamed: one act at a time."""
@@ -85,35 +96,66 @@ class Delocalizer:
         Returns:
             Where the work is: ``UPLOADING`` when the upload takes longer than the wait, and has not failed yet.
         """
-        upload = self.start(location)
-        await asyncio.wait({upload}, timeout=self._save_wait_seconds)
-        return upload.result() if upload.done() else self._while_uploading(location)
+        try:
+            return await asyncio.wait_for(self.settle(location), self._save_wait_seconds)
+        except TimeoutError:
+            return self._while_uploading(location)
 
     async def settle(self, location: Location) -> WorkStatus:
-        """Upload the working copy and wait until that has succeeded or failed."""
-        return await asyncio.shield(self.start(location))
+        """Upload the working copy, and wait until an attempt that begins now has succeeded or failed."""
+        payer = self.start(location)
+        return await payer.word_of(payer.hurry())
 
-    def start(self, location: Location) -> "asyncio.Task[WorkStatus]":
+    def start(self, location: Location) -> Payer:
         """Begin an upload, or have the one in flight go again with the newest content."""
         path = location.api_path
-        upload = self._uploads.get(path)
-        if upload is not None and not upload.done():
-            self._again.add(path)
-            return upload
-        upload = asyncio.create_task(self._deliver(location), name=f"delocalize {path}")
-        self._uploads[path] = upload
+        payer = self._payers.get(path)
+        if payer is not None and not payer.is_over:
+            payer.hurry()
+            return payer
+        payer = self._payers[path] = Payer(partial(self._attempt, location), name=f"delocalize {path}")
+        payer.task.add_done_callback(lambda _: self._end(location, payer))
         self._on_news(location)
-        return upload
+        return payer
+
+    def lock_changed(self, location: Location) -> None:
+        """Go on with what was kept back by somebody else's lock, once that has gone."""
+        last = self._last.get(location.api_path)
+        if last is not None and last.place is Place.LOCKED and self._locks.view(location).state is LockState.FREE:
+            self.start(location)
+
+    def is_paying(self, location: Location) -> bool:
+        """Whether an upload of this notebook is under way, or waits for its next attempt."""
+        payer = self._payers.get(location.api_path)
+        return payer is not None and not payer.is_over
 
     def is_uploading(self, location: Location) -> bool:
-        """Whether an upload of this notebook is under way, or waits for its next attempt."""
-        upload = self._uploads.get(location.api_path)
-        return upload is not None and not upload.done()
+        """Whether the object of this notebook is being written, deleted or renamed just now."""
+        return self.turn(location).locked()
 
     async def uploaded(self, location: Location) -> None:
-        """Wait until no upload of this notebook is under way."""
-        while self.is_uploading(location):
-            await asyncio.wait({self._uploads[location.api_path]})
+        """Wait until its object is not being written."""
+        async with self.turn(location):
+            pass
+
+    async def flush(self, locations: Iterable[Location], deadline_seconds: float) -> dict[str, WorkStatus]:
+        """Try at once to bring everything to the bucket.
+
+        Args:
+            locations: what is owed according to the journal; payers that are at work are asked in any case.
+            deadline_seconds: how long to wait.
+
+        Returns:
+            Where the work of each is, by API path.
+        """
+        for location in locations:
+            self.start(location)
+        payers = {path: payer for path, payer in self._payers.items() if not payer.is_over}
+        for payer in payers.values():
+            payer.hurry()
+        if payers:
+            await asyncio.wait([payer.task for payer in payers.values()], timeout=deadline_seconds)
+        return {path: self._last.get(path) or payer.status or status.uploading() for path, payer in payers.items()}
 
     async def current_status(self, location: Location) -> WorkStatus:
         """Where the work of a notebook is, as far as it is known without asking the bucket.
@@ -128,7 +170,7 @@ class Delocalizer:
             raise ObjectNotFound(f"{location.api_path} is not on this disk.")
         if not location.is_delocalized:
             return status.kept_on_disk(location)
-        if self.is_uploading(location):
+        if self.is_paying(location):
             return self._while_uploading(location)
         last = self._last.get(location.api_path)
         if last is not None and last.place in REFUSED:
@@ -152,60 +194,47 @@ class Delocalizer:
             self._on_news(location)
 
     async def close(self, deadline_seconds: float) -> None:
-        """Let attempts in flight end, without further retries, then give up: the work stays on the disk."""
-        self._closing.set()
-        running = [upload for upload in self._uploads.values() if not upload.done()]
-        if running:
-            _, late = await asyncio.wait(running, timeout=deadline_seconds)
-            for upload in late:
-                upload.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        """Let everything be tried once more, then give up: the work stays on the disk, the debt in the journal."""
+        self._closing = True
+        await self.flush((), deadline_seconds)
+        late = [payer.task for payer in self._payers.values() if not payer.is_over]
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    def _end(self, location: Location, payer: Payer) -> None:
+        if self._payers.get(location.api_path) is payer:
+            del self._payers[location.api_path]
+            self._on_news(location)
 
     def _while_uploading(self, location: Location) -> WorkStatus:
         """What an upload that is not over has come to: under way, failed for now, or up against a known conflict."""
         last = self._last.get(location.api_path)
         return last if last is not None and last.place in {Place.ON_DISK, *REFUSED} else status.uploading()
 
-    async def _deliver(self, location: Location) -> WorkStatus:
-        path = location.api_path
-        while True:
-            self._again.discard(path)
-            known = self._last.get(path)
-            if known is not None and known.place not in REFUSED:
-                del self._last[path]
-            news = await self._deliver_with_retries(location)
-            self._last[path] = news
-            if path not in self._again or news.place in REFUSED:
-                self._again.discard(path)
-                self._uploads.pop(path, None)
-                self._on_news(location)
-                return news
-
-    async def _deliver_with_retries(self, location: Location) -> WorkStatus:
-        for delay_seconds in (*self._retry_delays_seconds, None):
-            try:
-                async with self.turn(location):
-                    await self._deliver_newest(location)
-            except BucketUnavailable as error:
-                news = status.not_yet_in_workspace(error)
-                self.tell(location, news)
-            except (BucketRefused, WorkspaceConflict, LockHeldElsewhere) as refused:
-                return _told(refused)
-            except Exception:  # noqa: BLE001 - the task's boundary: the work is on the disk, and that is told
-                self._log.exception("Upload of a notebook to the workspace bucket failed.")
-                return status.not_yet_in_workspace()
-            else:
-                return status.in_workspace()
-            if delay_seconds is None or await self._closes_within(delay_seconds):
-                return news
-        raise AssertionError("the last attempt always returns")
-
-    async def _closes_within(self, seconds: float) -> bool:
+    async def _attempt(self, location: Location, failures: int) -> Attempt:
+        """Try once; never raises."""
+        known = self._last.get(location.api_path)
+        if failures == 0 and known is not None and known.place not in REFUSED:
+            del self._last[location.api_path]
+        again_in_seconds = None
         try:
-            await asyncio.wait_for(self._closing.wait(), seconds)
-        except TimeoutError:
-            return False
-        return True
+            async with self._slots, self.turn(location):
+                await self._deliver_newest(location)
+            news = status.in_workspace()
+        except BucketError as error:
+            news = status.not_yet_in_workspace(error)
+            again_in_seconds = self._pause_seconds(failures + 1, isinstance(error, BucketUnavailable))
+        except WorkspaceConflict as parted:
+            news = status.conflict(parted.reason)
+        except LockHeldElsewhere as held:
+            news = status.locked(held)
+        except Exception:  # noqa: BLE001 - the task's boundary: the work is on the disk, and that is told
+            self._log.exception("Upload of a notebook to the workspace bucket failed.")
+            news = status.not_yet_in_workspace()
+            again_in_seconds = self._pause_seconds(failures + 1, not _PASSING)
+        self.tell(location, news)
+        return Attempt(status=news, again_in_seconds=None if self._closing else again_in_seconds)
 
     async def _deliver_newest(self, location: Location) -> None:
         """Upload until bucket and working copy are known to be equal.
@@ -217,15 +246,20 @@ class Delocalizer:
         """
         known = self._last.get(location.api_path)
         look_first = known is not None and known.place is Place.CONFLICT
+        if await self._has_edits(location):
+            # First the pause, then the snapshot: what is saved meanwhile goes along.
+            await self._pace.wait(location.api_path)
         for _ in range(_SETTLING_ROUNDS):
             snapshot = await self._places.copies.snapshot(self._places.os_path(location))
             if snapshot is None:
+                await self._places.settle(location)
                 return
             with snapshot.file:
                 baseline = await self._places.baseline(location) or await self._places.expect_absent(location)
                 if not has_unsaved_edits(baseline, snapshot.digest.crc32c):
-                    return
-                if look_first:
+                    if await self._places.settle_if_equal(location, baseline):
+                        return
+                elif look_first:
                     # A known conflict is not sent again and again: is it one still?
                     await self._read_back(location, baseline, snapshot.digest)
                     look_first = False
@@ -234,6 +268,10 @@ class Delocalizer:
                 else:
                     await self._upload(location, baseline, snapshot)
         raise kept_changing(location)
+
+    async def _has_edits(self, location: Location) -> bool:
+        digest = await self._places.copies.digest(self._places.os_path(location))
+        return digest is not None and has_unsaved_edits(await self._places.baseline(location), digest.crc32c)
 
     async def _take_lock(self, location: Location, baseline: Baseline, digest: FileDigest) -> None:
         """Take the lock of an object that others may have had meanwhile, and see that it still holds what we saw."""
@@ -262,6 +300,8 @@ class Delocalizer:
                 raise
         else:
             await self._record(location, baseline, version, snapshot.digest.crc32c)
+        finally:
+            self._pace.changed(location.api_path)
 
     async def _read_back(self, location: Location, baseline: Baseline, digest: FileDigest) -> bool:
         """Settle a write whose effect is not known (promise P4).
@@ -288,19 +328,9 @@ class Delocalizer:
         return False
 
     async def _record(self, location: Location, baseline: Baseline, version: ObjectVersion, crc32c: str) -> None:
-        await self._places.advance(location, baseline, version, crc32c)
+        await self._places.record(location, baseline, version, crc32c)
         self._locks.saw(location, version)
         self._on_change(location)
-
-
-def _told(refused: BucketRefused | WorkspaceConflict | LockHeldElsewhere) -> WorkStatus:
-    match refused:
-        case BucketRefused():
-            return status.not_yet_in_workspace(refused)
-        case WorkspaceConflict():
-            return status.conflict(refused.reason)
-        case LockHeldElsewhere():
-            return status.locked(refused)
 
 
 def content_type(name: str) -> str:

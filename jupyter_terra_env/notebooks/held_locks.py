@@ -7,6 +7,7 @@ from weakref import WeakValueDictionary
 
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.edit_locks import EditLocks, HeldLock
+from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.rules.edit_lock import (
     Claim,
@@ -47,6 +48,7 @@ class HeldLocks:
 
     Args:
         places: disk, buckets and journal.
+        pace: told of every change.
         locks_of: a workspace's locks.
         holder_of: this environment, as it takes part in a workspace's locks.
         now_ms: the bucket's time, epoch milliseconds.
@@ -56,6 +58,7 @@ class HeldLocks:
     def __init__(
         self,
         places: Places,
+        pace: Pace,
         *,
         locks_of: Callable[[Workspace], EditLocks],
         holder_of: Callable[[Workspace], Holder],
@@ -63,6 +66,7 @@ class HeldLocks:
         on_change: Callable[[Location], None],
     ) -> None:
         self._places = places
+        self._pace = pace
         self._locks_of = locks_of
         self._holder_of = holder_of
         self._now_ms = now_ms
@@ -221,6 +225,7 @@ class HeldLocks:
     async def _take(self, location: Location, act: Callable[[EditLocks], Awaitable[HeldLock]]) -> ObjectVersion:
         try:
             held = await act(self._locks_of(location.workspace))
+            self._pace.changed(location.api_path)
         except LockHeldElsewhere as refused:
             claim = Claim.MINE_ELSEWHERE if refused.by_same_person else Claim.OTHERS
             self._note(location, seen(claim, refused.lock, before=self._last(location)))

@@ -1,75 +1,77 @@
-"""The journal: what each working copy last equalled in the bucket, in one SQLite database on the persistent disk."""
+"""The journal: what working copies last equalled in the bucket, and what the bucket is owed.
+
+Protocol: docs/protocol/journal.md.
+"""
 
 import json
-import sqlite3
-import threading
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
 
-from jupyter_terra_env.rules.errors import SettingsError
+from jupyter_terra_env.notebooks.journal_database import JournalDatabase
 from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline
 
-SCHEMA_VERSION = 1
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS baselines (
-    path TEXT NOT NULL PRIMARY KEY,
-    bucket TEXT NOT NULL,
-    object_name TEXT NOT NULL,
-    generation INTEGER NOT NULL,
-    metageneration INTEGER NOT NULL,
-    crc32c TEXT,
-    metadata TEXT NOT NULL,
-    write_token TEXT NOT NULL
-) STRICT
-"""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Debt:
+    """A working copy that holds a save the bucket has not.
+
+    Attributes:
+        path: API path of the working copy.
+        bucket: bucket name.
+        object_name: the object it is owed to.
+    """
+
+    path: str
+    bucket: str
+    object_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A working copy and its object that have a new name.
+
+    Attributes:
+        old_path: former API path.
+        path: new API path.
+        bucket: bucket name.
+        object_name: the object's new name.
+        generation: of the object under its new name; None when it was never stored.
+        metageneration: likewise.
+        metadata: likewise.
+    """
+
+    old_path: str
+    path: str
+    bucket: str
+    object_name: str
+    generation: int | None
+    metageneration: int
+    metadata: dict[str, str]
 
 
 class Journal:
-    """Baselines by API path. Methods block for a few milliseconds: call them off the event loop.
+    """Baselines and debts by API path. Methods block for a few milliseconds: call them off the event loop.
 
     A row holds for one object of one bucket: when a folder is pointed at another bucket, its old rows no longer count.
 
     Args:
-        database: path of the database; its folder is created.
+        database: the open database.
         new_token: gives a fresh unguessable write token.
-
-    Raises:
-        SettingsError: the database cannot be opened, or a newer version of this package made it.
     """
 
-    def __init__(self, database: Path, *, new_token: Callable[[], str]) -> None:
+    def __init__(self, database: JournalDatabase, *, new_token: Callable[[], str]) -> None:
+        self._database = database
         self._new_token = new_token
-        self._guard = threading.Lock()
-        try:
-            database.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(database, timeout=10, check_same_thread=False, isolation_level=None)
-            self._prepare()
-        except (OSError, sqlite3.Error) as error:
-            raise SettingsError(f"state_directory: the journal {database} cannot be opened: {error}") from error
-
-    def close(self) -> None:
-        """Close the database."""
-        with self._guard:
-            self._connection.close()
 
     def baseline(self, path: str, bucket: str, object_name: str) -> Baseline | None:
         """The baseline of a working copy, or None when nothing is known of it."""
-        with self._guard:
-            row = self._connection.execute(
-                "SELECT generation, metageneration, crc32c, metadata, write_token FROM baselines"
-                " WHERE path = ? AND bucket = ? AND object_name = ?",
-                (path, bucket, object_name),
-            ).fetchone()
-        if row is None:
-            return None
-        return Baseline(
-            generation=row[0],
-            metageneration=row[1],
-            crc32c=row[2],
-            metadata=json.loads(row[3]),
-            write_token=row[4],
+        rows = self._database.rows(
+            "SELECT generation, metageneration, crc32c, metadata, write_token FROM baselines"
+            " WHERE path = ? AND bucket = ? AND object_name = ?",
+            (path, bucket, object_name),
         )
+        return next(map(_as_baseline, rows), None)
 
     def expect_absent(self, path: str, bucket: str, object_name: str) -> Baseline:
         """Record that the object has never been seen, so that our first upload of it can be recognised.
@@ -92,8 +94,20 @@ class Journal:
         metageneration: int,
         crc32c: str,
         metadata: dict[str, str],
+        settles: bool = False,
     ) -> bool:
         """Make an object version the baseline, if the baseline is still the expected one.
+
+        Args:
+            path: API path of the working copy.
+            bucket: bucket name.
+            object_name: the object.
+            expected: the baseline this was decided on.
+            generation: of the version.
+            metageneration: of the version.
+            crc32c: checksum of the working copy that equals it.
+            metadata: custom metadata of the version.
+            settles: the working copy is that version now: nothing is owed any more.
 
         Returns:
             True when the journal now holds that version; False when another task changed the row meanwhile.
@@ -107,15 +121,60 @@ class Journal:
             # An upload still on its way was marked with the token of this generation: it must stay recognisable.
             write_token=expected.write_token if expected is not None and same_content else self._new_token(),
         )
-        if self._replace(path, bucket, object_name, expected=expected, new=new):
+        with self._database.transaction():
+            replaced = self._replace(path, bucket, object_name, expected=expected, new=new)
+            if replaced and settles:
+                self.settle(path)
+        if replaced:
             return True
         current = self.baseline(path, bucket, object_name)
         return current is not None and current.generation == generation and current.metageneration == metageneration
 
     def forget(self, path: str) -> None:
-        """Drop what is known of a working copy."""
-        with self._guard:
-            self._connection.execute("DELETE FROM baselines WHERE path = ?", (path,))
+        """Drop what is known of a working copy, and what it owes."""
+        with self._database.transaction():
+            self._database.execute("DELETE FROM baselines WHERE path = ?", (path,))
+            self.settle(path)
+
+    def owe(self, path: str, bucket: str, object_name: str) -> None:
+        """Record that a working copy is about to hold what the bucket has not."""
+        known = self._database.rows(
+            "SELECT 1 FROM debts WHERE path = ? AND bucket = ? AND object_name = ?", (path, bucket, object_name)
+        )
+        if not known:
+            self._database.execute("INSERT OR REPLACE INTO debts VALUES (?, ?, ?)", (path, bucket, object_name))
+
+    def settle(self, path: str) -> None:
+        """Record that a working copy owes nothing."""
+        self._database.execute("DELETE FROM debts WHERE path = ?", (path,))
+
+    def is_owed(self, path: str) -> bool:
+        """Whether a working copy owes the bucket something."""
+        return bool(self._database.rows("SELECT 1 FROM debts WHERE path = ?", (path,)))
+
+    def debts(self) -> tuple[Debt, ...]:
+        """Everything that is owed."""
+        rows = self._database.rows("SELECT path, bucket, object_name FROM debts ORDER BY path")
+        return tuple(Debt(path=str(row[0]), bucket=str(row[1]), object_name=str(row[2])) for row in rows)
+
+    def move(self, moved: Iterable[Moved]) -> None:
+        """Let rows follow working copies that have new names, all or none."""
+        with self._database.transaction():
+            for one in moved:
+                self._move(one)
+
+    def _move(self, one: Moved) -> None:
+        for table in ("baselines", "debts"):
+            self._database.execute(f"DELETE FROM {table} WHERE path = ?", (one.path,))
+            self._database.execute(
+                f"UPDATE {table} SET path = ?, bucket = ?, object_name = ? WHERE path = ?",
+                (one.path, one.bucket, one.object_name, one.old_path),
+            )
+        if one.generation is not None:
+            self._database.execute(
+                "UPDATE baselines SET generation = ?, metageneration = ?, metadata = ?, write_token = ? WHERE path = ?",
+                (one.generation, one.metageneration, json.dumps(one.metadata), self._new_token(), one.path),
+            )
 
     def _replace(self, path: str, bucket: str, object_name: str, *, expected: Baseline | None, new: Baseline) -> bool:
         values = (
@@ -127,36 +186,34 @@ class Journal:
             json.dumps(dict(new.metadata)),
             new.write_token,
         )
-        with self._guard:
-            if expected is None:
-                # A row of another bucket or object is as good as none.
-                done = self._connection.execute(
-                    "INSERT INTO baselines (bucket, object_name, generation, metageneration, crc32c, metadata,"
-                    " write_token, path) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-                    " ON CONFLICT (path) DO UPDATE SET bucket = excluded.bucket,"
-                    " object_name = excluded.object_name, generation = excluded.generation,"
-                    " metageneration = excluded.metageneration, crc32c = excluded.crc32c,"
-                    " metadata = excluded.metadata, write_token = excluded.write_token"
-                    " WHERE bucket != excluded.bucket OR object_name != excluded.object_name",
-                    (*values, path),
-                )
-            else:
-                done = self._connection.execute(
-                    "UPDATE baselines SET bucket = ?, object_name = ?, generation = ?, metageneration = ?,"
-                    " crc32c = ?, metadata = ?, write_token = ?"
-                    " WHERE path = ? AND write_token = ? AND generation = ? AND metageneration = ?",
-                    (*values, path, expected.write_token, expected.generation, expected.metageneration),
-                )
-            return done.rowcount == 1
-
-    def _prepare(self) -> None:
-        self._connection.execute("PRAGMA busy_timeout = 10000")
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise sqlite3.DatabaseError(
-                f"it has schema {version}, this version of jupyter_terra_env reads {SCHEMA_VERSION}"
+        if expected is None:
+            # A row of another bucket or object is as good as none.
+            done = self._database.execute(
+                "INSERT INTO baselines (bucket, object_name, generation, metageneration, crc32c, metadata,"
+                " write_token, path) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (path) DO UPDATE SET bucket = excluded.bucket,"
+                " object_name = excluded.object_name, generation = excluded.generation,"
+                " metageneration = excluded.metageneration, crc32c = excluded.crc32c,"
+                " metadata = excluded.metadata, write_token = excluded.write_token"
+                " WHERE bucket != excluded.bucket OR object_name != excluded.object_name",
+                (*values, path),
             )
-        self._connection.execute(_SCHEMA)
-        self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        else:
+            done = self._database.execute(
+                "UPDATE baselines SET bucket = ?, object_name = ?, generation = ?, metageneration = ?,"
+                " crc32c = ?, metadata = ?, write_token = ?"
+                " WHERE path = ? AND write_token = ? AND generation = ? AND metageneration = ?",
+                (*values, path, expected.write_token, expected.generation, expected.metageneration),
+            )
+        return done.rowcount == 1
+
+
+def _as_baseline(row: tuple[Any, ...]) -> Baseline:
+    generation, metageneration, crc32c, metadata, write_token = row
+    return Baseline(
+        generation=generation,
+        metageneration=metageneration,
+        crc32c=crc32c,
+        metadata=json.loads(metadata),
+        write_token=write_token,
+    )

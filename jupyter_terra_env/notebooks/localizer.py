@@ -325,7 +325,7 @@ class Localizer:
                 if not installed:
                     return False
                 self._delocalizer.forget(location)
-                return await self._places.advance(location, look.baseline, locked, digest.crc32c)
+                return await self._places.advance(location, look.baseline, locked, digest.crc32c, settles=True)
 
     async def _name_for_kept_edits(self, location: Location, look: _Look) -> Path:
         """A name beside the working copy that neither disk nor bucket has."""

@@ -9,7 +9,7 @@ from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.lock_watch import LockWatch
 from jupyter_terra_env.rules.errors import BucketError, LockHeldElsewhere, ObjectNotFound
-from jupyter_terra_env.rules.lock_view import WAITED_FOR
+from jupyter_terra_env.rules.lock_view import WAITED_FOR, LockState
 from jupyter_terra_env.rules.workspace import Location
 
 
@@ -77,6 +77,7 @@ class LockKeeper:
         self._not_before: dict[str, float] = {}
         self._looking: asyncio.Task[None] | None = None
         self._watched_at = 0.0
+        self._closed = False
 
     def touch(self, location: Location) -> None:
         """A notebook was opened or saved."""
@@ -113,6 +114,11 @@ class LockKeeper:
             self._tabs.setdefault(new.api_path, set()).update(tabs)
         self._use(new, self._used_until.pop(old.api_path, 0.0) - self._monotonic())
 
+    def lock_changed(self, location: Location) -> None:
+        """A lock that a late upload took is given back as well."""
+        if self._locks.view(location).state is LockState.HELD:
+            self._keep_looking()
+
     async def give_back(self, location: Location) -> None:
         """Give a lock back at once, after an upload in flight, unless another tab shows the notebook.
 
@@ -125,6 +131,7 @@ class LockKeeper:
 
     async def close(self, deadline_seconds: float) -> None:
         """Stop keeping, and give everything back that can be within the time."""
+        self._closed = True
         acts = [*self._acts.values(), *([] if self._looking is None else [self._looking])]
         for act in acts:
             act.cancel()
@@ -144,7 +151,10 @@ class LockKeeper:
         if not location.is_delocalized:
             return
         self._used_until[path] = max(self._used_until.get(path, 0.0), self._monotonic() + seconds)
-        if self._looking is None or self._looking.done():
+        self._keep_looking()
+
+    def _keep_looking(self) -> None:
+        if not self._closed and (self._looking is None or self._looking.done()):
             self._looking = asyncio.create_task(self._look_on(), name="keep edit locks")
 
     async def _look_on(self) -> None:

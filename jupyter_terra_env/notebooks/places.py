@@ -1,13 +1,14 @@
 """Where a workspace path lives: its file on the disk, its object's bucket, its row in the journal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
-from jupyter_terra_env.notebooks.journal import Journal
-from jupyter_terra_env.notebooks.working_copies import WorkingCopies, resolve_inside
+from jupyter_terra_env.notebooks.journal import Debt, Journal, Moved
+from jupyter_terra_env.notebooks.working_copies import FileDigest, WorkingCopies, resolve_inside
 from jupyter_terra_env.rules.errors import BucketTrouble, BucketUnavailable, OperationRefused, RefusalReason
-from jupyter_terra_env.rules.sync import Baseline, Remote
+from jupyter_terra_env.rules.sync import Baseline, Remote, has_unsaved_edits
 from jupyter_terra_env.rules.workspace import Location, Workspace
 
 
@@ -58,9 +59,7 @@ class Places:
 
     async def baseline(self, location: Location) -> Baseline | None:
         """What the working copy last equalled."""
-        return await self.copies.run(
-            self._journal.baseline, location.api_path, location.workspace.bucket, location.object_name
-        )
+        return await self.copies.run(self._baseline, location)
 
     async def expect_absent(self, location: Location) -> Baseline:
         """Record that the object was never seen; see ``Journal.expect_absent``."""
@@ -68,7 +67,15 @@ class Places:
             self._journal.expect_absent, location.api_path, location.workspace.bucket, location.object_name
         )
 
-    async def advance(self, location: Location, expected: Baseline | None, version: ObjectVersion, crc32c: str) -> bool:
+    async def advance(
+        self,
+        location: Location,
+        expected: Baseline | None,
+        version: ObjectVersion,
+        crc32c: str,
+        *,
+        settles: bool = False,
+    ) -> bool:
         """Make a version the baseline; see ``Journal.advance``.
 
         Args:
@@ -76,9 +83,79 @@ class Places:
             expected: the baseline this was decided on.
             version: the object version.
             crc32c: checksum of the working copy that equals it.
+            settles: the working copy was made equal to it under its lock: nothing is owed.
         """
-        return await self.copies.run(
-            self._journal.advance,
+        return await self.copies.run(self._advance, location, expected, version, crc32c, settles=settles)
+
+    async def record(self, location: Location, expected: Baseline | None, version: ObjectVersion, crc32c: str) -> bool:
+        """Make a version that the bucket holds the baseline; if the working copy still equals it, nothing is owed.
+
+        See ``advance``.
+        """
+        os_path = self.os_path(location)
+        async with self.copies.lock(os_path):
+            digest = await self.copies.digest(os_path)
+            settles = digest is not None and digest.crc32c == crc32c
+            return await self.copies.run(self._advance, location, expected, version, crc32c, settles=settles)
+
+    async def save(self, location: Location, content: bytes) -> None:
+        """Write a working copy durably; what it then owes the bucket is in the journal first (promise P1).
+
+        Raises:
+            OSError: the disk is full, read-only or failing; the old file is untouched.
+        """
+        await self.copies.write(self.os_path(location), content, before=partial(self._owe, location))
+
+    async def adopt(self, location: Location, complete: Path) -> None:
+        """Make a complete file of the same folder the working copy; see ``save``."""
+        await self.copies.adopt(complete, self.os_path(location), before=partial(self._owe, location))
+
+    async def settle_if_equal(self, location: Location, baseline: Baseline) -> bool:
+        """Drop a debt if the working copy is what the bucket holds, or is gone.
+
+        Returns:
+            Whether nothing is owed now.
+        """
+        os_path = self.os_path(location)
+        async with self.copies.lock(os_path):
+            digest = await self.copies.digest(os_path)
+            if digest is not None and has_unsaved_edits(baseline, digest.crc32c):
+                return False
+            await self.copies.run(self._journal.settle, location.api_path)
+            return True
+
+    async def settle(self, location: Location) -> None:
+        """Drop a debt: there is no working copy any more."""
+        await self.copies.run(self._journal.settle, location.api_path)
+
+    async def is_owed(self, location: Location) -> bool:
+        """Whether the journal says that a working copy owes the bucket something."""
+        return await self.copies.run(self._journal.is_owed, location.api_path)
+
+    async def debts(self) -> tuple[Debt, ...]:
+        """Everything the journal says is owed."""
+        return await self.copies.run(self._journal.debts)
+
+    async def move_rows(self, moved: Iterable[Moved]) -> None:
+        """Let the journal follow working copies that have new names."""
+        await self.copies.run(self._journal.move, tuple(moved))
+
+    async def forget(self, location: Location) -> None:
+        """Drop what is known of a working copy."""
+        await self.copies.run(self._journal.forget, location.api_path)
+
+    def _owe(self, location: Location, digest: FileDigest) -> None:
+        """Write down a debt for content that is about to become the working copy."""
+        if location.is_delocalized and has_unsaved_edits(self._baseline(location), digest.crc32c):
+            self._journal.owe(location.api_path, location.workspace.bucket, location.object_name)
+
+    def _baseline(self, location: Location) -> Baseline | None:
+        return self._journal.baseline(location.api_path, location.workspace.bucket, location.object_name)
+
+    def _advance(
+        self, location: Location, expected: Baseline | None, version: ObjectVersion, crc32c: str, *, settles: bool
+    ) -> bool:
+        return self._journal.advance(
             location.api_path,
             location.workspace.bucket,
             location.object_name,
@@ -87,11 +164,8 @@ class Places:
             metageneration=version.metageneration,
             crc32c=crc32c,
             metadata=dict(version.metadata),
+            settles=settles,
         )
-
-    async def forget(self, location: Location) -> None:
-        """Drop what is known of a working copy."""
-        await self.copies.run(self._journal.forget, location.api_path)
 
 
 def kept_changing(location: Location) -> BucketUnavailable:

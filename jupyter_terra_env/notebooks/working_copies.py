@@ -70,6 +70,13 @@ class Download:
     modified: datetime
 
 
+BeforeReplacing = Callable[[FileDigest], None]
+
+
+def _nothing(_: FileDigest) -> None:
+    """Nothing has to be done first."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Signature:
     """What a file system tells of a file without reading it; another content means another signature."""
@@ -124,23 +131,28 @@ class WorkingCopies:
         """Open the content a file has now; None when there is no such file."""
         return await self.run(self._snapshot, os_path)
 
-    async def write(self, os_path: Path, content: bytes) -> None:
+    async def write(self, os_path: Path, content: bytes, *, before: BeforeReplacing = _nothing) -> None:
         """Replace a file durably: temporary file, fsync, rename, fsync of the folder (promise P1).
 
-        Raises:
-            OSError: the disk is full, read-only or failing; the old file is untouched.
-        """
-        async with self.lock(os_path):
-            await self.run(self._write, os_path, content)
-
-    async def adopt(self, complete: Path, os_path: Path) -> None:
-        """Put a complete file of this folder durably in the place of ``os_path``.
+        Args:
+            os_path: the file.
+            content: what it is to hold.
+            before: called, off the event loop, with the new content's checksums before the file is replaced.
 
         Raises:
             OSError: the disk is full, read-only or failing; the old file is untouched.
         """
         async with self.lock(os_path):
-            await self.run(self._adopt, complete, os_path)
+            await self.run(self._write, os_path, content, before)
+
+    async def adopt(self, complete: Path, os_path: Path, *, before: BeforeReplacing = _nothing) -> None:
+        """Put a complete file of this folder durably in the place of ``os_path``; ``before`` as for ``write``.
+
+        Raises:
+            OSError: the disk is full, read-only or failing; the old file is untouched.
+        """
+        async with self.lock(os_path):
+            await self.run(self._adopt, complete, os_path, before)
 
     async def install(
         self, download: Download, os_path: Path, *, expected: FileDigest | None, keep_old_as: Path | None = None
@@ -178,21 +190,26 @@ class WorkingCopies:
         async with self.lock(os_path):
             await self.run(_keep_as, os_path, new)
 
-    def _write(self, os_path: Path, content: bytes) -> None:
+    def _write(self, os_path: Path, content: bytes, before: BeforeReplacing) -> None:
         with temporary_file(os_path) as (file, temporary):
             file.write(content)
             _copy_mode(os_path, file)
             _sync_file(file)
-            written = os.fstat(file.fileno())
-            temporary.replace(os_path)
-            self._remember_own(os_path, _digest_of(content), written)
-        sync_directory(os_path.parent)
+            self._put_in_place(temporary, os_path, _digest_of(content), file, before)
 
-    def _adopt(self, complete: Path, os_path: Path) -> None:
+    def _adopt(self, complete: Path, os_path: Path, before: BeforeReplacing) -> None:
         with complete.open("r+b") as file:
             _copy_mode(os_path, file)
             _sync_file(file)
+            self._put_in_place(complete, os_path, digest_file(file), file, before)
+
+    def _put_in_place(
+        self, complete: Path, os_path: Path, digest: FileDigest, file: BinaryIO, before: BeforeReplacing
+    ) -> None:
+        written = os.fstat(file.fileno())
+        before(digest)
         complete.replace(os_path)
+        self._remember_own(os_path, digest, written)
         sync_directory(os_path.parent)
 
     def _install(

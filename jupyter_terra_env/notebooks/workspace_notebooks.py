@@ -8,7 +8,7 @@ from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.folders import Folders
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
-from jupyter_terra_env.notebooks.journal import Journal
+from jupyter_terra_env.notebooks.journal_database import JournalDatabase
 from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.lock_keeper import LockKeeper
 from jupyter_terra_env.notebooks.moves import Moves
@@ -58,7 +58,7 @@ class WorkspaceNotebooks:
         delocalizer: saving.
         moves: renaming and deleting.
         refusals: what is not done at all.
-        journal: the database behind ``places``.
+        database: the journal's, behind ``places``.
         bucket_threads: the threads behind ``places``.
         email_of: the address behind the hash in a workspace's lock, when it may be told.
     """
@@ -72,7 +72,7 @@ class WorkspaceNotebooks:
     delocalizer: Delocalizer
     moves: Moves
     refusals: Refusals
-    journal: Journal
+    database: JournalDatabase
     bucket_threads: BucketThreads
     email_of: Callable[[Workspace, str], str | None]
 
@@ -114,4 +114,4 @@ class WorkspaceNotebooks:
         await self.folders.close()
         self.bucket_threads.close()
         self.places.copies.close()
-        self.journal.close()
+        self.database.close()

@@ -62,11 +62,11 @@ def uploading() -> WorkStatus:
 
 def not_yet_in_workspace(error: BucketError | None = None) -> WorkStatus:
     """Durable on the disk, not in the bucket."""
-    sentence = "Save again to send it to the workspace." if error is None else error.sentence
+    told = "" if error is None else f" yet; it is tried again until it succeeds. {error.sentence}"
     return WorkStatus(
         mode=Mode.EDIT,
         place=Place.ON_DISK,
-        message=f"Saved on this disk, NOT in the workspace. {sentence}",
+        message=f"Saved on this disk, NOT in the workspace{told or '. Save again to send it there.'}",
         reason=None if error is None else error.trouble.value,
     )
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from tornado.web import HTTPError
 
+from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.temporary_files import make_parent, temporary_prefix
-from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.models import folder_in_bucket
 
@@ -35,29 +35,30 @@ class ChunkedUploads:
     """Uploads in progress, by target.
 
     Args:
-        copies: where complete files go.
+        places: where complete files go.
     """
 
-    def __init__(self, copies: WorkingCopies) -> None:
-        self._copies = copies
+    def __init__(self, places: Places) -> None:
+        self._places = places
         self._gathering: dict[Path, _Gathering] = {}
 
-    async def take(self, os_path: Path, chunk: int, content: str, content_format: str) -> Path:
+    async def take(self, location: Location, chunk: int, content: str, content_format: str) -> Path:
         """Take one chunk.
 
         Args:
-            os_path: the file being uploaded.
+            location: the file being uploaded.
             chunk: 1 to begin, then the next number, -1 for the last.
             content: text or base64.
             content_format: ``text`` or ``base64``.
 
         Returns:
-            The file that holds what has arrived: a hidden part, or ``os_path`` after the last chunk.
+            The file that holds what has arrived: a hidden part, or the file itself after the last chunk.
 
         Raises:
             HTTPError: 400, when the chunk is not the one that must come next.
             OperationRefused: the folder's name is that of a file.
         """
+        os_path = self._places.os_path(location)
         if chunk == 1:
             await self._begin(os_path)
         gathering = self._gathering.get(os_path)
@@ -69,21 +70,21 @@ class ChunkedUploads:
                 raise _out_of_order(chunk)
             gathering.next_chunk += 1
             received = content.encode("utf-8") if content_format == "text" else base64.b64decode(content)
-            gathering.size_bytes = await self._copies.run(_append, gathering, received)
+            gathering.size_bytes = await self._places.copies.run(_append, gathering, received)
             if chunk != LAST_CHUNK:
                 return gathering.part
             self._gathering.pop(os_path, None)
-            await self._copies.adopt(gathering.part, os_path)
+            await self._places.adopt(location, gathering.part)
         return os_path
 
     async def _begin(self, os_path: Path) -> None:
         await self._drop(os_path)
-        self._gathering[os_path] = _Gathering(part=await self._copies.run(_new_part, os_path))
+        self._gathering[os_path] = _Gathering(part=await self._places.copies.run(_new_part, os_path))
 
     async def _drop(self, os_path: Path) -> None:
         gathering = self._gathering.pop(os_path, None)
         if gathering is not None:
-            await self._copies.run(gathering.part.unlink, missing_ok=True)
+            await self._places.copies.run(gathering.part.unlink, missing_ok=True)
 
 
 def model_of_part(location: Location, part: Path) -> dict[str, Any]:

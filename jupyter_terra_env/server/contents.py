@@ -47,7 +47,7 @@ class TerraContentsManager(DurableFileManager):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if self.notebooks is not None:
-            self._uploads = ChunkedUploads(self.notebooks.places.copies)
+            self._uploads = ChunkedUploads(self.notebooks.places)
 
     @default("files_handler_class")
     def _files_handler_class_default(self) -> type:
@@ -333,7 +333,7 @@ class TerraContentsManager(DurableFileManager):
         if chunk == 1:
             self.run_pre_save_hooks(model=model, path=location.api_path)
         os_path = self.notebooks.places.os_path(location)
-        part = await self._uploads.take(os_path, chunk, model["content"], model["format"])
+        part = await self._uploads.take(location, chunk, model["content"], model["format"])
         if chunk != LAST_CHUNK:
             return model_of_part(location, part)
         saved: dict[str, Any] = await super().get(location.api_path, content=False)
@@ -360,7 +360,6 @@ class TerraContentsManager(DurableFileManager):
             )
 
     async def _restore(self, location: Location, checkpoint_id: str) -> None:
-        os_path = self.notebooks.places.os_path(location)
         if not isinstance(self.checkpoints, AsyncFileCheckpoints):
             await super().restore_checkpoint(checkpoint_id, location.api_path)
             return
@@ -370,7 +369,7 @@ class TerraContentsManager(DurableFileManager):
         except FileNotFoundError:
             self.checkpoints.no_such_checkpoint(location.api_path, checkpoint_id)
         else:
-            await self._write(os_path, content)
+            await self._write(location, content)
 
     async def _delete(self, location: Location, path: str) -> None:
         os_path = self.notebooks.places.os_path(location)

@@ -69,36 +69,35 @@ class DurableFileManager(AsyncLargeFileManager):
         # Linux has no birth time: the time of the last rename stands for it, which would be after the last change.
         return {**model, "created": min(model["created"], model["last_modified"])}
 
-    def _working_copy(self, os_path: str) -> Path | None:
-        """The resolved file to write for a path inside a workspace folder."""
-        location = self._locate(to_api_path(os_path, self.root_dir))
-        return None if location is None else self.notebooks.places.os_path(location)
+    def _place_of(self, os_path: str) -> Location | None:
+        """The place inside a workspace folder that a path on the disk is."""
+        return self._locate(to_api_path(os_path, self.root_dir))
 
     async def _save_notebook(
         self, os_path: str, nb: Any, capture_validation_error: dict[str, Any] | None = None
     ) -> None:
-        target = self._working_copy(os_path)
-        if target is None:
+        location = self._place_of(os_path)
+        if location is None:
             await super()._save_notebook(os_path, nb, capture_validation_error)
             return
         content = await self.notebooks.places.copies.run(_serialised, nb, capture_validation_error)
-        await self._write(target, content)
+        await self._write(location, content)
 
     async def _save_file(self, os_path: str, content: str, format: str | None) -> None:
-        target = self._working_copy(os_path)
-        if target is None:
+        location = self._place_of(os_path)
+        if location is None:
             await super()._save_file(os_path, content, format)
             return
-        await self._write(target, _decoded(content, format))
+        await self._write(location, _decoded(content, format))
 
     async def _save_directory(self, os_path: str, model: dict[str, Any], path: str = "") -> None:
         if self._locate(path) is not None:
             await self.notebooks.places.copies.run(make_parent, Path(os_path))
         await super()._save_directory(os_path, model, path)
 
-    async def _write(self, os_path: Path, content: bytes) -> None:
-        with self.perm_to_403(str(os_path)):
-            await self.notebooks.places.copies.write(os_path, content)
+    async def _write(self, location: Location, content: bytes) -> None:
+        with self.perm_to_403(str(self.notebooks.places.os_path(location))):
+            await self.notebooks.places.save(location, content)
 
     async def _get_file(
         self, location: Location, content: Any, type: str | None, format: str | None, *, hashed: bool

@@ -103,17 +103,16 @@ class TestLostAnswers:
         assert env.save("a.ipynb", content).place is Place.IN_WORKSPACE
         assert len(outsider.history("a.ipynb")) == 1
 
-    @pytest.mark.parametrize("environment_settings", [{"retry_delays_seconds": (0.01, 0.01)}])
+    @pytest.mark.parametrize("environment_settings", [{"pause_seconds": 0.01}])
     def test_and_the_next_attempt_fails_against_itself(self, env, outsider):
         """The answer and the read back are lost; the repeated upload gets 412 from its own first one."""
         env.faults.add(lost_answer(), broken("objects.get", times=100))
 
         async def story():
-            save = asyncio.create_task(env.saving("a.ipynb", b"one"))
-            await until(lambda: UPLOAD in env.operations)
-            await asyncio.sleep(0.05)
+            first = await env.saving("a.ipynb", b"one")
+            assert (first.place, first.reason) == (Place.ON_DISK, "unreachable")
             env.faults.clear()
-            return await save
+            return await env.status_of("a.ipynb")
 
         assert env.run(story()).place is Place.IN_WORKSPACE
         assert list(outsider.history("a.ipynb").values()) == [b"one"]
@@ -296,7 +295,7 @@ class TestOthers:
 
 class TestUnavailable:
     def test_refused_at_once_and_told(self, env, outsider):
-        env.faults.add(Fault(operation=UPLOAD, action=AnswerWith(status=403, reason="forbidden")))
+        env.faults.add(Fault(operation=UPLOAD, action=AnswerWith(status=403, reason="forbidden"), times=9))
         told = env.save("a.ipynb", b"one")
         assert (told.place, told.reason) == (Place.ON_DISK, "no-permission")
         assert "a-bucket" in told.message
@@ -304,32 +303,61 @@ class TestUnavailable:
         assert env.run(env.status_of("a.ipynb")) == told
         assert outsider.names() == []
 
-    @pytest.mark.parametrize("environment_settings", [{"retry_delays_seconds": (0.01, 0.01, 0.01)}])
-    def test_repeated_until_it_works(self, env, outsider):
-        env.faults.add(Fault(operation=UPLOAD, action=AnswerWith(status=503), times=3))
-        assert env.save("a.ipynb", b"one").place is Place.IN_WORKSPACE
-        assert uploads_of(env) == [0, 0, 0, 200]
-
-    @pytest.mark.parametrize("environment_settings", [{"retry_delays_seconds": (0.01, 0.01)}])
-    def test_repeated_as_often_as_was_said(self, env, outsider):
-        env.faults.add(Fault(operation=UPLOAD, action=AnswerWith(status=429), times=50))
+    @pytest.mark.parametrize("environment_settings", [{"pause_seconds": 0.01}])
+    @pytest.mark.parametrize("status", [403, 429, 500, 503])
+    def test_repeated_for_as_long_as_it_takes(self, env, outsider, status):
+        env.faults.add(Fault(operation=UPLOAD, action=AnswerWith(status=status), times=12))
         told = env.save("a.ipynb", b"one")
-        assert (told.place, told.reason) == (Place.ON_DISK, "overloaded")
-        assert uploads_of(env) == [0, 0, 0]
+        assert told.place is Place.ON_DISK
+        assert "it is tried again until it succeeds" in told.message
+        env.run(until(lambda: not env.delocalizer.is_paying(env.at("a.ipynb"))))
+        assert uploads_of(env) == [0] * 12 + [200]
+        assert env.run(env.status_of("a.ipynb")).place is Place.IN_WORKSPACE
 
-    @pytest.mark.parametrize("environment_settings", [{"retry_delays_seconds": (30.0,)}])
+    @pytest.mark.parametrize("environment_settings", [{"pause_seconds": 0.3}])
     def test_a_retry_takes_the_newest_content(self, env, outsider):
         env.faults.add(broken(UPLOAD))
-
-        async def story():
-            env.delocalizer._retry_delays_seconds = (0.3,)
-            first = asyncio.create_task(env.saving("a.ipynb", b"one"))
-            await until(lambda: uploads_of(env))
-            second = asyncio.create_task(env.saving("a.ipynb", b"two"))
-            return await asyncio.gather(first, second)
-
-        assert [news.place for news in env.run(story())] == [Place.IN_WORKSPACE] * 2
+        assert env.save("a.ipynb", b"one").place is Place.ON_DISK
+        env.run(env.places.save(env.at("a.ipynb"), b"two"))
+        env.run(until(lambda: not env.delocalizer.is_paying(env.at("a.ipynb"))))
         assert list(outsider.history("a.ipynb").values()) == [b"two"]
+
+    def test_a_save_does_not_wait_for_the_pause_to_end(self, env, outsider):
+        env.faults.add(broken(UPLOAD))
+        assert env.save("a.ipynb", b"one").place is Place.ON_DISK
+        assert env.save("a.ipynb", b"two").place is Place.IN_WORKSPACE
+
+    @pytest.mark.parametrize("environment_settings", [{"pause_seconds": 0.05}])
+    def test_a_day_without_a_bucket_leaves_no_click_to_do(self, env, outsider):
+        """Open, save, restart, save again, all without the bucket; then it is back."""
+        outsider.put("a.ipynb", b"one")
+        env.open("a.ipynb")
+        env.faults.add(broken("*", times=10_000))
+        assert env.save("a.ipynb", b"two").place is Place.ON_DISK
+        assert env.save("new.ipynb", b"made without it").place is Place.ON_DISK
+        env.restart()
+        env.recover()
+        assert env.open("a.ipynb").place is Place.ON_DISK
+        assert env.save("a.ipynb", b"three").place is Place.ON_DISK
+        env.faults.clear()
+        env.run(until(lambda: not env.owed()))
+        assert outsider.content("a.ipynb") == b"three"
+        assert outsider.content("new.ipynb") == b"made without it"
+
+    @pytest.mark.parametrize("environment_settings", [{"pause_seconds": 0.05}])
+    def test_unless_the_bucket_moved_on_then_both_are_kept(self, env, outsider):
+        outsider.put("a.ipynb", b"one")
+        env.open("a.ipynb")
+        env.faults.add(broken("*", times=10_000))
+        env.save("a.ipynb", b"mine")
+        outsider.put("a.ipynb", b"theirs")
+        env.restart()
+        env.recover()
+        env.faults.clear()
+        env.run(until(lambda: not env.delocalizer.is_paying(env.at("a.ipynb"))))
+        assert env.run(env.status_of("a.ipynb")).place is Place.CONFLICT
+        assert (env.read("a.ipynb"), outsider.content("a.ipynb")) == (b"mine", b"theirs")
+        assert env.owed() == ["ws/edit/a.ipynb"]
 
     def test_after_an_outage_the_next_save_brings_all(self, env, outsider):
         env.faults.add(broken("*", times=1000))
@@ -444,7 +472,7 @@ class TestDeaths:
     def test_between_upload_and_journal(self, env, outsider):
         """The journal is older than the bucket: our own version is recognised by its write id."""
         env.save("a.ipynb", b"one")
-        env.journal._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        env.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         older = env.journal_file.read_bytes()
         env.save("a.ipynb", b"two")
         env.stop()
@@ -458,16 +486,116 @@ class TestDeaths:
 
     def test_between_working_copy_and_upload(self, env, outsider):
         env.save("a.ipynb", b"one")
-        env.run(env.copies.write(env.file("a.ipynb"), b"two"))
+        env.run(env.places.save(env.at("a.ipynb"), b"two"))
         env.restart()
         assert env.run(env.status_of("a.ipynb")).place is Place.ON_DISK
-        assert env.open("a.ipynb").place is Place.IN_WORKSPACE
+        assert env.owed() == ["ws/edit/a.ipynb"]
+        env.recover()
+        assert env.run(env.status_of("a.ipynb")).place is Place.IN_WORKSPACE
+        assert env.owed() == []
         assert outsider.content("a.ipynb") == b"two"
 
     def test_between_working_copy_and_upload_while_others_change_it(self, env, outsider):
         env.save("a.ipynb", b"one")
-        env.run(env.copies.write(env.file("a.ipynb"), b"mine"))
+        env.run(env.places.save(env.at("a.ipynb"), b"mine"))
         env.restart()
         outsider.put("a.ipynb", b"theirs")
         assert env.open("a.ipynb").place is Place.CONFLICT
         assert (env.read("a.ipynb"), outsider.content("a.ipynb")) == (b"mine", b"theirs")
+
+
+class TestDebts:
+    @pytest.mark.parametrize("environment_settings", [{"save_wait_seconds": 0.1}])
+    def test_a_save_is_owed_until_it_is_in_the_bucket(self, env, outsider):
+        env.faults.add(Fault(operation=UPLOAD, action=Hang()))
+        assert env.save("a.ipynb", b"one").place is Place.UPLOADING
+        assert env.owed() == ["ws/edit/a.ipynb"]
+        env.faults.release()
+        env.run(until(lambda: not env.delocalizer.is_paying(env.at("a.ipynb"))))
+        assert env.owed() == []
+
+    def test_what_the_bucket_has_is_not_owed(self, env, outsider):
+        outsider.put("a.ipynb", b"one")
+        env.open("a.ipynb")
+        env.run(env.places.save(env.at("a.ipynb"), b"one"))
+        assert env.owed() == []
+
+    def test_playground_and_files_that_stay_here_owe_nothing(self, env):
+        env.run(env.places.save(env.at("a.ipynb", "playground"), b"played"))
+        env.run(env.places.save(env.at("data.csv"), b"1,2"))
+        assert env.owed() == []
+
+    @pytest.mark.parametrize("environment_settings", [{"save_wait_seconds": 0.1, "pause_seconds": 0.05}])
+    def test_saved_again_while_it_travels_stays_owed(self, env, outsider):
+        env.faults.add(Fault(operation=UPLOAD, action=Hang()))
+        env.save("a.ipynb", b"one")
+        env.run(env.places.save(env.at("a.ipynb"), b"two"))
+        env.faults.add(broken(UPLOAD, times=1000))
+        env.faults.release()
+        env.run(until(lambda: outsider.content("a.ipynb") == b"one"))
+        env.run(asyncio.sleep(0.2))
+        assert env.owed() == ["ws/edit/a.ipynb"]
+        env.faults.clear()
+        env.run(until(lambda: not env.owed()))
+        assert outsider.content("a.ipynb") == b"two"
+
+    def test_a_debt_without_a_change_is_nothing(self, env, outsider):
+        """The server died between writing the debt down and the file."""
+        outsider.put("a.ipynb", b"one")
+        env.open("a.ipynb")
+        env.journal.owe("ws/edit/a.ipynb", "a-bucket", "notebooks/a.ipynb")
+        env.faults.clear()
+        env.restart()
+        env.recover()
+        env.run(until(lambda: not env.owed()))
+        assert env.operations == []
+
+    def test_a_debt_without_a_file_is_nothing(self, env, outsider):
+        env.journal.owe("ws/edit/gone.ipynb", "a-bucket", "notebooks/gone.ipynb")
+        env.recover()
+        env.run(until(lambda: not env.owed()))
+        assert outsider.names() == []
+
+    def test_taking_the_workspaces_version_settles(self, env, outsider):
+        outsider.put("a.ipynb", b"one")
+        env.open("a.ipynb")
+        outsider.put("a.ipynb", b"theirs")
+        assert env.save("a.ipynb", b"mine").place is Place.CONFLICT
+        env.run(env.localizer.open_workspace_version(env.at("a.ipynb")))
+        assert env.owed() == []
+
+    def test_a_deleted_notebook_owes_nothing(self, env, outsider):
+        env.faults.add(broken(UPLOAD, times=1000))
+        env.save("a.ipynb", b"one")
+        env.faults.clear()
+        env.delete("a.ipynb")
+        assert env.owed() == []
+
+
+class TestFlush:
+    def test_pays_everything_at_once_and_names_what_it_could_not(self, env, outsider):
+        env.faults.add(broken(UPLOAD, times=2))
+        env.save("a.ipynb", b"one")
+        env.save("b.ipynb", b"two")
+        env.faults.add(broken(UPLOAD, name_prefix="notebooks/b", times=1000))
+        places = env.run(env.delocalizer.flush([], 0.5))
+        assert places["ws/edit/a.ipynb"].place is Place.IN_WORKSPACE
+        assert places["ws/edit/b.ipynb"].place is Place.ON_DISK
+        assert outsider.names() == ["a.ipynb"]
+        assert env.owed() == ["ws/edit/b.ipynb"]
+
+
+class TestPace:
+    @pytest.mark.parametrize("environment_settings", [{"pace_seconds": 0.6}])
+    def test_one_object_is_changed_once_in_an_interval_and_the_newest_content_wins(self, env, outsider):
+        async def story():
+            start = asyncio.get_running_loop().time()
+            for number in range(5):
+                await env.places.save(env.at("a.ipynb"), b"%d" % number)
+                env.delocalizer.start(env.at("a.ipynb"))
+                await asyncio.sleep(0.05)
+            await env.status_of("a.ipynb")
+            return asyncio.get_running_loop().time() - start
+
+        assert env.run(story()) > 0.6
+        assert list(outsider.history("a.ipynb").values()) == [b"0", b"4"]

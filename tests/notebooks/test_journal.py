@@ -1,15 +1,18 @@
 """The journal: compare-and-set, on the disk when it returns."""
 
 import itertools
+import logging
 import sqlite3
 import threading
 
 import pytest
 
-from jupyter_terra_env.notebooks.journal import SCHEMA_VERSION, Journal
+from jupyter_terra_env.notebooks.journal import Debt, Journal, Moved
+from jupyter_terra_env.notebooks.journal_database import _STEPS, SCHEMA_VERSION, JournalDatabase
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.sync import ABSENT_GENERATION
 
+LOG = logging.getLogger("journal")
 KEY = ("ws/edit/a.ipynb", "a-bucket", "notebooks/a.ipynb")
 VERSION = {"generation": 7, "metageneration": 1, "crc32c": "AAAAAA==", "metadata": {"k": "v", "ü": "\x00\n'"}}
 
@@ -25,12 +28,12 @@ def new_journal(file):
     tokens = (f"token-{number}" for number in itertools.count())
 
     def new():
-        opened.append(Journal(file, new_token=lambda: next(tokens)))
+        opened.append(Journal(JournalDatabase(file, log=LOG), new_token=lambda: next(tokens)))
         return opened[-1]
 
     yield new
     for journal in opened:
-        journal.close()
+        journal._database.close()
 
 
 @pytest.fixture
@@ -111,7 +114,7 @@ def test_a_row_of_another_object_does_not_count(journal, other):
 def test_everything_survives_a_second_opening(journal, new_journal):
     journal.advance(*KEY, expected=None, **VERSION)
     known = journal.baseline(*KEY)
-    journal.close()
+    journal._database.close()
     assert new_journal().baseline(*KEY) == known
 
 
@@ -123,8 +126,8 @@ def test_what_one_process_records_another_reads(journal, new_journal):
 
 
 def test_it_is_durable_when_it_returns(journal):
-    [[mode]] = journal._connection.execute("PRAGMA journal_mode").fetchall()
-    [[synchronous]] = journal._connection.execute("PRAGMA synchronous").fetchall()
+    [[mode]] = journal._database.rows("PRAGMA journal_mode")
+    [[synchronous]] = journal._database.rows("PRAGMA synchronous")
     assert (mode, synchronous) == ("wal", 2)
 
 
@@ -149,7 +152,7 @@ def test_of_many_who_advance_at_once_one_wins(journal, new_journal, processes):
 
 
 def test_a_newer_schema_is_refused_and_left_alone(file, new_journal):
-    new_journal().close()
+    new_journal()._database.close()
     with sqlite3.connect(file) as connection:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     connection.close()
@@ -160,15 +163,91 @@ def test_a_newer_schema_is_refused_and_left_alone(file, new_journal):
     connection.close()
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_alone(file, new_journal):
+DAMAGE = {
+    "another kind of file": lambda content: b"my diary, which is longer than a header of one hundred bytes" * 10,
+    "cut off": lambda content: content[: len(content) // 2],
+    "overwritten in the middle": lambda content: content[:4096] + b"\xff" * 4096 + content[8192:],
+    "a header of zeros": lambda content: b"\0" * 100 + content[100:],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_database_is_put_aside_whole_and_a_new_one_begun(file, new_journal, damage, caplog):
+    journal = new_journal()
+    for number in range(100):
+        journal.advance(f"{number}", *KEY[1:], expected=None, **VERSION)
+    journal._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    journal._database.close()
+    damaged = damage(file.read_bytes())
+    file.write_bytes(damaged)
+    again = new_journal()
+    assert again.baseline("1", *KEY[1:]) is None
+    assert again.advance(*KEY, expected=None, **VERSION) is True
+    assert file.with_name("journal.sqlite3.damaged-1").read_bytes() == damaged
+    assert "put aside as journal.sqlite3.damaged-1" in caplog.text
+
+
+def test_the_first_schema_is_brought_up_to_date(file, new_journal):
     file.parent.mkdir()
-    file.write_bytes(b"my diary, which is longer than a header of one hundred bytes" * 10)
-    with pytest.raises(SettingsError, match="state_directory"):
-        new_journal()
-    assert file.read_bytes().startswith(b"my diary")
+    with sqlite3.connect(file) as connection:
+        for statement in _STEPS[1]:
+            connection.execute(statement)
+        connection.execute("PRAGMA user_version = 1")
+        connection.execute("INSERT INTO baselines VALUES (?, ?, ?, 7, 1, 'AAAAAA==', '{}', 'token')", KEY)
+    connection.close()
+    journal = new_journal()
+    assert journal.baseline(*KEY).write_token == "token"
+    assert journal.debts() == ()
+
+
+def test_what_is_owed_survives_and_settles_with_the_version_that_pays(journal, new_journal):
+    journal.owe(*KEY)
+    journal.owe(*KEY)
+    journal._database.close()
+    again = new_journal()
+    assert again.debts() == (Debt(path=KEY[0], bucket=KEY[1], object_name=KEY[2]),)
+    assert again.advance(*KEY, expected=None, **VERSION) is True
+    assert again.is_owed(KEY[0]), "the working copy has changed since"
+    known = again.baseline(*KEY)
+    assert again.advance(*KEY, expected=known, **{**VERSION, "generation": 8}, settles=True) is True
+    assert again.debts() == ()
+
+
+def test_a_version_that_does_not_become_the_baseline_settles_nothing(journal):
+    journal.advance(*KEY, expected=None, **VERSION)
+    known = journal.baseline(*KEY)
+    journal.advance(*KEY, expected=known, **{**VERSION, "generation": 8})
+    journal.owe(*KEY)
+    assert journal.advance(*KEY, expected=known, **{**VERSION, "generation": 9}, settles=True) is False
+    assert journal.is_owed(KEY[0])
+
+
+def test_rows_follow_a_move_all_or_none(journal):
+    other = ("ws/edit/b.ipynb", "a-bucket", "notebooks/b.ipynb")
+    journal.advance(*KEY, expected=None, **VERSION)
+    journal.owe(*KEY)
+    before = journal.baseline(*KEY)
+    moved = Moved(
+        old_path=KEY[0],
+        path=other[0],
+        bucket=other[1],
+        object_name=other[2],
+        generation=8,
+        metageneration=1,
+        metadata={},
+    )
+    with pytest.raises(AttributeError):
+        journal.move([moved, None])
+    assert journal.baseline(*KEY) == before
+    journal.move([moved])
+    assert journal.baseline(*KEY) is None
+    after = journal.baseline(*other)
+    assert (after.generation, after.crc32c) == (8, before.crc32c)
+    assert after.write_token != before.write_token
+    assert [debt.path for debt in journal.debts()] == [other[0]]
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "state").write_text("a file")
     with pytest.raises(SettingsError, match="state_directory"):
-        Journal(tmp_path / "state" / "journal.sqlite3", new_token=lambda: "t")
+        JournalDatabase(tmp_path / "state" / "journal.sqlite3", log=LOG)

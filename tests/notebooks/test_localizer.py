@@ -410,7 +410,7 @@ class TestRaces:
         env.open("a.ipynb")
         outsider.put("a.ipynb", b"two")
 
-        async def dead(*_args):
+        async def dead(*_args, **_settles):
             raise KeyboardInterrupt
 
         monkeypatch.setattr(env.places, "advance", dead)

@@ -153,7 +153,7 @@ async def test_a_notebook_that_is_being_uploaded_is_left_alone(kept):
     await kept.open()
     tab = kept.keeper.enter(kept.at)
     kept.env.faults.add(Fault(operation=UPLOAD, action=Hang()))
-    await kept.env.copies.write(kept.env.places.os_path(kept.at), b"two")
+    await kept.env.places.save(kept.at, b"two")
     upload = kept.env.delocalizer.start(kept.at)
     await until(lambda: not kept.env.faults.pending)
     before = kept.patches
@@ -161,7 +161,7 @@ async def test_a_notebook_that_is_being_uploaded_is_left_alone(kept):
     assert kept.patches == before
     kept.keeper.leave(tab)
     kept.env.faults.release()
-    await upload
+    await upload.task
     await kept.pass_seconds(13)
     assert kept.is_given_back
     assert kept.outsider.content(NAME) == b"two"

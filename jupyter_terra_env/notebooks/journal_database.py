@@ -1,0 +1,149 @@
+"""The journal's database: opened, brought to the present schema, put aside when it is damaged."""
+
+import itertools
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from jupyter_terra_env.rules.errors import SettingsError
+
+SCHEMA_VERSION = 2
+
+_STEPS = {
+    1: (
+        """
+        CREATE TABLE baselines (
+            path TEXT NOT NULL PRIMARY KEY,
+            bucket TEXT NOT NULL,
+            object_name TEXT NOT NULL,
+            generation INTEGER NOT NULL,
+            metageneration INTEGER NOT NULL,
+            crc32c TEXT,
+            metadata TEXT NOT NULL,
+            write_token TEXT NOT NULL
+        ) STRICT
+        """,
+    ),
+    2: (
+        """
+        CREATE TABLE debts (
+            path TEXT NOT NULL PRIMARY KEY,
+            bucket TEXT NOT NULL,
+            object_name TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE TABLE intents (id INTEGER PRIMARY KEY, intent TEXT NOT NULL) STRICT",
+    ),
+}
+"""What brings a database from the version before to each version."""
+
+
+class JournalDatabase:
+    """One connection, used by one thread at a time. Every statement outside ``transaction`` is durable when it returns.
+
+    Args:
+        file: path of the database; its folder is created.
+        log: told when a damaged database is put aside.
+
+    Raises:
+        SettingsError: the database cannot be opened, or a newer version of this package made it.
+    """
+
+    def __init__(self, file: Path, *, log: logging.Logger | logging.LoggerAdapter[logging.Logger]) -> None:
+        self._guard = threading.RLock()
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._connection = _opened(file)
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.OperationalError | _NewerSchema):
+                    raise
+                aside = _put_aside(file)
+                log.warning(
+                    "The journal %s is damaged (%s). It was put aside as %s, and a new one begun: notebooks that "
+                    "differ from the workspace will be shown as conflicts.",
+                    file,
+                    error,
+                    aside.name,
+                )
+                self._connection = _opened(file)
+        except (OSError, sqlite3.Error) as error:
+            raise SettingsError(f"state_directory: the journal {file} cannot be opened: {error}") from error
+
+    def close(self) -> None:
+        """Close the database."""
+        with self._guard:
+            self._connection.close()
+
+    def execute(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
+        """Run a statement that returns no rows; the cursor tells how many it changed."""
+        with self._guard:
+            return self._connection.execute(statement, values)
+
+    def rows(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+        """Run a query."""
+        with self._guard:
+            return self._connection.execute(statement, values).fetchall()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, durable at the end."""
+        with self._guard:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+
+class _NewerSchema(sqlite3.DatabaseError):
+    """A newer version of this package made the database."""
+
+
+def _opened(file: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(file, timeout=10, check_same_thread=False, isolation_level=None)
+    try:
+        connection.execute("PRAGMA busy_timeout = 10000")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise sqlite3.DatabaseError("its check failed")
+        _migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise _NewerSchema(f"it has schema {version}, this version of jupyter_terra_env reads {SCHEMA_VERSION}")
+        for step in range(version + 1, SCHEMA_VERSION + 1):
+            for statement in _STEPS[step]:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _put_aside(file: Path) -> Path:
+    """Rename a damaged database and what belongs to it; nothing of it is deleted."""
+    aside = next(
+        name for number in itertools.count(1) if not (name := file.with_name(f"{file.name}.damaged-{number}")).exists()
+    )
+    file.rename(aside)
+    for suffix in ("-wal", "-shm"):
+        companion = file.with_name(file.name + suffix)
+        if companion.exists():
+            companion.rename(aside.with_name(aside.name + suffix))
+    return aside

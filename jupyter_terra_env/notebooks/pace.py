@@ -1,0 +1,33 @@
+"""One change a second for each object: what Cloud Storage takes of one object name (quotas: writes to an object)."""
+
+import asyncio
+from collections.abc import Callable
+
+INTERVAL_SECONDS = 1.0
+_REMEMBERED = 4096
+
+
+class Pace:
+    """Remembers when each notebook's object was last changed from here.
+
+    Args:
+        monotonic: seconds from some fixed point.
+        interval_seconds: the shortest time between two changes.
+    """
+
+    def __init__(self, *, monotonic: Callable[[], float], interval_seconds: float = INTERVAL_SECONDS) -> None:
+        self._monotonic = monotonic
+        self._interval_seconds = interval_seconds
+        self._changed_at: dict[str, float] = {}
+
+    def changed(self, path: str) -> None:
+        """The object of this API path was changed just now, or may have been."""
+        self._changed_at.pop(path, None)
+        self._changed_at[path] = self._monotonic()
+        while len(self._changed_at) > _REMEMBERED:
+            del self._changed_at[next(iter(self._changed_at))]
+
+    async def wait(self, path: str) -> None:
+        """Wait until the object may be changed again."""
+        ready_at = self._changed_at.get(path, float("-inf")) + self._interval_seconds
+        await asyncio.sleep(max(0.0, ready_at - self._monotonic()))
