@@ -246,7 +246,7 @@ class Delocalizer:
         """
         known = self._last.get(location.api_path)
         look_first = known is not None and known.place is Place.CONFLICT
-        if await self._has_edits(location):
+        if await self._places.has_edits(location):
             # First the pause, then the snapshot: what is saved meanwhile goes along.
             await self._pace.wait(location.api_path)
         for _ in range(_SETTLING_ROUNDS):
@@ -268,10 +268,6 @@ class Delocalizer:
                 else:
                     await self._upload(location, baseline, snapshot)
         raise kept_changing(location)
-
-    async def _has_edits(self, location: Location) -> bool:
-        digest = await self._places.copies.digest(self._places.os_path(location))
-        return digest is not None and has_unsaved_edits(await self._places.baseline(location), digest.crc32c)
 
     async def _take_lock(self, location: Location, baseline: Baseline, digest: FileDigest) -> None:
         """Take the lock of an object that others may have had meanwhile, and see that it still holds what we saw."""

@@ -21,7 +21,7 @@ from jupyter_terra_env.rules.errors import (
 )
 from jupyter_terra_env.rules.readback import is_own_write
 from jupyter_terra_env.rules.status import Place
-from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline, has_unsaved_edits, is_same_content
+from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline, is_same_content
 from jupyter_terra_env.rules.workspace import Location
 
 _ROUNDS = 5
@@ -85,7 +85,7 @@ class Moves:
             await self._pay(old)
             first, second = sorted((old, new), key=lambda place: place.api_path)
             async with self._delocalizer.turn(first), self._delocalizer.turn(second):
-                if await self._has_edits(old):
+                if await self._places.has_edits(old):
                     continue  # A save came between: it has to reach the bucket first.
                 await self._rename(old, new)
             break
@@ -95,7 +95,7 @@ class Moves:
         for place in (old, new):
             self._folders.forget(place)
             self._delocalizer.forget(place)
-        if await self._has_edits(new):
+        if await self._places.has_edits(new):
             self._delocalizer.start(new)
 
     async def _rename(self, old: Location, new: Location) -> None:
@@ -115,11 +115,6 @@ class Moves:
             if isinstance(error, FileExistsError):
                 raise name_exists(new) from error
             raise
-
-    async def _has_edits(self, location: Location) -> bool:
-        digest = await self._places.copies.digest(self._places.os_path(location))
-        baseline = await self._places.baseline(location)
-        return digest is not None and has_unsaved_edits(baseline, digest.crc32c)
 
     async def _version_to_delete(self, location: Location) -> MatchVersion | None:
         baseline = await self._places.baseline(location)

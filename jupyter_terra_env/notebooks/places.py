@@ -124,6 +124,11 @@ class Places:
             await self.copies.run(self._journal.settle, location.api_path)
             return True
 
+    async def has_edits(self, location: Location) -> bool:
+        """Whether the working copy holds something that the bucket was never seen to hold."""
+        digest = await self.copies.digest(self.os_path(location))
+        return digest is not None and has_unsaved_edits(await self.baseline(location), digest.crc32c)
+
     async def settle(self, location: Location) -> None:
         """Drop a debt: there is no working copy any more."""
         await self.copies.run(self._journal.settle, location.api_path)
