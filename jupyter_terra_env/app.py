@@ -131,6 +131,9 @@ class TerraEnvApp(ExtensionApp):
         """Give the handlers the wired parts, and Jupyter the events to come."""
         self.settings[NOTEBOOKS_SETTING] = self.wired
         self.settings[ANNOUNCEMENTS_SETTING] = self.announcements
+        if self.wired is not None:
+            server: Any = self.serverapp
+            server.io_loop.add_callback(self._start)
         events: Any = self.settings["event_logger"]
         if SCHEMA_ID not in events.schemas:
             events.register_event_schema(SCHEMA)
@@ -236,6 +239,10 @@ class TerraEnvApp(ExtensionApp):
             environment=environment_id(state, new_id=lambda: secrets.token_hex(8)),
             collaborators=collaborators(self.collaborators),
         )
+
+    async def _start(self) -> None:
+        if self.wired is not None:
+            await self.wired.start()
 
     def _announce(self, location: Location) -> None:
         if self.announcements is not None:

@@ -144,6 +144,7 @@ def build(
         database=database,
         bucket_threads=threads,
         email_of=plan.person.email_of,
+        log=plan.log,
     )
 
 

@@ -175,12 +175,14 @@ class Delocalizer:
         last = self._last.get(location.api_path)
         if last is not None and last.place in REFUSED:
             still = last.place is Place.CONFLICT or self._locks.view(location).state in READ_ONLY
-            return last if still else status.not_yet_in_workspace()
+            return last if still else status.owed()
         digest = await self._places.copies.digest(os_path)
         baseline = await self._places.baseline(location)
         if digest is None or not has_unsaved_edits(baseline, digest.crc32c):
             return last if last is not None and last.place is Place.OFFLINE else status.in_workspace()
-        return last if last is not None and last.place is Place.ON_DISK else status.not_yet_in_workspace()
+        if last is not None and last.place is Place.ON_DISK:
+            return last
+        return status.owed() if await self._places.is_owed(location) else status.never_sent()
 
     def tell(self, location: Location, news: WorkStatus) -> None:
         """Take note of what another part found out about a notebook."""
@@ -231,7 +233,7 @@ class Delocalizer:
             news = status.locked(held)
         except Exception:  # noqa: BLE001 - the task's boundary: the work is on the disk, and that is told
             self._log.exception("Upload of a notebook to the workspace bucket failed.")
-            news = status.not_yet_in_workspace()
+            news = status.owed()
             again_in_seconds = self._pause_seconds(failures + 1, not _PASSING)
         self.tell(location, news)
         return Attempt(status=news, again_in_seconds=None if self._closing else again_in_seconds)

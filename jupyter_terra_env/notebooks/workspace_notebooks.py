@@ -1,5 +1,6 @@
 """The notebooks of a server's workspaces, as the server's surface uses them."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,6 +46,19 @@ class NotebookStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FlushReport:
+    """What became of everything the bucket was owed.
+
+    Attributes:
+        paid: API paths of the notebooks that are in the workspace now.
+        unpaid: the others; they stay on the disk and in the journal.
+    """
+
+    paid: tuple[str, ...]
+    unpaid: tuple[NotebookStatus, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceNotebooks:
     """The wired parts.
 
@@ -61,6 +75,7 @@ class WorkspaceNotebooks:
         database: the journal's, behind ``places``.
         bucket_threads: the threads behind ``places``.
         email_of: the address behind the hash in a workspace's lock, when it may be told.
+        log: the server's log.
     """
 
     workspaces: Workspaces
@@ -75,6 +90,36 @@ class WorkspaceNotebooks:
     database: JournalDatabase
     bucket_threads: BucketThreads
     email_of: Callable[[Workspace, str], str | None]
+    log: logging.Logger | logging.LoggerAdapter[logging.Logger]
+
+    async def start(self) -> None:
+        """Go on with what was owed when the last server ended."""
+        for location in await self.owed():
+            self.delocalizer.start(location)
+
+    async def owed(self) -> tuple[Location, ...]:
+        """The notebooks that hold saves the bucket has not, by the journal; other workspaces' are left alone."""
+        located = [(debt, self.workspaces.locate(debt.path)) for debt in await self.places.debts()]
+        return tuple(
+            location
+            for debt, location in located
+            if location is not None
+            and location.is_delocalized
+            and (location.workspace.bucket, location.object_name) == (debt.bucket, debt.object_name)
+        )
+
+    async def flush(self, deadline_seconds: float) -> FlushReport:
+        """Try to bring everything that is owed to the bucket.
+
+        Args:
+            deadline_seconds: how long to try.
+        """
+        owed = await self.owed()
+        await self.delocalizer.flush(owed, deadline_seconds)
+        still = set(await self.owed())
+        unpaid = [await self.status_of(location) for location in sorted(still, key=lambda place: place.api_path)]
+        paid = tuple(location.api_path for location in owed if location not in still)
+        return FlushReport(paid=paid, unpaid=tuple(unpaid))
 
     async def status_of(self, location: Location, work: WorkStatus | None = None) -> NotebookStatus:
         """What is known of a notebook, without asking the bucket.
@@ -108,8 +153,11 @@ class WorkspaceNotebooks:
         return self.locks.view(location).state in READ_ONLY
 
     async def close(self) -> None:
-        """Let uploads in flight end, give locks back, then stop everything that runs in the background."""
+        """Pay what is owed, give locks back, then stop everything that runs in the background."""
         await self.delocalizer.close(_UPLOADS_SECONDS)
+        for location in await self.owed():
+            status = await self.status_of(location)
+            self.log.warning("Not in the workspace at the end: %s. %s", location.api_path, status.work.message)
         await self.keeper.close(_LOCKS_SECONDS)
         await self.folders.close()
         self.bucket_threads.close()

@@ -20,6 +20,8 @@ class Place(StrEnum):
     LOCKED = "locked"
 
 
+_OWED = "Saved on this disk, NOT in the workspace yet; it is tried again until it succeeds."
+
 REFUSED = frozenset({Place.CONFLICT, Place.LOCKED})
 """The bucket's version must not be replaced by ours: saves are told so, and a person must choose."""
 
@@ -60,14 +62,27 @@ def uploading() -> WorkStatus:
     return WorkStatus(mode=Mode.EDIT, place=Place.UPLOADING, message="Saved on this disk; on its way to the workspace.")
 
 
-def not_yet_in_workspace(error: BucketError | None = None) -> WorkStatus:
-    """Durable on the disk, not in the bucket."""
-    told = "" if error is None else f" yet; it is tried again until it succeeds. {error.sentence}"
+def not_yet_in_workspace(error: BucketError) -> WorkStatus:
+    """Durable on the disk, not in the bucket for now."""
     return WorkStatus(
         mode=Mode.EDIT,
         place=Place.ON_DISK,
-        message=f"Saved on this disk, NOT in the workspace{told or '. Save again to send it there.'}",
-        reason=None if error is None else error.trouble.value,
+        message=f"{_OWED} {error.sentence}",
+        reason=error.trouble.value,
+    )
+
+
+def owed() -> WorkStatus:
+    """Durable on the disk, not in the bucket for now, and why is not known."""
+    return WorkStatus(mode=Mode.EDIT, place=Place.ON_DISK, message=_OWED)
+
+
+def never_sent() -> WorkStatus:
+    """A file that a program wrote, not a save: nobody asked for it to be in the bucket."""
+    return WorkStatus(
+        mode=Mode.EDIT,
+        place=Place.ON_DISK,
+        message="On this disk, NOT in the workspace: it was never saved from Jupyter. Open it and save.",
     )
 
 

@@ -9,7 +9,11 @@ from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.http_errors import translated
 from jupyter_terra_env.server.presence import PresenceSocket
+from jupyter_terra_env.server.status_fields import flush_fields
 from jupyter_terra_env.server.workspace_handler import TellsTheLock
+
+_FLUSH_SECONDS = 30
+_LONGEST_FLUSH = 3600
 
 
 class _WorkspaceHandler(TellsTheLock):
@@ -89,9 +93,37 @@ class OpenWorkspaceVersionHandler(_WorkspaceHandler):
         self.finish(json.dumps({"path": location.api_path, "kept_edits": kept_path}))
 
 
+class DebtsHandler(_WorkspaceHandler):
+    """``GET /terra-env/debts``: the notebooks that hold saves the workspace has not."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Answer ``{debts: [status…]}``."""
+        debts = [await self.announcements.status(location) for location in await self.notebooks.owed()]
+        self.finish(json.dumps({"debts": debts}))
+
+
+class FlushHandler(_WorkspaceHandler):
+    """``POST /terra-env/flush`` ``{"deadline_seconds": …}``: try at once to bring everything to the workspace."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Answer ``{paid: [path…], unpaid: [status…]}``."""
+        body = self.get_json_body()
+        deadline = body.get("deadline_seconds", _FLUSH_SECONDS) if isinstance(body, dict) else _FLUSH_SECONDS
+        if isinstance(deadline, bool) or not isinstance(deadline, int | float) or not 0 <= deadline <= _LONGEST_FLUSH:
+            raise web.HTTPError(400, f"'deadline_seconds' must be a number from 0 to {_LONGEST_FLUSH}.")
+        report = await self.notebooks.flush(float(deadline))
+        self.finish(json.dumps(flush_fields(report)))
+
+
 HANDLERS = (
     ("status", StatusHandler),
     ("lock", LockHandler),
     ("presence", PresenceSocket),
+    ("debts", DebtsHandler),
+    ("flush", FlushHandler),
     ("open-workspace-version", OpenWorkspaceVersionHandler),
 )

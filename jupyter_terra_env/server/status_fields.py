@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from jupyter_terra_env.notebooks.workspace_notebooks import NotebookStatus
+from jupyter_terra_env.notebooks.workspace_notebooks import FlushReport, NotebookStatus
 from jupyter_terra_env.rules.lock_view import LockView
 from jupyter_terra_env.rules.workspace import Mode
 
@@ -47,6 +47,14 @@ def lock_fields(view: LockView, *, email: str | None) -> dict[str, Any]:
         "until": None if view.lock is None else _moment_of(view.lock.expires_at_ms),
         "lost": view.lost,
         "actions": [action.value for action in view.actions],
+    }
+
+
+def flush_fields(report: FlushReport) -> dict[str, Any]:
+    """What became of a flush, as JSON."""
+    return {
+        "paid": list(report.paid),
+        "unpaid": [status_fields(status, email=None) for status in report.unpaid],
     }
 
 

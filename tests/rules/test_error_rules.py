@@ -80,7 +80,7 @@ class TestStatus:
     def test_only_what_is_in_the_bucket_is_shown_as_if_it_were(self):
         """P8."""
         trouble = BucketUnavailable("fc-1", BucketTrouble.UNREACHABLE, "")
-        for told in (status.not_yet_in_workspace(), status.not_yet_in_workspace(trouble)):
+        for told in (status.owed(), status.never_sent(), status.not_yet_in_workspace(trouble)):
             assert told.place is Place.ON_DISK
             assert "NOT in the workspace" in told.message
         assert status.offline(trouble).place is Place.OFFLINE

@@ -1,0 +1,117 @@
+"""`jupyter terra-env flush`: with a server and without one."""
+
+import json
+import logging
+from contextlib import closing
+
+import pytest
+
+from jupyter_terra_env.bucket.connection import Connection
+from jupyter_terra_env.bucket.gcs import connect
+from jupyter_terra_env.notebooks.journal import Journal
+from jupyter_terra_env.notebooks.journal_database import JournalDatabase
+
+BUCKET = "a-bucket"
+
+
+@pytest.fixture
+def bucket_folder(tmp_path):
+    folder = tmp_path / "bucket"
+    with closing(connect(Connection(embedded_directory=folder))) as client:
+        client.create_bucket(BUCKET)
+    return folder
+
+
+@pytest.fixture
+def workspace(bucket_folder):
+    return {
+        "WORKSPACE_NAME": "ws",
+        "WORKSPACE_BUCKET": f"gs://{BUCKET}",
+        "OWNER_EMAIL": "me@example.org",
+        "TERRA_ENV_EMBEDDED_BUCKET": str(bucket_folder),
+    }
+
+
+def owe(root, name, content):
+    """What a server leaves behind that died before an upload."""
+    file = root / "ws" / "edit" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    database = JournalDatabase(root / ".jupyter-terra-env" / "journal.sqlite3", log=logging.getLogger())
+    Journal(database, new_token=lambda: "t").owe(f"ws/edit/{name}", BUCKET, f"notebooks/{name}")
+    database.close()
+
+
+def contents(folder):
+    with closing(connect(Connection(embedded_directory=folder))) as client:
+        return {blob.name: blob.download_as_bytes() for blob in client.list_blobs(BUCKET)}
+
+
+def test_without_a_server_the_command_pays_itself(machine, workspace, bucket_folder):
+    owe(machine.home, "a.ipynb", b"one")
+    owe(machine.home, "b.ipynb", b"two")
+    done = machine.run("flush", **workspace)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "in the workspace now: ws/edit/a.ipynb\nin the workspace now: ws/edit/b.ipynb\n"
+    assert contents(bucket_folder) == {"notebooks/a.ipynb": b"one", "notebooks/b.ipynb": b"two"}
+    again = machine.run("flush", "--json", **workspace)
+    assert (again.returncode, json.loads(again.stdout)) == (0, {"by": "command", "paid": [], "unpaid": []})
+
+
+def test_locks_taken_on_the_way_are_given_back(machine, workspace, bucket_folder):
+    owe(machine.home, "a.ipynb", b"one")
+    machine.run("flush", **workspace)
+    with closing(connect(Connection(embedded_directory=bucket_folder))) as client:
+        assert client.bucket(BUCKET).get_blob("notebooks/a.ipynb").metadata["lockExpiresAt"] == "0"
+
+
+def test_what_cannot_be_paid_is_named_and_kept(machine, workspace, bucket_folder):
+    owe(machine.home, "a.ipynb", b"mine")
+    with closing(connect(Connection(embedded_directory=bucket_folder))) as client:
+        client.bucket(BUCKET).blob("notebooks/a.ipynb").upload_from_string(b"theirs")
+    done = machine.run("flush", "--deadline", "5", **workspace)
+    assert done.returncode == 1
+    assert done.stdout.startswith("NOT in the workspace: ws/edit/a.ipynb. A notebook of this name is already")
+    assert (machine.home / "ws" / "edit" / "a.ipynb").read_bytes() == b"mine"
+    assert contents(bucket_folder) == {"notebooks/a.ipynb": b"theirs"}
+    report = json.loads(machine.run("flush", "--json", "--deadline", "5", **workspace).stdout)
+    assert [(status["path"], status["place"]) for status in report["unpaid"]] == [("ws/edit/a.ipynb", "conflict")]
+
+
+def test_an_unreachable_bucket_is_told_within_the_deadline(machine, workspace):
+    owe(machine.home, "a.ipynb", b"mine")
+    workspace = {**workspace, "TERRA_ENV_EMBEDDED_BUCKET": "", "STORAGE_EMULATOR_HOST": "http://127.0.0.1:9"}
+    done = machine.run("flush", "--deadline", "8", **workspace)
+    assert done.returncode == 1
+    assert "NOT in the workspace: ws/edit/a.ipynb." in done.stdout
+    assert f"The workspace bucket {BUCKET} cannot be reached" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_running_server_is_asked_to_do_it(machine, tmp_path):
+    data = tmp_path / "data"
+    with machine.demo("--data", data) as demo:
+        demo.wait_until_it_serves()
+        home = demo.info["root_dir"]
+        variables = {
+            "WORKSPACE_NAME": "Demo workspace",
+            "WORKSPACE_BUCKET": "gs://demo-bucket",
+            "TERRA_ENV_EMBEDDED_BUCKET": str(data / "bucket"),
+        }
+        report = json.loads(machine.run("flush", "--json", "--root", home, **variables).stdout)
+        demo.interrupt()
+        assert demo.end() == 0
+    assert report == {"by": "server", "paid": [], "unpaid": []}
+
+
+@pytest.mark.parametrize("deadline", ["-1", "soon", "nan", "99999"])
+def test_deadlines_that_are_none(machine, workspace, deadline):
+    done = machine.run("flush", "--deadline", deadline, **workspace)
+    assert done.returncode == 2
+    assert "is not a number of seconds" in done.stderr
+
+
+def test_without_a_workspace(machine):
+    done = machine.run("flush")
+    assert done.returncode == 2
+    assert "No workspace is configured" in done.stderr
