@@ -14,6 +14,7 @@ from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.environment.identity import Person, environment_id
 from jupyter_terra_env.environment.settings import Defaults, collaborators, find_workspaces, owner_email
 from jupyter_terra_env.notebooks.lock_keeper import KeepingTimes
+from jupyter_terra_env.notebooks.pace import INTERVAL_SECONDS
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Location, Workspace
@@ -90,6 +91,7 @@ class TerraEnvApp(ExtensionApp):
     )
 
     keeping_times = KeepingTimes()
+    pace_seconds = INTERVAL_SECONDS
     wired: WorkspaceNotebooks | None = None
     announcements: Announcements | None = None
 
@@ -214,6 +216,7 @@ class TerraEnvApp(ExtensionApp):
                 save_wait_seconds=self.save_wait_seconds,
                 listing_max_age_seconds=self.listing_max_age_seconds,
                 keeping=self.keeping_times,
+                pace_seconds=self.pace_seconds,
                 log=self._server_log,
             ),
             in_use=lambda: paths_in_use(self.serverapp),

@@ -13,6 +13,8 @@ from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.store import BucketStore
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.environment.identity import Person
+from jupyter_terra_env.notebooks.base_contents import BaseContents
+from jupyter_terra_env.notebooks.conflicts import Conflicts
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.edit_locks import EditLocks
 from jupyter_terra_env.notebooks.folders import Folders
@@ -46,6 +48,7 @@ class Plan:
         save_wait_seconds: how long a save waits for its upload.
         listing_max_age_seconds: how long a listing is shown again.
         keeping: the times of keeping locks.
+        pace_seconds: the shortest time between two changes of one object.
         log: the server's log.
     """
 
@@ -57,6 +60,7 @@ class Plan:
     save_wait_seconds: float
     listing_max_age_seconds: float
     keeping: KeepingTimes
+    pace_seconds: float
     log: logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 
@@ -91,7 +95,8 @@ def build(
         return EditLocks(bucket, me=plan.person.holder_in(workspace), now_ms=clock.now_ms)
 
     places = Places(root=plan.root, bucket_of=bucket_of, journal=journal, copies=WorkingCopies())
-    pace = Pace(monotonic=time.monotonic)
+    pace = Pace(monotonic=time.monotonic, interval_seconds=plan.pace_seconds)
+    bases = BaseContents(plan.state / "bases")
 
     def lock_changed(location: Location) -> None:
         announce(location)
@@ -106,6 +111,7 @@ def build(
         places,
         locks,
         pace,
+        bases,
         on_change=folders.forget,
         on_news=announce,
         save_wait_seconds=plan.save_wait_seconds,
@@ -131,14 +137,16 @@ def build(
             workspace.prefix,
             workspace.edit_directory,
         )
+    localizer = Localizer(places, delocalizer, locks, bases)
     return WorkspaceNotebooks(
         workspaces=Workspaces(plan.workspaces),
         places=places,
         folders=folders,
         locks=locks,
         keeper=keeper,
-        localizer=Localizer(places, delocalizer, locks),
+        localizer=localizer,
         delocalizer=delocalizer,
+        conflicts=Conflicts(places, localizer, delocalizer, locks, bases),
         moves=Moves(places, folders, delocalizer, locks),
         refusals=Refusals(places, folders),
         database=database,

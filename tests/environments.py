@@ -26,6 +26,8 @@ from jupyter_terra_env.bucket.embedded.messages import Request
 from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.environment.identity import Person
+from jupyter_terra_env.notebooks.base_contents import BaseContents
+from jupyter_terra_env.notebooks.conflicts import Conflicts
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.edit_locks import EditLocks
 from jupyter_terra_env.notebooks.folders import Folders
@@ -192,6 +194,7 @@ class Environment:
         self.clock = BucketClock(local_ms=lambda: machine_ms() + self.ahead_ms, log=self.log)
         self.person = Person(email=f"{self.name}@example.org", environment=f"environment-of-{self.name}")
         self.news = []
+        self.bases = BaseContents(self.journal_file.parent / "bases")
         self.pace = Pace(monotonic=time.monotonic, interval_seconds=settings.get("pace_seconds", 0.0))
         self.locks = HeldLocks(
             self.places,
@@ -209,13 +212,15 @@ class Environment:
             self.places,
             self.locks,
             self.pace,
+            self.bases,
             on_news=self.news.append,
             on_change=lambda location: (self.changed.append(location.api_path), self.folders.forget(location)),
             save_wait_seconds=settings["save_wait_seconds"],
             log=self.log,
             pause_seconds=lambda failures, passing: settings.get("pause_seconds", 30.0),
         )
-        self.localizer = Localizer(self.places, self.delocalizer, self.locks)
+        self.localizer = Localizer(self.places, self.delocalizer, self.locks, self.bases)
+        self.conflicts = Conflicts(self.places, self.localizer, self.delocalizer, self.locks, self.bases)
         self.moves = Moves(self.places, self.folders, self.delocalizer, self.locks)
 
     def _lock_changed(self, location):

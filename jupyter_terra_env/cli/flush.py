@@ -113,6 +113,7 @@ def _ask_server(settings: "ServerSettings", deadline_seconds: float) -> Report |
 async def _flush_here(settings: "ServerSettings", deadline_seconds: float) -> Report:
     from jupyter_terra_env.environment.identity import Person, environment_id  # noqa: PLC0415 - as above
     from jupyter_terra_env.notebooks.lock_keeper import KeepingTimes  # noqa: PLC0415
+    from jupyter_terra_env.notebooks.pace import INTERVAL_SECONDS  # noqa: PLC0415
     from jupyter_terra_env.server.status_fields import flush_fields  # noqa: PLC0415
     from jupyter_terra_env.wiring import Plan, build  # noqa: PLC0415
 
@@ -133,6 +134,7 @@ async def _flush_here(settings: "ServerSettings", deadline_seconds: float) -> Re
             save_wait_seconds=0.0,
             listing_max_age_seconds=0.0,
             keeping=KeepingTimes(),
+            pace_seconds=INTERVAL_SECONDS,
             log=log,
         ),
         in_use=nothing_in_use,

@@ -8,6 +8,7 @@ from functools import partial
 from weakref import WeakValueDictionary
 
 from jupyter_terra_env.bucket.store import MatchVersion, MustNotExist, ObjectVersion, Precondition
+from jupyter_terra_env.notebooks.base_contents import BaseContents
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.payer import Attempt, Payer
@@ -50,6 +51,7 @@ class Delocalizer:
         places: disk, buckets and journal.
         locks: only over a version that carries our record may an upload go.
         pace: how often one object may be changed.
+        bases: told what the bucket holds.
         on_change: called with a location after its object was written.
         on_news: called with a location when there is something new to tell of where its work is.
         save_wait_seconds: how long a save waits for its upload.
@@ -57,11 +59,12 @@ class Delocalizer:
         log: where unexpected failures go.
     """
 
-    def __init__(  # noqa: PLR0913 - three parts, two listeners, a time, chance and a log, each by name
+    def __init__(  # noqa: PLR0913 - four parts, two listeners, a time, chance and a log, each by name
         self,
         places: Places,
         locks: HeldLocks,
         pace: Pace,
+        bases: BaseContents,
         *,
         on_change: Callable[[Location], None],
         on_news: Callable[[Location], None],
@@ -72,6 +75,7 @@ class Delocalizer:
         self._places = places
         self._locks = locks
         self._pace = pace
+        self._bases = bases
         self._on_change = on_change
         self._on_news = on_news
         self._save_wait_seconds = save_wait_seconds
@@ -282,6 +286,8 @@ class Delocalizer:
 
     async def _upload(self, location: Location, baseline: Baseline, snapshot: Snapshot) -> None:
         """One conditional write, settled. It renews the lock, or makes it for a new object."""
+        os_path = self._places.os_path(location)
+        await self._places.copies.run(self._bases.pin, location.api_path, os_path, snapshot)
         metadata = {**baseline.metadata, **self._locks.fresh_record(location)}
         try:
             version = await self._places.bucket(location).write(
@@ -326,7 +332,8 @@ class Delocalizer:
         return False
 
     async def _record(self, location: Location, baseline: Baseline, version: ObjectVersion, crc32c: str) -> None:
-        await self._places.record(location, baseline, version, crc32c)
+        if await self._places.record(location, baseline, version, crc32c) and version.generation != baseline.generation:
+            await self._places.copies.run(self._bases.keep_pinned, location.api_path)
         self._locks.saw(location, version)
         self._on_change(location)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.notebooks.base_contents import BaseContents
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.places import Places, as_remote, kept_changing
@@ -81,12 +82,14 @@ class Localizer:
         places: disk, buckets and journal.
         delocalizer: pays what an opened notebook still owes the bucket.
         locks: taken for what is opened to be edited.
+        bases: told what a working copy began with.
     """
 
-    def __init__(self, places: Places, delocalizer: Delocalizer, locks: HeldLocks) -> None:
+    def __init__(self, places: Places, delocalizer: Delocalizer, locks: HeldLocks, bases: BaseContents) -> None:
         self._places = places
         self._delocalizer = delocalizer
         self._locks = locks
+        self._bases = bases
         self._edits_not_shown: set[str] = set()
 
     async def open(self, location: Location, *, to_edit: bool = True) -> Opened:
@@ -132,7 +135,7 @@ class Localizer:
         if location.api_path not in self._edits_not_shown:
             return None
         look = await self._look(location)
-        kept = await self._name_for_kept_edits(location, look) if look.has_edits else None
+        kept = await self.name_for_kept_edits(location) if look.has_edits else None
         if kept is not None:
             await self._places.copies.keep_as(look.os_path, kept)
         self._edits_not_shown.discard(location.api_path)
@@ -151,8 +154,12 @@ class Localizer:
             file.flush()
             yield temporary
 
-    async def open_workspace_version(self, location: Location) -> Path | None:
+    async def open_workspace_version(self, location: Location, *, kept_already: Path | None = None) -> Path | None:
         """Show the bucket's version even over edits, which are kept beside it as a file of their own.
+
+        Args:
+            location: the notebook.
+            kept_already: a file that holds the edits already, if the working copy is still equal to it.
 
         Returns:
             The OS path of the file that holds the edits; None when there were none.
@@ -166,7 +173,9 @@ class Localizer:
             version = await self._places.stat(location)
             if version is None:
                 raise ObjectNotFound(f"{location.api_path} is not in the workspace.")
-            kept = await self._name_for_kept_edits(location, look) if look.has_edits else None
+            kept = None
+            if look.has_edits and not await self._is_kept(look, kept_already):
+                kept = await self.name_for_kept_edits(location)
             if await self._download(location, look, version, keep_edits_as=kept):
                 return kept
         raise kept_changing(location)
@@ -325,12 +334,17 @@ class Localizer:
                 if not installed:
                     return False
                 self._delocalizer.forget(location)
+                await copies.run(self._bases.keep, location.api_path, look.os_path)
                 return await self._places.advance(location, look.baseline, locked, digest.crc32c, settles=True)
 
-    async def _name_for_kept_edits(self, location: Location, look: _Look) -> Path:
+    async def _is_kept(self, look: _Look, kept: Path | None) -> bool:
+        return kept is not None and look.digest == await self._places.copies.digest(kept)
+
+    async def name_for_kept_edits(self, location: Location) -> Path:
         """A name beside the working copy that neither disk nor bucket has."""
+        os_path = self._places.os_path(location)
         for number in itertools.count(1):
-            candidate = _kept_edits_name(look.os_path, number)
+            candidate = _kept_edits_name(os_path, number)
             place = location.sibling(candidate.name)
             on_disk = await self._places.copies.run(candidate.exists)
             if not on_disk and not (place.belongs_in_bucket and await self._places.stat(place) is not None):

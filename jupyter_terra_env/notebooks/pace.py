@@ -15,7 +15,7 @@ class Pace:
         interval_seconds: the shortest time between two changes.
     """
 
-    def __init__(self, *, monotonic: Callable[[], float], interval_seconds: float = INTERVAL_SECONDS) -> None:
+    def __init__(self, *, monotonic: Callable[[], float], interval_seconds: float) -> None:
         self._monotonic = monotonic
         self._interval_seconds = interval_seconds
         self._changed_at: dict[str, float] = {}

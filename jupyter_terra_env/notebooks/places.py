@@ -67,6 +67,10 @@ class Places:
             self._journal.expect_absent, location.api_path, location.workspace.bucket, location.object_name
         )
 
+    async def expect_absent_again(self, location: Location) -> None:
+        """Record that there is no object any more: the working copy may be created anew."""
+        await self.copies.run(self._expect_absent_again, location)
+
     async def advance(
         self,
         location: Location,
@@ -153,6 +157,12 @@ class Places:
         """Write down a debt for content that is about to become the working copy."""
         if location.is_delocalized and has_unsaved_edits(self._baseline(location), digest.crc32c):
             self._journal.owe(location.api_path, location.workspace.bucket, location.object_name)
+
+    def _expect_absent_again(self, location: Location) -> None:
+        key = (location.api_path, location.workspace.bucket, location.object_name)
+        self._journal.forget(location.api_path)
+        self._journal.owe(*key)
+        self._journal.expect_absent(*key)
 
     def _baseline(self, location: Location) -> Baseline | None:
         return self._journal.baseline(location.api_path, location.workspace.bucket, location.object_name)

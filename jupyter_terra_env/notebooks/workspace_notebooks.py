@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jupyter_terra_env.bucket.threaded import BucketThreads
+from jupyter_terra_env.notebooks.conflicts import Conflicts
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.folders import Folders
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
@@ -70,6 +71,7 @@ class WorkspaceNotebooks:
         keeper: keeps and gives back locks.
         localizer: opening.
         delocalizer: saving.
+        conflicts: the ways out when both sides have changed.
         moves: renaming and deleting.
         refusals: what is not done at all.
         database: the journal's, behind ``places``.
@@ -85,6 +87,7 @@ class WorkspaceNotebooks:
     keeper: LockKeeper
     localizer: Localizer
     delocalizer: Delocalizer
+    conflicts: Conflicts
     moves: Moves
     refusals: Refusals
     database: JournalDatabase

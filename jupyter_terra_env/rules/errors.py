@@ -57,6 +57,8 @@ class RefusalReason(StrEnum):
     OUTSIDE_WORKSPACE = "outside-workspace"
     PARENT_IS_FILE = "parent-is-file"
     NO_LOCK = "no-lock"
+    NO_CONFLICT = "no-conflict"
+    CANNOT_MERGE = "cannot-merge"
 
 
 class TerraEnvError(Exception):

@@ -80,7 +80,7 @@ class DurableFileManager(AsyncLargeFileManager):
         if location is None:
             await super()._save_notebook(os_path, nb, capture_validation_error)
             return
-        content = await self.notebooks.places.copies.run(_serialised, nb, capture_validation_error)
+        content = await self.notebooks.places.copies.run(serialised, nb, capture_validation_error)
         await self._write(location, content)
 
     async def _save_file(self, os_path: str, content: str, format: str | None) -> None:
@@ -148,9 +148,16 @@ def _wired_notebooks(serverapp: Any, root: Path) -> WorkspaceNotebooks | None:
     return None
 
 
-def _serialised(nb: Any, capture_validation_error: dict[str, Any] | None) -> bytes:
-    """A notebook as Jupyter writes it to a file."""
-    text: str = nbformat.writes(nb, version=nbformat.NO_CONVERT, capture_validation_error=capture_validation_error)
+def serialised(nb: Any, capture_validation_error: dict[str, Any] | None = None) -> bytes:
+    """A notebook as Jupyter writes it to a file.
+
+    Args:
+        nb: the notebook, as nbformat has it.
+        capture_validation_error: takes what is wrong with it, as nbformat's ``writes`` does.
+    """
+    text: str = nbformat.writes(
+        nbformat.from_dict(nb), version=nbformat.NO_CONVERT, capture_validation_error=capture_validation_error
+    )
     return (text if text.endswith("\n") else text + "\n").encode("utf-8")
 
 

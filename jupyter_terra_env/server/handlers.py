@@ -6,33 +6,17 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
-from jupyter_terra_env.rules.workspace import Location
+from jupyter_terra_env.server.conflict_handlers import CONFLICT_HANDLERS
 from jupyter_terra_env.server.http_errors import translated
 from jupyter_terra_env.server.presence import PresenceSocket
 from jupyter_terra_env.server.status_fields import flush_fields
-from jupyter_terra_env.server.workspace_handler import TellsTheLock
+from jupyter_terra_env.server.workspace_handler import WorkspaceHandler
 
 _FLUSH_SECONDS = 30
 _LONGEST_FLUSH = 3600
 
 
-class _WorkspaceHandler(TellsTheLock):
-    """Base of the endpoints: they are about contents, and authorised as such."""
-
-    auth_resource = "contents"
-
-    def path_in_question(self) -> str:
-        """The path in the query or in the body."""
-        body = None if self.request.method == "GET" else self.get_json_body()
-        path = body.get("path") if isinstance(body, dict) else self.get_query_argument("path", "")
-        return path if isinstance(path, str) else ""
-
-    async def answer_status(self, location: Location) -> None:
-        """Answer a notebook's status."""
-        self.finish(json.dumps(await self.announcements.status(location)))
-
-
-class StatusHandler(_WorkspaceHandler):
+class StatusHandler(WorkspaceHandler):
     """``GET /terra-env/status?path=…``: where the work is, and who edits, without asking the bucket."""
 
     @web.authenticated
@@ -41,10 +25,10 @@ class StatusHandler(_WorkspaceHandler):
         """Answer the status; docs/reference.md lists its fields."""
         location = self.locate(self.path_in_question())
         with translated(location.api_path):
-            await self.answer_status(location)
+            self.finish(json.dumps(await self.announcements.status(location)))
 
 
-class LockHandler(_WorkspaceHandler):
+class LockHandler(WorkspaceHandler):
     """``POST /terra-env/lock`` ``{"path": …, "action": "acquire" | "release" | "take-over"}``."""
 
     @web.authenticated
@@ -70,10 +54,10 @@ class LockHandler(_WorkspaceHandler):
                     await self.notebooks.keeper.give_back(location)
                 case _:
                     raise web.HTTPError(400, "'action' must be 'acquire', 'release' or 'take-over'.")
-            await self.answer_status(location)
+            self.finish(json.dumps(await self.announcements.status(location)))
 
 
-class OpenWorkspaceVersionHandler(_WorkspaceHandler):
+class OpenWorkspaceVersionHandler(WorkspaceHandler):
     """``POST /terra-env/open-workspace-version`` ``{"path": …}``: show the bucket's version.
 
     Edits in the working copy are kept in a file beside it: the way out of a conflict, and the way to a fresh
@@ -93,7 +77,7 @@ class OpenWorkspaceVersionHandler(_WorkspaceHandler):
         self.finish(json.dumps({"path": location.api_path, "kept_edits": kept_path}))
 
 
-class DebtsHandler(_WorkspaceHandler):
+class DebtsHandler(WorkspaceHandler):
     """``GET /terra-env/debts``: the notebooks that hold saves the workspace has not."""
 
     @web.authenticated
@@ -104,7 +88,7 @@ class DebtsHandler(_WorkspaceHandler):
         self.finish(json.dumps({"debts": debts}))
 
 
-class FlushHandler(_WorkspaceHandler):
+class FlushHandler(WorkspaceHandler):
     """``POST /terra-env/flush`` ``{"deadline_seconds": …}``: try at once to bring everything to the workspace."""
 
     @web.authenticated
@@ -126,4 +110,5 @@ HANDLERS = (
     ("debts", DebtsHandler),
     ("flush", FlushHandler),
     ("open-workspace-version", OpenWorkspaceVersionHandler),
+    *CONFLICT_HANDLERS,
 )

@@ -29,7 +29,7 @@ def status_fields(status: NotebookStatus, *, email: str | None) -> dict[str, Any
         "place": status.work.place.value,
         "message": status.work.message,
         "reason": status.work.reason,
-        "saved_at": None if status.saved_at is None else _moment(status.saved_at),
+        "saved_at": None if status.saved_at is None else moment(status.saved_at),
         "writable": status.is_writable,
         "edit_path": None if edit is None else edit.api_path,
         "playground_path": None if playground is None else playground.api_path,
@@ -61,10 +61,11 @@ def flush_fields(report: FlushReport) -> dict[str, Any]:
 def _moment_of(epoch_ms: int) -> str | None:
     """A moment, or None for one beyond the calendar: whoever wrote it counts in something else."""
     try:
-        return _moment(datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=epoch_ms))
+        return moment(datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=epoch_ms))
     except OverflowError:
         return None
 
 
-def _moment(time: datetime) -> str:
+def moment(time: datetime) -> str:
+    """A moment as JSON: UTC, ISO 8601."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -64,3 +64,15 @@ class TellsTheLock(FindsNotebooks, APIHandler):
         lock = lock_fields(self.notebooks.locks.view(location), email=self.notebooks.email_of_holder(location))
         self.set_header("Content-Type", "application/json")
         self.finish(json.dumps({"message": error.log_message, "reason": error.reason, "lock": lock}))
+
+
+class WorkspaceHandler(TellsTheLock):
+    """Base of the endpoints under ``/terra-env``: they are about contents, and authorised as such."""
+
+    auth_resource = "contents"
+
+    def path_in_question(self) -> str:
+        """The path in the query or in the body."""
+        body = None if self.request.method == "GET" else self.get_json_body()
+        path = body.get("path") if isinstance(body, dict) else self.get_query_argument("path", "")
+        return path if isinstance(path, str) else ""

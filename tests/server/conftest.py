@@ -9,6 +9,7 @@ from google.cloud import storage
 from tornado.httpclient import HTTPClientError
 from workspace_kit import BUCKET, WORKSPACE, Answer, BucketBehind, notebook
 
+from jupyter_terra_env.app import TerraEnvApp
 from jupyter_terra_env.bucket.embedded.api import EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.faults import FaultPlan
 from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
@@ -39,6 +40,12 @@ def workspace_environ(monkeypatch):
     monkeypatch.setenv("WORKSPACE_NAME", WORKSPACE)
     monkeypatch.setenv("WORKSPACE_BUCKET", f"gs://{BUCKET}")
     monkeypatch.setenv("OWNER_EMAIL", "owner@example.org")
+
+
+@pytest.fixture(autouse=True)
+def no_pace(monkeypatch):
+    """Tests save twice within a second; that this is spread out is tested where it is decided."""
+    monkeypatch.setattr(TerraEnvApp, "pace_seconds", 0.0)
 
 
 @pytest.fixture

@@ -135,3 +135,94 @@ async def test_a_broken_connection_during_a_creation_is_settled(bucket, contents
     assert (await contents.save("new.ipynb", "1")).code == 201
     await contents.settled("new.ipynb")
     assert bucket.sources("new.ipynb") == ["1"]
+
+
+async def parted(bucket, contents):
+    bucket.put_notebook("a.ipynb", "1", "2")
+    await contents.open("a.ipynb")
+    bucket.put_notebook("a.ipynb", "1", "2 theirs")
+    assert (await contents.save("a.ipynb", "1 mine", "2")).code == 409
+
+
+async def looked(api, name="a.ipynb"):
+    return await api("GET", "conflict", base="terra-env", path=f"{WORKSPACE}/edit/{name}")
+
+
+async def resolved(api, action, name="a.ipynb", **more):
+    body = {"path": f"{WORKSPACE}/edit/{name}", "action": action, **more}
+    return await api("POST", "resolve", base="terra-env", body=body)
+
+
+async def test_both_sides_are_told(bucket, contents, api, jp_serverapp):
+    await parted(bucket, contents)
+    told = (await looked(api)).model
+    assert sources(told["mine"]) == ["1 mine", "2"]
+    assert sources(told["theirs"]) == ["1", "2 theirs"]
+    assert sources(told["base"]) == ["1", "2"]
+    assert (told["can_merge"], sources(told["merged"])) == (True, ["1 mine", "2 theirs"])
+    assert (told["reason"], told["is_deleted"], told["too_large"]) == ("remote-changed", False, False)
+    assert told["theirs_version"] == str(bucket.get("a.ipynb").generation)
+
+
+@pytest.mark.parametrize(
+    ("action", "in_the_bucket"),
+    [
+        ("keep-both", {"a.ipynb": ["1", "2 theirs"], "a (my edits).ipynb": ["on the screen"]}),
+        ("take-theirs", {"a.ipynb": ["1", "2 theirs"]}),
+        ("replace-theirs", {"a.ipynb": ["on the screen"]}),
+    ],
+)
+async def test_each_way_out_takes_what_is_on_the_screen(
+    bucket, contents, api, edit, jp_serverapp, action, in_the_bucket
+):
+    await parted(bucket, contents)
+    version = (await looked(api)).model["theirs_version"]
+    answer = await resolved(api, action, content=notebook("on the screen"), theirs_version=version)
+    assert answer.code == 200
+    assert answer.model["status"]["place"] == "in-workspace"
+    assert {name: bucket.sources(name) for name in in_the_bucket} == in_the_bucket
+    assert len(bucket.names()) == len(in_the_bucket)
+    kept = answer.model["kept_edits"]
+    assert kept == (None if action == "replace-theirs" else f"{WORKSPACE}/edit/a (my edits).ipynb")
+    if kept is not None:
+        assert sources(json.loads((edit / "a (my edits).ipynb").read_text())) == ["on the screen"]
+    assert (await looked(api)).reason == "no-conflict"
+
+
+async def test_a_merge_that_is_clean(bucket, contents, api, jp_serverapp):
+    await parted(bucket, contents)
+    answer = await resolved(api, "merge")
+    assert (answer.code, answer.model["kept_edits"]) == (200, f"{WORKSPACE}/edit/a (my edits).ipynb")
+    assert bucket.sources("a.ipynb") == ["1 mine", "2 theirs"]
+    assert sources((await contents.open("a.ipynb")).model["content"]) == ["1 mine", "2 theirs"]
+
+
+async def test_a_choice_made_on_an_older_look_is_refused(bucket, contents, api, jp_serverapp):
+    await parted(bucket, contents)
+    version = (await looked(api)).model["theirs_version"]
+    bucket.put_notebook("a.ipynb", "newer")
+    answer = await resolved(api, "replace-theirs", theirs_version=version)
+    assert (answer.code, answer.reason) == (409, "remote-changed")
+    assert bucket.sources("a.ipynb") == ["newer"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"action": "burn"}, 400),
+        ({}, 400),
+        ({"action": "take-theirs", "theirs_version": 7}, 400),
+        ({"action": "replace-theirs", "content": ["no", "notebook"]}, 400),
+        ({"action": "replace-theirs", "content": {"cells": "none"}}, 400),
+        ({"action": "take-theirs", "path": "../../etc/passwd"}, 404),
+        ({"action": "take-theirs", "path": f"{WORKSPACE}/playground/a.ipynb"}, 409),
+    ],
+)
+async def test_choices_that_are_none(bucket, contents, api, edit, jp_serverapp, body, code):
+    await parted(bucket, contents)
+    (edit.parent / "playground" / "a.ipynb").write_text(text_of(notebook("played")))
+    before = (edit / "a.ipynb").read_bytes()
+    answer = await api("POST", "resolve", base="terra-env", body={"path": f"{WORKSPACE}/edit/a.ipynb", **body})
+    assert answer.code == code
+    assert (edit / "a.ipynb").read_bytes() == before
+    assert bucket.sources("a.ipynb") == ["1", "2 theirs"]

@@ -107,7 +107,7 @@ async def test_a_path_cannot_leave_its_folder(bucket, api, jp_root_dir, path, jp
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
-async def test_a_link_out_of_the_workspace_is_not_followed(  # noqa: PLR0917
+async def test_a_link_out_of_the_workspace_is_not_followed(
     bucket, contents, api, edit, jp_root_dir, kind, jp_serverapp
 ):
     secret = jp_root_dir / "secret.ipynb"
