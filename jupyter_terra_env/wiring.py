@@ -27,6 +27,7 @@ from jupyter_terra_env.notebooks.lock_watch import LockWatch
 from jupyter_terra_env.notebooks.moves import Moves
 from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
+from jupyter_terra_env.notebooks.preview import Previews
 from jupyter_terra_env.notebooks.refusals import Refusals
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
@@ -147,6 +148,7 @@ def build(
         localizer=localizer,
         delocalizer=delocalizer,
         conflicts=Conflicts(places, localizer, delocalizer, locks, bases),
+        previews=Previews(places),
         moves=Moves(places, folders, delocalizer, locks),
         refusals=Refusals(places, folders),
         database=database,

@@ -15,6 +15,7 @@ from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.lock_keeper import LockKeeper
 from jupyter_terra_env.notebooks.moves import Moves
 from jupyter_terra_env.notebooks.places import Places
+from jupyter_terra_env.notebooks.preview import Previews
 from jupyter_terra_env.notebooks.refusals import Refusals
 from jupyter_terra_env.rules.lock_view import READ_ONLY, LockView
 from jupyter_terra_env.rules.status import WorkStatus
@@ -72,6 +73,7 @@ class WorkspaceNotebooks:
         localizer: opening.
         delocalizer: saving.
         conflicts: the ways out when both sides have changed.
+        previews: what a preview shows.
         moves: renaming and deleting.
         refusals: what is not done at all.
         database: the journal's, behind ``places``.
@@ -88,6 +90,7 @@ class WorkspaceNotebooks:
     localizer: Localizer
     delocalizer: Delocalizer
     conflicts: Conflicts
+    previews: Previews
     moves: Moves
     refusals: Refusals
     database: JournalDatabase

@@ -59,6 +59,7 @@ class RefusalReason(StrEnum):
     NO_LOCK = "no-lock"
     NO_CONFLICT = "no-conflict"
     CANNOT_MERGE = "cannot-merge"
+    NO_PREVIEW = "no-preview"
 
 
 class TerraEnvError(Exception):

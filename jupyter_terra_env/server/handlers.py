@@ -9,6 +9,7 @@ from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 from jupyter_terra_env.server.conflict_handlers import CONFLICT_HANDLERS
 from jupyter_terra_env.server.http_errors import translated
 from jupyter_terra_env.server.presence import PresenceSocket
+from jupyter_terra_env.server.preview_page import PreviewHandler
 from jupyter_terra_env.server.status_fields import flush_fields
 from jupyter_terra_env.server.workspace_handler import WorkspaceHandler
 
@@ -110,5 +111,6 @@ HANDLERS = (
     ("debts", DebtsHandler),
     ("flush", FlushHandler),
     ("open-workspace-version", OpenWorkspaceVersionHandler),
+    ("preview", PreviewHandler),
     *CONFLICT_HANDLERS,
 )

@@ -1,0 +1,73 @@
+"""What a preview shows: a notebook's content, without a kernel, a lock, or a copy on the disk."""
+
+import contextlib
+import io
+
+from jupyter_terra_env.notebooks.places import Places, kept_changing
+from jupyter_terra_env.rules.errors import (
+    BucketError,
+    ObjectNotFound,
+    OperationRefused,
+    PreconditionFailed,
+    RefusalReason,
+)
+from jupyter_terra_env.rules.workspace import Location
+
+MOST_BYTES = 20 << 20
+"""Of a notebook that is rendered: the page is made in memory."""
+_ROUNDS = 5
+
+
+class Previews:
+    """Reads what is to be previewed.
+
+    Args:
+        places: disk and buckets.
+    """
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+
+    async def content(self, location: Location) -> bytes:
+        """A notebook as the bucket has it; as the disk has it, in a playground or while the bucket is away.
+
+        Raises:
+            ObjectNotFound: there is no such notebook.
+            OperationRefused: it is too large.
+        """
+        content = None
+        if location.is_delocalized:
+            with contextlib.suppress(BucketError, ObjectNotFound):
+                content = await self._from_bucket(location)
+        if content is None:
+            content = await self._from_disk(location)
+        if len(content) > MOST_BYTES:
+            raise _too_large(location)
+        return content
+
+    async def _from_bucket(self, location: Location) -> bytes:
+        for _ in range(_ROUNDS):
+            version = await self._places.stat(location)
+            if version is None:
+                raise ObjectNotFound(f"{location.api_path} is not in the workspace.")
+            if version.size_bytes > MOST_BYTES:
+                raise _too_large(location)
+            with io.BytesIO() as file:
+                try:
+                    await self._places.bucket(location).read_into(location.object_name, version.generation, file)
+                except (ObjectNotFound, PreconditionFailed):
+                    continue
+                return file.getvalue()
+        raise kept_changing(location)
+
+    async def _from_disk(self, location: Location) -> bytes:
+        try:
+            return await self._places.copies.run(self._places.os_path(location).read_bytes)
+        except (FileNotFoundError, IsADirectoryError) as error:
+            raise ObjectNotFound(f"{location.api_path} is not on this disk.") from error
+
+
+def _too_large(location: Location) -> OperationRefused:
+    return OperationRefused(
+        RefusalReason.NO_PREVIEW, f"{location.api_path} is too large for a preview. Open it instead."
+    )
