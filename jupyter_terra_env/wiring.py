@@ -24,6 +24,7 @@ from jupyter_terra_env.notebooks.journal_database import JournalDatabase
 from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.lock_keeper import KeepingTimes, LockKeeper
 from jupyter_terra_env.notebooks.lock_watch import LockWatch
+from jupyter_terra_env.notebooks.marks import Marks
 from jupyter_terra_env.notebooks.moves import Moves
 from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
@@ -149,6 +150,7 @@ def build(
         delocalizer=delocalizer,
         conflicts=Conflicts(places, localizer, delocalizer, locks, bases),
         previews=Previews(places),
+        marks=Marks(places, delocalizer, locks),
         moves=Moves(places, folders, delocalizer, locks),
         refusals=Refusals(places, folders),
         database=database,

@@ -188,6 +188,10 @@ class Delocalizer:
             return last
         return status.owed() if await self._places.is_owed(location) else status.never_sent()
 
+    def last_told(self, location: Location) -> WorkStatus | None:
+        """What was told of a notebook last, without a look at the disk."""
+        return self._while_uploading(location) if self.is_paying(location) else self._last.get(location.api_path)
+
     def tell(self, location: Location, news: WorkStatus) -> None:
         """Take note of what another part found out about a notebook."""
         if self._last.get(location.api_path) != news:

@@ -13,6 +13,7 @@ from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.journal_database import JournalDatabase
 from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.lock_keeper import LockKeeper
+from jupyter_terra_env.notebooks.marks import Marks
 from jupyter_terra_env.notebooks.moves import Moves
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.preview import Previews
@@ -74,6 +75,7 @@ class WorkspaceNotebooks:
         delocalizer: saving.
         conflicts: the ways out when both sides have changed.
         previews: what a preview shows.
+        marks: what a listing says beyond names.
         moves: renaming and deleting.
         refusals: what is not done at all.
         database: the journal's, behind ``places``.
@@ -91,6 +93,7 @@ class WorkspaceNotebooks:
     delocalizer: Delocalizer
     conflicts: Conflicts
     previews: Previews
+    marks: Marks
     moves: Moves
     refusals: Refusals
     database: JournalDatabase

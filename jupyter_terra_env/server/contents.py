@@ -31,6 +31,7 @@ from jupyter_terra_env.server.files import WorkspaceFileHandler
 from jupyter_terra_env.server.http_errors import raise_when_refused, translated
 from jupyter_terra_env.server.models import (
     add_bucket_entries,
+    add_marks,
     check_model,
     folder_in_bucket,
     link_that_is_not_followed,
@@ -245,9 +246,13 @@ class TerraContentsManager(DurableFileManager):
             model = folder_in_bucket(location, time)
             model.update(content=[] if content else None, format="json" if content else None)
         if listing is not None:
-            add_entries = partial(add_bucket_entries, model, location, await listing)
+            folder = await listing
+            add_entries = partial(add_bucket_entries, model, location, folder)
             # Thousands of entries take a while: not on the event loop.
             await self.notebooks.places.copies.run(add_entries, folder_time=time, is_listed=self.should_list)
+            if location.is_edit:
+                names = [entry["name"] for entry in model["content"]]
+                add_marks(model, await self.notebooks.marks.of(location, names, folder.notebooks))
         return model
 
     def _folder_time(self, location: Location) -> datetime:

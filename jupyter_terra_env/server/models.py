@@ -3,7 +3,7 @@
 import binascii
 import mimetypes
 from base64 import decodebytes
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from tornado.web import HTTPError
 
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.folders import BucketFolder
+from jupyter_terra_env.notebooks.marks import Mark
 from jupyter_terra_env.rules.status import Place
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.status_fields import STATUS_KEY
@@ -81,6 +82,17 @@ def add_bucket_entries(
             "message": f"Only what is on this disk is shown. {folder.trouble.sentence}",
             "reason": folder.trouble.trouble.value,
         }
+
+
+def add_marks(model: dict[str, Any], marks: Mapping[str, Mark]) -> None:
+    """Add to the entries of a folder's model what is worth a mark in a file browser."""
+    for entry in model["content"]:
+        mark = marks.get(entry["name"])
+        if mark is not None:
+            entry[STATUS_KEY] = {
+                "place": None if mark.place is None else mark.place.value,
+                "lock": None if mark.lock is None else {"state": mark.lock.value},
+            }
 
 
 def check_model(model: dict[str, Any]) -> None:

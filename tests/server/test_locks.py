@@ -11,6 +11,7 @@ from tornado.websocket import websocket_connect
 from workspace_kit import WORKSPACE, notebook, sources
 
 from jupyter_terra_env.app import TerraEnvApp
+from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
 from jupyter_terra_env.notebooks.lock_keeper import KeepingTimes
 from jupyter_terra_env.rules.edit_lock import ENVIRONMENT_KEY, EXPIRY_KEY, OWNER_KEY, owner_hash
 from jupyter_terra_env.server.announcements import SCHEMA_ID
@@ -164,6 +165,28 @@ async def test_edits_that_were_not_shown_are_kept_beside(bucket, contents, edit,
     assert sources(json.loads((edit / "a (my edits).ipynb").read_bytes())) == ["my edits"]
     assert sources(json.loads((edit / "a.ipynb").read_bytes())) == ["theirs, typed over"]
     assert bucket.sources("a.ipynb") == ["theirs"]
+
+
+async def test_a_listing_marks_what_others_edit_and_what_is_not_in_the_workspace(bucket, contents, jp_serverapp):
+    bucket.put_notebook("free.ipynb", "1")
+    bucket.put_notebook("theirs.ipynb", "1", metadata=record(bucket, OTHER))
+    bucket.put_notebook("elsewhere.ipynb", "1", metadata=record(bucket, ME))
+    bucket.put_notebook("parted.ipynb", "1")
+    await contents.open("parted.ipynb")
+    bucket.put_notebook("parted.ipynb", "2")
+    await contents.save("parted.ipynb", "3")
+    await contents.save("mine.ipynb", "1")
+    bucket.faults.add(Fault(operation="objects.insert", action=AnswerWith(status=503), times=100))
+    await contents.save("owed.ipynb", "1")
+    bucket.mark()
+    listed = (await contents.list()).model["content"]
+    assert [operation for operation, _ in bucket.requests if operation != "objects.insert"] == ["objects.list"]
+    assert {entry["name"]: entry["terra"] for entry in listed if "terra" in entry} == {
+        "theirs.ipynb": {"place": None, "lock": {"state": "held-by-other"}},
+        "elsewhere.ipynb": {"place": None, "lock": {"state": "held-elsewhere"}},
+        "parted.ipynb": {"place": "conflict", "lock": None},
+        "owed.ipynb": {"place": "on-disk", "lock": None},
+    }
 
 
 # Acting on a lock
