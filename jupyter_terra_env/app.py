@@ -22,6 +22,7 @@ from jupyter_terra_env.server.announcements import SCHEMA, SCHEMA_ID, Announceme
 from jupyter_terra_env.server.contents_handlers import CONTENTS_HANDLERS
 from jupyter_terra_env.server.handlers import HANDLERS
 from jupyter_terra_env.server.kernel_use import paths_in_use
+from jupyter_terra_env.server.large_notebooks.converter import NotebookConverter
 from jupyter_terra_env.server.workspace_handler import ANNOUNCEMENTS_SETTING, NOTEBOOKS_SETTING
 from jupyter_terra_env.wiring import Plan, build
 
@@ -94,6 +95,7 @@ class TerraEnvApp(ExtensionApp):
     pace_seconds = INTERVAL_SECONDS
     wired: WorkspaceNotebooks | None = None
     announcements: Announcements | None = None
+    converter: NotebookConverter | None = None
 
     def wire(self, root: Path) -> WorkspaceNotebooks | None:
         """Build the parts for a server, once.
@@ -116,6 +118,7 @@ class TerraEnvApp(ExtensionApp):
                 )
                 return None
             self.wired = self._wire(root, found)
+            self.converter = NotebookConverter(self._server_log)
         return self.wired
 
     def _link_jupyter_server_extension(self, serverapp: Any) -> None:
@@ -151,6 +154,8 @@ class TerraEnvApp(ExtensionApp):
         if self.wired is not None and self.announcements is not None:
             await self.wired.close()
             await self.announcements.close()
+        if self.converter is not None:
+            await self.converter.close()
 
     def configured_workspaces(self, root: Path) -> tuple[Workspace, ...]:
         """The workspaces that settings, environment and files name.

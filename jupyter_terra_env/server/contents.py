@@ -26,9 +26,9 @@ from jupyter_terra_env.rules.errors import (
 from jupyter_terra_env.rules.status import WorkStatus
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.chunked_uploads import LAST_CHUNK, ChunkedUploads, model_of_part
-from jupyter_terra_env.server.durable_files import DurableFileManager
 from jupyter_terra_env.server.files import WorkspaceFileHandler
 from jupyter_terra_env.server.http_errors import raise_when_refused, translated
+from jupyter_terra_env.server.large_notebooks.manager import LargeNotebookManager
 from jupyter_terra_env.server.models import (
     add_bucket_entries,
     add_marks,
@@ -42,7 +42,7 @@ from jupyter_terra_env.server.status_fields import STATUS_KEY, status_fields
 _ROUNDS = 5
 
 
-class TerraContentsManager(DurableFileManager):
+class TerraContentsManager(LargeNotebookManager):
     """Shows workspace folders as the union of bucket and disk; opening localizes, saving delocalizes."""
 
     def __init__(self, **kwargs: Any) -> None:

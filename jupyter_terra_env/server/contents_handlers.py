@@ -1,11 +1,12 @@
-"""Jupyter's contents endpoints, with more in one kind of error: a refusal by an edit lock tells of the lock."""
+"""Jupyter's contents endpoints: a refusal by an edit lock tells of the lock, and large notebooks hold up nobody."""
 
 from jupyter_server.services.contents import handlers as jupyter_handlers
 
+from jupyter_terra_env.server.large_notebooks.answers import AnswersLargeNotebooks
 from jupyter_terra_env.server.workspace_handler import TellsTheLock
 
 
-class WorkspaceContentsHandler(TellsTheLock, jupyter_handlers.ContentsHandler):
+class WorkspaceContentsHandler(TellsTheLock, AnswersLargeNotebooks):
     """``/api/contents/PATH``."""
 
 

@@ -1,0 +1,233 @@
+"""The server's side of the converting process. Protocol and races: docs/protocol/large-notebooks.md."""
+
+import asyncio
+import base64
+import contextlib
+import json
+import logging
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from nbformat.sign import NotebookNotary
+
+from jupyter_terra_env.server.large_notebooks.memory_file import MemoryFile
+from jupyter_terra_env.server.large_notebooks.worker import NOT_TRUSTED, TRUSTED
+
+_WORKER = "jupyter_terra_env.server.large_notebooks.worker"
+_AT_ONCE = 2
+_ANSWER_BYTES = 1 << 20
+_STOPPING_SECONDS = 5.0
+
+
+class NotConvertedError(Exception):
+    """The process did not do it: Jupyter's own code has to, and has the answer to what is wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonText:
+    """JSON that is written already.
+
+    Attributes:
+        text: the JSON, as UTF-8.
+    """
+
+    text: memoryview
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A notebook a client sent, read, checked and serialised.
+
+    Attributes:
+        outline: the client's model, with an empty notebook in the place of the content.
+        content: the bytes to store.
+        signature: to be kept when the content is trusted; None when it is not trusted, or too old to be signed.
+        trusted: whether all its cells are.
+        invalid: why it is no valid notebook; None for a valid one.
+        message: the model's ``message`` about an invalid notebook.
+    """
+
+    outline: dict[str, Any]
+    content: JsonText
+    signature: str | None
+    trusted: bool
+    invalid: str | None
+    message: JsonText | None
+
+
+class Showing:
+    """A notebook that is being read: the process waits to be told whether it is trusted.
+
+    Attributes:
+        signature: what the trust depends on.
+        invalid: why it is no valid notebook; None for a valid one.
+    """
+
+    def __init__(self, talk: "_Talk", target: MemoryFile, first: dict[str, Any]) -> None:
+        self.signature: str = first["signature"]
+        self.invalid: str | None = first["invalid"]
+        self._talk = talk
+        self._target = target
+
+    async def finish(self, *, trusted: bool) -> tuple[JsonText, JsonText | None]:
+        """Have it serialised.
+
+        Returns:
+            The content, and the message about an invalid notebook.
+
+        Raises:
+            NotConvertedError: the process failed.
+        """
+        await self._talk.say(TRUSTED if trusted else NOT_TRUSTED)
+        return _texts(self._target, await self._talk.hear())
+
+
+class NotebookConverter:
+    """Asks the converting process, which is started when it is needed first.
+
+    Args:
+        log: the server's log.
+    """
+
+    def __init__(self, log: logging.Logger | logging.LoggerAdapter[logging.Logger]) -> None:
+        self._log = log
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._starting = asyncio.Lock()
+        self._requests: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @contextlib.asynccontextmanager
+    async def showing(self, source: int, notary: NotebookNotary) -> AsyncIterator[Showing]:
+        """Read a notebook file for showing it.
+
+        Args:
+            source: descriptor of the file.
+            notary: the server's notary.
+
+        Raises:
+            NotConvertedError: it cannot be read this way.
+        """
+        target = MemoryFile("shown")
+        async with self._talk("show", source, target, notary) as talk:
+            yield Showing(talk, target, await talk.hear())
+
+    async def prepare(self, body: MemoryFile, notary: NotebookNotary) -> Prepared:
+        """Read, check and serialise what a client sent to be saved.
+
+        Args:
+            body: the request's body.
+            notary: the server's notary.
+
+        Raises:
+            NotConvertedError: it cannot be saved this way.
+        """
+        target = MemoryFile("stored")
+        async with self._talk("store", body.fileno(), target, notary) as talk:
+            answer = await talk.hear()
+        content, message = _texts(target, answer)
+        return Prepared(
+            outline=answer["outline"],
+            content=content,
+            signature=answer["signature"],
+            trusted=answer["trusted"],
+            invalid=answer["invalid"],
+            message=message,
+        )
+
+    async def close(self) -> None:
+        """Stop the process."""
+        if self._requests is not None:
+            self._requests.close()
+        if self._process is not None:
+            await asyncio.to_thread(self._process.wait, _STOPPING_SECONDS)
+
+    @contextlib.asynccontextmanager
+    async def _talk(self, what: str, source: int, target: MemoryFile, notary: NotebookNotary) -> AsyncIterator["_Talk"]:
+        request = {
+            "do": what,
+            "secret": base64.b64encode(notary.secret).decode("ascii"),
+            "algorithm": notary.algorithm,
+        }
+        async with self._turns:
+            ours = await self._ask(json.dumps(request).encode("ascii"), [source, target.fileno()])
+            reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_ANSWER_BYTES)
+            try:
+                yield _Talk(reader, writer)
+            finally:
+                writer.close()
+
+    async def _ask(self, request: bytes, descriptors: list[int]) -> socket.socket:
+        """Hand a request to the process.
+
+        Returns:
+            Our end of the socket that the answers come through.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                requests = await self._started()
+                socket.send_fds(requests, [request], [*descriptors, theirs.fileno()])
+            except OSError as error:
+                ours.close()
+                raise NotConvertedError("the converting process cannot be asked") from error
+        return ours
+
+    async def _started(self) -> socket.socket:
+        async with self._starting:
+            if self._requests is None or self._process is None or self._process.poll() is not None:
+                if self._requests is not None:
+                    self._requests.close()
+                    self._log.warning("jupyter_terra_env: the process that converts large notebooks is started again.")
+                self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                with theirs:
+                    self._process = await asyncio.to_thread(_start, theirs.fileno())
+            return self._requests
+
+
+class _Talk:
+    """One conversation with the process."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def say(self, word: bytes) -> None:
+        try:
+            self._writer.write(word)
+            await self._writer.drain()
+        except ConnectionError as error:
+            raise NotConvertedError("the converting process is gone") from error
+
+    async def hear(self) -> dict[str, Any]:
+        """The next answer.
+
+        Raises:
+            NotConvertedError: there is none, or it says no.
+        """
+        try:
+            line = await self._reader.readline()
+        except (ConnectionError, ValueError) as error:
+            raise NotConvertedError("the converting process gave no answer") from error
+        answer: dict[str, Any] = json.loads(line) if line.endswith(b"\n") else {"declined": "the process ended"}
+        if "declined" in answer:
+            raise NotConvertedError(answer["declined"])
+        return answer
+
+
+def _texts(target: MemoryFile, answer: dict[str, Any]) -> tuple[JsonText, JsonText | None]:
+    """The content and the message in what the process wrote."""
+    view, content_bytes = target.view(), answer["content_bytes"]
+    message = JsonText(text=view[content_bytes:]) if answer["message_bytes"] else None
+    return JsonText(text=view[:content_bytes]), message
+
+
+def _start(requests: int) -> "subprocess.Popen[bytes]":
+    # -P: the folder the server was started in, which is the user's, is no place to import from.
+    command = [sys.executable, "-P", "-W", "ignore", "-m", _WORKER, str(requests)]
+    return subprocess.Popen(  # noqa: S603 - our own module
+        command, pass_fds=[requests], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+    )

@@ -1,0 +1,236 @@
+"""The part of the contents manager that leaves large notebooks to the converting process.
+
+Jupyter's verbs run unchanged; what they handle is not the notebook itself but a stand-in for it. Only requests whose
+handler knows stand-ins get one: extensions and ``copy`` get notebooks.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import io
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.utils import to_api_path
+from traitlets import Any as AnyTrait
+from traitlets import default
+
+from jupyter_terra_env.server.durable_files import EXTENSION, DurableFileManager
+from jupyter_terra_env.server.large_notebooks.converter import (
+    NotConvertedError,
+    NotebookConverter,
+    Prepared,
+    Showing,
+)
+from jupyter_terra_env.server.large_notebooks.memory_file import MemoryFile
+
+_PREPARED = "prepared"
+"""Key of the ``Prepared`` in the empty notebook that stands for it in a model."""
+
+
+@dataclass(slots=True, kw_only=True)
+class StandIn:
+    """A large notebook in the place of a model's content.
+
+    Attributes:
+        showing: the notebook.
+        trusted: whether it is; known after ``mark_trusted_cells``.
+    """
+
+    showing: Showing
+    trusted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _UnreadFile:
+    """In the place of a file's bytes, which only their hash would be computed from.
+
+    Attributes:
+        file: the open file.
+    """
+
+    file: io.BufferedReader
+
+
+class LargeNotebookManager(DurableFileManager):
+    """Reads and writes large notebooks of workspace folders beside the event loop."""
+
+    converter = AnyTrait(help="The NotebookConverter, or None.", allow_none=True)
+    large_bytes = 1_000_000
+    """Size of files and request bodies from which on they are converted beside the event loop."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._showing: dict[asyncio.Task[Any], contextlib.AsyncExitStack] = {}
+
+    @default("converter")
+    def _converter_default(self) -> NotebookConverter | None:
+        extensions = getattr(self.parent, "extension_manager", None)
+        for app in () if extensions is None else extensions.extension_apps.get(EXTENSION, ()):
+            converter: NotebookConverter | None = app.converter
+            return converter
+        return None
+
+    # What handlers ask for
+
+    @contextlib.asynccontextmanager
+    async def stand_ins(self) -> AsyncIterator[None]:
+        """Within it, models that this very task gets may have a ``StandIn`` for their content."""
+        task = asyncio.current_task()
+        if task is None or self.converter is None:
+            yield
+            return
+        async with contextlib.AsyncExitStack() as stack:
+            self._showing[task] = stack
+            try:
+                yield
+            finally:
+                del self._showing[task]
+
+    async def written(self, model: dict[str, Any]) -> dict[str, Any]:
+        """A model with the JSON of the notebook in the place of its stand-in.
+
+        Raises:
+            NotConvertedError: the process failed; Jupyter's own code may succeed.
+        """
+        stand_in = model["content"]
+        if not isinstance(stand_in, StandIn):
+            return model
+        content, message = await stand_in.showing.finish(trusted=stand_in.trusted)
+        return {**model, "content": content} if message is None else {**model, "content": content, "message": message}
+
+    async def prepare(self, path: str, body: bytes) -> dict[str, Any] | None:
+        """Have the body of a ``PUT`` read beside the event loop.
+
+        Args:
+            path: API path of the notebook.
+            body: the request's body.
+
+        Returns:
+            A model to save in which an empty notebook stands for the one that was sent; None when this is for Jupyter's
+            own code.
+        """
+        if self.converter is None or not self._may_be_prepared(path, len(body)):
+            return None
+        try:
+            file = MemoryFile("body")
+            await self.notebooks.places.copies.run(file.write, body)
+            prepared = await self.converter.prepare(file, self.notary)
+        except (NotConvertedError, OSError) as error:
+            self.log.debug("Left to Jupyter: %s (%s)", path, error)
+            return None
+        outline: dict[str, Any] = prepared.outline
+        outline["content"][_PREPARED] = prepared
+        return outline
+
+    def _may_be_prepared(self, path: str, size_bytes: int) -> bool:
+        hooks = [self.pre_save_hook, self.post_save_hook, *self._pre_save_hooks, *self._post_save_hooks]
+        return (
+            size_bytes >= self.large_bytes
+            and self.notebooks.workspaces.locate(path) is not None
+            and all(hook is None for hook in hooks)
+        )
+
+    # Jupyter's steps of reading
+
+    async def _read_notebook(
+        self,
+        os_path: str,
+        as_version: int = 4,
+        capture_validation_error: dict[str, Any] | None = None,
+        raw: bool = False,  # noqa: FBT001, FBT002
+    ) -> Any:
+        task = asyncio.current_task()
+        stack = None if task is None else self._showing.get(task)
+        if stack is not None and as_version == 4:
+            found = await self._stand_in(Path(os_path), stack)
+            if found is not None:
+                return found if raw else found[0]
+        return await super()._read_notebook(os_path, as_version, capture_validation_error, raw)
+
+    async def _stand_in(self, file: Path, stack: contextlib.AsyncExitStack) -> tuple[StandIn, _UnreadFile] | None:
+        """The stand-in for a notebook file; None when it is for Jupyter's own code."""
+        await stack.aclose()  # A request shows one notebook; a file that has changed is read again.
+        try:
+            if self._locate(to_api_path(str(file), self.root_dir)) is None:
+                return None
+            if (await self._run(file.stat)).st_size < self.large_bytes:
+                return None
+            source = stack.enter_context(await self._run(file.open, "rb"))
+            showing = await stack.enter_async_context(self.converter.showing(source.fileno(), self.notary))
+        except (NotConvertedError, OSError) as error:
+            self.log.debug("Left to Jupyter: %s (%s)", file, error)
+            return None
+        return StandIn(showing=showing), _UnreadFile(file=source)
+
+    def mark_trusted_cells(self, nb: Any, path: str = "") -> None:
+        """See ``ContentsManager.mark_trusted_cells``; the process marks the cells of large notebooks."""
+        if not isinstance(nb, StandIn):
+            super().mark_trusted_cells(nb, path)
+            return
+        nb.trusted = self.notary.store.check_signature(nb.showing.signature, self.notary.algorithm)
+        if not nb.trusted:
+            self.log.warning("Notebook %s is not trusted", path)
+
+    def validate_notebook_model(
+        self, model: dict[str, Any], validation_error: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """See ``ContentsManager.validate_notebook_model``; the process did it for large notebooks."""
+        content = model["content"]
+        prepared = self._prepared(content)
+        invalid = content.showing.invalid if isinstance(content, StandIn) else prepared and prepared.invalid
+        if not isinstance(content, StandIn) and prepared is None:
+            validated: dict[str, Any] = super().validate_notebook_model(model, validation_error)
+            return validated
+        if invalid is not None:
+            self.log.error("Notebook JSON is invalid: %s", invalid)
+            model["message"] = invalid if prepared is None else prepared.message
+        return model
+
+    def _get_hash(self, byte_content: bytes | _UnreadFile) -> dict[str, str]:
+        if not isinstance(byte_content, _UnreadFile):
+            computed: dict[str, str] = super()._get_hash(byte_content)
+            return computed
+        byte_content.file.seek(0)
+        digest = hashlib.file_digest(byte_content.file, self.hash_algorithm)
+        return {"hash": digest.hexdigest(), "hash_algorithm": self.hash_algorithm}
+
+    # Jupyter's steps of saving
+
+    def check_and_sign(self, nb: Any, path: str = "", *, _retrying: bool = False) -> None:
+        """See ``ContentsManager.check_and_sign``; the process has checked and signed large notebooks."""
+        prepared = self._prepared(nb)
+        if prepared is None:
+            super().check_and_sign(nb, path, _retrying=_retrying)
+            return
+        try:
+            if prepared.signature is not None:
+                self.notary.store.store_signature(prepared.signature, self.notary.algorithm)
+            elif not prepared.trusted:
+                self.log.warning("Notebook %s is not trusted", path)
+        except Exception:
+            if _retrying:
+                raise
+            self.log.warning("The notebook signatures of %s cannot be kept; they are begun anew.", path, exc_info=True)
+            self.notary.store = self.notary.store_factory()
+            self.check_and_sign(nb, path, _retrying=True)
+
+    async def _save_notebook(
+        self, os_path: str, nb: Any, capture_validation_error: dict[str, Any] | None = None
+    ) -> None:
+        prepared, target = self._prepared(nb), self._working_copy(os_path)
+        if prepared is None or target is None:
+            await super()._save_notebook(os_path, nb, capture_validation_error)
+            return
+        await self._write(target, await self._run(bytes, prepared.content.text))
+
+    @staticmethod
+    def _prepared(content: Any) -> Prepared | None:
+        """What an empty notebook stands for, if it does."""
+        found = content.get(_PREPARED) if isinstance(content, dict) else None
+        return found if isinstance(found, Prepared) else None
+
+    async def _run(self, function: Any, *args: Any) -> Any:
+        return await self.notebooks.places.copies.run(function, *args)

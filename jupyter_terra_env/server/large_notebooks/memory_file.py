@@ -1,0 +1,50 @@
+"""Files without a name, in memory: how large contents go from process to process without being copied by Python."""
+
+import mmap
+import os
+import weakref
+
+
+class MemoryFile:
+    """A file in memory, gone with the last process that has it open. Linux only.
+
+    Args:
+        name: for those who look at ``/proc``.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._descriptor = os.memfd_create(f"terra-env-{name}")
+        weakref.finalize(self, os.close, self._descriptor)
+
+    def fileno(self) -> int:
+        """The file descriptor."""
+        return self._descriptor
+
+    def write(self, content: bytes) -> None:
+        """Append.
+
+        Raises:
+            OSError: there is no memory left.
+        """
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(self._descriptor, rest) :]
+
+    def read(self) -> bytes:
+        """Everything in it."""
+        size = os.fstat(self._descriptor).st_size
+        return os.pread(self._descriptor, size, 0)
+
+    def view(self) -> memoryview:
+        """Everything in it, without a copy; see ``view_of``."""
+        return view_of(self._descriptor)
+
+
+def view_of(descriptor: int) -> memoryview:
+    """The content of an open file, read-only and without a copy.
+
+    Raises:
+        OSError: it cannot be mapped.
+    """
+    size = os.fstat(descriptor).st_size
+    return memoryview(mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)) if size else memoryview(b"")

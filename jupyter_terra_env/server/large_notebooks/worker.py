@@ -1,0 +1,126 @@
+"""The process that converts large notebooks: ``python -m jupyter_terra_env.server.large_notebooks.worker DESCRIPTOR``.
+
+It has loaded what it takes, waits for requests at a socket, and forks a child for each: conversions do not wait for one
+another, and their memory is given back whole. It ends when the server's end of the socket does.
+"""
+
+import base64
+import contextlib
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from jupyter_terra_env.server.large_notebooks import conversions
+from jupyter_terra_env.server.large_notebooks.json_text import serialised
+from jupyter_terra_env.server.large_notebooks.memory_file import view_of
+
+MESSAGE_BYTES = 65_536
+TRUSTED, NOT_TRUSTED = b"1", b"0"
+_DESCRIPTORS = 3
+
+
+def main() -> None:
+    """Serve until the server is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Children that ended are no concern of ours.
+    with socket.socket(fileno=int(sys.argv[1])) as requests:
+        _warm_up()
+        while True:
+            message, descriptors, _, _ = socket.recv_fds(requests, MESSAGE_BYTES, _DESCRIPTORS)
+            if not message:
+                return
+            if os.fork() == 0:
+                requests.close()
+                _serve(json.loads(message), *descriptors)
+                os._exit(0)
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+
+def _warm_up() -> None:
+    """Compile the schema, and keep the collector away: it would look at each of a notebook's many parts, in vain."""
+    nbformat.validate(nbformat.v4.new_notebook())
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+
+
+def _serve(request: dict[str, Any], source: int, target: int, answers: int) -> None:
+    """Do one conversion.
+
+    Args:
+        request: what to do, and the notary's secret and algorithm.
+        source: descriptor of the file to convert.
+        target: descriptor of the file to write.
+        answers: descriptor of the socket to answer at.
+    """
+    _be_the_first_to_go()
+    signer = conversions.notary(base64.b64decode(request["secret"]), request["algorithm"])
+    with (
+        socket.socket(fileno=answers) as answering,
+        open(target, "wb") as file,
+        contextlib.suppress(BrokenPipeError, ConnectionResetError),  # Nobody waits for it any more.
+    ):
+        try:
+            match request["do"]:
+                case "show":
+                    answer = _show(source, signer, file, answering)
+                case "store":
+                    answer = _store(source, signer, file)
+                case unknown:
+                    answer = {"declined": f"unknown request {unknown!r}"}
+        except Exception as error:  # noqa: BLE001 - whatever it is, Jupyter's own code has the answer to it
+            answer = {"declined": type(error).__name__}
+        answering.sendall(conversions.as_json(answer) + b"\n")
+
+
+def _show(source: int, signer: Any, file: Any, answering: socket.socket) -> dict[str, Any]:
+    found = conversions.read(view_of(source), signer)
+    invalid = found.invalid
+    first = {"signature": found.signature, "invalid": None if invalid is None else str(invalid)}
+    answering.sendall(conversions.as_json(first) + b"\n")
+    trusted = answering.recv(1)
+    if not trusted:
+        raise BrokenPipeError
+    signer.mark_cells(found.notebook, trusted == TRUSTED)
+    # The message quotes the notebook, which serialising uses up.
+    message = b"" if invalid is None else conversions.as_json(conversions.validation_message(invalid))
+    content_bytes = 0
+    for piece in serialised(found.notebook):
+        content_bytes += file.write(piece)
+    file.write(message)
+    file.flush()
+    return {"content_bytes": content_bytes, "message_bytes": len(message)}
+
+
+def _store(source: int, signer: Any, file: Any) -> dict[str, Any]:
+    made = conversions.stored(view_of(source), signer)
+    message = b"" if made.invalid is None else conversions.as_json(conversions.validation_message(made.invalid))
+    file.write(made.content)
+    file.write(message)
+    file.flush()
+    return {
+        "outline": made.outline,
+        "signature": made.signature,
+        "trusted": made.trusted,
+        "invalid": None if made.invalid is None else str(made.invalid),
+        "content_bytes": len(made.content),
+        "message_bytes": len(message),
+    }
+
+
+def _be_the_first_to_go() -> None:
+    """When memory runs out, a conversion can be spared: the server then does it itself."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
+
+
+if __name__ == "__main__":
+    main()
