@@ -94,14 +94,23 @@ class Delocalizer:
             turn = self._turns[location.api_path] = asyncio.Lock()
         return turn
 
-    async def after_save(self, location: Location) -> WorkStatus:
+    async def after_save(self, location: Location, *, wait_seconds: float | None = None) -> WorkStatus:
         """Upload what was just saved and wait for it a little.
+
+        Args:
+            location: the working copy.
+            wait_seconds: how long to wait; None for as long as saves usually do.
 
         Returns:
             Where the work is: ``UPLOADING`` when the upload takes longer than the wait, and has not failed yet.
         """
+        seconds = self._save_wait_seconds if wait_seconds is None else wait_seconds
+        if seconds <= 0:
+            # Waiting for nothing would end the upload before it has begun.
+            self.start(location)
+            return self._while_uploading(location)
         try:
-            return await asyncio.wait_for(self.settle(location), self._save_wait_seconds)
+            return await asyncio.wait_for(self.settle(location), seconds)
         except TimeoutError:
             return self._while_uploading(location)
 

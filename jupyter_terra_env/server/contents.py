@@ -349,7 +349,9 @@ class TerraContentsManager(LargeNotebookManager):
     async def _delocalize(self, location: Location, saved: dict[str, Any]) -> dict[str, Any]:
         """Send a saved file on its way to the bucket, and say in the model how far it got."""
         if location.is_delocalized:
-            status = await self.notebooks.delocalizer.after_save(location)
+            # Nothing is gained by waiting for the upload of a large file: it takes longer than any save should.
+            wait_seconds = 0.0 if saved["size"] >= self.large_bytes else None
+            status = await self.notebooks.delocalizer.after_save(location, wait_seconds=wait_seconds)
             raise_when_refused(status)
         else:
             status = await self.notebooks.delocalizer.current_status(location)

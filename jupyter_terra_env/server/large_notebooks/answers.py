@@ -49,6 +49,12 @@ class AnswersLargeNotebooks(ContentsHandler):
         if self._unsent is not None:
             await self._send(self._unsent)
 
+    def on_finish(self) -> None:
+        """Let go of large contents at once, not when the collector comes by."""
+        super().on_finish()
+        self._outline = self._unsent = None
+        self.request.body = b""
+
     def get_json_body(self) -> dict[str, Any] | None:
         """The request's body, or what was made of it."""
         return super().get_json_body() if self._outline is None else self._outline

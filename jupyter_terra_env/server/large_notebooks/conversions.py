@@ -5,7 +5,9 @@ and dictionaries with attributes only where ``nbformat`` asks for attributes.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import nbformat
@@ -13,7 +15,8 @@ from nbformat.notebooknode import NotebookNode
 from nbformat.sign import MemorySignatureStore, NotebookNotary
 from nbformat.v4.rwbase import rejoin_lines, strip_transient
 
-from jupyter_terra_env.server.large_notebooks.json_text import parse
+from jupyter_terra_env.server.large_notebooks.certainly_valid import is_certainly_valid
+from jupyter_terra_env.server.large_notebooks.json_text import parse, written
 
 
 class NotConvertedError(Exception):
@@ -41,14 +44,14 @@ class Stored:
 
     Attributes:
         outline: the client's model with an empty notebook of the same version in the place of the content.
-        content: the file's bytes.
+        content: the file's bytes, in pieces; to be taken once.
         signature: to be kept when the content is trusted; None when it is not trusted, or too old to be signed.
         trusted: whether all its cells are.
         invalid: why it is no valid notebook; None for a valid one.
     """
 
     outline: dict[str, Any]
-    content: bytes
+    content: Iterator[bytes]
     signature: str | None
     trusted: bool
     invalid: nbformat.ValidationError | None
@@ -86,10 +89,14 @@ def stored(body: memoryview, signer: NotebookNotary) -> Stored:
     trusted = signer.check_cells(notebook)
     signature = signer.compute_signature(notebook) if trusted and notebook.nbformat >= 3 else None
     errors: dict[str, Any] = {}
-    text: str = nbformat.writes(notebook, version=nbformat.NO_CONVERT, capture_validation_error=errors)
+    if is_certainly_valid(notebook):
+        content = written(notebook, nbformat.versions[notebook.nbformat].writes_json)
+    else:
+        text = nbformat.writes(notebook, version=nbformat.NO_CONVERT, capture_validation_error=errors)
+        content = iter([text.encode("utf-8")])
     return Stored(
         outline=outline,
-        content=(text if text.endswith("\n") else text + "\n").encode("utf-8"),
+        content=chain(content, [b"\n"]),
         signature=signature,
         trusted=trusted,
         invalid=errors.get("ValidationError"),
@@ -108,15 +115,11 @@ def validation_message(invalid: nbformat.ValidationError) -> str:
 
 
 def _read(text: memoryview, errors: dict[str, Any]) -> NotebookNode:
-    """What ``nbformat.reads`` makes of a file, as version 4."""
+    """What ``nbformat.reads`` makes of a file, as version 4, in a shorter way if the notebook is as most are."""
     content = parse(text)
     if isinstance(content, dict) and content.get("nbformat") == 4:
         notebook: NotebookNode = nbformat.convert(strip_transient(rejoin_lines(_with_attributes(content))), 4)
-        try:
-            nbformat.validate(notebook)
-        except nbformat.ValidationError:
-            pass  # What is said of it may quote the dictionaries: it is to be said of the usual ones.
-        else:
+        if is_certainly_valid(notebook):
             return notebook
     usual: NotebookNode = nbformat.reads(bytes(text).decode("utf-8"), as_version=4, capture_validation_error=errors)
     return usual

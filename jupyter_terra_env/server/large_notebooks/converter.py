@@ -5,10 +5,11 @@ import base64
 import contextlib
 import json
 import logging
+import os
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,12 +39,15 @@ class JsonText:
     text: memoryview
 
 
+_Texts = tuple[JsonText, JsonText | None]
+"""A content, and what a model says of it when it is no valid notebook."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """A notebook a client sent, read, checked and serialised.
 
     Attributes:
-        outline: the client's model, with an empty notebook in the place of the content.
         content: the bytes to store.
         signature: to be kept when the content is trusted; None when it is not trusted, or too old to be signed.
         trusted: whether all its cells are.
@@ -51,7 +55,6 @@ class Prepared:
         message: the model's ``message`` about an invalid notebook.
     """
 
-    outline: dict[str, Any]
     content: JsonText
     signature: str | None
     trusted: bool
@@ -67,13 +70,12 @@ class Showing:
         invalid: why it is no valid notebook; None for a valid one.
     """
 
-    def __init__(self, talk: "_Talk", target: MemoryFile, first: dict[str, Any]) -> None:
+    def __init__(self, first: dict[str, Any], finish: Callable[[bytes], Awaitable[_Texts]]) -> None:
         self.signature: str = first["signature"]
         self.invalid: str | None = first["invalid"]
-        self._talk = talk
-        self._target = target
+        self._finish = finish
 
-    async def finish(self, *, trusted: bool) -> tuple[JsonText, JsonText | None]:
+    async def finish(self, *, trusted: bool) -> _Texts:
         """Have it serialised.
 
         Returns:
@@ -82,8 +84,7 @@ class Showing:
         Raises:
             NotConvertedError: the process failed.
         """
-        await self._talk.say(TRUSTED if trusted else NOT_TRUSTED)
-        return _texts(self._target, await self._talk.hear())
+        return await self._finish(TRUSTED if trusted else NOT_TRUSTED)
 
 
 class NotebookConverter:
@@ -91,9 +92,13 @@ class NotebookConverter:
 
     Args:
         log: the server's log.
+
+    Attributes:
+        converted: how many notebooks were.
     """
 
     def __init__(self, log: logging.Logger | logging.LoggerAdapter[logging.Logger]) -> None:
+        self.converted = 0
         self._log = log
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._starting = asyncio.Lock()
@@ -113,14 +118,22 @@ class NotebookConverter:
         """
         target = MemoryFile("shown")
         async with self._talk("show", source, target, notary) as talk:
-            yield Showing(talk, target, await talk.hear())
 
-    async def prepare(self, body: MemoryFile, notary: NotebookNotary) -> Prepared:
+            async def finish(trust: bytes) -> _Texts:
+                await talk.say(trust)
+                return self._done(target, await talk.hear())
+
+            yield Showing(await talk.hear(), finish)
+
+    async def prepare(self, body: MemoryFile, notary: NotebookNotary) -> tuple[dict[str, Any], Prepared]:
         """Read, check and serialise what a client sent to be saved.
 
         Args:
             body: the request's body.
             notary: the server's notary.
+
+        Returns:
+            The client's model with an empty notebook in the place of the content, and what became of the content.
 
         Raises:
             NotConvertedError: it cannot be saved this way.
@@ -128,15 +141,15 @@ class NotebookConverter:
         target = MemoryFile("stored")
         async with self._talk("store", body.fileno(), target, notary) as talk:
             answer = await talk.hear()
-        content, message = _texts(target, answer)
-        return Prepared(
-            outline=answer["outline"],
+        content, message = self._done(target, answer)
+        prepared = Prepared(
             content=content,
             signature=answer["signature"],
             trusted=answer["trusted"],
             invalid=answer["invalid"],
             message=message,
         )
+        return answer["outline"], prepared
 
     async def close(self) -> None:
         """Stop the process."""
@@ -159,6 +172,13 @@ class NotebookConverter:
                 yield _Talk(reader, writer)
             finally:
                 writer.close()
+
+    def _done(self, target: MemoryFile, answer: dict[str, Any]) -> _Texts:
+        """The content and the message in what the process wrote."""
+        self.converted += 1
+        view, content_bytes = target.view(), answer["content_bytes"]
+        message = JsonText(text=view[content_bytes:]) if answer["message_bytes"] else None
+        return JsonText(text=view[:content_bytes]), message
 
     async def _ask(self, request: bytes, descriptors: list[int]) -> socket.socket:
         """Hand a request to the process.
@@ -218,16 +238,16 @@ class _Talk:
         return answer
 
 
-def _texts(target: MemoryFile, answer: dict[str, Any]) -> tuple[JsonText, JsonText | None]:
-    """The content and the message in what the process wrote."""
-    view, content_bytes = target.view(), answer["content_bytes"]
-    message = JsonText(text=view[content_bytes:]) if answer["message_bytes"] else None
-    return JsonText(text=view[:content_bytes]), message
-
-
 def _start(requests: int) -> "subprocess.Popen[bytes]":
     # -P: the folder the server was started in, which is the user's, is no place to import from.
     command = [sys.executable, "-P", "-W", "ignore", "-m", _WORKER, str(requests)]
+    # Large pages, where the system has them: tens of megabytes are touched for the first time, again and again.
+    environment = {**os.environ, "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
     return subprocess.Popen(  # noqa: S603 - our own module
-        command, pass_fds=[requests], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+        command,
+        pass_fds=[requests],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,
     )

@@ -1,14 +1,15 @@
 """JSON, faster than the standard library and equal to it: what it reads, and the text that it writes."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 
 _LONG_CHARACTERS = 2_000
-"""From here on, leaving a string out of the ``json`` module's work saves more than it costs."""
-_GAP = "a long string belongs here"
+"""From here on, sparing ``json`` a string saves more than it costs."""
+_GAP = '"a long string belongs here: '
+_LINE_BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e"
 
 _Taken = tuple[Any, Any, str]
 """The dictionary or list a string was taken out of, its key there, and the string."""
@@ -30,36 +31,42 @@ def parse(text: bytes | memoryview) -> Any:
         return json.loads(bytes(text).decode("utf-8"))
 
 
-def serialised(value: Any) -> Iterator[bytes]:
-    """What ``json.dumps`` makes of a value, in pieces. Long strings of ASCII, as images are, go a faster way.
+def written(value: Any, write: Callable[[Any], str]) -> Iterator[bytes]:
+    """What a function that uses ``json.dumps`` writes, in pieces: long lines of ASCII, as images are, go a faster way.
 
     Args:
-        value: what ``parse`` returned, or made of such things. It is used up: long strings are taken out of it.
+        value: dictionaries and lists of strings, numbers and the like. It is used up: strings are taken out of it.
+        write: turns the value into JSON; it may sort keys and split text into lines, but not change strings otherwise.
     """
     taken: list[_Taken] = []
     _take_out(value, taken)
-    pieces = json.dumps(value).split(f'"{_GAP}"')
-    if len(pieces) != len(taken) + 1:
-        # Somebody's notebook has this very string in it.
+    first, *others = write(value).split(_GAP)
+    gaps = [other.split('"', maxsplit=1) for other in others]
+    if sorted(number for number, _ in gaps) != sorted(str(number) for number in range(len(taken))):
+        # A notebook that has this very string in it.
         for container, key, string in taken:
             container[key] = string
-        pieces, taken = [json.dumps(value)], []
-    yield pieces[0].encode("ascii")
-    for (_, _, string), piece in zip(taken, pieces[1:], strict=True):
-        yield msgspec.json.encode(string)
-        yield piece.encode("ascii")
+        first, gaps = write(value), []
+    yield first.encode("utf-8")
+    for number, rest in gaps:
+        yield msgspec.json.encode(taken[int(number)][2])
+        yield rest.encode("utf-8")
 
 
 def _take_out(value: Any, taken: list[_Taken]) -> None:
     for key, item in value.items() if isinstance(value, dict) else enumerate(value):
         if isinstance(item, str):
-            if len(item) >= _LONG_CHARACTERS and _is_written_alike(item):
+            if len(item) >= _LONG_CHARACTERS and _is_plain(item):
+                value[key] = f"{_GAP[1:]}{len(taken)}"
                 taken.append((value, key, item))
-                value[key] = _GAP
         elif isinstance(item, (dict, list)):
             _take_out(item, taken)
 
 
-def _is_written_alike(string: str) -> bool:
-    """Whether both libraries write a string alike: ``json`` escapes all but printable ASCII, ``msgspec`` less."""
-    return string.isascii() and "\x7f" not in string
+def _is_plain(string: str) -> bool:
+    """Whether a string is one line that is written alike everywhere: ASCII without DEL, which ``json`` escapes."""
+    return (
+        string.isascii()
+        and "\x7f" not in string
+        and all(string.find(line_break, 0, len(string) - 1) < 0 for line_break in _LINE_BREAKS)
+    )

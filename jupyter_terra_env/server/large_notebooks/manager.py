@@ -117,13 +117,12 @@ class LargeNotebookManager(DurableFileManager):
         try:
             file = MemoryFile("body")
             await self.notebooks.places.copies.run(file.write, body)
-            prepared = await self.converter.prepare(file, self.notary)
+            outline, prepared = await self.converter.prepare(file, self.notary)
         except (NotConvertedError, OSError) as error:
             self.log.debug("Left to Jupyter: %s (%s)", path, error)
             return None
-        outline: dict[str, Any] = prepared.outline
-        outline["content"][_PREPARED] = prepared
-        return outline
+        model: dict[str, Any] = {**outline, "content": {**outline["content"], _PREPARED: prepared}}
+        return model
 
     def _may_be_prepared(self, path: str, size_bytes: int) -> bool:
         hooks = [self.pre_save_hook, self.post_save_hook, *self._pre_save_hooks, *self._post_save_hooks]

@@ -18,7 +18,7 @@ from typing import Any
 import nbformat
 
 from jupyter_terra_env.server.large_notebooks import conversions
-from jupyter_terra_env.server.large_notebooks.json_text import serialised
+from jupyter_terra_env.server.large_notebooks.json_text import written
 from jupyter_terra_env.server.large_notebooks.memory_file import view_of
 
 MESSAGE_BYTES = 65_536
@@ -92,9 +92,7 @@ def _show(source: int, signer: Any, file: Any, answering: socket.socket) -> dict
     signer.mark_cells(found.notebook, trusted == TRUSTED)
     # The message quotes the notebook, which serialising uses up.
     message = b"" if invalid is None else conversions.as_json(conversions.validation_message(invalid))
-    content_bytes = 0
-    for piece in serialised(found.notebook):
-        content_bytes += file.write(piece)
+    content_bytes = sum(map(file.write, written(found.notebook, json.dumps)))
     file.write(message)
     file.flush()
     return {"content_bytes": content_bytes, "message_bytes": len(message)}
@@ -103,7 +101,7 @@ def _show(source: int, signer: Any, file: Any, answering: socket.socket) -> dict
 def _store(source: int, signer: Any, file: Any) -> dict[str, Any]:
     made = conversions.stored(view_of(source), signer)
     message = b"" if made.invalid is None else conversions.as_json(conversions.validation_message(made.invalid))
-    file.write(made.content)
+    content_bytes = sum(map(file.write, made.content))
     file.write(message)
     file.flush()
     return {
@@ -111,7 +109,7 @@ def _store(source: int, signer: Any, file: Any) -> dict[str, Any]:
         "signature": made.signature,
         "trusted": made.trusted,
         "invalid": None if made.invalid is None else str(made.invalid),
-        "content_bytes": len(made.content),
+        "content_bytes": content_bytes,
         "message_bytes": len(message),
     }
 
