@@ -19,7 +19,7 @@ from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Location, Workspace
 from jupyter_terra_env.server.announcements import SCHEMA, SCHEMA_ID, Announcements
-from jupyter_terra_env.server.contents_handlers import CONTENTS_HANDLERS
+from jupyter_terra_env.server.contents_handlers import CONTENTS_HANDLERS, large_save_rules
 from jupyter_terra_env.server.handlers import HANDLERS
 from jupyter_terra_env.server.kernel_use import paths_in_use
 from jupyter_terra_env.server.large_notebooks.converter import NotebookConverter
@@ -146,6 +146,8 @@ class TerraEnvApp(ExtensionApp):
     def initialize_handlers(self) -> None:
         """Add the REST endpoints."""
         if self.wired is not None:
+            server: Any = self.serverapp
+            server.web_app.add_handlers(".*$", large_save_rules(server.base_url, server.contents_manager))
             self.handlers.extend((url_path_join("/terra-env", path), handler) for path, handler in HANDLERS)
             self.handlers.extend(CONTENTS_HANDLERS)
 

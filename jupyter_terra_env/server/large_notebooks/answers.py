@@ -18,13 +18,12 @@ _PIECE_BYTES = 256 * 1024
 
 
 class AnswersLargeNotebooks(ContentsHandler):
-    """Contents handler whose requests and answers may hold large notebooks; the verbs are Jupyter's own."""
+    """Contents handler whose answers may hold large notebooks; the verbs are Jupyter's own."""
 
-    _outline: dict[str, Any] | None = None
     _unsent: dict[str, Any] | None = None
 
     async def get(self, path: str = "") -> None:
-        """See ``ContentsHandler.get``, which checks who asks; sends a large notebook piece by piece."""
+        """See ``ContentsHandler.get``, which checks who asks; a large notebook is sent piece by piece."""
         manager = self.contents_manager
         if not isinstance(manager, LargeNotebookManager):
             await ensure_async(super().get(path))
@@ -32,32 +31,19 @@ class AnswersLargeNotebooks(ContentsHandler):
         async with manager.stand_ins():
             await ensure_async(super().get(path))
             try:
-                written = None if self._unsent is None else await manager.written(self._unsent)
+                self._unsent = None if self._unsent is None else await manager.written(self._unsent)
+                is_written = True
             except NotConvertedError:
-                written = None
-        if written is not None:
-            await self._send(written)
-        elif self._unsent is not None:
+                is_written = False
+        if is_written:
+            await self.send_unsent()
+        else:
             await ensure_async(super().get(path))
 
-    async def put(self, path: str = "") -> None:
-        """See ``ContentsHandler.put``, which checks who asks; reads a large notebook beside the event loop."""
-        manager = self.contents_manager
-        if isinstance(manager, LargeNotebookManager) and self.current_user is not None:
-            self._outline = await manager.prepare(path, self.request.body)
-        await ensure_async(super().put(path))
+    async def send_unsent(self) -> None:
+        """Send the model that has been put off, if one has."""
         if self._unsent is not None:
             await self._send(self._unsent)
-
-    def on_finish(self) -> None:
-        """Let go of large contents at once, not when the collector comes by."""
-        super().on_finish()
-        self._outline = self._unsent = None
-        self.request.body = b""
-
-    def get_json_body(self) -> dict[str, Any] | None:
-        """The request's body, or what was made of it."""
-        return super().get_json_body() if self._outline is None else self._outline
 
     def _finish_model(self, model: dict[str, Any], location: bool = True) -> None:  # noqa: FBT001, FBT002
         if any(isinstance(value, (StandIn, JsonText)) for value in model.values()):

@@ -77,7 +77,7 @@ def is_certainly_valid(notebook: dict[str, Any]) -> bool:
     if (notebook.get("nbformat"), notebook.get("nbformat_minor")) != (4, 5):
         return False
     try:
-        cells = msgspec.convert(notebook["cells"], list[_Markdown | _Raw | _Code])
+        cells = msgspec.convert(notebook.get("cells"), list[_Markdown | _Raw | _Code])
         nbformat.validate({**notebook, "cells": []})
     except (msgspec.ValidationError, nbformat.ValidationError):
         return False

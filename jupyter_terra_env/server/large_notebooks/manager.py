@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import hashlib
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,17 @@ class LargeNotebookManager(DurableFileManager):
         content, message = await stand_in.showing.finish(trusted=stand_in.trusted)
         return {**model, "content": content} if message is None else {**model, "content": content, "message": message}
 
-    async def prepare(self, path: str, body: bytes) -> dict[str, Any] | None:
+    def is_large_save(self, path: str, size_bytes: int) -> bool:
+        """Whether a request body is to be taken by ``prepare``. Hooks are shown the notebook itself: then it is not."""
+        hooks = [self.pre_save_hook, self.post_save_hook, *self._pre_save_hooks, *self._post_save_hooks]
+        return (
+            self.converter is not None
+            and size_bytes >= self.large_bytes
+            and self.notebooks.workspaces.locate(path) is not None
+            and all(hook is None for hook in hooks)
+        )
+
+    async def prepare(self, path: str, body: MemoryFile) -> dict[str, Any] | None:
         """Have the body of a ``PUT`` read beside the event loop.
 
         Args:
@@ -112,25 +122,17 @@ class LargeNotebookManager(DurableFileManager):
             A model to save in which an empty notebook stands for the one that was sent; None when this is for Jupyter's
             own code.
         """
-        if self.converter is None or not self._may_be_prepared(path, len(body)):
-            return None
         try:
-            file = MemoryFile("body")
-            await self.notebooks.places.copies.run(file.write, body)
-            outline, prepared = await self.converter.prepare(file, self.notary)
+            outline, prepared = await self.converter.prepare(body, self.notary)
         except (NotConvertedError, OSError) as error:
             self.log.debug("Left to Jupyter: %s (%s)", path, error)
             return None
         model: dict[str, Any] = {**outline, "content": {**outline["content"], _PREPARED: prepared}}
         return model
 
-    def _may_be_prepared(self, path: str, size_bytes: int) -> bool:
-        hooks = [self.pre_save_hook, self.post_save_hook, *self._pre_save_hooks, *self._post_save_hooks]
-        return (
-            size_bytes >= self.large_bytes
-            and self.notebooks.workspaces.locate(path) is not None
-            and all(hook is None for hook in hooks)
-        )
+    async def run_beside(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run blocking work beside the event loop."""
+        return await self.notebooks.places.copies.run(function, *args)
 
     # Jupyter's steps of reading
 
@@ -155,9 +157,9 @@ class LargeNotebookManager(DurableFileManager):
         try:
             if self._locate(to_api_path(str(file), self.root_dir)) is None:
                 return None
-            if (await self._run(file.stat)).st_size < self.large_bytes:
+            if (await self.run_beside(file.stat)).st_size < self.large_bytes:
                 return None
-            source = stack.enter_context(await self._run(file.open, "rb"))
+            source = stack.enter_context(await self.run_beside(file.open, "rb"))
             showing = await stack.enter_async_context(self.converter.showing(source.fileno(), self.notary))
         except (NotConvertedError, OSError) as error:
             self.log.debug("Left to Jupyter: %s (%s)", file, error)
@@ -223,13 +225,10 @@ class LargeNotebookManager(DurableFileManager):
         if prepared is None or target is None:
             await super()._save_notebook(os_path, nb, capture_validation_error)
             return
-        await self._write(target, await self._run(bytes, prepared.content.text))
+        await self._write(target, await self.run_beside(bytes, prepared.content.text))
 
     @staticmethod
     def _prepared(content: Any) -> Prepared | None:
         """What an empty notebook stands for, if it does."""
         found = content.get(_PREPARED) if isinstance(content, dict) else None
         return found if isinstance(found, Prepared) else None
-
-    async def _run(self, function: Any, *args: Any) -> Any:
-        return await self.notebooks.places.copies.run(function, *args)

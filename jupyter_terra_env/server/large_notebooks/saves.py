@@ -1,0 +1,67 @@
+"""Saves of large notebooks: the body goes to a file in memory as it arrives, and is never one object of Python's."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from jupyter_server.base.handlers import path_regex
+from jupyter_server.utils import ensure_async, url_path_join
+from tornado.httputil import HTTPServerRequest
+from tornado.routing import PathMatches
+
+from jupyter_terra_env.server.large_notebooks.answers import AnswersLargeNotebooks
+from jupyter_terra_env.server.large_notebooks.memory_file import MemoryFile
+
+if TYPE_CHECKING:
+    from jupyter_terra_env.server.large_notebooks.manager import LargeNotebookManager
+
+
+class LargeSaves(PathMatches):
+    """Matches ``PUT /api/contents/PATH`` when the body is large.
+
+    Args:
+        base_url: the server's.
+        is_large: told the API path and the size in bytes.
+    """
+
+    def __init__(self, base_url: str, is_large: Callable[[str, int], bool]) -> None:
+        super().__init__(url_path_join(base_url, "/api/contents") + path_regex)
+        self._is_large = is_large
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        """See ``Matcher.match``; a body whose length is not told is not large."""
+        length = request.headers.get("Content-Length", "")
+        found = super().match(request) if request.method == "PUT" and length.isdecimal() else None
+        if found is None:
+            return None
+        path = found["path_kwargs"]["path"].decode("utf-8", errors="replace")
+        return found if self._is_large(path, int(length)) else None
+
+
+class TakesLargeNotebooks(AnswersLargeNotebooks):
+    """Contents handler for ``PUT`` with a large body; to be decorated with ``stream_request_body``."""
+
+    _outline: dict[str, Any] | None = None
+
+    async def prepare(self) -> None:  # type: ignore[override]  # Jupyter's is declared to return an awaitable of one
+        """Make ready for the body; who sends it is asked when it is here, as for every other request."""
+        self._body = MemoryFile("body")
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keep a part of the body."""
+        self._body.write(chunk)
+
+    async def put(self, path: str = "") -> None:
+        """See ``ContentsHandler.put``, which checks who asks; the notebook is read beside the event loop."""
+        await super().prepare()
+        if self._finished:
+            return
+        manager = cast("LargeNotebookManager", self.contents_manager)
+        self._outline = await manager.prepare(path, self._body)
+        if self._outline is None:
+            self.request.body = await manager.run_beside(self._body.read)
+        await ensure_async(super().put(path))
+        await self.send_unsent()
+
+    def get_json_body(self) -> dict[str, Any] | None:
+        """What was made of the body, or the body."""
+        return super().get_json_body() if self._outline is None else self._outline

@@ -1,0 +1,185 @@
+"""Large notebooks when something is wrong: who asks, the process, the server's hooks."""
+
+import asyncio
+import json
+import os
+import socket
+import threading
+
+import pytest
+from workspace_kit import WORKSPACE, notebook, text_of
+
+
+def _body(*cell_sources):
+    return json.dumps({"type": "notebook", "format": "json", "content": notebook(*cell_sources)}).encode()
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+async def test_strangers_get_nothing(bucket, letters, sizes, edit, method):
+    bucket.put_notebook("a.ipynb", "1")
+    await letters("GET", "a.ipynb")
+    before = (edit / "a.ipynb").read_bytes()
+    answers = []
+    for make_sizes in (sizes.all_are_small, sizes.all_are_large):
+        make_sizes()
+        body = _body("evil") if method == "PUT" else None
+        answer = await letters(method, "a.ipynb", body=body, headers={"Authorization": "token wrong"})
+        answers.append((answer.code, answer.body))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 403
+    assert (edit / "a.ipynb").read_bytes() == before
+    assert sizes.manager.converter._process is None, "a stranger had work done"
+
+
+@pytest.fixture
+def cookie_server(jp_serverapp, monkeypatch):
+    """A server whose users are known without a token: then only the XSRF cookie keeps other sites out."""
+    provider = jp_serverapp.identity_provider
+    monkeypatch.setattr(provider, "token", "")
+    monkeypatch.setattr(provider, "get_user", provider.generate_anonymous_user)
+    return jp_serverapp
+
+
+async def test_other_sites_cannot_save(cookie_server, letters, sizes, edit):
+    answers = []
+    for make_sizes in (sizes.all_are_small, sizes.all_are_large):
+        make_sizes()
+        answer = await letters("PUT", "a.ipynb", body=_body("1"), headers={"Authorization": ""})
+        answers.append((answer.code, answer.body))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 403
+    assert list(edit.iterdir()) == []
+
+
+async def test_a_process_that_was_killed_is_started_again(bucket, letters, sizes):
+    bucket.put_notebook("a.ipynb", "1")
+    sizes.all_are_large()
+    expected = [await letters("GET", "a.ipynb") for _ in "12"][1]
+    process = sizes.manager.converter._process
+    process.kill()
+    process.wait()
+    assert await letters("GET", "a.ipynb") == expected
+    assert await letters("GET", "a.ipynb") == expected
+    assert sizes.converted >= 3
+    assert sizes.manager.converter._process.pid != process.pid
+
+
+class DyingProcess:
+    """In the place of the process: takes each request, says what it is told to say to one to show, and is gone."""
+
+    def __init__(self, converter, *words):
+        self._words = words
+        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._converter, self._real = converter, converter._requests
+        converter._requests = theirs
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self):
+        with self._requests:
+            while True:
+                message, descriptors, _, _ = socket.recv_fds(self._requests, 65536, 3)
+                if not message:
+                    return
+                for word in self._words if b'"show"' in message else (b'{"outl',):
+                    os.write(descriptors[2], word)
+                for descriptor in descriptors:
+                    os.close(descriptor)
+
+    def make_way(self):
+        """Have the real process back."""
+        self._converter._requests.close()
+        self._converter._requests = self._real
+        self._thread.join(10)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        (b'{"signature": "cut o',),
+        (b'{"signature": "00", "invalid": null}\n',),
+        (b'{"signature": "00", "invalid": null}\n', b'{"content_bytes": 1'),
+    ],
+    ids=["says nothing", "dies while it speaks", "dies before it writes", "dies while it tells what it wrote"],
+)
+async def test_a_conversion_that_dies_is_done_by_jupyter(bucket, letters, sizes, edit, words):
+    bucket.put_notebook("a.ipynb", "1")
+    sizes.all_are_large()
+    expected = [await letters("GET", "a.ipynb") for _ in "12"][1]
+    dying = DyingProcess(sizes.manager.converter, *words)
+    before = sizes.converted
+    assert await letters("GET", "a.ipynb") == expected
+    assert (await letters("PUT", "b.ipynb", body=_body("kept"))).code == 201
+    assert (edit / "b.ipynb").read_text() == text_of(notebook("kept"))
+    assert sizes.converted == before
+    dying.make_way()
+
+
+async def test_hooks_are_shown_the_notebook(letters, sizes):
+    seen = []
+
+    def hook(model, **_):
+        seen.append([cell["source"] for cell in model["content"]["cells"]])
+
+    sizes.manager.register_pre_save_hook(hook)
+    sizes.all_are_large()
+    await letters("PUT", "a.ipynb", body=_body("1", "2"))
+    assert seen == [["1", "2"]]
+
+
+async def test_others_who_read_get_the_notebook_itself(bucket, letters, sizes):
+    """Stand-ins are for the request's own handler: not for extensions, nor for listeners to its events."""
+    bucket.put_notebook("a.ipynb", "1")
+    manager, seen = sizes.manager, []
+    sizes.all_are_large()
+    path = f"{WORKSPACE}/edit/a.ipynb"
+
+    async def listener(logger, schema_id, data):
+        if data["action"] == "get" and not seen:
+            seen.append(None)
+            seen.append(await manager.get(path))
+
+    manager.event_logger.add_listener(
+        schema_id="https://events.jupyter.org/jupyter_server/contents_service/v1", listener=listener
+    )
+    await letters("GET", "a.ipynb")
+    for _ in range(100):
+        await asyncio.sleep(0.02)
+        if len(seen) == 2:
+            break
+    assert seen[1]["content"]["cells"][0]["source"] == "1"
+    assert (await manager.get(path))["content"]["cells"][0]["source"] == "1"
+
+
+async def test_many_at_once_are_all_answered(bucket, letters, sizes):
+    bucket.put_notebook("a.ipynb", "1")
+    sizes.all_are_large()
+    await letters("GET", "a.ipynb")
+    answers = await asyncio.gather(*(letters("GET", "a.ipynb") for _ in range(12)))
+    assert {answer.body for answer in answers} == {answers[0].body}
+
+
+async def test_the_process_ends_with_the_server(bucket, letters, sizes):
+    sizes.all_are_large()
+    await letters("PUT", "a.ipynb", body=_body("1"))
+    converter = sizes.manager.converter
+    await converter.close()
+    assert converter._process.returncode == 0
+
+
+async def test_a_conflict_is_told(bucket, letters, sizes, edit):
+    bucket.put_notebook("a.ipynb", "1")
+    sizes.all_are_large()
+    await letters("GET", "a.ipynb")
+    bucket.put_notebook("a.ipynb", "theirs")
+    codes = []
+    for _ in range(50):  # A large save does not wait for its upload, so the next one is told.
+        answer = await letters("PUT", "a.ipynb", body=_body("mine"))
+        codes.append(answer.code)
+        if answer.code == 409:
+            break
+        await asyncio.sleep(0.05)
+    assert codes[-1] == 409
+    assert (edit / "a.ipynb").read_text() == text_of(notebook("mine"))
+    assert bucket.sources("a.ipynb") == ["theirs"]
