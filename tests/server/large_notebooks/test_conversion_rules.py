@@ -103,70 +103,113 @@ def test_json_is_written_as_json_writes_it(value):
     assert b"".join(written(json.loads(json.dumps(value)), json.dumps)) == expected
 
 
-# Notebooks that are valid, but for what is changed at random.
+# A valid notebook with something of each kind in it, and everything that can be wrong in one place.
 
-IDS = st.sampled_from(["a", "b-c_9", "", "a b", "x" * 64, "x" * 65, "é", "a\n", 7, None])
-SMALL = st.sampled_from(
-    [None, True, False, 0, 1, -1, 1.0, 1.5, "", "text", "a\n", [], ["a"], ["a", "a"], [1], {}, {"a": 1}]
-)
-NAMES = ["name", "tags", "jupyter", "execution", "collapsed", "scrolled", "format", "trusted", "novel", "source_hidden"]
-METADATA = st.dictionaries(st.sampled_from(NAMES), SMALL, max_size=2) | SMALL
-MIMETYPES = st.sampled_from(["text/plain", "image/png", "application/json", "application/x+json", ""])
-BUNDLES = st.dictionaries(MIMETYPES, SMALL | st.just("text"), max_size=2)
-FIELDS = {
-    "stream": {"name": st.just("stdout"), "text": st.just("t")},
-    "display_data": {"data": BUNDLES, "metadata": METADATA},
-    "execute_result": {"data": BUNDLES, "metadata": METADATA, "execution_count": st.just(1)},
-    "error": {"ename": st.just("E"), "evalue": st.just("v"), "traceback": st.just(["t"])},
-    "novel": {},
+VALID = {
+    "cells": [
+        {
+            "cell_type": "code",
+            "execution_count": 1,
+            "id": "a",
+            "metadata": {"collapsed": True, "scrolled": False, "jupyter": {"source_hidden": True}, "novel": [1]},
+            "outputs": [
+                {"name": "stdout", "output_type": "stream", "text": "t"},
+                {"data": {"text/plain": "t", "image/png": "p"}, "metadata": {"m": 1}, "output_type": "display_data"},
+                {"data": {}, "execution_count": 1, "metadata": {}, "output_type": "execute_result"},
+                {"ename": "E", "evalue": "v", "output_type": "error", "traceback": ["t", "u"]},
+            ],
+            "source": "s",
+        },
+        {
+            "attachments": {"a": {"image/png": "p"}},
+            "cell_type": "markdown",
+            "id": "b-B_9",
+            "metadata": {},
+            "source": "",
+        },
+        {"cell_type": "raw", "id": "c" * 64, "metadata": {"format": "f", "name": "n", "tags": ["t"]}, "source": ""},
+        {
+            "cell_type": "code",
+            "execution_count": None,
+            "id": "d",
+            "metadata": {"execution": {"shell.execute_reply": "then"}},
+            "outputs": [],
+            "source": "",
+        },
+    ],
+    "metadata": {"kernelspec": {"display_name": "d", "name": "n"}, "language_info": {"name": "l"}, "title": "t"},
+    "nbformat": 4,
+    "nbformat_minor": 5,
 }
+OTHER_VALUES = [
+    *(
+        None,
+        True,
+        False,
+        0,
+        1,
+        -1,
+        1.0,
+        1.5,
+        10**20,
+        "",
+        "text",
+        "a\n",
+        "a b",
+        "a,b",
+        "d",
+        "é",
+        "x" * 65,
+        "code",
+        "stream",
+    ),
+    *([], ["a"], ["a", "a"], ["a\n"], ["a,b"], [1], [[]], [{}], {}, {"a": 1}, {"a": "b"}, {"a": ["b"]}, {"a": None}),
+]
+OTHER_KEYS = [
+    *("surplus", "id", "metadata", "source", "outputs", "execution_count", "attachments", "cell_type", "output_type"),
+    *("name", "tags", "jupyter", "execution", "collapsed", "scrolled", "format", "trusted", "source_hidden", "title"),
+    *("data", "text", "application/json", "application/x+json", "text/html", "authors", "orig_nbformat", "cells"),
+]
 
 
-@st.composite
-def _changed(draw, thing):
-    """A dictionary as it is, or with one key changed, too many, or missing."""
-    thing = dict(thing)
-    match draw(st.integers(0, 7)):
-        case 0:
-            thing[draw(st.sampled_from(sorted(thing)))] = draw(SMALL)
-        case 1:
-            del thing[draw(st.sampled_from(sorted(thing)))]
-        case 2:
-            thing[draw(st.sampled_from(["surplus", "attachments", "execution_count", "outputs"]))] = draw(SMALL)
-    return thing
+def _places(thing):
+    """Every dictionary or list in a notebook, with its keys."""
+    if isinstance(thing, dict | list):
+        yield thing, list(thing) if isinstance(thing, dict) else list(range(len(thing)))
+        for item in thing.values() if isinstance(thing, dict) else thing:
+            yield from _places(item)
 
 
-@st.composite
-def _outputs(draw):
-    kind = draw(st.sampled_from(sorted(FIELDS)))
-    return draw(_changed({"output_type": kind, **draw(st.fixed_dictionaries(FIELDS[kind]))}))
-
-
-@st.composite
-def _cells(draw):
-    kind = draw(st.sampled_from(["code", "markdown", "raw", "novel"]))
-    cell = {"cell_type": kind, "id": draw(IDS), "metadata": draw(METADATA), "source": "s"}
-    if kind == "code":
-        cell.update(outputs=draw(st.lists(_outputs(), max_size=2)), execution_count=draw(SMALL | st.just(1)))
-    return draw(_changed(cell))
-
-
-@st.composite
-def _notebooks(draw):
-    notebook = {"cells": draw(st.lists(_cells(), max_size=3)), "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    notebook["metadata"] = draw(st.dictionaries(st.sampled_from(["kernelspec", "title", "authors"]), SMALL, max_size=1))
-    return draw(_changed(notebook))
+def _changed():
+    """The notebook with each of its values left out, and with each value there can be in each place."""
+    notebook = json.loads(json.dumps(VALID))
+    for container, keys in list(_places(notebook)):
+        others = [key for key in OTHER_KEYS if key not in keys] if isinstance(container, dict) else []
+        for key in [*keys, *others]:
+            kept = dict(container) if isinstance(container, dict) else list(container)
+            for value in OTHER_VALUES:
+                container[key] = value
+                yield notebook
+            del container[key]
+            yield notebook
+            container.clear()
+            container.update(kept) if isinstance(container, dict) else container.extend(kept)
+    yield notebook
 
 
 @pytest.mark.filterwarnings("ignore::nbformat.warnings.MissingIDFieldWarning")
 @pytest.mark.filterwarnings("ignore::nbformat.warnings.DuplicateCellId")
-@settings(max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(_notebooks())
-def test_what_is_certainly_valid_is_valid(notebook):
-    if is_certainly_valid(notebook):
-        before = json.dumps(notebook)
-        nbformat.validate(notebook)
-        assert json.dumps(notebook) == before, "there was something to mend"
+def test_what_is_certainly_valid_is_valid():
+    accepted = refused = 0
+    for notebook in _changed():
+        if is_certainly_valid(notebook):
+            accepted += 1
+            before = json.dumps(notebook)
+            nbformat.validate(notebook)
+            assert json.dumps(notebook) == before, "there was something to mend"
+        else:
+            refused += 1
+    assert min(accepted, refused) > 1000, "the changes are too harmless, or not harmless enough"
 
 
 def test_most_notebooks_are_certainly_valid():
