@@ -43,13 +43,15 @@ class Tally:
 class CountingProxy:
     """Stands before one HTTP server of this machine. As a context manager it serves until it is left."""
 
-    def __init__(self, upstream_port: int, *, latency_ms: float) -> None:
+    def __init__(self, upstream_port: int, *, latency_ms: float, upload_mb_per_second: float | None = None) -> None:
         """Take a free port.
 
         Args:
             upstream_port: the server on the loopback interface that answers.
             latency_ms: how long each request is held back.
+            upload_mb_per_second: how fast bodies of requests go through; None for as fast as they can.
         """
+        self.seconds_per_byte = 0.0 if upload_mb_per_second is None else 1e-6 / upload_mb_per_second
         self.upstream_port = upstream_port
         self.latency_seconds = latency_ms / 1000
         self._guard = threading.Lock()
@@ -131,6 +133,7 @@ class _Connection(StreamRequestHandler):
                     time.sleep(self.server.proxy.latency_seconds)
                     for piece in _message(request, self.rfile):
                         upstream.sendall(piece)
+                        time.sleep(len(piece) * self.server.proxy.seconds_per_byte)
                         self.server.proxy.add_bytes(up=len(piece))
                     goes_on = self._answer(request, answers)
                 if not goes_on:

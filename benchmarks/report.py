@@ -32,7 +32,7 @@ def requests_table(results: Sequence[Pair]) -> str:
         "loop held, stock",
         "which requests",
     )
-    return _table(head, [_requests_row(pair) for pair in results])
+    return table(head, [_requests_row(pair) for pair in results])
 
 
 def large_table(results: Sequence[Pair]) -> str:
@@ -49,7 +49,7 @@ def large_table(results: Sequence[Pair]) -> str:
         "peak RSS, MB (growth)",
         "stock",
     )
-    return _table(head, [_large_row(pair) for pair in results])
+    return table(head, [_large_row(pair) for pair in results])
 
 
 def _requests_row(pair: Pair) -> list[str]:
@@ -91,6 +91,7 @@ def _mark(value: float, target: float | None) -> str:
     return "✓" if value <= target else "✗"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
     lines = [head, ["---", *("---:" for _ in head[1:])], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -34,12 +34,14 @@ class Client:
         name: the server's name in reports.
         url: where it listens.
         has_workspace: whether the edit folder belongs to a workspace.
+        process_id: the server's process.
     """
 
     name: str
     url: str
     session: requests.Session
     has_workspace: bool
+    process_id: int
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """A contents model."""
@@ -143,7 +145,7 @@ def _server(name: str, home: Path, variables: Mapping[str, str], extensions: Map
             _wait_for(url, process, log)
             session.trust_env = False
             session.headers.update({"Authorization": f"token {_TOKEN}"})
-            yield Client(name=name, url=url, session=session, has_workspace=not extensions)
+            yield Client(name=name, url=url, session=session, has_workspace=not extensions, process_id=process.pid)
         finally:
             process.terminate()
             process.wait(30)

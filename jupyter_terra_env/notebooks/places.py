@@ -102,7 +102,7 @@ class Places:
             settles = digest is not None and digest.crc32c == crc32c
             return await self.copies.run(self._advance, location, expected, version, crc32c, settles=settles)
 
-    async def save(self, location: Location, content: bytes) -> None:
+    async def save(self, location: Location, content: bytes | memoryview) -> None:
         """Write a working copy durably; what it then owes the bucket is in the journal first (promise P1).
 
         Raises:

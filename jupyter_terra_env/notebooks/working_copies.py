@@ -131,7 +131,7 @@ class WorkingCopies:
         """Open the content a file has now; None when there is no such file."""
         return await self.run(self._snapshot, os_path)
 
-    async def write(self, os_path: Path, content: bytes, *, before: BeforeReplacing = _nothing) -> None:
+    async def write(self, os_path: Path, content: bytes | memoryview, *, before: BeforeReplacing = _nothing) -> None:
         """Replace a file durably: temporary file, fsync, rename, fsync of the folder (promise P1).
 
         Args:
@@ -190,7 +190,7 @@ class WorkingCopies:
         async with self.lock(os_path):
             await self.run(_keep_as, os_path, new)
 
-    def _write(self, os_path: Path, content: bytes, before: BeforeReplacing) -> None:
+    def _write(self, os_path: Path, content: bytes | memoryview, before: BeforeReplacing) -> None:
         with temporary_file(os_path) as (file, temporary):
             file.write(content)
             _copy_mode(os_path, file)
@@ -311,12 +311,14 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _digest_of(content: bytes) -> FileDigest:
-    return FileDigest(
-        crc32c=_as_base64(google_crc32c.Checksum(content)),
-        sha256=hashlib.sha256(content).hexdigest(),
-        size_bytes=len(content),
-    )
+def _digest_of(content: bytes | memoryview) -> FileDigest:
+    crc, sha, view = google_crc32c.Checksum(), hashlib.sha256(), memoryview(content)
+    for start in range(0, len(view), _CHUNK_BYTES):
+        # In pieces: a checksum of much at once keeps all other threads waiting.
+        piece = bytes(view[start : start + _CHUNK_BYTES])
+        crc.update(piece)
+        sha.update(piece)
+    return FileDigest(crc32c=_as_base64(crc), sha256=sha.hexdigest(), size_bytes=len(view))
 
 
 def _as_base64(checksum: google_crc32c.Checksum) -> str:

@@ -95,7 +95,7 @@ class DurableFileManager(AsyncLargeFileManager):
             await self.notebooks.places.copies.run(make_parent, Path(os_path))
         await super()._save_directory(os_path, model, path)
 
-    async def _write(self, location: Location, content: bytes) -> None:
+    async def _write(self, location: Location, content: bytes | memoryview) -> None:
         with self.perm_to_403(str(self.notebooks.places.os_path(location))):
             await self.notebooks.places.save(location, content)
 

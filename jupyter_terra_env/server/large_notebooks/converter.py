@@ -18,7 +18,7 @@ from nbformat.sign import NotebookNotary
 from jupyter_terra_env.server.large_notebooks.memory_file import MemoryFile
 from jupyter_terra_env.server.large_notebooks.worker import NOT_TRUSTED, TRUSTED
 
-_WORKER = "jupyter_terra_env.server.large_notebooks.worker"
+_PROCESS = "jupyter_terra_env.server.large_notebooks"
 _AT_ONCE = 2
 _ANSWER_BYTES = 1 << 20
 _STOPPING_SECONDS = 5.0
@@ -240,7 +240,7 @@ class _Talk:
 
 def _start(requests: int) -> "subprocess.Popen[bytes]":
     # -P: the folder the server was started in, which is the user's, is no place to import from.
-    command = [sys.executable, "-P", "-W", "ignore", "-m", _WORKER, str(requests)]
+    command = [sys.executable, "-P", "-W", "ignore", "-m", _PROCESS, str(requests)]
     # Large pages, where the system has them: tens of megabytes are touched for the first time, again and again.
     environment = {**os.environ, "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
     return subprocess.Popen(  # noqa: S603 - our own module

@@ -225,7 +225,7 @@ class LargeNotebookManager(DurableFileManager):
         if prepared is None or target is None:
             await super()._save_notebook(os_path, nb, capture_validation_error)
             return
-        await self._write(target, await self.run_beside(bytes, prepared.content.text))
+        await self._write(target, prepared.content.text)
 
     @staticmethod
     def _prepared(content: Any) -> Prepared | None:

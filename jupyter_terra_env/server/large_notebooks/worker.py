@@ -1,4 +1,4 @@
-"""The process that converts large notebooks: ``python -m jupyter_terra_env.server.large_notebooks.worker DESCRIPTOR``.
+"""What the process does that converts large notebooks.
 
 It has loaded what it takes, waits for requests at a socket, and forks a child for each: conversions do not wait for one
 another, and their memory is given back whole. It ends when the server's end of the socket does.
@@ -11,7 +11,6 @@ import json
 import os
 import signal
 import socket
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +25,15 @@ TRUSTED, NOT_TRUSTED = b"1", b"0"
 _DESCRIPTORS = 3
 
 
-def main() -> None:
-    """Serve until the server is gone."""
+def serve(descriptor: int) -> None:
+    """Serve until the server is gone.
+
+    Args:
+        descriptor: the socket that requests come through.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Children that ended are no concern of ours.
-    with socket.socket(fileno=int(sys.argv[1])) as requests:
+    with socket.socket(fileno=descriptor) as requests:
         _warm_up()
         while True:
             message, descriptors, _, _ = socket.recv_fds(requests, MESSAGE_BYTES, _DESCRIPTORS)
@@ -38,7 +41,7 @@ def main() -> None:
                 return
             if os.fork() == 0:
                 requests.close()
-                _serve(json.loads(message), *descriptors)
+                _convert(json.loads(message), *descriptors)
                 os._exit(0)
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -52,7 +55,7 @@ def _warm_up() -> None:
     gc.disable()
 
 
-def _serve(request: dict[str, Any], source: int, target: int, answers: int) -> None:
+def _convert(request: dict[str, Any], source: int, target: int, answers: int) -> None:
     """Do one conversion.
 
     Args:
@@ -118,7 +121,3 @@ def _be_the_first_to_go() -> None:
     """When memory runs out, a conversion can be spared: the server then does it itself."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
-
-
-if __name__ == "__main__":
-    main()
