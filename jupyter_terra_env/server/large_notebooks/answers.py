@@ -2,17 +2,15 @@
 
 import asyncio
 import hashlib
-import json
-from collections.abc import Iterator
 from typing import Any
 
-from jupyter_client.jsonutil import json_default
 from jupyter_server.services.contents.handlers import ContentsHandler
 from jupyter_server.utils import ensure_async
 from tornado.iostream import StreamClosedError
 
 from jupyter_terra_env.server.large_notebooks.converter import JsonText, NotConvertedError
 from jupyter_terra_env.server.large_notebooks.manager import LargeNotebookManager, StandIn
+from jupyter_terra_env.server.large_notebooks.model_json import json_pieces
 
 _PIECE_BYTES = 256 * 1024
 
@@ -30,20 +28,22 @@ class AnswersLargeNotebooks(ContentsHandler):
             return
         async with manager.stand_ins():
             await ensure_async(super().get(path))
+            if self._unsent is None:
+                return
             try:
-                self._unsent = None if self._unsent is None else await manager.written(self._unsent)
+                self._unsent, tag = await manager.written(self._unsent)
                 is_written = True
             except NotConvertedError:
-                is_written = False
+                is_written, tag = False, None
         if is_written:
-            await self.send_unsent()
+            await self._send(self._unsent, tag)
         else:
             await ensure_async(super().get(path))
 
     async def send_unsent(self) -> None:
         """Send the model that has been put off, if one has."""
         if self._unsent is not None:
-            await self._send(self._unsent)
+            await self._send(self._unsent, None)
 
     def _finish_model(self, model: dict[str, Any], location: bool = True) -> None:  # noqa: FBT001, FBT002
         if any(isinstance(value, (StandIn, JsonText)) for value in model.values()):
@@ -59,10 +59,10 @@ class AnswersLargeNotebooks(ContentsHandler):
         self.set_header("Last-Modified", model["last_modified"])
         self.set_header("Content-Type", "application/json")
 
-    async def _send(self, model: dict[str, Any]) -> None:
-        texts = list(_json_of(model))
+    async def _send(self, model: dict[str, Any], tag: str | None) -> None:
+        texts = list(json_pieces(model))
         if self.request.method == "GET":
-            self.set_header("Etag", await asyncio.to_thread(_etag, texts))
+            self.set_header("Etag", await asyncio.to_thread(_etag, texts) if tag is None else tag)
             if self.check_etag_header():
                 self.set_status(304)
                 self.finish()
@@ -77,19 +77,6 @@ class AnswersLargeNotebooks(ContentsHandler):
             self.finish()
         except StreamClosedError:
             self.log.debug("The client went away while %s was sent.", model["path"])
-
-
-def _json_of(model: dict[str, Any]) -> Iterator[memoryview]:
-    """The JSON of a model, as ``json.dumps`` writes it, in which some values are JSON already."""
-    between = b"{"
-    for key, value in model.items():
-        yield memoryview(between + json.dumps(key).encode("ascii") + b": ")
-        if isinstance(value, JsonText):
-            yield value.text
-        else:
-            yield memoryview(json.dumps(value, default=json_default).encode("ascii"))
-        between = b", "
-    yield memoryview(b"}")
 
 
 def _etag(texts: list[memoryview]) -> str:

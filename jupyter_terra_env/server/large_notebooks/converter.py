@@ -10,13 +10,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from nbformat.sign import NotebookNotary
 
 from jupyter_terra_env.server.large_notebooks.memory_file import MemoryFile
-from jupyter_terra_env.server.large_notebooks.worker import NOT_TRUSTED, TRUSTED
 
 _PROCESS = "jupyter_terra_env.server.large_notebooks"
 _AT_ONCE = 2
@@ -41,6 +40,36 @@ class JsonText:
 
 _Texts = tuple[JsonText, JsonText | None]
 """A content, and what a model says of it when it is no valid notebook."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the process has to know of an answer to serialise the notebook in it.
+
+    Attributes:
+        trusted: whether the notebook is.
+        before: JSON of the answer up to the content.
+        after: JSON of the answer from the content on; nothing is known of a message in it.
+    """
+
+    trusted: bool
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A notebook as it is shown.
+
+    Attributes:
+        content: the content.
+        message: the model's ``message`` about an invalid notebook.
+        tag: the answer's ``Etag``; None when the answer has a message.
+    """
+
+    content: JsonText
+    message: JsonText | None
+    tag: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,21 +99,18 @@ class Showing:
         invalid: why it is no valid notebook; None for a valid one.
     """
 
-    def __init__(self, first: dict[str, Any], finish: Callable[[bytes], Awaitable[_Texts]]) -> None:
+    def __init__(self, first: dict[str, Any], finish: Callable[[Surroundings], Awaitable[Shown]]) -> None:
         self.signature: str = first["signature"]
         self.invalid: str | None = first["invalid"]
         self._finish = finish
 
-    async def finish(self, *, trusted: bool) -> _Texts:
+    async def finish(self, around: Surroundings) -> Shown:
         """Have it serialised.
-
-        Returns:
-            The content, and the message about an invalid notebook.
 
         Raises:
             NotConvertedError: the process failed.
         """
-        return await self._finish(TRUSTED if trusted else NOT_TRUSTED)
+        return await self._finish(around)
 
 
 class NotebookConverter:
@@ -119,9 +145,11 @@ class NotebookConverter:
         target = MemoryFile("shown")
         async with self._talk("show", source, target, notary) as talk:
 
-            async def finish(trust: bytes) -> _Texts:
-                await talk.say(trust)
-                return self._done(target, await talk.hear())
+            async def finish(around: Surroundings) -> Shown:
+                await talk.say(asdict(around))
+                answer = await talk.hear()
+                content, message = self._done(target, answer)
+                return Shown(content=content, message=message, tag=answer["tag"] if message is None else None)
 
             yield Showing(await talk.hear(), finish)
 
@@ -215,9 +243,14 @@ class _Talk:
         self._reader = reader
         self._writer = writer
 
-    async def say(self, word: bytes) -> None:
+    async def say(self, words: dict[str, Any]) -> None:
+        """Tell the process something.
+
+        Raises:
+            NotConvertedError: it is gone.
+        """
         try:
-            self._writer.write(word)
+            self._writer.write(json.dumps(words).encode("ascii") + b"\n")
             await self._writer.drain()
         except ConnectionError as error:
             raise NotConvertedError("the converting process is gone") from error

@@ -23,8 +23,10 @@ from jupyter_terra_env.server.large_notebooks.converter import (
     NotebookConverter,
     Prepared,
     Showing,
+    Surroundings,
 )
 from jupyter_terra_env.server.large_notebooks.memory_file import MemoryFile
+from jupyter_terra_env.server.large_notebooks.model_json import json_around
 
 _PREPARED = "prepared"
 """Key of the ``Prepared`` in the empty notebook that stands for it in a model."""
@@ -89,17 +91,20 @@ class LargeNotebookManager(DurableFileManager):
             finally:
                 del self._showing[task]
 
-    async def written(self, model: dict[str, Any]) -> dict[str, Any]:
+    async def written(self, model: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
         """A model with the JSON of the notebook in the place of its stand-in.
+
+        Returns:
+            The model, and the ``Etag`` of an answer that is this model, where it is known.
 
         Raises:
             NotConvertedError: the process failed; Jupyter's own code may succeed.
         """
-        stand_in = model["content"]
-        if not isinstance(stand_in, StandIn):
-            return model
-        content, message = await stand_in.showing.finish(trusted=stand_in.trusted)
-        return {**model, "content": content} if message is None else {**model, "content": content, "message": message}
+        stand_in: StandIn = model["content"]
+        before, after = json_around(model, "content")
+        shown = await stand_in.showing.finish(Surroundings(trusted=stand_in.trusted, before=before, after=after))
+        message = {} if shown.message is None else {"message": shown.message}
+        return {**model, "content": shown.content, **message}, shown.tag
 
     def is_large_save(self, path: str, size_bytes: int) -> bool:
         """Whether a request body is to be taken by ``prepare``. Hooks are shown the notebook itself: then it is not."""

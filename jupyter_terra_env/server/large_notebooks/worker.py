@@ -7,11 +7,15 @@ another, and their memory is given back whole. It ends when the server's end of 
 import base64
 import contextlib
 import gc
+import hashlib
 import json
 import os
 import signal
 import socket
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import nbformat
@@ -21,7 +25,6 @@ from jupyter_terra_env.server.large_notebooks.json_text import written
 from jupyter_terra_env.server.large_notebooks.memory_file import view_of
 
 MESSAGE_BYTES = 65_536
-TRUSTED, NOT_TRUSTED = b"1", b"0"
 _DESCRIPTORS = 3
 
 
@@ -43,8 +46,8 @@ def serve(descriptor: int) -> None:
                 requests.close()
                 _convert(json.loads(message), *descriptors)
                 os._exit(0)
-            for descriptor in descriptors:
-                os.close(descriptor)
+            for passed_on in descriptors:
+                os.close(passed_on)
 
 
 def _warm_up() -> None:
@@ -89,16 +92,43 @@ def _show(source: int, signer: Any, file: Any, answering: socket.socket) -> dict
     invalid = found.invalid
     first = {"signature": found.signature, "invalid": None if invalid is None else str(invalid)}
     answering.sendall(conversions.as_json(first) + b"\n")
-    trusted = answering.recv(1)
-    if not trusted:
+    with answering.makefile("rb") as told:
+        answer = json.loads(told.readline() or "null")
+    if answer is None:
         raise BrokenPipeError
-    signer.mark_cells(found.notebook, trusted == TRUSTED)
+    signer.mark_cells(found.notebook, answer["trusted"])
     # The message quotes the notebook, which serialising uses up.
     message = b"" if invalid is None else conversions.as_json(conversions.validation_message(invalid))
-    content_bytes = sum(map(file.write, written(found.notebook, json.dumps)))
+    before, after = answer["before"].encode("ascii"), answer["after"].encode("ascii")
+    content_bytes, tag = _write_and_tag(written(found.notebook, json.dumps), file, before, after)
     file.write(message)
     file.flush()
-    return {"content_bytes": content_bytes, "message_bytes": len(message)}
+    return {"content_bytes": content_bytes, "message_bytes": len(message), "tag": tag}
+
+
+def _write_and_tag(pieces: Iterator[bytes], file: Any, before: bytes, after: bytes) -> tuple[int, str]:
+    """Write, while a thread computes tornado's tag of the answer: both let the other work.
+
+    Returns:
+        How many bytes were written, and the tag.
+    """
+    digest = hashlib.sha1(before, usedforsecurity=False)
+    queue: SimpleQueue[bytes | None] = SimpleQueue()
+
+    def compute() -> None:
+        while (piece := queue.get()) is not None:
+            digest.update(piece)
+
+    computing = threading.Thread(target=compute)
+    computing.start()
+    written_bytes = 0
+    for piece in pieces:
+        queue.put(piece)
+        written_bytes += file.write(piece)
+    queue.put(None)
+    computing.join()
+    digest.update(after)
+    return written_bytes, f'"{digest.hexdigest()}"'
 
 
 def _store(source: int, signer: Any, file: Any) -> dict[str, Any]:
