@@ -4,11 +4,14 @@ import asyncio
 import hashlib
 from typing import Any
 
+from jupyter_server.auth.decorator import authorized
 from jupyter_server.services.contents.handlers import ContentsHandler
 from jupyter_server.utils import ensure_async
+from tornado import web
 from tornado.iostream import StreamClosedError
 
-from jupyter_terra_env.server.large_notebooks.converter import JsonText, NotConvertedError
+from jupyter_terra_env.server.large_notebooks.conversions import NotConvertedError
+from jupyter_terra_env.server.large_notebooks.converter import JsonText
 from jupyter_terra_env.server.large_notebooks.manager import LargeNotebookManager, StandIn
 from jupyter_terra_env.server.large_notebooks.model_json import json_pieces
 
@@ -20,8 +23,10 @@ class AnswersLargeNotebooks(ContentsHandler):
 
     _unsent: dict[str, Any] | None = None
 
+    @web.authenticated
+    @authorized
     async def get(self, path: str = "") -> None:
-        """See ``ContentsHandler.get``, which checks who asks; a large notebook is sent piece by piece."""
+        """See ``ContentsHandler.get``; a large notebook is sent piece by piece."""
         manager = self.contents_manager
         if not isinstance(manager, LargeNotebookManager):
             await ensure_async(super().get(path))

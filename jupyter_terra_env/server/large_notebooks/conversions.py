@@ -20,7 +20,7 @@ from jupyter_terra_env.server.large_notebooks.json_text import parse, written
 
 
 class NotConvertedError(Exception):
-    """This is for Jupyter's own code to do, or to refuse."""
+    """This is for Jupyter's own code to do, and to say what is wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

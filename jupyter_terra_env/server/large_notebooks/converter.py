@@ -15,16 +15,15 @@ from typing import Any
 
 from nbformat.sign import NotebookNotary
 
+from jupyter_terra_env.server.large_notebooks.conversions import NotConvertedError
 from jupyter_terra_env.server.large_notebooks.memory_file import MemoryFile
 
 _PROCESS = "jupyter_terra_env.server.large_notebooks"
 _AT_ONCE = 2
 _ANSWER_BYTES = 1 << 20
+_LONGEST_SECONDS = 60.0
+"""For how long the process may be silent."""
 _STOPPING_SECONDS = 5.0
-
-
-class NotConvertedError(Exception):
-    """The process did not do it: Jupyter's own code has to, and has the answer to what is wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,8 +261,9 @@ class _Talk:
             NotConvertedError: there is none, or it says no.
         """
         try:
-            line = await self._reader.readline()
-        except (ConnectionError, ValueError) as error:
+            async with asyncio.timeout(_LONGEST_SECONDS):
+                line = await self._reader.readline()
+        except (ConnectionError, TimeoutError, ValueError) as error:
             raise NotConvertedError("the converting process gave no answer") from error
         answer: dict[str, Any] = json.loads(line) if line.endswith(b"\n") else {"declined": "the process ended"}
         if "declined" in answer:

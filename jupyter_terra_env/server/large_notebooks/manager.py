@@ -18,8 +18,8 @@ from traitlets import Any as AnyTrait
 from traitlets import default
 
 from jupyter_terra_env.server.durable_files import EXTENSION, DurableFileManager
+from jupyter_terra_env.server.large_notebooks.conversions import NotConvertedError
 from jupyter_terra_env.server.large_notebooks.converter import (
-    NotConvertedError,
     NotebookConverter,
     Prepared,
     Showing,
@@ -30,6 +30,9 @@ from jupyter_terra_env.server.large_notebooks.model_json import json_around
 
 _PREPARED = "prepared"
 """Key of the ``Prepared`` in the empty notebook that stands for it in a model."""
+
+_LATER = None
+"""In the place of a message that quotes the notebook and is written with it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -186,13 +189,16 @@ class LargeNotebookManager(DurableFileManager):
         """See ``ContentsManager.validate_notebook_model``; the process did it for large notebooks."""
         content = model["content"]
         prepared = self._prepared(content)
-        invalid = content.showing.invalid if isinstance(content, StandIn) else prepared and prepared.invalid
-        if not isinstance(content, StandIn) and prepared is None:
+        if isinstance(content, StandIn):
+            invalid, message = content.showing.invalid, _LATER
+        elif prepared is not None:
+            invalid, message = prepared.invalid, prepared.message
+        else:
             validated: dict[str, Any] = super().validate_notebook_model(model, validation_error)
             return validated
         if invalid is not None:
             self.log.error("Notebook JSON is invalid: %s", invalid)
-            model["message"] = invalid if prepared is None else prepared.message
+            model["message"] = message
         return model
 
     def _get_hash(self, byte_content: bytes | _UnreadFile) -> dict[str, str]:

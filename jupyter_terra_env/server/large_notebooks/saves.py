@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
+from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import path_regex
 from jupyter_server.utils import ensure_async, url_path_join
+from tornado import web
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import PathMatches
 
@@ -40,27 +42,38 @@ class LargeSaves(PathMatches):
 class TakesLargeNotebooks(AnswersLargeNotebooks):
     """Contents handler for ``PUT`` with a large body; to be decorated with ``stream_request_body``."""
 
+    _body: MemoryFile
     _outline: dict[str, Any] | None = None
+    _refusal: web.HTTPError | None = None
 
     async def prepare(self) -> None:  # type: ignore[override]  # Jupyter's is declared to return an awaitable of one
-        """Make ready for the body; who sends it is asked when it is here, as for every other request."""
+        """Make ready for the body. A refusal is told when all of it has come: many clients hear nothing before."""
         self._body = MemoryFile("body")
+        try:
+            await super().prepare()
+        except web.HTTPError as refusal:
+            self._refusal = refusal
+            self.put = self._refuse  # type: ignore[method-assign]  # before the decorators of the other say less
 
     def data_received(self, chunk: bytes) -> None:
         """Keep a part of the body."""
-        self._body.write(chunk)
+        if self._refusal is None:
+            self._body.write(chunk)
 
+    @web.authenticated
+    @authorized
     async def put(self, path: str = "") -> None:
-        """See ``ContentsHandler.put``, which checks who asks; the notebook is read beside the event loop."""
-        await super().prepare()
-        if self._finished:
-            return
+        """See ``ContentsHandler.put``; the notebook is read beside the event loop."""
         manager = cast("LargeNotebookManager", self.contents_manager)
         self._outline = await manager.prepare(path, self._body)
         if self._outline is None:
             self.request.body = await manager.run_beside(self._body.read)
         await ensure_async(super().put(path))
         await self.send_unsent()
+
+    async def _refuse(self, path: str = "") -> None:  # noqa: ARG002 - in the place of put
+        if self._refusal is not None:
+            raise self._refusal
 
     def get_json_body(self) -> dict[str, Any] | None:
         """What was made of the body, or the body."""

@@ -3,11 +3,16 @@
 import asyncio
 import json
 import os
+import signal
 import socket
 import threading
+from urllib.parse import quote
 
 import pytest
+from jupyter_server.auth.authorizer import Authorizer
 from workspace_kit import WORKSPACE, notebook, text_of
+
+from jupyter_terra_env.server.large_notebooks import converter
 
 
 def _body(*cell_sources):
@@ -49,6 +54,26 @@ async def test_other_sites_cannot_save(cookie_server, letters, sizes, edit):
     assert answers[0] == answers[1]
     assert answers[0][0] == 403
     assert list(edit.iterdir()) == []
+
+
+class ReadersOnly(Authorizer):
+    """Nobody may write."""
+
+    def is_authorized(self, handler, user, action, resource):
+        return action == "read" and resource == "contents"
+
+
+async def test_who_may_only_read_cannot_save(jp_serverapp, letters, sizes, edit):
+    jp_serverapp.web_app.settings["authorizer"] = ReadersOnly(parent=jp_serverapp)
+    answers = []
+    for make_sizes in (sizes.all_are_small, sizes.all_are_large):
+        make_sizes()
+        answer = await letters("PUT", "a.ipynb", body=_body("1"))
+        answers.append((answer.code, answer.body))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 403
+    assert list(edit.iterdir()) == []
+    assert sizes.manager.converter._process is None, "work was done for somebody who may not have it done"
 
 
 async def test_a_process_that_was_killed_is_started_again(bucket, letters, sizes):
@@ -163,9 +188,8 @@ async def test_many_at_once_are_all_answered(bucket, letters, sizes):
 async def test_the_process_ends_with_the_server(bucket, letters, sizes):
     sizes.all_are_large()
     await letters("PUT", "a.ipynb", body=_body("1"))
-    converter = sizes.manager.converter
-    await converter.close()
-    assert converter._process.returncode == 0
+    await sizes.manager.converter.close()
+    assert sizes.manager.converter._process.returncode == 0
 
 
 async def test_a_conflict_is_told(bucket, letters, sizes, edit):
@@ -183,3 +207,38 @@ async def test_a_conflict_is_told(bucket, letters, sizes, edit):
     assert codes[-1] == 409
     assert (edit / "a.ipynb").read_text() == text_of(notebook("mine"))
     assert bucket.sources("a.ipynb") == ["theirs"]
+
+
+async def test_a_process_that_hangs_is_not_waited_for(bucket, letters, sizes, edit, monkeypatch):
+    bucket.put_notebook("a.ipynb", "1")
+    sizes.all_are_large()
+    expected = [await letters("GET", "a.ipynb") for _ in "12"][1]
+    before = sizes.converted
+    monkeypatch.setattr(converter, "_LONGEST_SECONDS", 0.2)
+    os.kill(sizes.manager.converter._process.pid, signal.SIGSTOP)
+    try:
+        assert await letters("GET", "a.ipynb") == expected
+        assert (await letters("PUT", "b.ipynb", body=_body("kept"))).code == 201
+    finally:
+        os.kill(sizes.manager.converter._process.pid, signal.SIGCONT)
+    assert (edit / "b.ipynb").read_text() == text_of(notebook("kept"))
+    assert sizes.converted == before
+
+
+async def test_a_client_that_goes_away_leaves_nothing_behind(bucket, letters, sizes, jp_serverapp):
+    lines = "".join(f"line {number}\n" for number in range(200_000))
+    bucket.put_notebook("a.ipynb", lines)
+    sizes.all_are_large()
+    expected = await letters("GET", "a.ipynb")
+    address = ("127.0.0.1", jp_serverapp.port)
+    for _ in range(4):
+        reader, writer = await asyncio.open_connection(*address)
+        path = f"{jp_serverapp.base_url}api/contents/{quote(WORKSPACE)}/edit/a.ipynb"
+        request = (
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: token {jp_serverapp.identity_provider.token}"
+        )
+        writer.write(f"{request}\r\n\r\n".encode())
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.transport.abort()
+    assert (await letters("GET", "a.ipynb")).model["content"] == expected.model["content"]
+    assert sizes.manager._showing == {}
