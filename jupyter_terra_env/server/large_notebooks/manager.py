@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jupyter_server.utils import to_api_path
 from traitlets import Any as AnyTrait
 from traitlets import default
 
@@ -163,7 +162,7 @@ class LargeNotebookManager(DurableFileManager):
         """The stand-in for a notebook file; None when it is for Jupyter's own code."""
         await stack.aclose()  # A request shows one notebook; a file that has changed is read again.
         try:
-            if self._locate(to_api_path(str(file), self.root_dir)) is None:
+            if self._place_of(str(file)) is None:
                 return None
             if (await self.run_beside(file.stat)).st_size < self.large_bytes:
                 return None
@@ -232,11 +231,11 @@ class LargeNotebookManager(DurableFileManager):
     async def _save_notebook(
         self, os_path: str, nb: Any, capture_validation_error: dict[str, Any] | None = None
     ) -> None:
-        prepared, target = self._prepared(nb), self._working_copy(os_path)
-        if prepared is None or target is None:
+        prepared, location = self._prepared(nb), self._place_of(os_path)
+        if prepared is None or location is None:
             await super()._save_notebook(os_path, nb, capture_validation_error)
             return
-        await self._write(target, prepared.content.text)
+        await self._write(location, prepared.content.text)
 
     @staticmethod
     def _prepared(content: Any) -> Prepared | None:
