@@ -23,7 +23,7 @@ from jupyter_terra_env.bucket.embedded.messages import Request
 
 BUCKET = "benchmark-bucket"
 FOLDER_SIZES = (1_000, 10_000)
-LARGE = ((5, 50.0, 3), (50, None, 2))
+LARGE = ((5, 50.0, 3), (50, 50.0, 2))
 """Megabytes, the target for the event loop in ms, rounds at most."""
 _KINDS = {"outputs": made_notebooks.with_many_outputs, "image": made_notebooks.with_big_image}
 
