@@ -9,7 +9,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from jupyter_terra_env.notebooks.working_copies import Snapshot, digest_file
+from jupyter_terra_env.notebooks.file_digests import Snapshot, digest_file
 
 _PINNED = ".next"
 

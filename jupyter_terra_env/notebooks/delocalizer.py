@@ -4,16 +4,17 @@ import asyncio
 import logging
 import mimetypes
 from collections.abc import Callable, Iterable
+from enum import Enum, auto
 from functools import partial
 from weakref import WeakValueDictionary
 
 from jupyter_terra_env.bucket.store import MatchVersion, MustNotExist, ObjectVersion, Precondition
 from jupyter_terra_env.notebooks.base_contents import BaseContents
+from jupyter_terra_env.notebooks.file_digests import FileDigest, Snapshot
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.payer import Attempt, Payer
 from jupyter_terra_env.notebooks.places import Places, as_remote, kept_changing
-from jupyter_terra_env.notebooks.working_copies import FileDigest, Snapshot
 from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.errors import (
     BucketError,
@@ -36,10 +37,18 @@ from jupyter_terra_env.rules.sync import (
 from jupyter_terra_env.rules.workspace import Location
 
 NOTEBOOK_CONTENT_TYPE = "application/x-ipynb+json"
-_SETTLING_ROUNDS = 5
+_SETTLING_ROUNDS = 10
 _PASSING = True
 _UPLOADS_AT_ONCE = 8
 """Each holds a file open; what a bucket takes at once is bounded elsewhere."""
+
+
+class _Step(Enum):
+    """What one step towards the bucket came to."""
+
+    DONE = auto()
+    AGAIN = auto()
+    TOO_EARLY = auto()
 
 
 class Delocalizer:
@@ -265,28 +274,36 @@ class Delocalizer:
         """
         known = self._last.get(location.api_path)
         look_first = known is not None and known.place is Place.CONFLICT
-        if await self._places.has_edits(location):
-            # First the pause, then the snapshot: what is saved meanwhile goes along.
-            await self._pace.wait(location.api_path)
         for _ in range(_SETTLING_ROUNDS):
             snapshot = await self._places.copies.snapshot(self._places.os_path(location))
             if snapshot is None:
                 await self._places.settle(location)
                 return
             with snapshot.file:
-                baseline = await self._places.baseline(location) or await self._places.expect_absent(location)
-                if not has_unsaved_edits(baseline, snapshot.digest.crc32c):
-                    if await self._places.settle_if_equal(location, baseline):
-                        return
-                elif look_first:
-                    # A known conflict is not sent again and again: is it one still?
-                    await self._read_back(location, baseline, snapshot.digest)
-                    look_first = False
-                elif not self._locks.may_write(location, baseline):
-                    await self._take_lock(location, baseline, snapshot.digest)
-                else:
-                    await self._upload(location, baseline, snapshot)
+                step = await self._deliver(location, snapshot, look_first=look_first)
+            look_first = False
+            if step is _Step.DONE:
+                return
+            if step is _Step.TOO_EARLY:
+                # What is saved meanwhile goes along: the next snapshot is a new one.
+                await self._pace.wait(location.api_path)
         raise kept_changing(location)
+
+    async def _deliver(self, location: Location, snapshot: Snapshot, *, look_first: bool) -> "_Step":
+        baseline = await self._places.baseline(location) or await self._places.expect_absent(location)
+        if not has_unsaved_edits(baseline, snapshot.digest.crc32c):
+            settled = await self._places.settle_if_equal(location, baseline)
+            return _Step.DONE if settled else _Step.AGAIN
+        if look_first:
+            # A known conflict is not sent again and again: is it one still?
+            await self._read_back(location, baseline, snapshot.digest)
+        elif not self._locks.may_write(location, baseline):
+            await self._take_lock(location, baseline, snapshot.digest)
+        elif self._pace.is_early(location.api_path):
+            return _Step.TOO_EARLY
+        else:
+            await self._upload(location, baseline, snapshot)
+        return _Step.AGAIN
 
     async def _take_lock(self, location: Location, baseline: Baseline, digest: FileDigest) -> None:
         """Take the lock of an object that others may have had meanwhile, and see that it still holds what we saw."""

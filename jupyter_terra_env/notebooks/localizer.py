@@ -10,10 +10,11 @@ from pathlib import Path
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.base_contents import BaseContents
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
+from jupyter_terra_env.notebooks.file_digests import FileDigest, digest_file
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.places import Places, as_remote, kept_changing
 from jupyter_terra_env.notebooks.temporary_files import temporary_file
-from jupyter_terra_env.notebooks.working_copies import Download, FileDigest, digest_file
+from jupyter_terra_env.notebooks.working_copies import Download
 from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.edit_lock import Claim, read_lock
 from jupyter_terra_env.rules.errors import (

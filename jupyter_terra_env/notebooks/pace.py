@@ -27,7 +27,14 @@ class Pace:
         while len(self._changed_at) > _REMEMBERED:
             del self._changed_at[next(iter(self._changed_at))]
 
+    def is_early(self, path: str) -> bool:
+        """Whether it is too early to change the object again."""
+        return self._seconds_left(path) > 0
+
     async def wait(self, path: str) -> None:
         """Wait until the object may be changed again."""
-        ready_at = self._changed_at.get(path, float("-inf")) + self._interval_seconds
-        await asyncio.sleep(max(0.0, ready_at - self._monotonic()))
+        await asyncio.sleep(max(0.0, self._seconds_left(path)))
+
+    def _seconds_left(self, path: str) -> float:
+        changed_at = self._changed_at.get(path)
+        return 0.0 if changed_at is None else changed_at + self._interval_seconds - self._monotonic()

@@ -5,8 +5,9 @@ from functools import partial
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
+from jupyter_terra_env.notebooks.file_digests import FileDigest
 from jupyter_terra_env.notebooks.journal import Debt, Journal, Moved
-from jupyter_terra_env.notebooks.working_copies import FileDigest, WorkingCopies, resolve_inside
+from jupyter_terra_env.notebooks.working_copies import WorkingCopies, resolve_inside
 from jupyter_terra_env.rules.errors import BucketTrouble, BucketUnavailable, OperationRefused, RefusalReason
 from jupyter_terra_env.rules.sync import Baseline, Remote, has_unsaved_edits
 from jupyter_terra_env.rules.workspace import Location, Workspace

@@ -1,9 +1,7 @@
 """Durable files on the persistent disk: written whole, checksummed, never through a link that leaves the workspace."""
 
 import asyncio
-import base64
 import errno
-import hashlib
 import os
 import shutil
 from collections import OrderedDict
@@ -15,44 +13,14 @@ from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
-import google_crc32c
-
+from jupyter_terra_env.notebooks.file_digests import FileDigest, Snapshot, SnapshotHandover, digest_file, digest_of
 from jupyter_terra_env.notebooks.temporary_files import make_parent, sweep, temporary_file
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_CHUNK_BYTES = 1 << 20
 _REMEMBERED_DIGESTS = 4096
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileDigest:
-    """Checksums of a file's bytes.
-
-    Attributes:
-        crc32c: base64 of the big-endian CRC32C, as Cloud Storage writes it.
-        sha256: lower-case hex, for Jupyter's ``hash``.
-        size_bytes: length.
-    """
-
-    crc32c: str
-    sha256: str
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """The content a working copy had at one moment, whatever happens to its path later.
-
-    Attributes:
-        file: open for reading, at its start; the receiver closes it.
-        digest: checksums of that content.
-    """
-
-    file: BinaryIO
-    digest: FileDigest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +97,12 @@ class WorkingCopies:
 
     async def snapshot(self, os_path: Path) -> Snapshot | None:
         """Open the content a file has now; None when there is no such file."""
-        return await self.run(self._snapshot, os_path)
+        handover = SnapshotHandover()
+        try:
+            return await self.run(handover.open, self._snapshot, os_path)
+        except asyncio.CancelledError:
+            handover.abandon()
+            raise
 
     async def write(self, os_path: Path, content: bytes | memoryview, *, before: BeforeReplacing = _nothing) -> None:
         """Replace a file durably: temporary file, fsync, rename, fsync of the folder (promise P1).
@@ -195,7 +168,7 @@ class WorkingCopies:
             file.write(content)
             _copy_mode(os_path, file)
             _sync_file(file)
-            self._put_in_place(temporary, os_path, _digest_of(content), file, before)
+            self._put_in_place(temporary, os_path, digest_of(content), file, before)
 
     def _adopt(self, complete: Path, os_path: Path, before: BeforeReplacing) -> None:
         with complete.open("r+b") as file:
@@ -290,18 +263,6 @@ def resolve_inside(directory: Path, relative_path: str) -> Path | None:
     return Path(target) if inside else None
 
 
-def digest_file(file: BinaryIO) -> FileDigest:
-    """Checksums of an open file, read from its start in bounded memory."""
-    crc, sha, size = google_crc32c.Checksum(), hashlib.sha256(), 0
-    file.seek(0)
-    while chunk := file.read(_CHUNK_BYTES):
-        crc.update(chunk)
-        sha.update(chunk)
-        size += len(chunk)
-    file.seek(0)
-    return FileDigest(crc32c=_as_base64(crc), sha256=sha.hexdigest(), size_bytes=size)
-
-
 def sync_directory(directory: Path) -> None:
     """Make renames and deletions in a folder durable."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
@@ -309,20 +270,6 @@ def sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _digest_of(content: bytes | memoryview) -> FileDigest:
-    crc, sha, view = google_crc32c.Checksum(), hashlib.sha256(), memoryview(content)
-    for start in range(0, len(view), _CHUNK_BYTES):
-        # In pieces: a checksum of much at once keeps all other threads waiting.
-        piece = bytes(view[start : start + _CHUNK_BYTES])
-        crc.update(piece)
-        sha.update(piece)
-    return FileDigest(crc32c=_as_base64(crc), sha256=sha.hexdigest(), size_bytes=len(view))
-
-
-def _as_base64(checksum: google_crc32c.Checksum) -> str:
-    return base64.b64encode(checksum.digest()).decode("ascii")
 
 
 def _signature(info: os.stat_result) -> _Signature:

@@ -16,8 +16,9 @@ import google_crc32c
 import pytest
 
 from jupyter_terra_env.notebooks import temporary_files, working_copies
+from jupyter_terra_env.notebooks.file_digests import digest_file
 from jupyter_terra_env.notebooks.temporary_files import TEMPORARY_PREFIX, temporary_file
-from jupyter_terra_env.notebooks.working_copies import Download, WorkingCopies, digest_file, resolve_inside
+from jupyter_terra_env.notebooks.working_copies import Download, WorkingCopies, resolve_inside
 
 
 @pytest.fixture
