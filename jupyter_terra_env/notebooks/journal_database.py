@@ -1,7 +1,9 @@
 """The journal's database: opened, brought to the present schema, put aside when it is damaged."""
 
+import errno
 import itertools
 import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -79,8 +81,12 @@ class JournalDatabase:
             self._connection.close()
 
     def execute(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
-        """Run a statement that returns no rows; the cursor tells how many it changed."""
-        with self._guard:
+        """Run a statement that returns no rows; the cursor tells how many it changed.
+
+        Raises:
+            OSError: the disk is full, read-only or failing; nothing was changed.
+        """
+        with self._guard, _told_as_disks_tell():
             return self._connection.execute(statement, values)
 
     def rows(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
@@ -90,15 +96,42 @@ class JournalDatabase:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing, durable at the end."""
+        """All or nothing, durable at the end.
+
+        Raises:
+            OSError: as ``execute``.
+        """
         with self._guard:
-            self._connection.execute("BEGIN IMMEDIATE")
+            self.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                # A disk that is full may have ended the transaction already.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
+
+
+_DISK_ERRORS = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_READONLY: errno.EROFS,
+    sqlite3.SQLITE_CANTOPEN: errno.EROFS,
+    sqlite3.SQLITE_IOERR: errno.EIO,
+}
+"""What the disk said, by SQLite's primary result code."""
+
+
+@contextmanager
+def _told_as_disks_tell() -> Iterator[None]:
+    """Turn the database's errors about the disk into the disk's own."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        code = _DISK_ERRORS.get(error.sqlite_errorcode & 0xFF)
+        if code is None:
+            raise
+        raise OSError(code, f"{os.strerror(code)} (the journal)") from error
 
 
 class _NewerSchema(sqlite3.DatabaseError):

@@ -56,6 +56,14 @@ def _known_cause(cause: BaseException | None, path: str) -> HTTPError | None:
             return as_http_error(cause, path)
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             return HTTPError(507, "This disk is full; nothing was overwritten. Free some space, then save again.")
+        case OSError(errno=errno.EROFS):
+            return HTTPError(
+                403,
+                "This disk is read-only; nothing was saved. Keep this page open until it is mended.",
+                reason="read-only-disk",
+            )
+        case OSError(errno=errno.EIO):
+            return HTTPError(507, "This disk fails; nothing was overwritten. Keep this page open.", reason="disk-fails")
         case OSError(errno=errno.ENAMETOOLONG):
             return HTTPError(400, "This name is too long.", reason="name-too-long")
         case KeyError() | AttributeError() | TypeError() | ValueError() | ImportError():

@@ -1,0 +1,148 @@
+"""Disks that are full, read-only, slow or failing: a clear sentence, nothing lost, and on it goes when that is over."""
+
+import asyncio
+import contextlib
+import errno
+import json
+import os
+import shutil
+import subprocess
+import time
+
+import pytest
+from workspace_kit import sources
+
+from jupyter_terra_env.notebooks.journal_database import JournalDatabase
+
+LONG = "x" * 600_000
+
+
+@pytest.fixture
+def jp_root_dir(tmp_path):
+    """A root folder on a file system of its own, of 2 MB."""
+    root = tmp_path / "root_dir"
+    root.mkdir()
+    mount("-t", "tmpfs", "-o", "size=2m", "tmpfs", root)
+    yield root
+    subprocess.run(["umount", "--lazy", root], check=True)
+
+
+def mount(*arguments):
+    subprocess.run(["mount", *map(str, arguments)], check=True)
+
+
+def fill(root, *, but_bytes=0):
+    """Use up what is left of a disk."""
+    with (root / "filler").open("wb", buffering=0) as filler:
+        with contextlib.suppress(OSError):
+            while True:
+                filler.write(b"\0" * 4096)
+    assert shutil.disk_usage(root).free == 0
+    if but_bytes:
+        os.truncate(root / "filler", (root / "filler").stat().st_size - but_bytes)
+
+
+async def open_one(bucket, contents):
+    bucket.put_notebook("a.ipynb", "1")
+    assert (await contents.open("a.ipynb")).code == 200
+
+
+def on_disk(edit):
+    return sources(json.loads((edit / "a.ipynb").read_bytes()))
+
+
+@pytest.mark.parametrize("left", [0, 4096, 65536, 262144])
+async def test_a_full_disk(bucket, contents, edit, jp_root_dir, jp_serverapp, left):
+    await open_one(bucket, contents)
+    fill(jp_root_dir, but_bytes=left)
+    refused = await contents.save("a.ipynb", LONG)
+    assert refused.code == 507
+    assert refused.message == "This disk is full; nothing was overwritten. Free some space, then save again."
+    assert on_disk(edit) == ["1"]
+    assert [path for path in edit.iterdir() if path.name.startswith(".terra-env-")] == []
+    assert (await contents.open("a.ipynb")).code == 200
+    (jp_root_dir / "filler").unlink()
+    assert (await contents.save("a.ipynb", "2")).code == 200
+    await contents.settled("a.ipynb")
+    assert bucket.sources("a.ipynb") == ["2"]
+
+
+async def test_a_disk_that_is_full_for_the_journal_only(bucket, contents, edit, jp_serverapp, monkeypatch):
+    """The file would fit, the note of what it owes does not: then the save is not acknowledged."""
+    await open_one(bucket, contents)
+    execute = JournalDatabase.execute
+
+    def full(self, statement, values=()):
+        if "INTO debts" in statement:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return execute(self, statement, values)
+
+    monkeypatch.setattr(JournalDatabase, "execute", full)
+    assert (await contents.save("a.ipynb", "2")).code == 507
+    assert on_disk(edit) == ["1"]
+    monkeypatch.undo()
+    assert (await contents.save("a.ipynb", "2")).code == 200
+    assert bucket.sources("a.ipynb") == ["2"]
+
+
+async def test_a_read_only_disk(bucket, contents, edit, jp_serverapp):
+    await open_one(bucket, contents)
+    mount("--bind", edit, edit)
+    mount("-o", "remount,ro,bind", edit)
+    refused = await contents.save("a.ipynb", "2")
+    assert (refused.code, refused.reason) == (403, "read-only-disk")
+    assert "nothing was saved" in refused.message
+    assert (await contents.list()).code == 200
+    assert (await contents.open("a.ipynb")).code == 200
+    subprocess.run(["umount", edit], check=True)
+    assert on_disk(edit) == ["1"]
+    assert (await contents.save("a.ipynb", "2")).code == 200
+    await contents.settled("a.ipynb")
+    assert bucket.sources("a.ipynb") == ["2"]
+
+
+async def test_a_slow_disk_holds_nobody_up(bucket, contents, api, jp_serverapp, monkeypatch):
+    await open_one(bucket, contents)
+    synced = os.fsync
+
+    def slow(descriptor):
+        time.sleep(0.7)
+        synced(descriptor)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    saving = asyncio.create_task(contents.save("a.ipynb", "2"))
+    await asyncio.sleep(0.1)
+    for _ in range(5):
+        assert (await api("GET", "status")).code == 200
+    assert not saving.done(), "others were answered while the disk was at work"
+    assert (await saving).code == 200
+    monkeypatch.undo()
+    await contents.settled("a.ipynb")
+    assert bucket.sources("a.ipynb") == ["2"]
+
+
+async def test_a_failing_disk(bucket, contents, edit, jp_serverapp, monkeypatch):
+    await open_one(bucket, contents)
+
+    def failing(_descriptor):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", failing)
+    refused = await contents.save("a.ipynb", "2")
+    assert (refused.code, refused.reason) == (507, "disk-fails")
+    monkeypatch.undo()
+    assert on_disk(edit) == ["1"]
+    assert (await contents.save("a.ipynb", "2")).code == 200
+
+
+async def test_a_clock_that_is_set_changes_nothing_about_locks(bucket, contents, jp_serverapp, monkeypatch):
+    await open_one(bucket, contents)
+    before = (await contents.status("a.ipynb"))["lock"]["until"]
+    told = time.time_ns
+    for hours in (-30, 30):
+        monkeypatch.setattr(time, "time_ns", lambda hours=hours: told() + hours * 3_600_000_000_000)
+        assert (await contents.save("a.ipynb", f"{hours}")).code == 200
+        lock = (await contents.status("a.ipynb"))["lock"]
+        assert lock["state"] == "held"
+        assert lock["until"][:11] == before[:11]
+        assert int(bucket.get("a.ipynb").metadata["lockExpiresAt"]) / 1000 - time.time() < 190
