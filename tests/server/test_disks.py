@@ -24,19 +24,22 @@ def jp_root_dir(tmp_path):
     root.mkdir()
     mount("-t", "tmpfs", "-o", "size=2m", "tmpfs", root)
     yield root
-    subprocess.run(["umount", "--lazy", root], check=True)
+    unmount(root)
 
 
 def mount(*arguments):
     subprocess.run(["mount", *map(str, arguments)], check=True)
 
 
+def unmount(folder):
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
 def fill(root, *, but_bytes=0):
     """Use up what is left of a disk."""
-    with (root / "filler").open("wb", buffering=0) as filler:
-        with contextlib.suppress(OSError):
-            while True:
-                filler.write(b"\0" * 4096)
+    with (root / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+        while True:
+            filler.write(b"\0" * 4096)
     assert shutil.disk_usage(root).free == 0
     if but_bytes:
         os.truncate(root / "filler", (root / "filler").stat().st_size - but_bytes)
@@ -94,7 +97,7 @@ async def test_a_read_only_disk(bucket, contents, edit, jp_serverapp):
     assert "nothing was saved" in refused.message
     assert (await contents.list()).code == 200
     assert (await contents.open("a.ipynb")).code == 200
-    subprocess.run(["umount", edit], check=True)
+    unmount(edit)
     assert on_disk(edit) == ["1"]
     assert (await contents.save("a.ipynb", "2")).code == 200
     await contents.settled("a.ipynb")
