@@ -95,6 +95,7 @@ def test_two_persons_work_on_one_bucket_and_one_ctrl_c_ends_everything(machine, 
         notebook = first.ask("GET", f"{EDIT}/gc-content.ipynb").json()["content"]
         notebook["cells"][0]["source"] = "# Changed by the first person"
         first.ask("PUT", f"{EDIT}/gc-content.ipynb", {"type": "notebook", "format": "json", "content": notebook})
+        first.ask("POST", "terra-env/flush", {"deadline_seconds": 20})
         with bucket_of(data) as bucket:
             kept = json.loads(bucket.blob("notebooks/gc-content.ipynb").download_as_bytes())
         assert kept["cells"][0]["source"] == ["# Changed by the first person"]

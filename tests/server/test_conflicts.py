@@ -8,6 +8,12 @@ from workspace_kit import WORKSPACE, notebook, sources, text_of
 from jupyter_terra_env.bucket.embedded.faults import Fault, ResetConnection
 
 
+@pytest.fixture
+def terra_settings():
+    # What a save comes to is in its answer, however busy the machine is.
+    return {"bucket_retry_deadline_seconds": 1.0, "listing_max_age_seconds": 0.0, "save_wait_seconds": 10.0}
+
+
 async def test_a_save_over_a_changed_notebook_is_409_and_both_versions_stay(bucket, contents, edit, jp_serverapp):
     bucket.put_notebook("a.ipynb", "1")
     await contents.open("a.ipynb")

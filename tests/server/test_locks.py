@@ -24,7 +24,13 @@ ME = "owner@example.org"
 
 @pytest.fixture
 def terra_settings():
-    return {"bucket_retry_deadline_seconds": 1.0, "listing_max_age_seconds": 0.0, "collaborators": [OTHER]}
+    return {
+        "bucket_retry_deadline_seconds": 1.0,
+        "listing_max_age_seconds": 0.0,
+        "collaborators": [OTHER],
+        # What a save comes to is in its answer, however busy the machine is.
+        "save_wait_seconds": 10.0,
+    }
 
 
 @pytest.fixture(autouse=True)
