@@ -16,3 +16,12 @@ def _jupyter_server_extension_points() -> list[dict[str, Any]]:
     from jupyter_terra_env.app import TerraEnvApp  # noqa: PLC0415 - keeps the package import free of Jupyter
 
     return [{"module": "jupyter_terra_env.app", "app": TerraEnvApp}]
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    """Tell ``jupyter-builder develop`` where the built front end is.
+
+    Returns:
+        One bundle, relative to this package, and its name among JupyterLab's extensions.
+    """
+    return [{"src": "labextension", "dest": "jupyter-terra-env"}]

@@ -1,0 +1,142 @@
+/** The state of open notebooks. Whoever shows something listens to it; nobody else keeps state. */
+
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import { ISignal, Signal } from '@lumino/signaling';
+import { INotebookStatus, isHeldElsewhere, updatedByEvent, updatedByModel } from './status';
+import type { ITabState } from './views';
+
+/** What is known about one open notebook. */
+export class NotebookState {
+  constructor(path: string) {
+    this._path = path;
+  }
+
+  /** API path, without a drive. */
+  get path(): string {
+    return this._path;
+  }
+
+  /** What the server told last; null: nothing, or it is no notebook of a workspace. */
+  get status(): INotebookStatus | null {
+    return this._status;
+  }
+
+  get tab(): ITabState {
+    return this._tab;
+  }
+
+  /** Whether the person wants to be told when nobody else is editing. */
+  get waiting(): boolean {
+    return this._waiting;
+  }
+
+  /** Something was changed. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** The server told a status, which may be the same as before. */
+  get statusTold(): ISignal<this, { before: INotebookStatus | null; now: INotebookStatus }> {
+    return this._statusTold;
+  }
+
+  moveTo(path: string): void {
+    this._path = path;
+    this._status = null;
+    this._changed.emit();
+  }
+
+  setStatus(status: INotebookStatus): void {
+    const before = this._status;
+    this._status = status;
+    if (this._waiting && !isHeldElsewhere(status) && status.writable) {
+      this._waiting = false;
+    }
+    this._changed.emit();
+    this._statusTold.emit({ before, now: status });
+  }
+
+  /** Take over what the answer of the contents API tells. */
+  noteModel(model: unknown): void {
+    if (this._status !== null) {
+      this.setStatus(updatedByModel(this._status, model));
+    }
+  }
+
+  /** Take over an event, if it is about this notebook. */
+  noteEvent(event: INotebookStatus): void {
+    if (event.path === this._path && this._status !== null) {
+      this.setStatus(updatedByEvent(this._status, event));
+    }
+  }
+
+  setTab(change: Partial<ITabState>): void {
+    const tab = { ...this._tab, ...change };
+    const same = (Object.keys(change) as (keyof ITabState)[]).every(key => tab[key] === this._tab[key]);
+    if (!same) {
+      this._tab = tab;
+      this._changed.emit();
+    }
+  }
+
+  setWaiting(waiting: boolean): void {
+    this._waiting = waiting;
+    this._changed.emit();
+  }
+
+  dispose(): void {
+    Signal.clearData(this);
+  }
+
+  private _path: string;
+  private _status: INotebookStatus | null = null;
+  private _tab: ITabState = { dirty: false, saving: false, saveFailed: false, connection: 'none' };
+  private _waiting = false;
+  private _changed = new Signal<this, void>(this);
+  private _statusTold = new Signal<this, { before: INotebookStatus | null; now: INotebookStatus }>(this);
+}
+
+/** An open notebook and its state. */
+export interface IOpenNotebook {
+  readonly panel: NotebookPanel;
+  readonly state: NotebookState;
+}
+
+/** All open notebooks of this page. */
+export class OpenNotebooks {
+  /** A notebook was opened. */
+  get added(): ISignal<this, IOpenNotebook> {
+    return this._added;
+  }
+
+  get all(): readonly IOpenNotebook[] {
+    return this._all;
+  }
+
+  add(opened: IOpenNotebook): void {
+    this._all.push(opened);
+    opened.panel.disposed.connect(() => {
+      this._all = this._all.filter(other => other !== opened);
+      opened.state.dispose();
+    });
+    this._added.emit(opened);
+  }
+
+  /** Call with each notebook, those that are open and those to come. */
+  forEach(act: (opened: IOpenNotebook) => void): void {
+    this._all.forEach(act);
+    this._added.connect((_, opened) => act(opened));
+  }
+
+  /** Notebooks shown under a path; the same one may be open more than once. */
+  at(path: string): readonly IOpenNotebook[] {
+    return this._all.filter(opened => opened.state.path === path);
+  }
+
+  of(panel: NotebookPanel | null): IOpenNotebook | null {
+    return this._all.find(opened => opened.panel === panel) ?? null;
+  }
+
+  private _all: IOpenNotebook[] = [];
+  private _added = new Signal<this, IOpenNotebook>(this);
+}

@@ -1,0 +1,101 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { Notification } from '@jupyterlab/apputils';
+import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { ServerConnection } from '@jupyterlab/services';
+import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
+import { NotebookState, OpenNotebooks } from '../model';
+import { Refusal, UnexpectedAnswer, getStatus } from '../restapi';
+import { isFields, parseStatus } from '../status';
+import { EVENT_SCHEMA, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
+
+/** Keeps the state of each open notebook: from the server's answers and events, and from its document. */
+export const notebooksPlugin: JupyterFrontEndPlugin<OpenNotebooks> = {
+  id: `${EXTENSION}:notebooks`,
+  description: 'Keeps where the work of each open notebook is, and who is editing it.',
+  autoStart: true,
+  provides: IOpenNotebooks,
+  requires: [INotebookTracker],
+  optional: [ITranslator],
+  activate: (app: JupyterFrontEnd, tracker: INotebookTracker, translator: ITranslator | null) => {
+    const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
+    const notebooks = new OpenNotebooks();
+    const reader = new StatusReader(app.serviceManager.serverSettings, trans);
+    const open = (panel: NotebookPanel) => {
+      if (app.serviceManager.contents.driveName(panel.context.path) !== '') {
+        return; // another drive: not files of this server
+      }
+      const state = new NotebookState(panel.context.localPath);
+      followDocument(panel, state);
+      followPath(panel, state, reader);
+      notebooks.add({ panel, state });
+    };
+    tracker.forEach(open);
+    tracker.widgetAdded.connect((_, panel) => open(panel));
+    followEvents(app, notebooks);
+    return notebooks;
+  }
+};
+
+function followDocument(panel: NotebookPanel, state: NotebookState): void {
+  const { context } = panel;
+  const note = () => state.setTab({ dirty: context.model.dirty });
+  context.model.stateChanged.connect(note);
+  context.saveState.connect((_, saving) => {
+    const dirty = context.model.dirty;
+    state.setTab({ dirty, saving: saving === 'started', saveFailed: saving === 'failed' });
+  });
+  note();
+}
+
+function followPath(panel: NotebookPanel, state: NotebookState, reader: StatusReader): void {
+  void panel.context.ready.then(() => reader.read(state));
+  panel.context.pathChanged.connect(() => {
+    state.moveTo(panel.context.localPath);
+    void reader.read(state);
+  });
+}
+
+function followEvents(app: JupyterFrontEnd, notebooks: OpenNotebooks): void {
+  app.serviceManager.events.stream.connect((_, event) => {
+    // An event carries its data beside its schema's id.
+    const status = event.schema_id === EVENT_SCHEMA && isFields(event) ? parseStatus(event) : null;
+    if (status !== null) {
+      notebooks.at(status.path).forEach(({ state }) => state.noteEvent(status));
+    }
+  });
+}
+
+/** Asks for the status of notebooks; says once, in plain words, when the server cannot tell. */
+class StatusReader {
+  constructor(
+    private readonly _settings: ServerConnection.ISettings,
+    private readonly _trans: TranslationBundle
+  ) {}
+
+  async read(state: NotebookState): Promise<void> {
+    const path = state.path;
+    try {
+      const status = await getStatus(this._settings, path);
+      if (state.path === path) {
+        state.setStatus(status);
+      }
+    } catch (error) {
+      this._explain(error);
+    }
+  }
+
+  private _explain(error: unknown): void {
+    const unsuitable = error instanceof UnexpectedAnswer || (error instanceof Refusal && error.isMissingEndpoint);
+    if (unsuitable && !this._told) {
+      this._told = true;
+      Notification.warning(
+        this._trans.__(
+          'The server part of jupyter_terra_env is missing or older than what you see in the browser: where your work is cannot be shown. Update it and restart Jupyter.'
+        ),
+        { autoClose: false }
+      );
+    }
+  }
+
+  private _told = false;
+}

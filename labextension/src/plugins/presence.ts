@@ -1,0 +1,89 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import type { ServerConnection } from '@jupyterlab/services';
+import { IOpenNotebook, OpenNotebooks } from '../model';
+import { Presence } from '../presence';
+import { presenceSocket, releaseWhileLeaving } from '../restapi';
+import { parseStatus } from '../status';
+import { EXTENSION, IOpenNotebooks } from '../tokens';
+
+/** Tells the server which notebooks this page shows: that keeps their edit locks, and brings news of them. */
+export const presencePlugin: JupyterFrontEndPlugin<void> = {
+  id: `${EXTENSION}:presence`,
+  description: 'Keeps edit locks while notebooks are open, and gives them back.',
+  autoStart: true,
+  requires: [IOpenNotebooks],
+  activate: (app: JupyterFrontEnd, notebooks: OpenNotebooks) => {
+    notebooks.forEach(opened => new PresenceOfNotebook(opened, notebooks, app.serviceManager.serverSettings));
+  }
+};
+
+/** One socket for each open notebook of a workspace; a new one when it is renamed. */
+class PresenceOfNotebook {
+  constructor(
+    private readonly _opened: IOpenNotebook,
+    private readonly _notebooks: OpenNotebooks,
+    private readonly _settings: ServerConnection.ISettings
+  ) {
+    const { panel, state } = _opened;
+    state.changed.connect(this._follow, this);
+    panel.disposed.connect(() => this._leave());
+    window.addEventListener('online', this._retry);
+    document.addEventListener('visibilitychange', this._retry);
+  }
+
+  private _follow(): void {
+    const { state } = this._opened;
+    if (this._presence !== null && this._path !== state.path) {
+      void this._presence.close();
+      this._presence = null;
+    }
+    // A server that tells no lock has no presence either.
+    if (this._presence === null && state.status !== null && state.status.lock !== null) {
+      this._path = state.path;
+      this._presence = this._open(state.path);
+    }
+  }
+
+  private _open(path: string): Presence {
+    const { state } = this._opened;
+    const isCurrent = () => state.path === path && !this._opened.panel.isDisposed;
+    return new Presence({
+      connect: () => presenceSocket(this._settings, path),
+      onFrame: frame => {
+        const status = parseStatus(frame);
+        if (status !== null && isCurrent()) {
+          state.setStatus(status);
+        }
+      },
+      onConnection: connected => isCurrent() && state.setTab({ connection: connected ? 'open' : 'lost' }),
+      later: (act, ms) => {
+        const timer = window.setTimeout(act, ms);
+        return () => window.clearTimeout(timer);
+      }
+    });
+  }
+
+  /** The notebook was closed: give the lock back now, and not after the time that a reload is given. */
+  private _leave(): void {
+    window.removeEventListener('online', this._retry);
+    document.removeEventListener('visibilitychange', this._retry);
+    const [presence, path] = [this._presence, this._path];
+    if (presence === null) {
+      return;
+    }
+    void presence.close().then(() => {
+      if (this._notebooks.at(path).length === 0) {
+        releaseWhileLeaving(this._settings, path);
+      }
+    });
+  }
+
+  private readonly _retry = (): void => {
+    if (document.visibilityState === 'visible') {
+      this._presence?.retryNow();
+    }
+  };
+
+  private _presence: Presence | null = null;
+  private _path = '';
+}

@@ -1,0 +1,155 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { IDocumentManager } from '@jupyterlab/docmanager';
+import type { DocumentRegistry } from '@jupyterlab/docregistry';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import { Contents, ServerConnection } from '@jupyterlab/services';
+import { dueAt } from '../autosave';
+import { OpenNotebooks } from '../model';
+import { getStatus } from '../restapi';
+import { SaveQueue } from '../savequeue';
+import { isKeptOnDisk } from '../status';
+import { EXTENSION, IOpenNotebooks } from '../tokens';
+
+const QUEUES = new WeakMap<DocumentRegistry.Context, SaveQueue>();
+
+/** Saves of workspace notebooks never overlap, forget no edit, and stay within the autosave interval. */
+export const savesPlugin: JupyterFrontEndPlugin<void> = {
+  id: `${EXTENSION}:saves`,
+  description: 'Guards the saving of workspace notebooks.',
+  autoStart: true,
+  requires: [IOpenNotebooks, IDocumentManager],
+  activate: (app: JupyterFrontEnd, notebooks: OpenNotebooks, documents: IDocumentManager) => {
+    noteAnswersOfSaves(app.serviceManager.contents, app.serviceManager.serverSettings, notebooks);
+    notebooks.forEach(({ panel }) => {
+      const { context } = panel;
+      if (!QUEUES.has(context)) {
+        const queue = queueSaves(context);
+        QUEUES.set(context, queue);
+        new Autosaver(panel, queue, documents);
+      }
+    });
+  }
+};
+
+/** Let one save of a document follow the other, and keep edits made meanwhile marked as unsaved. */
+function queueSaves(context: DocumentRegistry.Context): SaveQueue {
+  const queue = new SaveQueue(context.save.bind(context));
+  context.save = () => queue.save();
+  context.model.contentChanged.connect(() => queue.noteChange());
+  context.saveState.connect((_, state) => {
+    if (state === 'started') {
+      queue.noteTaken();
+    } else if (state === 'completed' && queue.changedSinceTaken) {
+      context.model.dirty = true;
+    }
+  });
+  return queue;
+}
+
+/**
+ * Take note of what the answers of saves tell.
+ *
+ * A save that the workspace refuses is a finished save all the same when the disk has the edits: JupyterLab is told so,
+ * and the notebook's state shows what the workspace thinks of it. Otherwise JupyterLab would send the same edits every
+ * few seconds, and show a dialog of its own each time.
+ */
+function noteAnswersOfSaves(
+  contents: Contents.IManager,
+  settings: ServerConnection.ISettings,
+  notebooks: OpenNotebooks
+): void {
+  const save = contents.save.bind(contents);
+  contents.save = async (path, options) => {
+    try {
+      const model = await save(path, options);
+      notebooks.at(path).forEach(({ state }) => state.noteModel(model));
+      return model;
+    } catch (error) {
+      const opened = notebooks.at(path);
+      if (opened.length === 0 || !isRefusal(error) || !(await isSafe(path))) {
+        throw error;
+      }
+      return contents.get(path, { content: false, hash: true });
+    }
+  };
+
+  async function isSafe(path: string): Promise<boolean> {
+    try {
+      const status = await getStatus(settings, path);
+      notebooks.at(path).forEach(({ state }) => state.setStatus(status));
+      return isKeptOnDisk(status);
+    } catch {
+      return false; // then JupyterLab shows what it was told
+    }
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof ServerConnection.ResponseError && error.response.status === 409;
+}
+
+/** Saves when JupyterLab's own timer would be late: it waits ten times as long as the last save took. */
+class Autosaver {
+  constructor(
+    private readonly _panel: NotebookPanel,
+    private readonly _queue: SaveQueue,
+    private readonly _documents: IDocumentManager
+  ) {
+    const { context } = _panel;
+    context.model.contentChanged.connect(() => this._noteEdit());
+    context.saveState.connect((_, state) => this._noteSave(state));
+    context.disposed.connect(() => this._stop());
+  }
+
+  private _noteEdit(): void {
+    this._since ??= Date.now();
+    this._schedule();
+  }
+
+  private _noteSave(state: DocumentRegistry.SaveState): void {
+    this._stop();
+    if (state === 'started') {
+      this._since = null;
+      return;
+    }
+    this._ended = Date.now();
+    if (state === 'failed') {
+      this._since = this._ended;
+    }
+    if (this._since !== null) {
+      this._schedule();
+    }
+  }
+
+  private _schedule(): void {
+    if (this._timer !== null || this._since === null || this._queue.inFlight || !this._documents.autosave) {
+      return;
+    }
+    const interval = 1000 * (this._documents.autosaveInterval || DEFAULT_INTERVAL_SECONDS);
+    const due = dueAt({ since: this._since, lastSaveEnded: this._ended }, interval);
+    this._timer = window.setTimeout(() => this._save(), due - Date.now());
+  }
+
+  private _save(): void {
+    this._timer = null;
+    const { context } = this._panel;
+    if (!context.isDisposed && context.model.dirty && context.canSave !== false && !this._queue.inFlight) {
+      // A failure is shown by the document's own dialog and by its state.
+      void context.save().catch(() => undefined);
+    }
+  }
+
+  private _stop(): void {
+    if (this._timer !== null) {
+      window.clearTimeout(this._timer);
+      this._timer = null;
+    }
+  }
+
+  private _since: number | null = null;
+  private _ended: number | null = null;
+  private _timer: number | null = null;
+}
+
+/** JupyterLab's own, when a person has set none. */
+const DEFAULT_INTERVAL_SECONDS = 120;

@@ -1,0 +1,183 @@
+/** The server's endpoints. Stateless; every answer is checked. */
+
+import { URLExt } from '@jupyterlab/coreutils';
+import type { INotebookContent } from '@jupyterlab/nbformat';
+import { ServerConnection } from '@jupyterlab/services';
+import { INotebookStatus, isFields, parseStatus } from './status';
+
+const ROOT = 'terra-env';
+
+/** The server has refused, with a constant sentence and mostly a code. */
+export class Refusal extends Error {
+  constructor(
+    readonly httpStatus: number,
+    message: string,
+    readonly reason: string | null
+  ) {
+    super(message);
+    this.name = 'Refusal';
+  }
+
+  /** Whether the server has no such endpoint: its part is missing or older. */
+  get isMissingEndpoint(): boolean {
+    return this.httpStatus === 404 && this.reason === null;
+  }
+}
+
+/** The answer is not what this version of the front end understands. */
+export class UnexpectedAnswer extends Error {
+  constructor(endpoint: string) {
+    super(`The answer of ${endpoint} has an unexpected form.`);
+    this.name = 'UnexpectedAnswer';
+  }
+}
+
+export interface IConflict {
+  /** The workspace's version; null: it was deleted there. */
+  readonly theirs: INotebookContent | null;
+  /** ISO 8601, UTC. */
+  readonly theirsUpdated: string | null;
+  readonly canMerge: boolean;
+}
+
+export type Resolution = 'keep-both' | 'take-theirs' | 'replace-theirs' | 'merge';
+
+export interface IResolved {
+  /** The API path of the file with this person's edits, if there is one. */
+  readonly keptEdits: string | null;
+  readonly status: INotebookStatus | null;
+}
+
+/** Where the work of a notebook is; asks no bucket. */
+export async function getStatus(settings: ServerConnection.ISettings, path: string): Promise<INotebookStatus> {
+  return status('status', await request(settings, `status?path=${encodeURIComponent(path)}`));
+}
+
+/** Take the edit lock, give it back, or take it over from another environment of the same person. */
+export async function changeLock(
+  settings: ServerConnection.ISettings,
+  path: string,
+  action: 'acquire' | 'release' | 'take-over'
+): Promise<INotebookStatus> {
+  return status('lock', await post(settings, 'lock', { path, action }));
+}
+
+/** Bring the workspace's version into the working copy; edits are kept in a file beside it. */
+export async function openWorkspaceVersion(settings: ServerConnection.ISettings, path: string): Promise<IResolved> {
+  const answer = await post(settings, 'open-workspace-version', { path });
+  if (!isFields(answer)) {
+    throw new UnexpectedAnswer('open-workspace-version');
+  }
+  return { keptEdits: typeof answer.kept_edits === 'string' ? answer.kept_edits : null, status: null };
+}
+
+/** Both versions of a notebook in conflict. */
+export async function getConflict(settings: ServerConnection.ISettings, path: string): Promise<IConflict> {
+  const answer = await request(settings, `conflict?path=${encodeURIComponent(path)}`);
+  if (!isFields(answer) || !(answer.theirs === null || isNotebook(answer.theirs))) {
+    throw new UnexpectedAnswer('conflict');
+  }
+  return {
+    theirs: answer.theirs,
+    theirsUpdated: typeof answer.theirs_updated === 'string' ? answer.theirs_updated : null,
+    canMerge: answer.can_merge === true && isNotebook(answer.merged)
+  };
+}
+
+/**
+ * Decide a conflict.
+ *
+ * @param content - what is on the screen: this person's version.
+ */
+export async function resolve(
+  settings: ServerConnection.ISettings,
+  path: string,
+  action: Resolution,
+  content: INotebookContent
+): Promise<IResolved> {
+  const answer = await post(settings, 'resolve', { path, action, content });
+  if (!isFields(answer)) {
+    throw new UnexpectedAnswer('resolve');
+  }
+  return {
+    keptEdits: typeof answer.kept_edits === 'string' ? answer.kept_edits : null,
+    status: parseStatus(answer.status)
+  };
+}
+
+/** Address of the rendered, read-only view. */
+export function previewUrl(settings: ServerConnection.ISettings, path: string): string {
+  return `${URLExt.join(settings.baseUrl, ROOT, 'preview')}?path=${encodeURIComponent(path)}`;
+}
+
+/** Whether the server renders previews: without a path it refuses, and does not know the endpoint otherwise. */
+export async function hasPreview(settings: ServerConnection.ISettings): Promise<boolean> {
+  const url = URLExt.join(settings.baseUrl, ROOT, 'preview');
+  return (await ServerConnection.makeRequest(url, {}, settings)).status !== 404;
+}
+
+/** Open the presence socket of a tab. */
+export function presenceSocket(settings: ServerConnection.ISettings, path: string): WebSocket {
+  const token = settings.appendToken && settings.token !== '' ? `&token=${encodeURIComponent(settings.token)}` : '';
+  const url = `${URLExt.join(settings.wsUrl, ROOT, 'presence')}?path=${encodeURIComponent(path)}${token}`;
+  return new settings.WebSocket(url);
+}
+
+/** Give the edit lock back while the page may be going away: a request that outlives it. */
+export function releaseWhileLeaving(settings: ServerConnection.ISettings, path: string): void {
+  const url = URLExt.join(settings.baseUrl, ROOT, 'lock');
+  const body = JSON.stringify({ path, action: 'release' });
+  if ('keepalive' in Request.prototype) {
+    const init = { method: 'POST', body, keepalive: true };
+    // It is a hint: the server sees the presence socket close, and the lock expires by itself.
+    void ServerConnection.makeRequest(url, init, settings).catch(() => undefined);
+  } else {
+    navigator.sendBeacon(`${url}?_xsrf=${encodeURIComponent(xsrfCookie(document.cookie))}`, new Blob([body]));
+  }
+}
+
+/** The last `_xsrf` cookie, as Jupyter takes it: there is one for each base URL. */
+export function xsrfCookie(cookies: string): string {
+  const found = cookies.split('; ').filter(cookie => cookie.startsWith('_xsrf='));
+  return found.length === 0 ? '' : found[found.length - 1].slice('_xsrf='.length);
+}
+
+async function post(settings: ServerConnection.ISettings, endpoint: string, body: object): Promise<unknown> {
+  return request(settings, endpoint, { method: 'POST', body: JSON.stringify(body) });
+}
+
+async function request(
+  settings: ServerConnection.ISettings,
+  endpoint: string,
+  init: RequestInit = {}
+): Promise<unknown> {
+  const url = URLExt.join(settings.baseUrl, ROOT, endpoint);
+  const response = await ServerConnection.makeRequest(url, init, settings);
+  const answer = parsed(await response.text());
+  if (response.ok) {
+    return answer;
+  }
+  const fields = isFields(answer) ? answer : {};
+  const message = typeof fields.message === 'string' ? fields.message : response.statusText;
+  throw new Refusal(response.status, message, typeof fields.reason === 'string' ? fields.reason : null);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function status(endpoint: string, answer: unknown): INotebookStatus {
+  const read = parseStatus(answer);
+  if (read === null) {
+    throw new UnexpectedAnswer(endpoint);
+  }
+  return read;
+}
+
+function isNotebook(value: unknown): value is INotebookContent {
+  return isFields(value) && Array.isArray(value.cells) && isFields(value.metadata);
+}

@@ -1,0 +1,59 @@
+/**
+ * Saves of one document, one after the other.
+ *
+ * JupyterLab starts a save while another is on its way, and marks the document clean when one ends, even if it was
+ * edited meanwhile; such edits would wait for the next edit.
+ */
+export class SaveQueue {
+  /**
+   * @param save - JupyterLab's save of what is on the screen.
+   */
+  constructor(private readonly _save: () => Promise<void>) {}
+
+  get inFlight(): boolean {
+    return this._running !== null;
+  }
+
+  /** Tell that what is on the screen was changed. */
+  noteChange(): void {
+    this._changed = true;
+  }
+
+  /** Tell that what is on the screen is being taken for a save. */
+  noteTaken(): void {
+    this._changed = false;
+  }
+
+  /** Whether edits came after the content of the last save was taken. */
+  get changedSinceTaken(): boolean {
+    return this._changed;
+  }
+
+  /** Save, after the save that is on its way; once for all who ask meanwhile, not at all if nothing was changed. */
+  save(): Promise<void> {
+    if (this._running === null) {
+      return this._start();
+    }
+    this._next ??= this._running.then(() => {
+      this._next = null;
+      return this._changed ? this._start() : undefined;
+    });
+    // A failed save fails for those who wait, too: it is tried again when it is due.
+    this._next.catch(() => (this._next = null));
+    return this._next;
+  }
+
+  private _start(): Promise<void> {
+    const running = this._save().finally(() => {
+      if (this._running === running) {
+        this._running = null;
+      }
+    });
+    this._running = running;
+    return running;
+  }
+
+  private _changed = false;
+  private _running: Promise<void> | null = null;
+  private _next: Promise<void> | null = null;
+}

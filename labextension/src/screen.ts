@@ -1,0 +1,56 @@
+/** What is on the screen: taken, kept, replaced. Nothing that a person sees goes away without a file that holds it. */
+
+import type { INotebookContent } from '@jupyterlab/nbformat';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import { Contents, ServerConnection } from '@jupyterlab/services';
+import { firstFree, namesForCopy } from './names';
+
+/** The notebook as it is shown, saved or not. */
+export function screenOf(panel: NotebookPanel): INotebookContent {
+  const model = panel.content.model;
+  if (model === null) {
+    throw new Error('The notebook is not loaded yet.');
+  }
+  return model.toJSON() as INotebookContent;
+}
+
+/** Whether the server has a file of this name. */
+export async function exists(contents: Contents.IManager, path: string): Promise<boolean> {
+  try {
+    await contents.get(path, { content: false });
+    return true;
+  } catch (error) {
+    if (error instanceof ServerConnection.ResponseError && error.response.status === 404) {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/**
+ * Write a notebook under a name that nothing has yet.
+ *
+ * @param names - names to try, in order.
+ * @returns where it is.
+ */
+export async function writeNew(
+  contents: Contents.IManager,
+  content: INotebookContent,
+  names: Iterable<string>
+): Promise<string> {
+  const path = await firstFree(names, name => exists(contents, name));
+  await contents.save(path, { type: 'notebook', format: 'json', content });
+  return path;
+}
+
+/** Copy what is on the screen beside the notebook. */
+export async function keepScreen(contents: Contents.IManager, panel: NotebookPanel, label: string): Promise<string> {
+  return writeNew(contents, screenOf(panel), namesForCopy(panel.context.localPath, label));
+}
+
+/** Show what the server has now. The kernel stays. */
+export async function showServerVersion(panel: NotebookPanel): Promise<void> {
+  await panel.context.revert();
+  // What came from the server is no edit.
+  panel.context.model.dirty = false;
+}

@@ -1,0 +1,210 @@
+/** What a person is shown: words, icon and tone. Pure: from status and what the tab knows itself. */
+
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { INotebookStatus, isConflict, isHeldElsewhere } from './status';
+
+/** `good`: in the workspace; `plain`: nothing to worry about; `warn`: not where it should be; `bad`: act. */
+export type Tone = 'good' | 'plain' | 'warn' | 'bad';
+
+export type IconName = 'pencil' | 'flask' | 'lock' | 'dot' | 'disk' | 'upload' | 'check' | 'alert' | 'offline';
+
+export interface IView {
+  readonly icon: IconName;
+  readonly text: string;
+  /** The same in one sentence. */
+  readonly sentence: string;
+  readonly tone: Tone;
+}
+
+export type Connection = 'open' | 'lost' | 'none';
+
+/** What the tab knows without the server. */
+export interface ITabState {
+  readonly dirty: boolean;
+  readonly saving: boolean;
+  readonly saveFailed: boolean;
+  readonly connection: Connection;
+}
+
+export type BannerAction =
+  | 'playground'
+  | 'preview'
+  | 'copy'
+  | 'wait'
+  | 'stop-waiting'
+  | 'edit'
+  | 'take-over'
+  | 'resolve';
+
+export interface IBanner {
+  readonly tone: Tone;
+  readonly icon: IconName;
+  readonly sentence: string;
+  readonly actions: readonly BannerAction[];
+}
+
+const NETWORK_REASONS = ['unreachable', 'overloaded', 'server-error'];
+
+/** The mode of a notebook: edit, playground, or read-only. */
+export function modeView(status: INotebookStatus, trans: TranslationBundle): IView {
+  if (status.mode === 'playground') {
+    return {
+      icon: 'flask',
+      text: trans.__('Playground'),
+      sentence: trans.__('Playground: not saved to the workspace.'),
+      tone: 'plain'
+    };
+  }
+  if (!status.writable) {
+    const sentence = whoIsEditing(status, trans);
+    return { icon: 'lock', text: trans.__('Read-only'), sentence, tone: 'warn' };
+  }
+  return {
+    icon: 'pencil',
+    text: trans.__('Edit'),
+    sentence: status.lock?.message || trans.__('Edit: changes are saved to the workspace.'),
+    tone: 'plain'
+  };
+}
+
+/** Where the work is, the worst news first. */
+export function placeView(status: INotebookStatus, tab: ITabState, trans: TranslationBundle): IView {
+  if (isConflict(status)) {
+    return { icon: 'alert', text: trans.__('Conflict'), sentence: status.message, tone: 'bad' };
+  }
+  if (tab.connection === 'lost') {
+    return {
+      icon: 'offline',
+      text: tab.dirty ? trans.__('Unsaved – no server') : trans.__('No server'),
+      sentence: tab.dirty
+        ? trans.__('Jupyter does not answer. Your latest edits are only in this tab: keep it open.')
+        : trans.__('Jupyter does not answer. What you see was saved before.'),
+      tone: 'bad'
+    };
+  }
+  if (tab.saveFailed) {
+    return {
+      icon: 'alert',
+      text: trans.__('Not saved'),
+      sentence: trans.__('The last save failed. Your latest edits are only in this tab: keep it open.'),
+      tone: 'bad'
+    };
+  }
+  if (status.writable && tab.dirty) {
+    return unsavedView(tab, trans);
+  }
+  return savedView(status, trans);
+}
+
+function unsavedView(tab: ITabState, trans: TranslationBundle): IView {
+  return {
+    icon: 'dot',
+    text: tab.saving ? trans.__('Saving…') : trans.__('Unsaved'),
+    sentence: trans.__('Your latest edits are not saved yet; they will be in a few seconds.'),
+    tone: 'plain'
+  };
+}
+
+function savedView(status: INotebookStatus, trans: TranslationBundle): IView {
+  const view = (icon: IconName, text: string, tone: Tone): IView => ({
+    icon,
+    text,
+    sentence: status.message,
+    tone
+  });
+  switch (status.place) {
+    case 'in-workspace':
+      return view('check', inWorkspace(status, trans), 'good');
+    case 'uploading':
+      return view('upload', trans.__('On this disk, uploading…'), 'plain');
+    case 'on-disk':
+      return NETWORK_REASONS.includes(status.reason ?? '')
+        ? view('offline', trans.__('Offline – will be uploaded'), 'warn')
+        : view('disk', trans.__('On this disk, not in the workspace'), 'warn');
+    case 'offline':
+      return view('offline', trans.__('Offline copy'), 'warn');
+    case 'locked':
+      return view('disk', trans.__('On this disk, not in the workspace'), 'bad');
+    case 'local-only':
+    case 'playground':
+      return view('disk', trans.__('On this disk only'), 'plain');
+    case 'conflict':
+    case 'unknown':
+      return view('disk', trans.__('On this disk'), 'plain');
+  }
+}
+
+/** What the banner over a notebook says, if there is anything to say. */
+export function bannerView(
+  status: INotebookStatus,
+  waiting: boolean,
+  trans: TranslationBundle
+): IBanner | null {
+  if (isConflict(status)) {
+    return { tone: 'bad', icon: 'alert', sentence: status.message, actions: ['resolve', 'playground', 'copy'] };
+  }
+  if (status.mode !== 'edit' || status.lock === null) {
+    return null;
+  }
+  if (isHeldElsewhere(status)) {
+    return {
+      tone: status.lock.lost ? 'bad' : 'warn',
+      icon: 'lock',
+      sentence: status.lock.lost ? takenOver(status, trans) : whoIsEditing(status, trans),
+      actions: heldActions(status, waiting)
+    };
+  }
+  if (!status.writable && status.lock.state === 'free') {
+    const sentence = trans.__('Nobody is editing this notebook now.');
+    return { tone: 'good', icon: 'pencil', sentence, actions: ['edit', 'playground', 'copy'] };
+  }
+  if (status.lock.state === 'not-permitted' && status.lock.message !== '') {
+    return { tone: 'warn', icon: 'lock', sentence: status.lock.message, actions: ['playground', 'copy'] };
+  }
+  return null;
+}
+
+function heldActions(status: INotebookStatus, waiting: boolean): BannerAction[] {
+  const offered = status.lock?.actions ?? [];
+  const order: BannerAction[] = ['playground', 'preview', 'copy', waiting ? 'stop-waiting' : 'wait', 'take-over'];
+  return order.filter(
+    action => action === 'preview' || offered.some(offer => offer === (action === 'stop-waiting' ? 'wait' : action))
+  );
+}
+
+function takenOver(status: INotebookStatus, trans: TranslationBundle): string {
+  return status.lock?.state === 'held-elsewhere'
+    ? trans.__('You are editing this notebook in another environment now. What you typed here is kept on this disk.')
+    : trans.__('%1 is editing this notebook now. What you typed here is kept on this disk.', who(status, trans));
+}
+
+function whoIsEditing(status: INotebookStatus, trans: TranslationBundle): string {
+  if (status.lock?.state === 'held-elsewhere') {
+    return trans.__('Read-only: you are editing this notebook in another environment.');
+  }
+  if (status.lock?.state !== 'held-by-other') {
+    return status.lock?.message || trans.__('Read-only: this notebook cannot be saved.');
+  }
+  const until = clockTime(status.lock.until);
+  return until === null
+    ? trans.__('Read-only: %1 is editing this notebook.', who(status, trans))
+    : trans.__('Read-only: %1 is editing this notebook, until %2 or longer.', who(status, trans), until);
+}
+
+function who(status: INotebookStatus, trans: TranslationBundle): string {
+  return status.lock?.email ?? trans.__('Somebody else');
+}
+
+function inWorkspace(status: INotebookStatus, trans: TranslationBundle): string {
+  const time = clockTime(status.savedAt);
+  return time === null ? trans.__('In the workspace') : trans.__('In the workspace, %1', time);
+}
+
+/** Hours and minutes in the person's own time zone. */
+export function clockTime(iso: string | null): string | null {
+  const time = iso === null ? Number.NaN : Date.parse(iso);
+  if (Number.isNaN(time)) {
+    return null;
+  }
+  return new Date(time).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+}
