@@ -49,7 +49,7 @@ export class NotebookState {
   setStatus(status: INotebookStatus): void {
     const before = this._status;
     this._status = status;
-    if (this._waiting && !isHeldElsewhere(status) && status.writable) {
+    if (!isHeldElsewhere(status)) {
       this._waiting = false;
     }
     this._changed.emit();
@@ -90,7 +90,7 @@ export class NotebookState {
 
   private _path: string;
   private _status: INotebookStatus | null = null;
-  private _tab: ITabState = { dirty: false, saving: false, saveFailed: false, connection: 'none' };
+  private _tab: ITabState = { dirty: false, saving: false, saveFailed: false, readOnly: false, connection: 'none' };
   private _waiting = false;
   private _changed = new Signal<this, void>(this);
   private _statusTold = new Signal<this, { before: INotebookStatus | null; now: INotebookStatus }>(this);

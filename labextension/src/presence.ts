@@ -2,8 +2,7 @@
 
 /** What is needed of a WebSocket. */
 export interface ISocket {
-  onopen: ((event: any) => void) | null;
-  onmessage: ((event: { data: unknown }) => void) | null;
+  onmessage: ((event: any) => void) | null;
   onclose: ((event: any) => void) | null;
   close(): void;
 }

@@ -23,7 +23,14 @@ export interface ITabState {
   readonly dirty: boolean;
   readonly saving: boolean;
   readonly saveFailed: boolean;
+  /** Whether what is on the screen was opened to be read only. */
+  readonly readOnly: boolean;
   readonly connection: Connection;
+}
+
+/** Whether edits on the screen have nowhere to go: somebody else is editing, or was when it was opened. */
+export function isReadOnly(status: INotebookStatus, tab: ITabState): boolean {
+  return status.mode === 'edit' && (!status.writable || tab.readOnly);
 }
 
 export type BannerAction =
@@ -46,7 +53,7 @@ export interface IBanner {
 const NETWORK_REASONS = ['unreachable', 'overloaded', 'server-error'];
 
 /** The mode of a notebook: edit, playground, or read-only. */
-export function modeView(status: INotebookStatus, trans: TranslationBundle): IView {
+export function modeView(status: INotebookStatus, tab: ITabState, trans: TranslationBundle): IView {
   if (status.mode === 'playground') {
     return {
       icon: 'flask',
@@ -55,8 +62,8 @@ export function modeView(status: INotebookStatus, trans: TranslationBundle): IVi
       tone: 'plain'
     };
   }
-  if (!status.writable) {
-    const sentence = whoIsEditing(status, trans);
+  if (isReadOnly(status, tab)) {
+    const sentence = isHeldElsewhere(status) ? whoIsEditing(status, trans) : readOnly(status, trans);
     return { icon: 'lock', text: trans.__('Read-only'), sentence, tone: 'warn' };
   }
   return {
@@ -90,7 +97,7 @@ export function placeView(status: INotebookStatus, tab: ITabState, trans: Transl
       tone: 'bad'
     };
   }
-  if (status.writable && tab.dirty) {
+  if (tab.dirty && !isReadOnly(status, tab)) {
     return unsavedView(tab, trans);
   }
   return savedView(status, trans);
@@ -137,6 +144,7 @@ function savedView(status: INotebookStatus, trans: TranslationBundle): IView {
 /** What the banner over a notebook says, if there is anything to say. */
 export function bannerView(
   status: INotebookStatus,
+  tab: ITabState,
   waiting: boolean,
   trans: TranslationBundle
 ): IBanner | null {
@@ -154,12 +162,13 @@ export function bannerView(
       actions: heldActions(status, waiting)
     };
   }
-  if (!status.writable && status.lock.state === 'free') {
-    const sentence = trans.__('Nobody is editing this notebook now.');
-    return { tone: 'good', icon: 'pencil', sentence, actions: ['edit', 'playground', 'copy'] };
+  if (status.lock.state === 'not-permitted') {
+    const actions: BannerAction[] = ['playground', 'preview', 'copy'];
+    return { tone: 'warn', icon: 'lock', sentence: readOnly(status, trans), actions };
   }
-  if (status.lock.state === 'not-permitted' && status.lock.message !== '') {
-    return { tone: 'warn', icon: 'lock', sentence: status.lock.message, actions: ['playground', 'copy'] };
+  if (tab.readOnly) {
+    const sentence = trans.__('Nobody else is editing this notebook now. You see it as it was.');
+    return { tone: 'good', icon: 'pencil', sentence, actions: ['edit', 'playground', 'copy'] };
   }
   return null;
 }
@@ -182,13 +191,16 @@ function whoIsEditing(status: INotebookStatus, trans: TranslationBundle): string
   if (status.lock?.state === 'held-elsewhere') {
     return trans.__('Read-only: you are editing this notebook in another environment.');
   }
-  if (status.lock?.state !== 'held-by-other') {
-    return status.lock?.message || trans.__('Read-only: this notebook cannot be saved.');
-  }
-  const until = clockTime(status.lock.until);
+  const until = clockTime(status.lock?.until ?? null);
   return until === null
     ? trans.__('Read-only: %1 is editing this notebook.', who(status, trans))
     : trans.__('Read-only: %1 is editing this notebook, until %2 or longer.', who(status, trans), until);
+}
+
+function readOnly(status: INotebookStatus, trans: TranslationBundle): string {
+  return status.lock?.state === 'not-permitted' && status.lock.message !== ''
+    ? status.lock.message
+    : trans.__('Read-only: press Edit to edit this notebook.');
 }
 
 function who(status: INotebookStatus, trans: TranslationBundle): string {

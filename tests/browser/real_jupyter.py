@@ -13,6 +13,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+from google.api_core.exceptions import Conflict
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
@@ -22,6 +23,7 @@ from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapte
 WORKSPACE = "my-workspace"
 BUCKET = "my-workspace-bucket"
 TOKEN = "browser-test"
+ANN, BEN = "ann@example.org", "ben@example.org"
 _DOCUMENTS = "@jupyterlab/docmanager-extension"
 _NO_NEWS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
 _FOREIGN_VARIABLES = ("JUPYTER", "WORKSPACE_", "TERRA_", "STORAGE_", "OWNER_EMAIL", "GOOGLE_")
@@ -37,7 +39,8 @@ class Colleague:
             project="p", credentials=AnonymousCredentials(), client_options={"api_endpoint": ENDPOINT}
         )
         self._client._http.mount(ENDPOINT, EmbeddedAdapter(self._engine))
-        self._client.create_bucket(BUCKET)
+        with contextlib.suppress(Conflict):  # somebody else's server has made it
+            self._client.create_bucket(BUCKET)
 
     def put(self, name, source):
         """Write a notebook of one code cell."""
@@ -119,8 +122,16 @@ class RealJupyter:
 
 
 @contextlib.contextmanager
-def running(interface, home):
-    """A running server; its workspace's bucket is embedded in it."""
+def running(interface, home, *, email=ANN, bucket=None):
+    """A running server.
+
+    Args:
+        interface: ``lab`` or ``notebook``.
+        home: its person's home folder.
+        email: its person's address.
+        bucket: data folder of the embedded bucket that it shares with others; its own by default.
+    """
+    bucket = bucket or home / "bucket"
     (home / "work").mkdir(parents=True)
     overrides = home / "config" / "labconfig" / "default_setting_overrides.json"
     overrides.parent.mkdir(parents=True)
@@ -130,9 +141,11 @@ def running(interface, home):
         *(sys.executable, "-m", "jupyter", interface, "--no-browser", "--allow-root"),
         *("--ip=127.0.0.1", f"--port={url.rpartition(':')[2]}", "--port-retries=0"),
         *(f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={home / 'work'}"),
+        *(f"--TerraEnvApp.collaborators={person}" for person in (ANN, BEN)),
     ]
-    with contextlib.closing(Colleague(home / "bucket")) as colleague, (home / "server.log").open("w") as log:
-        process = subprocess.Popen(command, env=_environment(home), cwd=home, stdout=log, stderr=subprocess.STDOUT)
+    with contextlib.closing(Colleague(bucket)) as colleague, (home / "server.log").open("w") as log:
+        environment = _environment(home, email, bucket)
+        process = subprocess.Popen(command, env=environment, cwd=home, stdout=log, stderr=subprocess.STDOUT)
         try:
             _wait_for(url, process, home / "server.log")
             yield RealJupyter(interface=interface, url=url, home=home, colleague=colleague)
@@ -163,7 +176,7 @@ def notebook(source):
     }
 
 
-def _environment(home):
+def _environment(home, email, bucket):
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN_VARIABLES)}
     return {
         **inherited,
@@ -172,7 +185,8 @@ def _environment(home):
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_DATA_DIR": str(home / "data"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-        "TERRA_ENV_EMBEDDED_BUCKET": str(home / "bucket"),
+        "OWNER_EMAIL": email,
+        "TERRA_ENV_EMBEDDED_BUCKET": str(bucket),
         "WORKSPACE_BUCKET": f"gs://{BUCKET}",
         "WORKSPACE_NAME": WORKSPACE,
     }

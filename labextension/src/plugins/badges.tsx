@@ -7,7 +7,7 @@ import { Badge } from '../components/badge';
 import { NotebookState, OpenNotebooks } from '../model';
 import type { INotebookStatus } from '../status';
 import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
-import { IView, modeView, placeView } from '../views';
+import { ITabState, IView, modeView, placeView } from '../views';
 
 const FACTORY = 'Notebook';
 
@@ -29,15 +29,12 @@ export const badgesPlugin: JupyterFrontEndPlugin<void> = {
       new BadgeWidget(kind, view, notebooks, panel, trans, () => {
         void app.commands.execute(CommandIds.details, { id: panel.id });
       });
-    toolbars.addFactory<NotebookPanel>(FACTORY, 'terra-mode', factory('mode', modeView_));
-    toolbars.addFactory<NotebookPanel>(FACTORY, 'terra-place', factory('place', placeView_));
+    toolbars.addFactory<NotebookPanel>(FACTORY, 'terra-mode', factory('mode', modeView));
+    toolbars.addFactory<NotebookPanel>(FACTORY, 'terra-place', factory('place', placeView));
   }
 };
 
-type View = (status: INotebookStatus, state: NotebookState, trans: TranslationBundle) => IView;
-
-const modeView_: View = (status, _, trans) => modeView(status, trans);
-const placeView_: View = (status, state, trans) => placeView(status, state.tab, trans);
+type View = (status: INotebookStatus, tab: ITabState, trans: TranslationBundle) => IView;
 
 /** Shows nothing for notebooks outside workspaces. */
 class BadgeWidget extends ReactWidget {
@@ -66,7 +63,7 @@ class BadgeWidget extends ReactWidget {
     if (state.status === null) {
       return null;
     }
-    const view = this._view(state.status, state, this._trans);
+    const view = this._view(state.status, state.tab, this._trans);
     return <Badge kind={this._kind} view={view} onClick={this._onClick} />;
   }
 }

@@ -38,13 +38,17 @@ export const notebooksPlugin: JupyterFrontEndPlugin<OpenNotebooks> = {
 
 function followDocument(panel: NotebookPanel, state: NotebookState): void {
   const { context } = panel;
-  const note = () => state.setTab({ dirty: context.model.dirty });
+  const note = () =>
+    state.setTab({ dirty: context.model.dirty, readOnly: context.contentsModel?.writable === false });
   context.model.stateChanged.connect(note);
+  context.fileChanged.connect(note);
   context.saveState.connect((_, saving) => {
-    const dirty = context.model.dirty;
-    state.setTab({ dirty, saving: saving === 'started', saveFailed: saving === 'failed' });
+    state.setTab({ saving: saving === 'started', saveFailed: saving === 'failed' });
+    note();
   });
-  note();
+  // What was opened to be read is shown again to be edited.
+  state.statusTold.connect(note);
+  void context.ready.then(note);
 }
 
 function followPath(panel: NotebookPanel, state: NotebookState, reader: StatusReader): void {

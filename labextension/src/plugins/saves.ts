@@ -133,7 +133,9 @@ class Autosaver {
   private _save(): void {
     this._timer = null;
     const { context } = this._panel;
-    if (!context.isDisposed && context.model.dirty && context.canSave !== false && !this._queue.inFlight) {
+    if (context.isDisposed || !context.model.dirty) {
+      this._since = null; // what was changed came from the server
+    } else if (context.canSave !== false && !this._queue.inFlight) {
       // A failure is shown by the document's own dialog and by its state.
       void context.save().catch(() => undefined);
     }

@@ -71,7 +71,7 @@ class StatusBarItem extends ReactWidget {
     const show = () => void this._app.commands.execute(CommandIds.details, { id: panel.id });
     return (
       <>
-        <Badge kind="mode" view={modeView(state.status, this._trans)} onClick={show} />
+        <Badge kind="mode" view={modeView(state.status, state.tab, this._trans)} onClick={show} />
         <Badge kind="place" view={placeView(state.status, state.tab, this._trans)} onClick={show} />
       </>
     );
