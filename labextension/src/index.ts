@@ -2,6 +2,7 @@ import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { badgesPlugin } from './plugins/badges';
 import { bannerPlugin } from './plugins/banner';
 import { commandsPlugin } from './plugins/commands';
+import { conflictsPlugin } from './plugins/conflicts';
 import { notebooksPlugin } from './plugins/notebooks';
 import { presencePlugin } from './plugins/presence';
 import { savesPlugin } from './plugins/saves';
@@ -15,7 +16,8 @@ const plugins: JupyterFrontEndPlugin<any>[] = [
   badgesPlugin,
   statusBarPlugin,
   bannerPlugin,
-  commandsPlugin
+  commandsPlugin,
+  conflictsPlugin
 ];
 
 export default plugins;
