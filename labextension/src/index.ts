@@ -3,8 +3,10 @@ import { badgesPlugin } from './plugins/badges';
 import { bannerPlugin } from './plugins/banner';
 import { commandsPlugin } from './plugins/commands';
 import { conflictsPlugin } from './plugins/conflicts';
+import { fileBrowserPlugin } from './plugins/filebrowser';
 import { notebooksPlugin } from './plugins/notebooks';
 import { presencePlugin } from './plugins/presence';
+import { previewPlugin } from './plugins/preview';
 import { savesPlugin } from './plugins/saves';
 import { statusBarPlugin } from './plugins/statusbar';
 
@@ -17,7 +19,9 @@ const plugins: JupyterFrontEndPlugin<any>[] = [
   statusBarPlugin,
   bannerPlugin,
   commandsPlugin,
-  conflictsPlugin
+  conflictsPlugin,
+  fileBrowserPlugin,
+  previewPlugin
 ];
 
 export default plugins;

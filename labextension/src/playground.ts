@@ -57,21 +57,19 @@ async function isOnDisk({ settings }: IServer, path: string): Promise<boolean> {
   }
 }
 
-/** The playground paths of notebooks that nobody has opened, learned from those of others: folders may have any name. */
+/** The other folder's path of notebooks that nobody has opened, learned from those of others: folders may have any name. */
 export class FolderPairs {
   /** Learn from a notebook's two paths. */
   learn(editPath: string | null, playgroundPath: string | null): void {
     if (editPath === null || playgroundPath === null) {
       return;
     }
-    let same = 0;
-    const fromEnd = (path: string) => path[path.length - 1 - same];
-    while (same < editPath.length && fromEnd(editPath) === fromEnd(playgroundPath)) {
-      same++;
+    const [edit, playground] = [editPath.split('/'), playgroundPath.split('/')];
+    while (edit.length > 0 && edit[edit.length - 1] === playground[playground.length - 1]) {
+      edit.pop();
+      playground.pop();
     }
-    const tail = editPath.slice(editPath.length - same);
-    const cut = tail.length - tail.indexOf('/');
-    this._pairs.set(editPath.slice(0, -cut), playgroundPath.slice(0, -cut));
+    this._pairs.set(edit.join('/'), playground.join('/'));
   }
 
   /**
@@ -80,13 +78,25 @@ export class FolderPairs {
    * @returns null when nothing was learned of this folder.
    */
   toPlayground(editPath: string): string | null {
-    for (const [edit, playground] of this._pairs) {
-      if (editPath.startsWith(`${edit}/`)) {
-        return playground + editPath.slice(edit.length);
-      }
-    }
-    return null;
+    return moved(editPath, this._pairs);
+  }
+
+  /** The same, the other way. */
+  toEdit(playgroundPath: string): string | null {
+    return moved(
+      playgroundPath,
+      [...this._pairs].map(([edit, playground]) => [playground, edit])
+    );
   }
 
   private readonly _pairs = new Map<string, string>();
+}
+
+function moved(path: string, folders: Iterable<readonly string[]>): string | null {
+  for (const [from, to] of folders) {
+    if (path.startsWith(`${from}/`)) {
+      return to + path.slice(from.length);
+    }
+  }
+  return null;
 }

@@ -22,5 +22,8 @@ export const CommandIds = {
   wait: 'terra-env:tell-when-free',
   stopWaiting: 'terra-env:stop-waiting',
   resolve: 'terra-env:resolve-conflict',
-  details: 'terra-env:show-status'
+  details: 'terra-env:show-status',
+  browserEdit: 'terra-env:browser-edit',
+  browserPlayground: 'terra-env:browser-playground',
+  browserPreview: 'terra-env:browser-preview'
 } as const;

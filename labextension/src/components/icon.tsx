@@ -2,7 +2,7 @@ import * as React from 'react';
 import type { IconName } from '../views';
 
 /** Shapes of 16 × 16, drawn for this extension. */
-const SHAPES: Record<IconName, string> = {
+export const SHAPES: Record<IconName, string> = {
   pencil: 'M2 11.5V14h2.5l7.4-7.4-2.5-2.5L2 11.5zM13.8 4.7a.7.7 0 0 0 0-1l-1.5-1.5a.7.7 0 0 0-1 0l-1.2 1.2 2.5 2.5 1.2-1.2z',
   flask: 'M6 1.5v1h.8v3.9L2.7 13a1 1 0 0 0 .9 1.5h8.8a1 1 0 0 0 .9-1.5L9.2 6.4V2.5h.8v-1H6zm2 5.4L9.8 10H6.2L8 6.9z',
   lock: 'M8 1.5a3 3 0 0 0-3 3V7H4v7.5h8V7h-1V4.500a3 3 0 0 0-3-3zM6.300 7V4.500a1.700 1.700 0 0 1 3.400 0V7H6.300z',

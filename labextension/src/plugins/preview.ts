@@ -1,0 +1,74 @@
+import { ILabShell, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette, MainAreaWidget, Notification } from '@jupyterlab/apputils';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { IFrame, notebookIcon } from '@jupyterlab/ui-components';
+import { OpenNotebooks } from '../model';
+import { nameOf } from '../names';
+import { hasPreview, previewUrl } from '../restapi';
+import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
+
+/** A notebook to read: rendered by the server, without kernel and without edit lock. */
+export const previewPlugin: JupyterFrontEndPlugin<void> = {
+  id: `${EXTENSION}:preview`,
+  description: 'Shows notebooks rendered, to be read only.',
+  autoStart: true,
+  requires: [IOpenNotebooks, INotebookTracker],
+  optional: [ILabShell, ITranslator, ICommandPalette],
+  activate: (
+    app: JupyterFrontEnd,
+    notebooks: OpenNotebooks,
+    tracker: INotebookTracker,
+    labShell: ILabShell | null,
+    translator: ITranslator | null,
+    palette: ICommandPalette | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
+    const settings = app.serviceManager.serverSettings;
+    const pathOf = (args: { path?: unknown; id?: unknown }): string | null => {
+      if (typeof args.path === 'string') {
+        return args.path;
+      }
+      const named = tracker.find(panel => panel.id === args.id) ?? tracker.currentWidget;
+      const state = notebooks.of(named)?.state;
+      return state?.status == null ? null : state.path;
+    };
+    app.commands.addCommand(CommandIds.preview, {
+      label: trans.__('Preview'),
+      caption: trans.__('Read this notebook: no kernel is started, and nobody is kept from editing.'),
+      isEnabled: args => pathOf(args) !== null,
+      execute: async args => {
+        const path = pathOf(args);
+        if (path === null) {
+          return;
+        }
+        if (!(await hasPreview(settings))) {
+          Notification.warning(trans.__('The server part of jupyter_terra_env shows no previews: update it.'));
+        } else if (labShell === null) {
+          window.open(previewUrl(settings, path), '_blank', 'noopener');
+        } else {
+          const title = trans.__('%1 (preview)', nameOf(path));
+          showInTab(labShell, path, previewUrl(settings, path), title);
+        }
+      }
+    });
+    palette?.addItem({ command: CommandIds.preview, category: trans.__('Terra Workspace') });
+  }
+};
+
+function showInTab(shell: ILabShell, path: string, url: string, title: string): void {
+  const id = `jp-terra-preview-${path}`;
+  const shown = [...shell.widgets('main')].find(widget => widget.id === id);
+  if (shown === undefined) {
+    // The sandbox allows nothing: what a colleague has written runs nowhere.
+    const frame = new IFrame({ sandbox: [], referrerPolicy: 'no-referrer' });
+    frame.url = url;
+    const tab = new MainAreaWidget({ content: frame });
+    tab.id = id;
+    tab.title.label = title;
+    tab.title.icon = notebookIcon;
+    tab.title.closable = true;
+    shell.add(tab, 'main');
+  }
+  shell.activateById(id);
+}
