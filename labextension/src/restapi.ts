@@ -3,6 +3,7 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import { ServerConnection } from '@jupyterlab/services';
+import { xsrfCookie } from './cookies';
 import { INotebookStatus, isFields, parseStatus } from './status';
 
 const ROOT = 'terra-env';
@@ -134,12 +135,6 @@ export function releaseWhileLeaving(settings: ServerConnection.ISettings, path: 
   } else {
     navigator.sendBeacon(`${url}?_xsrf=${encodeURIComponent(xsrfCookie(document.cookie))}`, new Blob([body]));
   }
-}
-
-/** The last `_xsrf` cookie, as Jupyter takes it: there is one for each base URL. */
-export function xsrfCookie(cookies: string): string {
-  const found = cookies.split('; ').filter(cookie => cookie.startsWith('_xsrf='));
-  return found.length === 0 ? '' : found[found.length - 1].slice('_xsrf='.length);
 }
 
 async function post(settings: ServerConnection.ISettings, endpoint: string, body: object): Promise<unknown> {

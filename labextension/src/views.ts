@@ -37,6 +37,7 @@ export type BannerAction =
   | 'playground'
   | 'preview'
   | 'copy'
+  | 'copy-to-edit'
   | 'wait'
   | 'stop-waiting'
   | 'edit'
@@ -151,7 +152,11 @@ export function bannerView(
   if (isConflict(status)) {
     return { tone: 'bad', icon: 'alert', sentence: status.message, actions: ['resolve', 'playground', 'copy'] };
   }
-  if (status.mode !== 'edit' || status.lock === null) {
+  if (status.mode === 'playground') {
+    const { icon, sentence } = modeView(status, tab, trans);
+    return { tone: 'plain', icon, sentence, actions: status.editPath === null ? [] : ['copy-to-edit'] };
+  }
+  if (status.lock === null) {
     return null;
   }
   if (isHeldElsewhere(status)) {

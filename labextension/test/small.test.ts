@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Episode, choices } from '../src/conflicts';
+import { xsrfCookie } from '../src/cookies';
+import { FolderPairs } from '../src/folderpairs';
+import { Marks } from '../src/marks';
+import { NotebookState } from '../src/model';
+import { firstFree, namesForCopy } from '../src/names';
+import { ANSWER, HELD_BY_BEN, status, trans } from './given';
+
+test('copies get names that nothing has', async () => {
+  const taken = new Set(['ws/edit/a (copy).ipynb', 'ws/edit/a (copy 2).ipynb']);
+  const free = await firstFree(namesForCopy('ws/edit/a.ipynb', 'copy'), async path => taken.has(path));
+  assert.equal(free, 'ws/edit/a (copy 3).ipynb');
+});
+
+test('names without extension or folder get copies, too', () => {
+  assert.equal(namesForCopy('README', 'copy').next().value, 'README (copy)');
+  assert.equal(namesForCopy('d/.hidden', 'copy').next().value, 'd/.hidden (copy)');
+  assert.equal(namesForCopy('v1.2/a.b.ipynb', 'copy').next().value, 'v1.2/a.b (copy).ipynb');
+});
+
+test('when all names are taken it says so', async () => {
+  await assert.rejects(firstFree(['a', 'b'], async () => true), /taken/);
+});
+
+test('the last xsrf cookie counts', () => {
+  assert.equal(xsrfCookie('a=1; _xsrf=first; b=2; _xsrf=second|x=y'), 'second|x=y');
+  assert.equal(xsrfCookie('not_xsrf=1'), '');
+});
+
+test('the paths of the other folder are learned, whatever the folders are called', () => {
+  const pairs = new FolderPairs();
+  pairs.learn('ws/write/deep/a.ipynb', 'ws/safe/deep/a.ipynb');
+  pairs.learn('ws/write/b.ipynb', null);
+  assert.equal(pairs.toPlayground('ws/write/other/c.ipynb'), 'ws/safe/other/c.ipynb');
+  assert.equal(pairs.toEdit('ws/safe/c.ipynb'), 'ws/write/c.ipynb');
+  assert.equal(pairs.toPlayground('ws/writes/c.ipynb'), null);
+  assert.equal(pairs.toPlayground('other/write/c.ipynb'), null);
+});
+
+test('a mark is what was told last', () => {
+  const marks = new Marks();
+  const path = 'ws/edit/a.ipynb';
+  assert.equal(marks.of({ path }), null);
+  assert.equal(marks.of({ path, terra: HELD_BY_BEN }), 'locked');
+  assert.equal(marks.note(path, { place: 'conflict' }), true);
+  assert.equal(marks.note(path, { place: 'conflict' }), false);
+  assert.equal(marks.of({ path, terra: HELD_BY_BEN }), 'conflict');
+  marks.listed([{ path, terra: HELD_BY_BEN }]);
+  assert.equal(marks.of({ path, terra: HELD_BY_BEN }), 'locked');
+});
+
+test('a person is asked once about a conflict, and again about the next', () => {
+  const episode = new Episode();
+  const [conflict, fine] = [status({ place: 'conflict' }), status()];
+  assert.equal(episode.isDue, false);
+  episode.note(conflict);
+  assert.equal(episode.isDue, true);
+  episode.noteAsked();
+  episode.note(conflict);
+  episode.note(status({ place: 'uploading' }));
+  episode.note(conflict);
+  assert.equal(episode.isDue, false, 'a save that is refused again is the same conflict');
+  episode.note(fine);
+  episode.note(conflict);
+  assert.equal(episode.isDue, true);
+});
+
+test('no choice throws away the only copy of anything', () => {
+  for (const deleted of [false, true]) {
+    for (const canMerge of [false, true]) {
+      for (const canReplace of [false, true]) {
+        const offered = choices({ deleted, canMerge, canReplace }, trans);
+        assert.equal(offered[0].resolution, 'keep-both');
+        assert.equal(offered.some(choice => choice.replaces), canReplace && !deleted);
+        assert.equal(offered.some(choice => choice.resolution === 'merge'), canMerge && !deleted);
+        assert.equal(offered.some(choice => choice.resolution === 'take-theirs'), !deleted);
+      }
+    }
+  }
+});
+
+test('a notebook that was waited for is no longer waited for when it is free', () => {
+  const state = new NotebookState('ws/edit/a.ipynb');
+  state.setStatus(status(HELD_BY_BEN));
+  state.setWaiting(true);
+  state.setStatus(status(HELD_BY_BEN));
+  assert.equal(state.waiting, true);
+  state.setStatus(status({ lock: { ...ANSWER.lock, state: 'free' } }));
+  assert.equal(state.waiting, false);
+});
+
+test('events of other notebooks change nothing', () => {
+  const state = new NotebookState('ws/edit/a.ipynb');
+  state.noteEvent(status());
+  assert.equal(placeOf(state), undefined, 'an event says less than the server when asked');
+  state.setStatus(status());
+  let changes = 0;
+  state.changed.connect(() => changes++);
+  state.noteEvent(status({ path: 'ws/edit/b.ipynb', place: 'conflict' }));
+  assert.equal(changes, 0);
+  state.noteEvent(status({ place: 'conflict' }));
+  assert.equal(placeOf(state), 'conflict');
+  state.setTab({ dirty: true });
+  state.setTab({ dirty: true });
+  assert.equal(changes, 2);
+});
+
+test('what was known of a notebook is forgotten when it is renamed', () => {
+  const state = new NotebookState('ws/edit/a.ipynb');
+  state.setStatus(status());
+  state.moveTo('ws/edit/b.ipynb');
+  assert.equal(state.status, null);
+  assert.equal(state.path, 'ws/edit/b.ipynb');
+});
+
+function placeOf(state: NotebookState): string | undefined {
+  return state.status?.place;
+}
