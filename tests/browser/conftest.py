@@ -4,6 +4,7 @@
 Screenshots go to the folder that BROWSER_TEST_PICTURES names, or to pytest's temporary folder.
 """
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from person import Person
 from playwright.sync_api import sync_playwright
-from real_jupyter import running
+from real_jupyter import BEN, running
 
 _FLAGS = [
     "--no-sandbox",
@@ -25,8 +26,23 @@ _FLAGS = [
 
 
 @pytest.fixture(scope="session", params=["lab", "notebook"])
-def jupyter(request, tmp_path_factory):
-    with running(request.param, tmp_path_factory.mktemp(request.param)) as server:
+def interface(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def jupyter(interface, tmp_path_factory):
+    """Ann's server."""
+    home = tmp_path_factory.mktemp(interface)
+    with running(interface, home / "ann", data=home / "bucket") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def bens_jupyter(jupyter):
+    """Ben's server: a machine of his own, the same bucket."""
+    home = jupyter.home.parent
+    with running(jupyter.interface, home / "ben", email=BEN, data=home / "bucket") as server:
         yield server
 
 
@@ -41,16 +57,30 @@ def browser():
 
 
 @pytest.fixture
-def person(request, browser, jupyter, tmp_path):
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    person = Person(
-        page=context.new_page(),
-        jupyter=jupyter,
-        pictures=Path(os.environ.get("BROWSER_TEST_PICTURES") or tmp_path),
-    )
-    yield person
-    person.take_picture(f"end-of-{request.function.__name__}")
-    context.close()
+def before_a_browser(request, browser, tmp_path):
+    """Puts a person before a browser of their own, with a server."""
+    with contextlib.ExitStack() as left_open:
+
+        def sit_down(jupyter, name):
+            context = browser.new_context(viewport={"width": 1280, "height": 800})
+            left_open.callback(context.close)
+            pictures = Path(os.environ.get("BROWSER_TEST_PICTURES") or tmp_path)
+            person = Person(page=context.new_page(), jupyter=jupyter, pictures=pictures)
+            left_open.callback(lambda: person.take_picture(f"end-of-{request.function.__name__}-{name}"))
+            return person
+
+        yield sit_down
+
+
+@pytest.fixture
+def person(before_a_browser, jupyter):
+    """Ann."""
+    return before_a_browser(jupyter, "ann")
+
+
+@pytest.fixture
+def ben(before_a_browser, bens_jupyter):
+    return before_a_browser(bens_jupyter, "ben")
 
 
 @pytest.fixture

@@ -4,12 +4,14 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Page, Request
+from playwright.sync_api import Locator, Page, Request
 from real_jupyter import RealJupyter
 
 _PATIENCE_MS = 30_000
 _POLL_MS = 100
-_CELL = ".jp-Notebook .jp-Cell .cm-content"
+_CELL = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell .cm-content"
+_TOOLBAR = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-NotebookPanel-toolbar"
+_BANNER = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-terra-Banner"
 
 
 @dataclass
@@ -49,10 +51,62 @@ class Person:
             self.page = opened.value
         self._wait_for_kernel(name)
 
-    def open(self, name: str) -> None:
+    def open(self, name: str, *, folder: str = "edit") -> None:
         """Open a notebook by its address."""
-        self.page.goto(self.jupyter.notebook_url(name))
+        self.page.goto(self.jupyter.notebook_url(name, folder=folder))
         self._wait_for_kernel(name)
+
+    def badge(self, kind: str) -> str:
+        """The words of a badge in the notebook's toolbar: ``mode`` or ``place``; empty: it is not there."""
+        badge = self.page.locator(f"{_TOOLBAR} .jp-terra-Badge[data-kind={kind}]")
+        return badge.inner_text() if badge.count() else ""
+
+    def wait_for_badge(self, kind: str, start: str, *, seconds: float = 15.0) -> None:
+        """Do nothing until a badge says something that starts so."""
+        try:
+            self.wait_until(lambda: self.badge(kind).startswith(start), seconds=seconds)
+        except AssertionError:
+            raise AssertionError(f"the {kind} is {self.badge(kind)!r}, not {start!r}") from None
+
+    def banner(self) -> str:
+        """The sentence over the notebook; empty: there is none."""
+        banner = self.page.locator(f"{_BANNER} .jp-terra-Banner-sentence")
+        return banner.inner_text() if banner.count() else ""
+
+    def press(self, action: str) -> None:
+        """Press a button of the banner."""
+        self.page.locator(f"{_BANNER} [data-action={action}]").click()
+
+    def run_command(self, label: str) -> None:
+        """Run a command by the palette."""
+        self.page.keyboard.press("Control+Shift+C")
+        self.page.locator(".lm-CommandPalette-input").fill(label)
+        self.page.locator(".lm-CommandPalette-item", has_text=label).first.click()
+
+    def open_notebook_of(self, act) -> None:
+        """Look at the notebook that something opens: in a tab of JupyterLab, in a browser tab of Notebook 7."""
+        if self.jupyter.is_lab:
+            act()
+            return
+        with self.page.context.expect_page(timeout=_PATIENCE_MS) as opened:
+            act()
+        self.page = opened.value
+
+    def notification(self, words: str) -> Locator:
+        """The notification with these words, once it is there."""
+        found = self.page.locator(".Toastify__toast", has_text=words)
+        found.wait_for(timeout=_PATIENCE_MS)
+        return found
+
+    def dialogs(self) -> int:
+        """How many dialogs are open."""
+        return self.page.locator(".jp-Dialog-content").count()
+
+    def close_tab(self) -> None:
+        """Close the page, and look at an empty one."""
+        other = self.page.context.new_page()
+        self.page.close()
+        self.page = other
 
     def click_cell(self) -> None:
         """Put the cursor at the end of the first cell."""
@@ -96,7 +150,7 @@ class Person:
 
     def answer_dialog(self, button: str) -> None:
         """Press a button of the dialog."""
-        self.page.locator(".jp-Dialog-button", has_text=button).click()
+        self.page.locator(".jp-Dialog-button", has_text=button).first.click()
 
     def on_screen(self) -> str:
         """The text of the first cell as it is shown."""

@@ -1,27 +1,21 @@
-"""A real JupyterLab or Notebook 7 with the extension as it is installed, and the bucket as somebody else sees it."""
+"""A real JupyterLab or Notebook 7 with the extension as it is installed."""
 
 import contextlib
 import json
 import os
-import platform
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from google.api_core.exceptions import Conflict
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import storage
-
-from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
-from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter
+from colleague import BUCKET, Colleague
 
 WORKSPACE = "my-workspace"
-BUCKET = "my-workspace-bucket"
 TOKEN = "browser-test"
 ANN, BEN = "ann@example.org", "ben@example.org"
 _DOCUMENTS = "@jupyterlab/docmanager-extension"
@@ -30,57 +24,28 @@ _FOREIGN_VARIABLES = ("JUPYTER", "WORKSPACE_", "TERRA_", "STORAGE_", "OWNER_EMAI
 _START_SECONDS = 60
 
 
-class Colleague:
-    """Somebody else with a plain Cloud Storage client."""
-
-    def __init__(self, directory: Path) -> None:
-        self._engine = EmbeddedBucket(directory / DATABASE_NAME)
-        self._client = storage.Client(
-            project="p", credentials=AnonymousCredentials(), client_options={"api_endpoint": ENDPOINT}
-        )
-        self._client._http.mount(ENDPOINT, EmbeddedAdapter(self._engine))
-        with contextlib.suppress(Conflict):  # somebody else's server has made it
-            self._client.create_bucket(BUCKET)
-
-    def put(self, name, source):
-        """Write a notebook of one code cell."""
-        self._blob(name).upload_from_string(json.dumps(notebook(source)), content_type="application/x-ipynb+json")
-
-    def cell(self, name):
-        """The first cell of a notebook, its source as one string."""
-        cell = json.loads(self._blob(name).download_as_bytes())["cells"][0]
-        return {**cell, "source": "".join(cell["source"])}
-
-    def generation(self, name):
-        """The generation of a notebook."""
-        blob = self._blob(name)
-        blob.reload()
-        return blob.generation
-
-    def close(self):
-        self._client.close()
-        self._client._http.close()
-        self._engine.close()
-
-    def _blob(self, name):
-        return self._client.bucket(BUCKET).blob(f"notebooks/{name}")
-
-
-@dataclass
+@dataclass(kw_only=True)
 class RealJupyter:
     """A server in a process of its own, with a home of its own.
 
     Attributes:
         interface: ``lab`` or ``notebook``.
-        url: where it listens.
         home: its person's home folder.
+        email: its person's address.
+        variables: environment variables that say which bucket it uses.
+        options: more words for its command line.
         colleague: the bucket.
+        url: where it listens.
     """
 
     interface: str
-    url: str
     home: Path
+    email: str
+    variables: dict[str, str]
+    options: tuple[str, ...]
     colleague: Colleague
+    url: str = field(default_factory=lambda: f"http://127.0.0.1:{free_port()}")
+    process: subprocess.Popen | None = None
 
     @property
     def is_lab(self):
@@ -91,8 +56,8 @@ class RealJupyter:
         """The workspace's edit folder in the file browser."""
         return self._address("lab/tree" if self.is_lab else "tree", "")
 
-    def notebook_url(self, name):
-        return self._address("lab/tree" if self.is_lab else "notebooks", f"/{name}")
+    def notebook_url(self, name, *, folder="edit"):
+        return self._address("lab/tree" if self.is_lab else "notebooks", f"/{name}", folder)
 
     def has_connected_kernel(self, name):
         """Whether a notebook's kernel waits for work, with a page connected to it."""
@@ -102,12 +67,12 @@ class RealJupyter:
         kernels = [session["kernel"] for session in sessions if session["path"].endswith(f"/{name}")]
         return any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in kernels)
 
-    def working_copy(self, name):
-        return json.loads((self.home / "work" / WORKSPACE / "edit" / name).read_text(encoding="utf-8"))
+    def working_copy(self, name, *, folder="edit"):
+        return json.loads((self.home / "work" / WORKSPACE / folder / name).read_text(encoding="utf-8"))
 
-    def _address(self, page, name):
-        # "reset": JupyterLab would open again what an earlier test had open.
-        return f"{self.url}/{page}/{WORKSPACE}/edit{name}?token={TOKEN}&reset"
+    def source(self, name, *, folder="edit"):
+        """The text of the first cell of a file on the disk."""
+        return "".join(self.working_copy(name, folder=folder)["cells"][0]["source"])
 
     @contextlib.contextmanager
     def user_settings(self, **settings):
@@ -120,88 +85,128 @@ class RealJupyter:
         finally:
             file.unlink()
 
+    def start(self):
+        """Start the server, and wait until it answers."""
+        command = [
+            *(sys.executable, "-m", "jupyter", self.interface, "--no-browser", "--allow-root"),
+            *("--ip=127.0.0.1", f"--port={self.url.rpartition(':')[2]}", "--port-retries=0"),
+            *(f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={self.home / 'work'}"),
+            *(f"--TerraEnvApp.collaborators={person}" for person in (ANN, BEN)),
+            *self.options,
+        ]
+        with self._log.open("a") as log:
+            self.process = subprocess.Popen(
+                command, env=self._environment(), cwd=self.home, stdout=log, stderr=subprocess.STDOUT
+            )
+        self._wait()
+
+    def kill(self):
+        """End the server as a power cut would."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(30)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(30)
+
+    @property
+    def _log(self):
+        return self.home / "server.log"
+
+    def _address(self, page, name, folder="edit"):
+        # "reset": JupyterLab would open again what an earlier test had open.
+        return f"{self.url}/{page}/{WORKSPACE}/{folder}{name}?token={TOKEN}&reset"
+
+    def _environment(self):
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN_VARIABLES)}
+        return {
+            **inherited,
+            "HOME": str(self.home),
+            "IPYTHONDIR": str(self.home / "ipython"),
+            "JUPYTER_CONFIG_DIR": str(self.home / "config"),
+            "JUPYTER_DATA_DIR": str(self.home / "data"),
+            "JUPYTER_RUNTIME_DIR": str(self.home / "runtime"),
+            "OWNER_EMAIL": self.email,
+            "WORKSPACE_BUCKET": f"gs://{BUCKET}",
+            "WORKSPACE_NAME": WORKSPACE,
+            **self.variables,
+        }
+
+    def _wait(self):
+        deadline = time.monotonic() + _START_SECONDS
+        while self.process.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(urllib.error.URLError), urllib.request.urlopen(f"{self.url}/api", timeout=5):
+                return
+            time.sleep(0.1)
+        raise RuntimeError(f"the server did not start:\n{self._log.read_text(encoding='utf-8')}")
+
 
 @contextlib.contextmanager
-def running(interface, home, *, email=ANN, bucket=None):
+def running(interface, home, *, email=ANN, data=None, variables=None, options=()):
     """A running server.
 
     Args:
         interface: ``lab`` or ``notebook``.
-        home: its person's home folder.
+        home: its person's home folder; is created.
         email: its person's address.
-        bucket: data folder of the embedded bucket that it shares with others; its own by default.
+        data: folder of the embedded bucket, which others may share; its own by default.
+        variables: environment variables instead of those that name the embedded bucket.
+        options: more words for its command line.
     """
-    bucket = bucket or home / "bucket"
+    data = data or home / "bucket"
     (home / "work").mkdir(parents=True)
     overrides = home / "config" / "labconfig" / "default_setting_overrides.json"
     overrides.parent.mkdir(parents=True)
     overrides.write_text(json.dumps(_NO_NEWS), encoding="utf-8")
-    url = f"http://127.0.0.1:{_free_port()}"
-    command = [
-        *(sys.executable, "-m", "jupyter", interface, "--no-browser", "--allow-root"),
-        *("--ip=127.0.0.1", f"--port={url.rpartition(':')[2]}", "--port-retries=0"),
-        *(f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={home / 'work'}"),
-        *(f"--TerraEnvApp.collaborators={person}" for person in (ANN, BEN)),
-    ]
-    with contextlib.closing(Colleague(bucket)) as colleague, (home / "server.log").open("w") as log:
-        environment = _environment(home, email, bucket)
-        process = subprocess.Popen(command, env=environment, cwd=home, stdout=log, stderr=subprocess.STDOUT)
+    with contextlib.closing(Colleague(data)) as colleague:
+        server = RealJupyter(
+            interface=interface,
+            home=home,
+            email=email,
+            variables={"TERRA_ENV_EMBEDDED_BUCKET": str(data)} if variables is None else variables,
+            options=tuple(options),
+            colleague=colleague,
+        )
         try:
-            _wait_for(url, process, home / "server.log")
-            yield RealJupyter(interface=interface, url=url, home=home, colleague=colleague)
+            server.start()
+            yield server
         finally:
-            process.terminate()
-            process.wait(30)
+            if server.process is not None and server.process.poll() is None:
+                server.stop()
 
 
-def notebook(source):
-    """A notebook of one code cell, complete, so that opening it gives the front end no reason to change it."""
-    cell = {"cell_type": "code", "id": "c0", "metadata": {}, "execution_count": None, "outputs": [], "source": source}
-    return {
-        "cells": [cell],
-        "metadata": {
-            "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-            "language_info": {
-                "codemirror_mode": {"name": "ipython", "version": 3},
-                "file_extension": ".py",
-                "mimetype": "text/x-python",
-                "name": "python",
-                "nbconvert_exporter": "python",
-                "pygments_lexer": "ipython3",
-                "version": platform.python_version(),
-            },
-        },
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
+class SwitchedBucket:
+    """The embedded bucket behind an address of its own, which can be switched off and on."""
+
+    def __init__(self, data):
+        self._data = data
+        self._port = free_port()
+        self._process = None
+
+    @property
+    def variables(self):
+        """What tells a server to use it."""
+        return {"STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{self._port}"}
+
+    def switch_on(self):
+        command = (sys.executable, "-m", "jupyter", "terra-env", "bucket", "--data", str(self._data))
+        self._process = subprocess.Popen(
+            (*command, "--port", str(self._port), "--no-token"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
+                return
+            time.sleep(0.1)
+        raise RuntimeError("the bucket did not start")
+
+    def switch_off(self):
+        self._process.kill()
+        self._process.wait(30)
 
 
-def _environment(home, email, bucket):
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN_VARIABLES)}
-    return {
-        **inherited,
-        "HOME": str(home),
-        "IPYTHONDIR": str(home / "ipython"),
-        "JUPYTER_CONFIG_DIR": str(home / "config"),
-        "JUPYTER_DATA_DIR": str(home / "data"),
-        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-        "OWNER_EMAIL": email,
-        "TERRA_ENV_EMBEDDED_BUCKET": str(bucket),
-        "WORKSPACE_BUCKET": f"gs://{BUCKET}",
-        "WORKSPACE_NAME": WORKSPACE,
-    }
-
-
-def _free_port():
+def free_port():
+    """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def _wait_for(url, process, log):
-    deadline = time.monotonic() + _START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        with contextlib.suppress(urllib.error.URLError), urllib.request.urlopen(f"{url}/api", timeout=5):
-            return
-        time.sleep(0.1)
-    raise RuntimeError(f"the server did not start:\n{log.read_text(encoding='utf-8')}")

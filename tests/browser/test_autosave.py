@@ -40,7 +40,7 @@ def test_a_shorter_interval_of_the_persons_own_wins(person, jupyter, colleague):
     assert len(person.puts) == 3
 
 
-@pytest.mark.parametrize("jupyter", ["lab"], indirect=True)
+@pytest.mark.parametrize("interface", ["lab"], indirect=True)
 def test_a_longer_interval_of_the_persons_own_wins(person, jupyter, colleague):
     colleague.put("rarely.ipynb", "x = 1")
     with jupyter.user_settings(autosaveInterval=3600):

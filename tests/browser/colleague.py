@@ -1,0 +1,87 @@
+"""The workspace's bucket as somebody else sees it, with a plain Cloud Storage client."""
+
+import contextlib
+import json
+import platform
+from pathlib import Path
+
+from google.api_core.exceptions import Conflict
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+
+from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
+from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter
+
+BUCKET = "my-workspace-bucket"
+
+
+class Colleague:
+    """Somebody else with a plain Cloud Storage client."""
+
+    def __init__(self, directory: Path) -> None:
+        self._engine = EmbeddedBucket(directory / DATABASE_NAME)
+        self._client = storage.Client(
+            project="p", credentials=AnonymousCredentials(), client_options={"api_endpoint": ENDPOINT}
+        )
+        self._client._http.mount(ENDPOINT, EmbeddedAdapter(self._engine))
+        with contextlib.suppress(Conflict):  # somebody else's server has made it
+            self._client.create_bucket(BUCKET)
+
+    def put(self, name, source):
+        """Write a notebook of one code cell."""
+        self._blob(name).upload_from_string(json.dumps(notebook(source)), content_type="application/x-ipynb+json")
+
+    def cell(self, name):
+        """The first cell of a notebook, its source as one string."""
+        cell = json.loads(self._blob(name).download_as_bytes())["cells"][0]
+        return {**cell, "source": "".join(cell["source"])}
+
+    def generation(self, name):
+        """The generation of a notebook."""
+        blob = self._blob(name)
+        blob.reload()
+        return blob.generation
+
+    def delete(self, name):
+        """Delete a notebook."""
+        self._blob(name).delete()
+
+    def names(self):
+        """The names of all notebooks."""
+        return {blob.name.removeprefix("notebooks/") for blob in self._client.list_blobs(BUCKET)}
+
+    def lock_holder(self, name):
+        """The hash in the edit lock of a notebook, if somebody holds it."""
+        blob = self._blob(name)
+        blob.reload()
+        return (blob.metadata or {}).get("lastLockedBy") or None
+
+    def close(self):
+        self._client.close()
+        self._client._http.close()
+        self._engine.close()
+
+    def _blob(self, name):
+        return self._client.bucket(BUCKET).blob(f"notebooks/{name}")
+
+
+def notebook(source):
+    """A notebook of one code cell, complete, so that opening it gives the front end no reason to change it."""
+    cell = {"cell_type": "code", "id": "c0", "metadata": {}, "execution_count": None, "outputs": [], "source": source}
+    return {
+        "cells": [cell],
+        "metadata": {
+            "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+            "language_info": {
+                "codemirror_mode": {"name": "ipython", "version": 3},
+                "file_extension": ".py",
+                "mimetype": "text/x-python",
+                "name": "python",
+                "nbconvert_exporter": "python",
+                "pygments_lexer": "ipython3",
+                "version": platform.python_version(),
+            },
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }

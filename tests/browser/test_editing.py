@@ -1,0 +1,50 @@
+"""Open, edit, save: what the person is shown at each step, and that it is true."""
+
+
+def test_the_badges_tell_where_the_work_is_at_each_step(person, jupyter, colleague):
+    colleague.put("shown.ipynb", "x = 1")
+    person.open("shown.ipynb")
+    person.wait_for_badge("mode", "Edit")
+    person.wait_for_badge("place", "In the workspace")
+    assert person.banner() == ""
+
+    person.click_cell()
+    person.page.keyboard.type("7")
+    person.wait_for_badge("place", "Unsaved", seconds=2)
+    person.take_picture("editing-unsaved")
+    assert colleague.cell("shown.ipynb")["source"] == "x = 1"
+
+    person.wait_for_badge("place", "In the workspace")
+    assert colleague.cell("shown.ipynb")["source"] == "x = 17"
+    person.take_picture("editing-saved")
+    status_bar = person.page.locator(".jp-terra-StatusBarItem .jp-terra-Badge")
+    assert status_bar.count() == (2 if jupyter.is_lab else 0), "Notebook 7 has no status bar"
+
+
+def test_a_badge_tells_the_rest_in_a_dialog_and_by_keyboard(person, colleague):
+    colleague.put("told.ipynb", "x = 1")
+    person.open("told.ipynb")
+    person.wait_for_badge("place", "In the workspace")
+    badge = person.page.locator(".jp-Toolbar .jp-terra-Badge[data-kind=place]")
+    assert "Saved on this disk and in the workspace." in badge.get_attribute("aria-label")
+    assert badge.get_attribute("title") == "Saved on this disk and in the workspace."
+    badge.focus()
+    person.page.keyboard.press("Enter")
+    told = person.dialog()
+    person.take_picture("details")
+    assert "You are editing this notebook." in told
+    assert "Saved on this disk and in the workspace." in told
+    person.page.keyboard.press("Escape")
+
+
+def test_files_outside_workspaces_are_none_of_our_business(person, jupyter):
+    (jupyter.home / "work" / "own").mkdir(exist_ok=True)
+    address = jupyter.notebook_url("x.ipynb").replace("/my-workspace/edit/", "/own/")
+    source = jupyter.home / "work" / "own" / "x.ipynb"
+    source.write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', encoding="utf-8")
+    person.page.goto(address)
+    person.page.locator(".jp-Notebook").wait_for()
+    person.wait(3)
+    assert person.badge("mode") == ""
+    assert person.banner() == ""
+    assert person.page.locator(".Toastify__toast").count() == 0

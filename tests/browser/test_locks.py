@@ -1,0 +1,93 @@
+"""Two people, one notebook: the second reads, is told when it is free, and edits then."""
+
+import pytest
+from real_jupyter import ANN
+
+
+def test_the_second_person_reads_is_told_when_it_is_free_and_edits_then(person, ben, colleague):
+    colleague.put("locked.ipynb", "x = 1")
+    person.open("locked.ipynb")
+    person.wait_for_badge("mode", "Edit")
+
+    ben.open("locked.ipynb")
+    ben.wait_for_badge("mode", "Read-only")
+    assert f"{ANN} is editing this notebook, until" in ben.banner()
+    ben.take_picture("read-only")
+    ben.click_cell()
+    ben.page.keyboard.type("overwritten")
+    ben.wait(7)
+    assert ben.on_screen() == "x = 1"
+    assert ben.puts == []
+    ben.press("wait")
+
+    person.click_cell()
+    person.page.keyboard.type("7")
+    person.wait_until(lambda: colleague.cell("locked.ipynb")["source"] == "x = 17")
+    person.close_tab()
+
+    edit_now = ben.notification("Nobody else is editing").get_by_role("button", name="Edit now")
+    assert ben.badge("mode") == "Read-only", "nothing is taken by itself"
+    ben.take_picture("free-again")
+    edit_now.click()
+    ben.wait_for_badge("mode", "Edit")
+    assert ben.banner() == ""
+    ben.wait_until(lambda: ben.on_screen() == "x = 17")
+    ben.click_cell()
+    ben.page.keyboard.type("8")
+    ben.wait_until(lambda: colleague.cell("locked.ipynb")["source"] == "x = 178")
+    ben.take_picture("edits-now")
+
+
+def test_the_lock_is_free_within_seconds_after_the_tab_was_closed(person, colleague):
+    colleague.put("closed.ipynb", "x = 1")
+    person.open("closed.ipynb")
+    person.wait_for_badge("mode", "Edit")
+    assert colleague.lock_holder("closed.ipynb") is not None
+    person.close_tab()
+    person.wait_until(lambda: colleague.lock_holder("closed.ipynb") is None, seconds=90)
+
+
+@pytest.mark.parametrize("interface", ["lab"], indirect=True)
+def test_the_lock_is_free_at_once_after_the_notebook_was_closed(person, colleague):
+    colleague.put("shut.ipynb", "x = 1")
+    person.open("shut.ipynb")
+    person.wait_for_badge("mode", "Edit")
+    assert colleague.lock_holder("shut.ipynb") is not None
+    person.page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab", has_text="shut.ipynb").locator(
+        ".lm-TabBar-tabCloseIcon"
+    ).click()
+    person.wait_until(lambda: colleague.lock_holder("shut.ipynb") is None, seconds=5)
+
+
+def test_a_reload_keeps_the_lock(person, colleague):
+    colleague.put("reloaded.ipynb", "x = 1")
+    person.open("reloaded.ipynb")
+    person.wait_for_badge("mode", "Edit")
+    holder = colleague.lock_holder("reloaded.ipynb")
+    person.page.reload()
+    for _ in range(16):
+        assert colleague.lock_holder("reloaded.ipynb") == holder
+        person.wait(1)
+    person.wait_for_badge("mode", "Edit")
+
+
+def test_a_hidden_tab_sends_nothing(person, colleague):
+    colleague.put("hidden.ipynb", "x = 1")
+    person.page.add_init_script(
+        """
+        Object.defineProperty(document, 'hidden', { get: () => window.isHidden === true });
+        Object.defineProperty(document, 'visibilityState', { get: () => (window.isHidden ? 'hidden' : 'visible') });
+        """
+    )
+    person.open("hidden.ipynb")
+    person.wait_for_badge("place", "In the workspace")
+    person.wait(6)  # what JupyterLab does of itself soon after opening
+    person.page.evaluate("window.isHidden = true; document.dispatchEvent(new Event('visibilitychange'))")
+    person.wait(1)
+    sent = []
+    person.page.on("request", lambda request: sent.append(f"{request.method} {request.url}"))
+    person.page.on("websocket", lambda socket: sent.append(f"opened {socket.url}"))
+    person.wait(20)
+    assert [request for request in sent if "terra-env" in request or "/api/contents" in request] == []
+    person.page.evaluate("window.isHidden = false; document.dispatchEvent(new Event('visibilitychange'))")
+    assert colleague.lock_holder("hidden.ipynb") is not None
