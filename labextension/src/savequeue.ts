@@ -43,8 +43,27 @@ export class SaveQueue {
     return this._next;
   }
 
+  /**
+   * Do something that replaces what is on the screen, with no save under way: a save of what was there before must not
+   * come after it.
+   *
+   * @param act - is called when the save that is on its way has ended. Saves that are asked for meanwhile wait.
+   */
+  async exclusively<T>(act: () => Promise<T>): Promise<T> {
+    while (this._running !== null) {
+      await this._running.catch(() => undefined); // whoever asked for that save is told
+    }
+    const done = act().finally(() => (this._changed = false));
+    this._follow(done.then(() => undefined));
+    return done;
+  }
+
   private _start(): Promise<void> {
-    const running = this._save().finally(() => {
+    return this._follow(this._save());
+  }
+
+  private _follow(act: Promise<void>): Promise<void> {
+    const running = act.finally(() => {
       if (this._running === running) {
         this._running = null;
       }

@@ -4,6 +4,7 @@ import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { Contents, ServerConnection } from '@jupyterlab/services';
 import { firstFree, namesForCopy } from './names';
+import type { SaveQueue } from './savequeue';
 
 /** The notebook as it is shown, saved or not. */
 export function screenOf(panel: NotebookPanel): INotebookContent {
@@ -48,7 +49,16 @@ export async function keepScreen(contents: Contents.IManager, panel: NotebookPan
   return writeNew(contents, screenOf(panel), namesForCopy(panel.context.localPath, label));
 }
 
-/** Show what the server has now. The kernel stays. */
+/** The saves of open notebooks, kept by the plugin that guards them. */
+export const SAVE_QUEUES = new WeakMap<object, SaveQueue>();
+
+/** Do something that ends with another version on the screen, while nothing is saved. */
+export function whileNothingIsSaved<T>(panel: NotebookPanel, act: () => Promise<T>): Promise<T> {
+  const queue = SAVE_QUEUES.get(panel.context);
+  return queue === undefined ? act() : queue.exclusively(act);
+}
+
+/** Show what the server has now. The kernel stays. Call it while nothing is saved. */
 export async function showServerVersion(panel: NotebookPanel): Promise<void> {
   await panel.context.revert();
   // What came from the server is no edit.

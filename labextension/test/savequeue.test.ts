@@ -108,3 +108,44 @@ test('a save after a shared one that failed is shared again', async () => {
   await fourth;
   assert.equal(save.mostAtOnce, 1);
 });
+
+test('what replaces the screen waits for the save that is on its way, and no save comes in between', async () => {
+  const save = new SlowSave();
+  const first = save.queue.save();
+  const steps: string[] = [];
+  let finish: () => void = () => undefined;
+  const replaced = save.queue.exclusively(async () => {
+    steps.push('begun');
+    await new Promise<void>(resolve => (finish = resolve));
+    save.queue.noteChange(); // the other version comes on the screen
+    steps.push('replaced');
+    return 7;
+  });
+  await settled();
+  assert.deepEqual(steps, [], 'a save is on its way');
+  save.end(new Error('no'));
+  await assert.rejects(first, /no/);
+  await settled();
+  assert.deepEqual(steps, ['begun']);
+  const meanwhile = save.queue.save();
+  await settled();
+  assert.equal(save.started, 1, 'what is on the screen is about to be replaced');
+  finish();
+  assert.equal(await replaced, 7);
+  await meanwhile;
+  assert.equal(save.started, 1, 'what came from the server is no edit');
+  const next = save.queue.save();
+  assert.equal(save.started, 2);
+  save.end();
+  await next;
+});
+
+test('when replacing the screen fails, saves go on', async () => {
+  const save = new SlowSave();
+  await assert.rejects(save.queue.exclusively(() => Promise.reject(new Error('no'))), /no/);
+  await settled();
+  const next = save.queue.save();
+  save.end();
+  await next;
+  assert.equal(save.started, 1);
+});

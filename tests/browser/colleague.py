@@ -3,6 +3,7 @@
 import contextlib
 import json
 import platform
+import time
 from pathlib import Path
 
 from google.api_core.exceptions import Conflict
@@ -50,11 +51,11 @@ class Colleague:
         """The names of all notebooks."""
         return {blob.name.removeprefix("notebooks/") for blob in self._client.list_blobs(BUCKET)}
 
-    def lock_holder(self, name):
-        """The hash in the edit lock of a notebook, if somebody holds it."""
+    def is_locked(self, name):
+        """Whether somebody holds the edit lock of a notebook."""
         blob = self._blob(name)
         blob.reload()
-        return (blob.metadata or {}).get("lastLockedBy") or None
+        return int((blob.metadata or {}).get("lockExpiresAt", 0)) > time.time() * 1000
 
     def close(self):
         self._client.close()

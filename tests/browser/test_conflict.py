@@ -51,8 +51,8 @@ def test_keep_both_shows_theirs_and_brings_mine_to_the_workspace(person, colleag
     before = colleague.names()
     person.dialog(about="two versions")
     person.answer_dialog("Keep Both")
+    person.wait_until(lambda: "theirs = 2" in person.on_screen())
     person.wait_for_badge("place", "In the workspace")
-    assert "theirs = 2" in person.on_screen()
     person.wait_until(lambda: len(colleague.names() - before) == 1)
     (mine,) = colleague.names() - before
     assert colleague.cell(mine)["source"] == "x = 1\ny = 2\nmine = 3"
@@ -69,8 +69,8 @@ def test_keep_both_shows_theirs_and_brings_mine_to_the_workspace(person, colleag
 def test_take_theirs_shows_theirs_and_keeps_mine_beside_it(person, jupyter, colleague, in_conflict):
     person.dialog(about="two versions")
     person.answer_dialog("Take Theirs")
+    person.wait_until(lambda: "theirs = 2" in person.on_screen())
     person.wait_for_badge("place", "In the workspace")
-    assert "theirs = 2" in person.on_screen()
     told = person.notification("Your version is kept as").inner_text()
     mine = told.split("“")[1].split("”")[0]
     assert jupyter.source(mine) == "x = 1\ny = 2\nmine = 3"

@@ -1,6 +1,9 @@
 """Server or bucket away while somebody types: it is shown, nothing is lost, and all is well again afterwards."""
 
+import json
+
 import pytest
+from colleague import notebook
 from real_jupyter import SwitchedBucket, running
 
 
@@ -62,8 +65,7 @@ def test_without_the_server_part_there_is_one_plain_notice(before_a_browser, int
         folder = server.home / "work" / "my-workspace" / "edit"
         folder.mkdir(parents=True)
         for name in ("one.ipynb", "two.ipynb"):
-            notebook = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
-            (folder / name).write_text(notebook, encoding="utf-8")
+            (folder / name).write_text(json.dumps(notebook("x = 1")), encoding="utf-8")
         person = before_a_browser(server, "ann")
         broken = []
         person.page.on("pageerror", lambda error: broken.append(str(error)))

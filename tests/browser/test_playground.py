@@ -37,6 +37,7 @@ def test_a_playground_copy_with_edits_is_never_written_over(person, jupyter, col
     person.click_cell()
     person.page.keyboard.type("22")
     person.open_notebook_of(lambda: person.run_command("Open in Playground"))
+    person.wait_for_badge("mode", "Playground")
     person.wait_until(lambda: person.on_screen() == "x = 122")
     assert jupyter.source("twice.ipynb", folder="playground") == "x = 111"
     assert jupyter.source("twice (copy).ipynb", folder="playground") == "x = 122"
@@ -68,4 +69,4 @@ def test_a_notebook_that_nobody_has_opened_is_opened_in_the_playground_from_its_
     person.open_notebook_of(item.click)
     person.wait_for_badge("mode", "Playground")
     assert jupyter.source("from-folder.ipynb", folder="playground") == "x = 1"
-    assert colleague.lock_holder("from-folder.ipynb") is None
+    assert not colleague.is_locked("from-folder.ipynb")

@@ -8,7 +8,7 @@ import { IOpenNotebook, OpenNotebooks } from '../model';
 import { namesForCopy, nameOf } from '../names';
 import { IServer, toPlayground } from '../playground';
 import { changeLock } from '../restapi';
-import { keepScreen, screenOf, showServerVersion, writeNew } from '../screen';
+import { keepScreen, screenOf, showServerVersion, whileNothingIsSaved, writeNew } from '../screen';
 import { INotebookStatus, isHeldElsewhere } from '../status';
 import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
 import { isReadOnly, modeView, placeView } from '../views';
@@ -173,8 +173,12 @@ class NotebookCommands {
     }
   }
 
+  private _edit(opened: IOpenNotebook, action: 'acquire' | 'take-over'): Promise<void> {
+    return whileNothingIsSaved(opened.panel, () => this._takeLockAndShow(opened, action));
+  }
+
   /** Take the lock, then show what is edited now; what was on the screen is kept if it was not saved. */
-  private async _edit({ panel, state }: IOpenNotebook, action: 'acquire' | 'take-over'): Promise<void> {
+  private async _takeLockAndShow({ panel, state }: IOpenNotebook, action: 'acquire' | 'take-over'): Promise<void> {
     const status = await changeLock(this._server.settings, state.path, action);
     if (panel.context.model.dirty) {
       const kept = await keepScreen(this._server.contents, panel, this._trans.__('my edits'));

@@ -15,7 +15,7 @@ import { IOpenNotebook, OpenNotebooks } from '../model';
 import { nameOf, namesForCopy } from '../names';
 import { sameCells } from '../notebookdiff';
 import { IConflict, IResolved, Refusal, Resolution, getConflict, getStatus, openWorkspaceVersion, resolve } from '../restapi';
-import { keepScreen, screenOf, showServerVersion, writeNew } from '../screen';
+import { keepScreen, screenOf, showServerVersion, whileNothingIsSaved, writeNew } from '../screen';
 import { isConflict } from '../status';
 import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
 
@@ -132,7 +132,9 @@ class ConflictDesk {
         return;
       }
       try {
-        await this._show(opened, screen, await this._resolve(opened, conflict, choice, screen));
+        await whileNothingIsSaved(opened.panel, async () =>
+          this._show(opened, screen, await this._resolve(opened, conflict, choice, screen))
+        );
         return;
       } catch (error) {
         if (!(error instanceof Refusal) || error.reason !== 'remote-changed') {

@@ -7,10 +7,9 @@ import { dueAt } from '../autosave';
 import { OpenNotebooks } from '../model';
 import { getStatus } from '../restapi';
 import { SaveQueue } from '../savequeue';
+import { SAVE_QUEUES } from '../screen';
 import { isKeptOnDisk } from '../status';
 import { EXTENSION, IOpenNotebooks } from '../tokens';
-
-const QUEUES = new WeakMap<DocumentRegistry.Context, SaveQueue>();
 
 /** Saves of workspace notebooks never overlap, forget no edit, and stay within the autosave interval. */
 export const savesPlugin: JupyterFrontEndPlugin<void> = {
@@ -22,9 +21,9 @@ export const savesPlugin: JupyterFrontEndPlugin<void> = {
     noteAnswersOfSaves(app.serviceManager.contents, app.serviceManager.serverSettings, notebooks);
     notebooks.forEach(({ panel }) => {
       const { context } = panel;
-      if (!QUEUES.has(context)) {
+      if (!SAVE_QUEUES.has(context)) {
         const queue = queueSaves(context);
-        QUEUES.set(context, queue);
+        SAVE_QUEUES.set(context, queue);
         new Autosaver(panel, queue, documents);
       }
     });
@@ -122,7 +121,7 @@ class Autosaver {
   }
 
   private _schedule(): void {
-    if (this._timer !== null || this._since === null || this._queue.inFlight || !this._documents.autosave) {
+    if (this._timer !== null || this._since === null || !this._documents.autosave) {
       return;
     }
     const interval = 1000 * (this._documents.autosaveInterval || DEFAULT_INTERVAL_SECONDS);
@@ -136,6 +135,7 @@ class Autosaver {
     if (context.isDisposed || !context.model.dirty) {
       this._since = null; // what was changed came from the server
     } else if (context.canSave !== false && !this._queue.inFlight) {
+      // (The end of a save that is on its way starts the timer again.)
       // A failure is shown by the document's own dialog and by its state.
       void context.save().catch(() => undefined);
     }
