@@ -37,7 +37,7 @@ export async function toPlayground(
     await server.contents.save(path, { type: 'notebook', format: 'json', content: screen });
     return { path, leftAlone: null };
   }
-  const there = (await server.contents.get(path, { type: 'notebook' })).content as INotebookContent;
+  const there = (await server.contents.get(path, { type: 'notebook', content: true })).content as INotebookContent;
   if (notebookDiff(comparable(there), comparable(screen)).length === 0) {
     return { path, leftAlone: null };
   }

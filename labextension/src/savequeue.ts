@@ -53,8 +53,11 @@ export class SaveQueue {
     while (this._running !== null) {
       await this._running.catch(() => undefined); // whoever asked for that save is told
     }
-    const done = act().finally(() => (this._changed = false));
-    this._follow(done.then(() => undefined));
+    const done = act().then(result => {
+      this._changed = false; // what came from the server is no edit
+      return result;
+    });
+    void this._follow(done.then(nothing, nothing));
     return done;
   }
 
@@ -75,4 +78,8 @@ export class SaveQueue {
   private _changed = false;
   private _running: Promise<void> | null = null;
   private _next: Promise<void> | null = null;
+}
+
+function nothing(): void {
+  // Whoever asked for it is told.
 }

@@ -126,7 +126,7 @@ class NotebookCommands {
     try {
       await act(opened);
     } catch (error) {
-      const title = this._trans.__('This was not done to “%1”', nameOf(opened.state.path));
+      const title = this._trans.__('This could not be done with “%1”', nameOf(opened.state.path));
       await showErrorMessage(title, error instanceof Error ? error.message : String(error));
     }
   }

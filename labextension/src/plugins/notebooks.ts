@@ -94,7 +94,7 @@ class StatusReader {
       this._told = true;
       Notification.warning(
         this._trans.__(
-          'The server part of jupyter_terra_env is missing or older than what you see in the browser: where your work is cannot be shown. Update it and restart Jupyter.'
+          'The server part of jupyter_terra_env is missing or older: where your work is cannot be shown. Update it and restart Jupyter.'
         ),
         { autoClose: false }
       );
