@@ -48,3 +48,14 @@ def test_files_outside_workspaces_are_none_of_our_business(person, jupyter):
     assert person.badge("mode") == ""
     assert person.banner() == ""
     assert person.page.locator(".Toastify__toast").count() == 0
+
+
+def test_what_is_loaded_to_edit_a_notebook_is_small(person, colleague):
+    colleague.put("small.ipynb", "x = 1")
+    loaded = []
+    person.page.on("response", lambda answer: loaded.append(answer) if "/jupyter-terra-env/" in answer.url else None)
+    person.open("small.ipynb")
+    person.wait_for_badge("mode", "Edit")
+    sizes = {answer.url.rpartition("/")[2]: len(answer.body()) for answer in loaded if ".js" in answer.url}
+    assert any("remoteEntry" in name for name in sizes)
+    assert sum(sizes.values()) < 150_000, sizes

@@ -1,0 +1,49 @@
+"""What is built and committed of the front end; what it does is tested in labextension/test and tests/browser."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from jupyter_terra_env import __version__
+from jupyter_terra_env.server.announcements import SCHEMA_ID
+
+ROOT = Path(__file__).parent.parent
+SOURCES = ROOT / "labextension"
+REFERENCE = (ROOT / "docs" / "front-end.md").read_text(encoding="utf-8")
+
+
+def test_it_has_the_version_of_the_package():
+    assert json.loads((SOURCES / "package.json").read_text())["version"] == __version__
+
+
+def test_the_lock_file_names_no_download_address():
+    assert not re.search(r"https?://|^\s*resolved", (SOURCES / "yarn.lock").read_text(), re.MULTILINE)
+
+
+def test_it_listens_to_the_events_that_the_server_sends():
+    assert f"'{SCHEMA_ID}'" in (SOURCES / "src" / "tokens.ts").read_text()
+
+
+@pytest.mark.parametrize("schema", sorted((SOURCES / "schema").glob("*.json")), ids=lambda path: path.stem)
+def test_each_settings_schema_belongs_to_a_plugin(schema):
+    plugins = "".join(file.read_text() for file in (SOURCES / "src" / "plugins").iterdir())
+    assert f"${{EXTENSION}}:{schema.stem}`" in plugins
+
+
+def test_plugins_commands_and_settings_are_documented():
+    sources = "".join(file.read_text() for file in (SOURCES / "src").rglob("*.ts*"))
+    plugins = re.findall(r"`\$\{EXTENSION\}:([a-z-]+)`", sources)
+    commands = re.findall(r"'(terra-env:[a-z-]+)'", sources)
+    settings = [
+        name for schema in (SOURCES / "schema").glob("*.json") for name in json.loads(schema.read_text())["properties"]
+    ]
+    assert len(plugins) >= 9
+    for name in {*(f"jupyter-terra-env:{plugin}" for plugin in plugins), *commands, *settings}:
+        assert f"`{name}`" in REFERENCE, name
+
+
+def test_every_colour_is_jupyterlabs():
+    style = (SOURCES / "style" / "base.css").read_text()
+    assert not re.search(r"#[0-9a-f]{3,8}\b|rgba?\(|hsl", style, re.IGNORECASE)
