@@ -22,28 +22,28 @@ export interface IAbilities {
 }
 
 /** The ways out, the most careful first. */
-export function choices({ deleted, canMerge, canReplace }: IAbilities, trans: TranslationBundle): IChoice[] {
+export function choices(abilities: IAbilities, trans: TranslationBundle): IChoice[] {
+  return abilities.deleted ? choicesAfterDeletion(abilities, trans) : choicesBetweenVersions(abilities, trans);
+}
+
+function choicesBetweenVersions({ canMerge, canReplace }: IAbilities, trans: TranslationBundle): IChoice[] {
   const keepBoth: IChoice = {
     resolution: 'keep-both',
     label: trans.__('Keep Both'),
-    explanation: deleted
-      ? trans.__('Your version goes to the workspace under a new name.')
-      : trans.__('This notebook shows theirs; your version goes to the workspace under a new name.'),
+    explanation: trans.__('This notebook shows theirs; your version goes to the workspace under a new name.'),
     replaces: false
-  };
-  const replace: IChoice = {
-    resolution: 'replace-theirs',
-    label: deleted ? trans.__('Put It Back') : trans.__('Replace Theirs'),
-    explanation: deleted
-      ? trans.__('Your version goes to the workspace under its old name.')
-      : trans.__('The workspace shows your version instead of theirs.'),
-    replaces: !deleted
   };
   const takeTheirs: IChoice = {
     resolution: 'take-theirs',
     label: trans.__('Take Theirs'),
-    explanation: trans.__('This notebook shows theirs; your version is kept in a file beside it.'),
+    explanation: trans.__('This notebook shows theirs; your version is kept in a file beside it, on this disk.'),
     replaces: false
+  };
+  const replaceTheirs: IChoice = {
+    resolution: 'replace-theirs',
+    label: trans.__('Replace Theirs'),
+    explanation: trans.__('The workspace shows your version instead of theirs.'),
+    replaces: true
   };
   const merge: IChoice = {
     resolution: 'merge',
@@ -51,11 +51,27 @@ export function choices({ deleted, canMerge, canReplace }: IAbilities, trans: Tr
     explanation: trans.__('Both changes become one version, in the workspace: they do not touch the same places.'),
     replaces: false
   };
+  return [keepBoth, takeTheirs, ...(canReplace ? [replaceTheirs] : []), ...(canMerge ? [merge] : [])];
+}
+
+function choicesAfterDeletion({ canReplace }: IAbilities, trans: TranslationBundle): IChoice[] {
+  if (!canReplace) {
+    const explanation = trans.__('Your version goes to the workspace under a new name.');
+    return [{ resolution: 'keep-both', label: trans.__('Keep Mine'), explanation, replaces: false }];
+  }
   return [
-    keepBoth,
-    ...(deleted ? [] : [takeTheirs]),
-    ...(canReplace ? [replace] : []),
-    ...(canMerge && !deleted ? [merge] : [])
+    {
+      resolution: 'replace-theirs',
+      label: trans.__('Put It Back'),
+      explanation: trans.__('Your version goes to the workspace under its old name.'),
+      replaces: false
+    },
+    {
+      resolution: 'take-theirs',
+      label: trans.__('Leave It Deleted'),
+      explanation: trans.__('The notebook goes away here, too; your version is kept in a file beside it, on this disk.'),
+      replaces: false
+    }
   ];
 }
 

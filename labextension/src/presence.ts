@@ -20,6 +20,7 @@ export interface IPresenceOptions {
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
+const LONGEST_CLOSE_MS = 2000;
 
 /** Keeps one socket open, with longer and longer waits between attempts while the server is away. */
 export class Presence {
@@ -41,7 +42,6 @@ export class Presence {
    * @returns when the server knows, or cannot be told.
    */
   close(): Promise<void> {
-    this._closed = true;
     this._cancelRetry?.();
     const socket = this._socket;
     if (socket === null) {
@@ -77,18 +77,12 @@ export class Presence {
 
   private _lost(): void {
     this._socket = null;
-    if (this._closed) {
-      return;
-    }
     this._options.onConnection(false);
     this._cancelRetry = this._options.later(() => this._connect(), this._wait);
     this._wait = Math.min(this._wait * 2, LONGEST_WAIT_MS);
   }
 
   private _cancelRetry: (() => void) | null = null;
-  private _closed = false;
   private _socket: ISocket | null = null;
   private _wait = FIRST_WAIT_MS;
 }
-
-const LONGEST_CLOSE_MS = 2000;

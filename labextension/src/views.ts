@@ -83,7 +83,7 @@ export function placeView(status: INotebookStatus, tab: ITabState, trans: Transl
   if (tab.connection === 'lost') {
     return {
       icon: 'offline',
-      text: tab.dirty ? trans.__('Unsaved – no server') : trans.__('No server'),
+      text: tab.dirty ? trans.__('Unsaved, no server') : trans.__('No server'),
       sentence: tab.dirty
         ? trans.__('Jupyter does not answer. Your latest edits are only in this tab: keep it open.')
         : trans.__('Jupyter does not answer. What you see was saved before.'),
@@ -127,7 +127,7 @@ function savedView(status: INotebookStatus, trans: TranslationBundle): IView {
       return view('upload', trans.__('On this disk, uploading…'), 'plain');
     case 'on-disk':
       return NETWORK_REASONS.includes(status.reason ?? '')
-        ? view('offline', trans.__('Offline – will be uploaded'), 'warn')
+        ? view('offline', trans.__('Offline, will be uploaded'), 'warn')
         : view('disk', trans.__('On this disk, not in the workspace'), 'warn');
     case 'offline':
       return view('offline', trans.__('Offline copy'), 'warn');

@@ -109,6 +109,20 @@ test('a save after a shared one that failed is shared again', async () => {
   assert.equal(save.mostAtOnce, 1);
 });
 
+test('who asks during a later save does not hear of an earlier failure', async () => {
+  const save = new SlowSave();
+  const both = [save.queue.save(), save.queue.save()];
+  save.end(new Error('no'));
+  for (const one of both) {
+    await assert.rejects(one, /no/);
+  }
+  await settled();
+  const third = save.queue.save();
+  const fourth = save.queue.save();
+  save.end();
+  await Promise.all([third, fourth]);
+});
+
 test('what replaces the screen waits for the save that is on its way, and no save comes in between', async () => {
   const save = new SlowSave();
   const first = save.queue.save();

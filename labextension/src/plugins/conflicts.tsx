@@ -3,7 +3,7 @@ import { Dialog, ICommandPalette, Notification, ReactWidget, showErrorMessage } 
 import { IEditorServices } from '@jupyterlab/codeeditor';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import type { INotebookContent } from '@jupyterlab/nbformat';
-import { INotebookTracker } from '@jupyterlab/notebook';
+import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
@@ -16,7 +16,7 @@ import { nameOf, namesForCopy } from '../names';
 import { sameCells } from '../notebookdiff';
 import { IConflict, IResolved, Refusal, Resolution, getConflict, getStatus, openWorkspaceVersion, resolve } from '../restapi';
 import { keepScreen, screenOf, showServerVersion, whileNothingIsSaved, writeNew } from '../screen';
-import { isConflict } from '../status';
+import { INotebookStatus, isConflict } from '../status';
 import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
 
 const PLUGIN_ID = `${EXTENSION}:conflicts`;
@@ -132,9 +132,11 @@ class ConflictDesk {
         return;
       }
       try {
-        await whileNothingIsSaved(opened.panel, async () =>
-          this._show(opened, screen, await this._resolve(opened, conflict, choice, screen))
-        );
+        const stays = !isDeleted(conflict, opened.state.status) || choice === 'replace-theirs';
+        await whileNothingIsSaved(opened.panel, async () => {
+          const done = await this._resolve(opened, conflict, choice, screen);
+          await (stays ? this._show(opened, screen, done) : this._leave(opened, screen, done));
+        });
         return;
       } catch (error) {
         if (!(error instanceof Refusal) || error.reason !== 'remote-changed') {
@@ -170,22 +172,44 @@ class ConflictDesk {
       choice === 'keep-both'
         ? await writeNew(contents, screen, namesForCopy(state.path, this._trans.__('my version')))
         : null;
+    if (isDeleted(null, state.status)) {
+      return { keptEdits: mine, status: null };
+    }
     const opened = await openWorkspaceVersion(this._settings, state.path);
     return { ...opened, keptEdits: mine ?? opened.keptEdits };
   }
 
   /** Show what was decided, and say where the person's own version is. */
   private async _show({ panel, state }: IOpenNotebook, screen: INotebookContent, done: IResolved): Promise<void> {
-    const kept = [done.keptEdits];
-    if (!sameCells(screen, screenOf(panel))) {
-      kept.push(await keepScreen(this._app.serviceManager.contents, panel, this._trans.__('my edits')));
-    }
+    await this._keepWhatCameSince(panel, screen);
     await showServerVersion(panel);
     state.setStatus(done.status ?? (await getStatus(this._settings, state.path)));
-    kept.filter(path => path !== null).forEach(path => this._tellKept(path));
+    this._tellKept(done.keptEdits);
   }
 
-  private _tellKept(path: string): void {
+  /** The notebook is gone: show the file with the person's version instead. */
+  private async _leave({ panel }: IOpenNotebook, screen: INotebookContent, done: IResolved): Promise<void> {
+    await this._keepWhatCameSince(panel, screen);
+    this._tellKept(done.keptEdits);
+    if (done.keptEdits !== null) {
+      this._documents.openOrReveal(done.keptEdits);
+    }
+    panel.context.model.dirty = false; // it is in that file
+    panel.close();
+  }
+
+  /** What was typed or printed after the screen was taken is in no file yet. */
+  private async _keepWhatCameSince(panel: NotebookPanel, screen: INotebookContent): Promise<void> {
+    if (!sameCells(screen, screenOf(panel))) {
+      const contents = this._app.serviceManager.contents;
+      this._tellKept(await keepScreen(contents, panel, this._trans.__('my edits')));
+    }
+  }
+
+  private _tellKept(path: string | null): void {
+    if (path === null) {
+      return;
+    }
     Notification.success(this._trans.__('Your version is kept as “%1”.', nameOf(path)), {
       autoClose: 15_000,
       actions: [{ label: this._trans.__('Open'), callback: () => void this._documents.openOrReveal(path) }]
@@ -201,7 +225,7 @@ class ConflictDesk {
     const trans = this._trans;
     const offered = choices(
       {
-        deleted: conflict === null ? state.status?.reason === 'remote-deleted' : conflict.theirs === null,
+        deleted: isDeleted(conflict, state.status),
         canMerge: conflict?.canMerge === true,
         canReplace: conflict !== null
       },
@@ -241,6 +265,10 @@ class ConflictDesk {
   }
 
   private readonly _deciding = new Set<IOpenNotebook>();
+}
+
+function isDeleted(conflict: IConflict | null, status: INotebookStatus | null): boolean {
+  return conflict === null ? status?.reason === 'remote-deleted' : conflict.theirs === null;
 }
 
 function asButton(choice: IChoice): Readonly<Dialog.IButton> {

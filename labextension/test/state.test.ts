@@ -67,18 +67,21 @@ test('a person is asked once about a conflict, and again about the next', () => 
   assert.equal(episode.isDue, true);
 });
 
-test('no choice throws away the only copy of anything', () => {
-  for (const deleted of [false, true]) {
-    for (const canMerge of [false, true]) {
-      for (const canReplace of [false, true]) {
-        const offered = choices({ deleted, canMerge, canReplace }, trans);
-        assert.equal(offered[0].resolution, 'keep-both');
-        assert.equal(offered.some(choice => choice.replaces), canReplace && !deleted);
-        assert.equal(offered.some(choice => choice.resolution === 'merge'), canMerge && !deleted);
-        assert.equal(offered.some(choice => choice.resolution === 'take-theirs'), !deleted);
-      }
+test('between two versions, the first choice keeps both, and only one replaces anything', () => {
+  for (const canMerge of [false, true]) {
+    for (const canReplace of [false, true]) {
+      const offered = choices({ deleted: false, canMerge, canReplace }, trans);
+      assert.deepEqual(offered.slice(0, 2).map(choice => choice.resolution), ['keep-both', 'take-theirs']);
+      assert.deepEqual(offered.filter(choice => choice.replaces).map(choice => choice.resolution), canReplace ? ['replace-theirs'] : []);
+      assert.equal(offered.some(choice => choice.resolution === 'merge'), canMerge);
     }
   }
+});
+
+test('after a deletion nothing is offered that needs the other version', () => {
+  const offered = choices({ deleted: true, canMerge: true, canReplace: true }, trans);
+  assert.deepEqual(offered.map(choice => choice.label), ['Put It Back', 'Leave It Deleted']);
+  assert.ok(offered.every(choice => !choice.replaces));
 });
 
 test('a notebook that was waited for is no longer waited for when it is free', () => {
