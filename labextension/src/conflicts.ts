@@ -13,20 +13,19 @@ export interface IChoice {
   readonly replaces: boolean;
 }
 
-/** What a server can do about a conflict. */
-export interface IAbilities {
+/** What the server tells about a conflict. */
+export interface ISituation {
   /** The other version was deleted. */
-  readonly deleted: boolean;
+  readonly isDeleted: boolean;
   readonly canMerge: boolean;
-  readonly canReplace: boolean;
 }
 
 /** The ways out, the most careful first. */
-export function choices(abilities: IAbilities, trans: TranslationBundle): IChoice[] {
-  return abilities.deleted ? choicesAfterDeletion(abilities, trans) : choicesBetweenVersions(abilities, trans);
+export function choices(situation: ISituation, trans: TranslationBundle): IChoice[] {
+  return situation.isDeleted ? choicesAfterDeletion(trans) : choicesBetweenVersions(situation.canMerge, trans);
 }
 
-function choicesBetweenVersions({ canMerge, canReplace }: IAbilities, trans: TranslationBundle): IChoice[] {
+function choicesBetweenVersions(canMerge: boolean, trans: TranslationBundle): IChoice[] {
   const keepBoth: IChoice = {
     resolution: 'keep-both',
     label: trans.__('Keep Both'),
@@ -51,14 +50,10 @@ function choicesBetweenVersions({ canMerge, canReplace }: IAbilities, trans: Tra
     explanation: trans.__('Both changes become one version, in the workspace: they do not touch the same places.'),
     replaces: false
   };
-  return [keepBoth, takeTheirs, ...(canReplace ? [replaceTheirs] : []), ...(canMerge ? [merge] : [])];
+  return [keepBoth, takeTheirs, replaceTheirs, ...(canMerge ? [merge] : [])];
 }
 
-function choicesAfterDeletion({ canReplace }: IAbilities, trans: TranslationBundle): IChoice[] {
-  if (!canReplace) {
-    const explanation = trans.__('Your version goes to the workspace under a new name.');
-    return [{ resolution: 'keep-both', label: trans.__('Keep Mine'), explanation, replaces: false }];
-  }
+function choicesAfterDeletion(trans: TranslationBundle): IChoice[] {
   return [
     {
       resolution: 'replace-theirs',

@@ -34,8 +34,11 @@ export class UnexpectedAnswer extends Error {
 }
 
 export interface IConflict {
-  /** The workspace's version; null: it was deleted there. */
+  /** The workspace's version; null: it was deleted there, or is too large to be shown. */
   readonly theirs: INotebookContent | null;
+  readonly isDeleted: boolean;
+  /** Names the version that is shown, for `resolve`. */
+  readonly theirsVersion: string | null;
   /** ISO 8601, UTC. */
   readonly theirsUpdated: string | null;
   readonly canMerge: boolean;
@@ -46,6 +49,7 @@ export type Resolution = 'keep-both' | 'take-theirs' | 'replace-theirs' | 'merge
 export interface IResolved {
   /** The API path of the file with this person's edits, if there is one. */
   readonly keptEdits: string | null;
+  /** Null: the notebook is gone. */
   readonly status: INotebookStatus | null;
 }
 
@@ -63,47 +67,44 @@ export async function changeLock(
   return status('lock', await post(settings, 'lock', { path, action }));
 }
 
-/** Bring the workspace's version into the working copy; edits are kept in a file beside it. */
-export async function openWorkspaceVersion(settings: ServerConnection.ISettings, path: string): Promise<IResolved> {
-  const answer = await post(settings, 'open-workspace-version', { path });
-  if (!isFields(answer)) {
-    throw new UnexpectedAnswer('open-workspace-version');
-  }
-  return { keptEdits: typeof answer.kept_edits === 'string' ? answer.kept_edits : null, status: null };
-}
-
-/** Both versions of a notebook in conflict. */
+/**
+ * Both versions of a notebook in conflict.
+ *
+ * @throws Refusal `no-conflict` when there is none any more.
+ */
 export async function getConflict(settings: ServerConnection.ISettings, path: string): Promise<IConflict> {
   const answer = await request(settings, `conflict?path=${encodeURIComponent(path)}`);
-  if (!isFields(answer) || !(answer.theirs === null || isNotebook(answer.theirs))) {
+  if (!isFields(answer)) {
     throw new UnexpectedAnswer('conflict');
   }
   return {
-    theirs: answer.theirs,
-    theirsUpdated: typeof answer.theirs_updated === 'string' ? answer.theirs_updated : null,
-    canMerge: answer.can_merge === true && isNotebook(answer.merged)
+    theirs: isNotebook(answer.theirs) ? answer.theirs : null,
+    isDeleted: answer.is_deleted === true,
+    theirsVersion: text(answer.theirs_version),
+    theirsUpdated: text(answer.theirs_updated),
+    canMerge: answer.can_merge === true
   };
 }
 
 /**
  * Decide a conflict.
  *
- * @param content - what is on the screen: this person's version.
+ * @param seen - the version of theirs that the person was shown.
+ * @param content - what is on the screen: this person's version. It is made safe before anything else.
+ * @throws Refusal `remote-changed` when theirs is not that version any more.
  */
 export async function resolve(
   settings: ServerConnection.ISettings,
   path: string,
   action: Resolution,
+  seen: IConflict,
   content: INotebookContent
 ): Promise<IResolved> {
-  const answer = await post(settings, 'resolve', { path, action, content });
+  const answer = await post(settings, 'resolve', { path, action, content, theirs_version: seen.theirsVersion });
   if (!isFields(answer)) {
     throw new UnexpectedAnswer('resolve');
   }
-  return {
-    keptEdits: typeof answer.kept_edits === 'string' ? answer.kept_edits : null,
-    status: parseStatus(answer.status)
-  };
+  return { keptEdits: text(answer.kept_edits), status: parseStatus(answer.status) };
 }
 
 /** Address of the rendered, read-only view. */
@@ -148,18 +149,17 @@ async function request(
 ): Promise<unknown> {
   const url = URLExt.join(settings.baseUrl, ROOT, endpoint);
   const response = await ServerConnection.makeRequest(url, init, settings);
-  const answer = parsed(await response.text());
+  const answer = asJson(await response.text());
   if (response.ok) {
     return answer;
   }
   const fields = isFields(answer) ? answer : {};
-  const message = typeof fields.message === 'string' ? fields.message : response.statusText;
-  throw new Refusal(response.status, message, typeof fields.reason === 'string' ? fields.reason : null);
+  throw new Refusal(response.status, text(fields.message) ?? response.statusText, text(fields.reason));
 }
 
-function parsed(text: string): unknown {
+function asJson(body: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(body);
   } catch {
     return null;
   }
@@ -171,6 +171,10 @@ function status(endpoint: string, answer: unknown): INotebookStatus {
     throw new UnexpectedAnswer(endpoint);
   }
   return read;
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
 }
 
 function isNotebook(value: unknown): value is INotebookContent {

@@ -69,17 +69,18 @@ test('a person is asked once about a conflict, and again about the next', () => 
 
 test('between two versions, the first choice keeps both, and only one replaces anything', () => {
   for (const canMerge of [false, true]) {
-    for (const canReplace of [false, true]) {
-      const offered = choices({ deleted: false, canMerge, canReplace }, trans);
-      assert.deepEqual(offered.slice(0, 2).map(choice => choice.resolution), ['keep-both', 'take-theirs']);
-      assert.deepEqual(offered.filter(choice => choice.replaces).map(choice => choice.resolution), canReplace ? ['replace-theirs'] : []);
-      assert.equal(offered.some(choice => choice.resolution === 'merge'), canMerge);
-    }
+    const offered = choices({ isDeleted: false, canMerge }, trans);
+    const names = offered.map(choice => choice.resolution);
+    assert.deepEqual(names, ['keep-both', 'take-theirs', 'replace-theirs', ...(canMerge ? ['merge'] : [])]);
+    assert.deepEqual(
+      offered.filter(choice => choice.replaces).map(choice => choice.resolution),
+      ['replace-theirs']
+    );
   }
 });
 
 test('after a deletion nothing is offered that needs the other version', () => {
-  const offered = choices({ deleted: true, canMerge: true, canReplace: true }, trans);
+  const offered = choices({ isDeleted: true, canMerge: true }, trans);
   assert.deepEqual(offered.map(choice => choice.label), ['Put It Back', 'Leave It Deleted']);
   assert.ok(offered.every(choice => !choice.replaces));
 });

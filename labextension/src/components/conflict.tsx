@@ -8,6 +8,8 @@ export interface IConflictIntroductionProps {
   /** Said first when the other version has changed again since the person was last asked. */
   readonly changedAgain: boolean;
   readonly theirsUpdated: string | null;
+  /** There is another version, but not to be shown. */
+  readonly isTooLarge: boolean;
   readonly choices: readonly IChoice[];
   readonly trans: TranslationBundle;
 }
@@ -22,6 +24,7 @@ export function ConflictIntroduction(props: IConflictIntroductionProps): JSX.Ele
       <p>
         {props.sentence} {time === null ? '' : trans.__('Theirs is of %1.', time)}
       </p>
+      {props.isTooLarge && <p>{trans.__('The versions are too large to be shown side by side.')}</p>}
       <dl>
         {props.choices.map(choice => (
           <React.Fragment key={choice.resolution}>

@@ -12,10 +12,10 @@ import * as React from 'react';
 import { ConflictIntroduction } from '../components/conflict';
 import { Episode, IChoice, choices } from '../conflicts';
 import { IOpenNotebook, OpenNotebooks } from '../model';
-import { nameOf, namesForCopy } from '../names';
+import { nameOf } from '../names';
 import { sameCells } from '../notebookdiff';
-import { IConflict, IResolved, Refusal, Resolution, getConflict, getStatus, openWorkspaceVersion, resolve } from '../restapi';
-import { keepScreen, screenOf, showServerVersion, whileNothingIsSaved, writeNew } from '../screen';
+import { IConflict, IResolved, Refusal, Resolution, getConflict, getStatus, resolve } from '../restapi';
+import { keepScreen, screenOf, showServerVersion, whileNothingIsSaved } from '../screen';
 import { INotebookStatus, isConflict } from '../status';
 import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
 
@@ -126,64 +126,60 @@ class ConflictDesk {
   private async _decide(opened: IOpenNotebook): Promise<void> {
     for (let changedAgain = false; ; changedAgain = true) {
       const conflict = await this._conflictOf(opened);
-      const screen = screenOf(opened.panel);
-      const choice = await this._ask(opened, conflict, screen, changedAgain);
-      if (choice === null) {
+      if (conflict === null) {
         return;
       }
-      try {
-        const stays = !isDeleted(conflict, opened.state.status) || choice === 'replace-theirs';
-        await whileNothingIsSaved(opened.panel, async () => {
-          const done = await this._resolve(opened, conflict, choice, screen);
-          await (stays ? this._show(opened, screen, done) : this._leave(opened, screen, done));
-        });
+      const choice = await this._ask(opened, conflict, changedAgain);
+      if (choice === null || (await this._take(opened, conflict, choice))) {
         return;
-      } catch (error) {
-        if (!(error instanceof Refusal) || error.reason !== 'remote-changed') {
-          throw error;
-        }
       }
     }
   }
 
-  /** Null: the server cannot tell the other version. */
+  /** Null: there is none any more. */
   private async _conflictOf({ state }: IOpenNotebook): Promise<IConflict | null> {
     try {
       return await getConflict(this._settings, state.path);
     } catch (error) {
-      if (error instanceof Refusal && error.isMissingEndpoint) {
-        return null;
+      if (!(error instanceof Refusal) || error.reason !== 'no-conflict') {
+        throw error;
       }
-      throw error;
+      state.setStatus(await getStatus(this._settings, state.path));
+      return null;
     }
   }
 
-  private async _resolve(
-    { state }: IOpenNotebook,
-    conflict: IConflict | null,
-    choice: Resolution,
-    screen: INotebookContent
-  ): Promise<IResolved> {
-    if (conflict !== null) {
-      return resolve(this._settings, state.path, choice, screen);
+  /** Take a way out; false: theirs has changed since the person was shown it, and nothing was done. */
+  private async _take(
+    opened: IOpenNotebook,
+    conflict: IConflict,
+    choice: Resolution
+  ): Promise<boolean> {
+    const screen = screenOf(opened.panel);
+    try {
+      await whileNothingIsSaved(opened.panel, async () => {
+        const done = await resolve(this._settings, opened.state.path, choice, conflict, screen);
+        await (done.status === null ? this._leave(opened, screen, done) : this._show(opened, screen, done, done.status));
+      });
+      return true;
+    } catch (error) {
+      if (!(error instanceof Refusal) || !['remote-changed', 'remote-deleted'].includes(error.reason ?? '')) {
+        throw error;
+      }
+      return false;
     }
-    const contents = this._app.serviceManager.contents;
-    const mine =
-      choice === 'keep-both'
-        ? await writeNew(contents, screen, namesForCopy(state.path, this._trans.__('my version')))
-        : null;
-    if (isDeleted(null, state.status)) {
-      return { keptEdits: mine, status: null };
-    }
-    const opened = await openWorkspaceVersion(this._settings, state.path);
-    return { ...opened, keptEdits: mine ?? opened.keptEdits };
   }
 
   /** Show what was decided, and say where the person's own version is. */
-  private async _show({ panel, state }: IOpenNotebook, screen: INotebookContent, done: IResolved): Promise<void> {
+  private async _show(
+    { panel, state }: IOpenNotebook,
+    screen: INotebookContent,
+    done: IResolved,
+    status: INotebookStatus
+  ): Promise<void> {
     await this._keepWhatCameSince(panel, screen);
     await showServerVersion(panel);
-    state.setStatus(done.status ?? (await getStatus(this._settings, state.path)));
+    state.setStatus(status);
     this._tellKept(done.keptEdits);
   }
 
@@ -217,20 +213,12 @@ class ConflictDesk {
   }
 
   private async _ask(
-    { state }: IOpenNotebook,
-    conflict: IConflict | null,
-    screen: INotebookContent,
+    { panel, state }: IOpenNotebook,
+    conflict: IConflict,
     changedAgain: boolean
   ): Promise<Resolution | null> {
     const trans = this._trans;
-    const offered = choices(
-      {
-        deleted: isDeleted(conflict, state.status),
-        canMerge: conflict?.canMerge === true,
-        canReplace: conflict !== null
-      },
-      trans
-    );
+    const offered = choices(conflict, trans);
     const body = new Panel();
     body.addClass('jp-terra-Conflict');
     body.addWidget(
@@ -238,16 +226,17 @@ class ConflictDesk {
         <ConflictIntroduction
           sentence={state.status?.message ?? ''}
           changedAgain={changedAgain}
-          theirsUpdated={conflict?.theirsUpdated ?? null}
+          theirsUpdated={conflict.theirsUpdated}
+          isTooLarge={conflict.theirs === null && !conflict.isDeleted}
           choices={offered}
           trans={trans}
         />
       )
     );
-    if (conflict?.theirs) {
+    if (conflict.theirs !== null) {
       const { diffView } = await import('../diffview');
       body.addWidget(ReactWidget.create(<DiffHeads theirs={trans.__('Theirs, in the workspace')} mine={trans.__('Yours, on the screen')} />));
-      body.addWidget(await diffView({ theirs: conflict.theirs, mine: screen, ...this._tools }));
+      body.addWidget(await diffView({ theirs: conflict.theirs, mine: screenOf(panel), ...this._tools }));
     }
     const dialog = new Dialog<unknown>({
       title: trans.__('“%1” has two versions', nameOf(state.path)),
@@ -265,10 +254,6 @@ class ConflictDesk {
   }
 
   private readonly _deciding = new Set<IOpenNotebook>();
-}
-
-function isDeleted(conflict: IConflict | null, status: INotebookStatus | null): boolean {
-  return conflict === null ? status?.reason === 'remote-deleted' : conflict.theirs === null;
 }
 
 function asButton(choice: IChoice): Readonly<Dialog.IButton> {
