@@ -43,7 +43,7 @@ def test_badges_banner_and_buttons_are_readable(person, ben, colleague, theme):
     ben.wait_for_badge("mode", "Read-only")
     if theme.endswith("Dark"):
         ben.run_command("Theme: JupyterLab Dark")
-        ben.page.wait_for_selector("body[data-jp-theme-light=false]")
+        ben.page.wait_for_selector("body[data-jp-theme-light=false]", state="attached")
         ben.wait(1)
     ben.take_picture(f"read-only-{theme.rpartition(' ')[2].lower()}")
     texts = ben.page.locator(".jp-terra-Badge-text, .jp-terra-Banner-sentence, .jp-terra-Button").all()
@@ -53,7 +53,7 @@ def test_badges_banner_and_buttons_are_readable(person, ben, colleague, theme):
     # What the tests after this one find is as it was.
     if theme.endswith("Dark"):
         ben.run_command("Theme: JupyterLab Light")
-        ben.page.wait_for_selector("body[data-jp-theme-light=true]")
+        ben.page.wait_for_selector("body[data-jp-theme-light=true]", state="attached")
 
 
 def test_the_banner_is_used_by_keyboard_and_read_aloud(person, ben, colleague):

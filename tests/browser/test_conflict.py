@@ -95,6 +95,23 @@ def test_replace_theirs_brings_what_is_on_the_screen_to_the_workspace(person, co
     assert person.dialogs() == 0
 
 
+def test_changes_in_different_places_are_merged(person, jupyter, colleague):
+    colleague.put("merged.ipynb", "a = 1\n\nb = 2\n\nc = 3\n")
+    person.open("merged.ipynb")
+    person.wait_for_badge("place", "In the workspace")
+    colleague.put("merged.ipynb", "a = 100\n\nb = 2\n\nc = 3\n")
+    person.click_cell()
+    person.page.keyboard.type("d = 4")
+    person.dialog(about="two versions")
+    person.answer_dialog("Merge")
+    merged = "a = 100\n\nb = 2\n\nc = 3\nd = 4"
+    person.wait_until(lambda: colleague.cell("merged.ipynb")["source"] == merged)
+    person.wait_until(lambda: "a = 100" in person.on_screen() and "d = 4" in person.on_screen())
+    person.wait_for_badge("place", "In the workspace")
+    told = person.notification("Your version is kept as").inner_text()
+    assert jupyter.source(told.split("“")[1].split("”")[0]) == "a = 1\n\nb = 2\n\nc = 3\nd = 4"
+
+
 @pytest.mark.parametrize("interface", ["lab"], indirect=True)
 def test_what_has_changed_again_is_asked_again(person, colleague, in_conflict):
     person.dialog(about="two versions")

@@ -239,7 +239,9 @@ class ConflictDesk {
       body.addWidget(await diffView({ theirs: conflict.theirs, mine: screenOf(panel), ...this._tools }));
     }
     const dialog = new Dialog<unknown>({
-      title: trans.__('“%1” has two versions', nameOf(state.path)),
+      title: conflict.isDeleted
+        ? trans.__('“%1” was deleted in the workspace', nameOf(state.path))
+        : trans.__('“%1” has two versions', nameOf(state.path)),
       body: body as any, // a widget without a value
       buttons: [Dialog.cancelButton({ label: trans.__('Decide Later') }), ...offered.map(asButton)],
       defaultButton: 0 // whoever is typing when it comes up decides nothing
