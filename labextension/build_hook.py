@@ -15,7 +15,8 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-_SOURCES = ("package.json", "yarn.lock", ".yarnrc.yml", "tsconfig.json", "src", "style", "schema")
+_PROVENANCE = "install.json"  # tells JupyterLab's extension manager where the bundle comes from
+_SOURCES = ("package.json", _PROVENANCE, "yarn.lock", ".yarnrc.yml", "tsconfig.json", "src", "style", "schema")
 _BUNDLE = Path("jupyter_terra_env", "labextension")
 _FINGERPRINT = "sources.sha256"
 _OLDEST_NODE = (20, 19)  # what the bundler asks for
@@ -51,6 +52,7 @@ class FrontEndBuildHook(BuildHookInterface):  # type: ignore[type-arg]
             if not keep:
                 for left_over in ("node_modules", ".yarn", "lib"):
                     shutil.rmtree(self._sources / left_over, ignore_errors=True)
+        shutil.copy(self._sources / _PROVENANCE, self._bundle)
         (self._bundle / _FINGERPRINT).write_text(self._fingerprint(), encoding="ascii")
 
     @property

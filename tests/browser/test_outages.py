@@ -24,6 +24,8 @@ def test_a_server_that_dies_while_somebody_types_loses_nothing(before_a_browser,
     person.page.keyboard.type("7")
     person.wait_for_badge("place", "Unsaved, no server", seconds=5)
     person.take_picture("no-server")
+    person.wait(8)
+    assert person.page.get_by_text("File Save Error").count() == 0, "the badge says it all the time"
     own_jupyter.start()
     person.wait_until(lambda: colleague.cell("crash.ipynb")["source"] == "x = 17", seconds=60)
     person.wait_for_badge("place", "In the workspace", seconds=60)

@@ -19,6 +19,7 @@ export const savesPlugin: JupyterFrontEndPlugin<void> = {
   requires: [IOpenNotebooks, IDocumentManager],
   activate: (app: JupyterFrontEnd, notebooks: OpenNotebooks, documents: IDocumentManager) => {
     noteAnswersOfSaves(app.serviceManager.contents, app.serviceManager.serverSettings, notebooks);
+    failQuietlyWithoutServer(app.serviceManager.contents, notebooks);
     notebooks.forEach(({ panel }) => {
       const { context } = panel;
       if (!SAVE_QUEUES.has(context)) {
@@ -81,6 +82,26 @@ function noteAnswersOfSaves(
       return false; // then JupyterLab shows what it was told
     }
   }
+}
+
+/**
+ * While the server is away, the badge says so; JupyterLab would show a dialog for each save that it tries.
+ *
+ * It begins a save by asking whether the file has changed, and takes an error of this name for the person's own "no".
+ */
+function failQuietlyWithoutServer(contents: Contents.IManager, notebooks: OpenNotebooks): void {
+  const get = contents.get.bind(contents);
+  contents.get = async (path, options) => {
+    try {
+      return await get(path, options);
+    } catch (error) {
+      const isKnown = notebooks.at(path).some(({ state }) => state.tab.connection === 'lost');
+      if (isKnown && options?.content === false && error instanceof ServerConnection.NetworkError) {
+        error.name = 'ModalCancelError';
+      }
+      throw error;
+    }
+  };
 }
 
 function isRefusal(error: unknown): boolean {
