@@ -10,8 +10,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from colleague import BUCKET, Colleague
 
@@ -44,7 +45,7 @@ class RealJupyter:
     variables: dict[str, str]
     options: tuple[str, ...]
     colleague: Colleague
-    url: str = field(default_factory=lambda: f"http://127.0.0.1:{free_port()}")
+    url: str
     process: subprocess.Popen | None = None
 
     @property
@@ -89,9 +90,10 @@ class RealJupyter:
         """Start the server, and wait until it answers."""
         command = [
             *(sys.executable, "-m", "jupyter", self.interface, "--no-browser", "--allow-root"),
-            *("--ip=127.0.0.1", f"--port={self.url.rpartition(':')[2]}", "--port-retries=0"),
+            *("--ip=127.0.0.1", f"--port={urlsplit(self.url).port}", "--port-retries=0"),
             *(f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={self.home / 'work'}"),
             *(f"--TerraEnvApp.collaborators={person}" for person in (ANN, BEN)),
+            f"--ServerApp.base_url={urlsplit(self.url).path or '/'}",
             *self.options,
         ]
         with self._log.open("a") as log:
@@ -142,7 +144,7 @@ class RealJupyter:
 
 
 @contextlib.contextmanager
-def running(interface, home, *, email=ANN, data=None, variables=None, options=()):
+def running(interface, home, *, email=ANN, data=None, variables=None, options=(), base_path=""):
     """A running server.
 
     Args:
@@ -152,6 +154,7 @@ def running(interface, home, *, email=ANN, data=None, variables=None, options=()
         data: folder of the embedded bucket, which others may share; its own by default.
         variables: environment variables instead of those that name the embedded bucket.
         options: more words for its command line.
+        base_path: what comes before all its paths, as behind a proxy.
     """
     data = data or home / "bucket"
     (home / "work").mkdir(parents=True)
@@ -166,6 +169,7 @@ def running(interface, home, *, email=ANN, data=None, variables=None, options=()
             variables={"TERRA_ENV_EMBEDDED_BUCKET": str(data)} if variables is None else variables,
             options=tuple(options),
             colleague=colleague,
+            url=f"http://127.0.0.1:{free_port()}{base_path}",
         )
         try:
             server.start()

@@ -9,7 +9,8 @@ from real_jupyter import SwitchedBucket, running
 
 @pytest.fixture
 def own_jupyter(interface, tmp_path):
-    with running(interface, tmp_path / "home") as server:
+    # As behind the proxy of a cloud environment.
+    with running(interface, tmp_path / "home", base_path="/proxy/google/v1/apps/project/jupyter") as server:
         yield server
 
 

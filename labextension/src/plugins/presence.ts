@@ -71,8 +71,9 @@ class PresenceOfNotebook {
     if (presence === null) {
       return;
     }
+    const hasLock = this._opened.state.status?.mode === 'edit';
     void presence.close().then(() => {
-      if (this._notebooks.at(path).length === 0) {
+      if (hasLock && this._notebooks.at(path).length === 0) {
         releaseWhileLeaving(this._settings, path);
       }
     });
