@@ -17,6 +17,9 @@ ROOT = Path(__file__).parents[2]
 _NODE = {"node", "nodejs", "npm", "npx", "yarn", "yarnpkg", "pnpm", "corepack", "jlpm", "jupyter-builder"}
 _BUNDLE = "share/jupyter/labextensions/jupyter-terra-env"
 
+# A first build fetches a hundred megabytes.
+pytestmark = pytest.mark.timeout(600)
+
 
 @pytest.fixture(scope="module")
 def environ(tmp_path_factory):
