@@ -163,7 +163,7 @@ class Person:
 
     def _wait_for_kernel(self, name: str) -> None:
         """Wait for the page and for the kernel: the page shows "idle" before it has connected to one."""
-        idle = self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+        idle = self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").last
         idle.wait_for(state="attached", timeout=_PATIENCE_MS)
         self.wait_until(lambda: self.jupyter.has_connected_kernel(name), seconds=_PATIENCE_MS / 1000)
         idle.wait_for(state="attached", timeout=_PATIENCE_MS)
