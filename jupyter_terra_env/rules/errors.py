@@ -8,6 +8,7 @@ TerraEnvError
 ├── BucketRefused        trying again does not help until a person changes something
 ├── WorkspaceConflict    the bucket and the working copy have parted: a person must choose
 ├── LockHeldElsewhere    somebody else is editing: read only, until the lock is given back or expires
+├── AutopauseRefused     a wish about the pause that cannot be granted; nothing changed
 └── OperationRefused     not done, nothing changed; the sentence says what to do instead
 """
 
@@ -60,6 +61,16 @@ class RefusalReason(StrEnum):
     NO_CONFLICT = "no-conflict"
     CANNOT_MERGE = "cannot-merge"
     NO_PREVIEW = "no-preview"
+
+
+class AutopauseRefusal(StrEnum):
+    """Why a wish about the pause was not granted; append only, never rename."""
+
+    NOT_A_TIME = "not-a-time"
+    CAP = "longest-work-reached"
+    SNOOZE_USED_UP = "keep-awake-used-up"
+    NO_JOBS = "no-jobs"
+    BEING_PAUSED = "being-paused"
 
 
 class TerraEnvError(Exception):
@@ -146,6 +157,18 @@ class OperationRefused(TerraEnvError):
         self.reason = reason
 
 
+class AutopauseRefused(TerraEnvError):
+    """A wish about the pause of the machine that cannot be granted.
+
+    Args:
+        reason: the cause, for machines.
+    """
+
+    def __init__(self, reason: AutopauseRefusal) -> None:
+        super().__init__(_AUTOPAUSE_REFUSALS[reason])
+        self.reason = reason
+
+
 _SENTENCES = {
     BucketTrouble.UNREACHABLE: "The workspace bucket {bucket} cannot be reached: check the network.",
     BucketTrouble.OVERLOADED: "The workspace bucket {bucket} is receiving too many requests: try again soon.",
@@ -194,4 +217,17 @@ _CONFLICTS = {
         "A notebook of this name is already in the workspace. Your version is kept on this disk, "
         "theirs in the workspace; nothing was overwritten. Save yours under a new name."
     ),
+}
+
+_AUTOPAUSE_REFUSALS = {
+    AutopauseRefusal.NOT_A_TIME: "The time to keep the environment running must be a positive number of seconds.",
+    AutopauseRefusal.CAP: (
+        "What runs now may only run for the longest time set for work without a person (max_busy_seconds): "
+        "keep the environment running until the jobs end, or work in a notebook."
+    ),
+    AutopauseRefusal.SNOOZE_USED_UP: (
+        "All the time that can be asked for has been asked for (max_snooze_seconds): work in a notebook to get more."
+    ),
+    AutopauseRefusal.NO_JOBS: "Nothing is running that could be waited for.",
+    AutopauseRefusal.BEING_PAUSED: "The environment is being paused already.",
 }

@@ -1,0 +1,112 @@
+"""Activity signals in three classes: human acts, work, and the noise of programs that only watch."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ActivityClass(StrEnum):
+    """What a signal says about the machine's use."""
+
+    HUMAN = "human"
+    WORK = "work"
+    NOISE = "noise"
+
+
+class WorkKind(StrEnum):
+    """What keeps a machine running; append only, never rename."""
+
+    KERNEL = "kernel"
+    KERNEL_BACKGROUND = "kernel-background"
+    TERMINAL = "terminal"
+    PROCESS = "process"
+    GPU = "gpu"
+    NETWORK = "network"
+    COMMAND = "command"
+    UPLOAD = "upload"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One thing that is working now.
+
+    Attributes:
+        kind: where it was seen.
+        id: which one: a kernel's id, a terminal's name, a process id.
+        detail: one sentence for the user.
+        age_seconds: how long it has been seen.
+    """
+
+    kind: WorkKind
+    id: str
+    detail: str
+    age_seconds: float = 0.0
+
+
+_VERBS = {"POST", "PATCH", "DELETE"}
+_VERBS_OF_PEOPLE = re.compile(r"/api/(sessions|kernels|terminals|contents)(/.*)?")
+_CONTENTS = re.compile(r"/api/contents(/.*)?")
+_CREATED = 201
+_OWN = "/terra-env"
+
+_CLIENT_MESSAGES_OF_PEOPLE = {"execute_request", "input_reply"}
+
+_IDLE_TALK = frozenset(
+    {
+        "",
+        "comm_info_request",
+        "create_subshell_request",
+        "debug_request",
+        "delete_subshell_request",
+        "interrupt_request",
+        "kernel_info_request",
+        "list_subshell_request",
+        "shutdown_request",
+        "usage_request",
+    }
+)
+"""Requests that a front end sends of its own accord, or that run beside the cells."""
+
+
+def class_of_request(method: str, path: str, query: Mapping[str, str], status: int) -> ActivityClass:
+    """Class of an HTTP request that the server has answered.
+
+    Front ends poll, save and store their layout without anybody being there. A person starts, stops, renames, deletes,
+    creates, uploads (a save that created the file) and opens files.
+
+    Args:
+        method: HTTP verb.
+        path: below the server's base URL, with a leading slash.
+        query: the first value of each query argument.
+        status: HTTP status of the answer; what was refused counts for nothing.
+    """
+    if status >= 400 or path.startswith(_OWN):
+        return ActivityClass.NOISE
+    if method in _VERBS and _VERBS_OF_PEOPLE.fullmatch(path):
+        return ActivityClass.HUMAN
+    if _CONTENTS.fullmatch(path) is None:
+        return ActivityClass.NOISE
+    opens = method == "GET" and query.get("content") == "1" and query.get("type") in {"notebook", "file"}
+    creates = method == "PUT" and status == _CREATED
+    return ActivityClass.HUMAN if opens or creates else ActivityClass.NOISE
+
+
+def class_of_client_message(message_type: str, *, silent: bool) -> ActivityClass:
+    """Class of a message that a front end sent to a kernel.
+
+    Args:
+        message_type: Jupyter's message type.
+        silent: whether an ``execute_request`` asked for no outputs and no history, as inspecting extensions do.
+    """
+    return ActivityClass.HUMAN if message_type in _CLIENT_MESSAGES_OF_PEOPLE and not silent else ActivityClass.NOISE
+
+
+def is_work(request_type: str) -> bool:
+    """Whether a kernel that handles such a request is working.
+
+    Args:
+        request_type: message type of the request, empty for none.
+    """
+    return request_type not in _IDLE_TALK

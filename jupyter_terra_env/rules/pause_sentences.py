@@ -1,0 +1,66 @@
+"""Why the machine is still running, why it will be paused, and why it was not: one sentence each."""
+
+from typing import assert_never
+
+from jupyter_terra_env.rules.activity import Work
+from jupyter_terra_env.rules.autopause import due
+from jupyter_terra_env.rules.pause_state import Failure, PauseReason, PauseRules, PauseState, Phase
+
+_CONSTANT = {
+    Phase.ACTIVE: "Somebody is working here.",
+    Phase.FLUSHING: "Saving everything before the pause.",
+    Phase.PAUSING: "The environment is being paused.",
+    Phase.PAUSED: "The environment is paused.",
+    Phase.PAUSE_DUE: (
+        "The environment should be paused now, but nothing that can pause it is configured (pause_chain)."
+    ),
+}
+
+
+def sentence(state: PauseState, rules: PauseRules) -> str:
+    """Say why the machine is in this phase."""
+    match state.phase:
+        case Phase.WORKING:
+            return f"Still running: {_named(state.signals.work)}."
+        case Phase.IDLE | Phase.WARNING:
+            return _quiet(state, rules)
+        case Phase.PAUSE_FAILED:
+            return _failed(state)
+        case Phase.ACTIVE | Phase.FLUSHING | Phase.PAUSING | Phase.PAUSED | Phase.PAUSE_DUE:
+            return _CONSTANT[state.phase]
+        case _:
+            assert_never(state.phase)
+
+
+def _quiet(state: PauseState, rules: PauseRules) -> str:
+    pause = due(state, rules)
+    if pause is None:
+        return "Nobody is here and nothing works; autopause is off."
+    if pause.reason is PauseReason.MAX_BUSY:
+        return f"Work without a person may run only so long (max_busy_seconds): {_named(state.signals.work)}."
+    if state.snooze_until is not None and pause.deadline == state.snooze_until:
+        return "Kept running because somebody asked for it."
+    if pause.deadline == state.grace_until:
+        return "Nobody is here and nothing works; time is granted because this server was away."
+    return "Nobody is here and nothing works."
+
+
+def _failed(state: PauseState) -> str:
+    match state.failure:
+        case Failure.UNFLUSHED:
+            return "Not paused: some files are not in the workspace yet. It is tried again."
+        case Failure.ACTUATORS:
+            return "Not paused: nothing that is configured to pause this environment could do it. It is tried again."
+        case Failure.STILL_RUNNING:
+            return "Not paused: the pause was accepted, but the environment still runs. It is tried again."
+        case None:
+            return "Not paused."
+        case _:
+            assert_never(state.failure)
+
+
+def _named(work: tuple[Work, ...]) -> str:
+    if not work:
+        return "a job that has just ended"
+    first = work[0].detail.rstrip(".")
+    return first if len(work) == 1 else f"{first}, and {len(work) - 1} more"
