@@ -1,0 +1,154 @@
+"""What people do here, seen where it passes: HTTP requests, messages to kernels, keys in terminals."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from jupyter_terra_env.rules.activity import ActivityClass, class_of_client_message, class_of_request
+
+_V1 = "v1.kernel.websocket.jupyter.org"
+_WATCHED = "_jupyter_terra_env_watched"
+
+
+class People:
+    """When somebody last did something, and what.
+
+    Args:
+        monotonic: a clock, in seconds.
+        every_request: whether every request counts, as it does for Leonardo.
+    """
+
+    def __init__(self, *, monotonic: Callable[[], float], every_request: bool) -> None:
+        self._monotonic = monotonic
+        self._every_request = every_request
+        self.last_seconds: float | None = None
+        self.last_source = ""
+
+    def act(self, source: str, *, ago_seconds: float = 0.0) -> None:
+        """Somebody did something.
+
+        Args:
+            source: where it was seen.
+            ago_seconds: how long ago.
+        """
+        at = self._monotonic() - ago_seconds
+        if self.last_seconds is None or at > self.last_seconds:
+            self.last_seconds, self.last_source = at, source
+
+    def age_seconds(self) -> float | None:
+        """Seconds since the last act; None when there was none."""
+        return None if self.last_seconds is None else self._monotonic() - self.last_seconds
+
+    # HTTP
+
+    def watch_requests(self, settings: dict[str, Any]) -> None:
+        """See every request that a server has answered."""
+        log: Callable[..., Any] = settings["log_function"]
+        base_url = settings.get("base_url", "/").rstrip("/")
+
+        def watched(handler: Any, *args: Any, **kwargs: Any) -> Any:
+            self._on_request(handler, base_url)
+            return log(handler, *args, **kwargs)
+
+        settings["log_function"] = watched
+
+    def _on_request(self, handler: Any, base_url: str) -> None:
+        request = handler.request
+        path = request.path.removeprefix(base_url)
+        query = {name: values[0].decode("utf-8", "replace") for name, values in request.query_arguments.items()}
+        kind = class_of_request(request.method, path, query, handler.get_status())
+        if kind is ActivityClass.HUMAN or (self._every_request and not path.startswith("/terra-env")):
+            self.act("http")
+
+    # Kernels
+
+    def watch_kernel_messages(self, settings: dict[str, Any], kernel_of: Callable[[str], Any]) -> None:
+        """See what front ends send to kernels, and what kernels ask of people.
+
+        Args:
+            settings: the web application's settings.
+            kernel_of: gives a kernel's observer by its id, or None.
+        """
+        people, base = self, settings["kernel_websocket_connection_class"]
+        if base is None or "handle_incoming_message" not in dir(base):
+            return
+
+        class WatchedConnection(base):  # type: ignore[misc, valid-type]
+            """The configured connection, with somebody looking on."""
+
+            def handle_incoming_message(self, incoming_msg: Any) -> None:
+                super().handle_incoming_message(incoming_msg)
+                people.on_client_message(_told(incoming_msg, self.subprotocol), kernel_of(self.kernel_id))
+
+            def handle_outgoing_message(self, stream: Any, outgoing_msg: list[Any]) -> None:
+                if (stream if isinstance(stream, str) else getattr(stream, "channel", None)) == "stdin":
+                    people.on_stdin_message(self.session, outgoing_msg, kernel_of(self.kernel_id))
+                super().handle_outgoing_message(stream, outgoing_msg)
+
+        settings["kernel_websocket_connection_class"] = WatchedConnection
+
+    def on_client_message(self, told: tuple[str, bool] | None, kernel: Any) -> None:
+        """A front end has sent a message to a kernel."""
+        if told is None:
+            return
+        message_type, silent = told
+        if class_of_client_message(message_type, silent=silent) is ActivityClass.HUMAN:
+            self.act("kernel")
+        if message_type == "input_reply" and kernel is not None:
+            kernel.on_input_reply()
+
+    def on_stdin_message(self, session: Any, frames: list[Any], kernel: Any) -> None:
+        """A kernel asks a person something."""
+        try:
+            _, parts = session.feed_identities(frames)
+            header, parent = json.loads(bytes(parts[1])), json.loads(bytes(parts[2]))
+        except (ValueError, IndexError):
+            return
+        if header.get("msg_type") == "input_request" and kernel is not None:
+            kernel.on_input_request(parent.get("msg_id", ""))
+
+    # Terminals
+
+    def watch_terminals(self, terminals: dict[str, Any]) -> None:
+        """See keys typed into terminals: each terminal's input passes one function.
+
+        Args:
+            terminals: the terminal manager's terminals, by name.
+        """
+        for terminal in terminals.values():
+            process = terminal.ptyproc
+            if getattr(process, _WATCHED, False):
+                continue
+            setattr(process, _WATCHED, True)
+            process.write = self._watched_write(process.write)
+
+    def _watched_write(self, write: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            self.act("terminal")
+            return write(*args, **kwargs)
+
+        return watched
+
+
+def _told(message: Any, subprotocol: str | None) -> tuple[str, bool] | None:
+    """Type of a front end's message, and whether it asks for silence; None for what is no message."""
+    try:
+        if subprotocol == _V1:
+            return _told_in_v1(message)
+        if isinstance(message, bytes):
+            # The old protocol's binary messages carry widgets' buffers: never an act of ours to see.
+            return None
+        told = json.loads(message)
+        return told["header"]["msg_type"], bool(told.get("content", {}).get("silent"))
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        return None
+
+
+def _told_in_v1(message: bytes) -> tuple[str, bool]:
+    """Read the header, and of cells the content, without copying the rest: number of offsets, offsets, parts."""
+    count = int.from_bytes(message[:8], "little")
+    offsets = [int.from_bytes(message[8 * (index + 1) : 8 * (index + 2)], "little") for index in range(min(count, 7))]
+    message_type = str(json.loads(message[offsets[1] : offsets[2]])["msg_type"])
+    if message_type != "execute_request":
+        return message_type, False
+    return message_type, bool(json.loads(message[offsets[4] : offsets[5]]).get("silent"))
