@@ -155,14 +155,23 @@ def _while_flushing(state: PauseState, event: Tick, rules: PauseRules) -> Step:
     return state, ()
 
 
-def _flushed(state: PauseState, event: Flushed, _rules: PauseRules) -> Step:
+def _flushed(state: PauseState, event: Flushed, rules: PauseRules) -> Step:
     if event.attempt != state.attempt or state.reason is None:
         return state, ()
-    # At the cap the machine has run for a day: what could not be flushed is on the disk, and the manifest names it.
-    if event.unpaid > 0 and state.reason is not PauseReason.MAX_BUSY and not state.forced:
-        return _failed(state, Failure.UNFLUSHED)
+    if event.unpaid > 0 and not _goes_on_unflushed(state, rules):
+        since = state.now if state.unflushed_since is None else state.unflushed_since
+        return _failed(replace(state, unflushed_since=since), Failure.UNFLUSHED)
     paused, effects = _enter(state, Phase.PAUSING)
     return paused, (*effects, StartPause(attempt=state.attempt, reason=state.reason))
+
+
+def _goes_on_unflushed(state: PauseState, rules: PauseRules) -> bool:
+    """Whether the machine is paused over what could not be flushed. It is on the disk, and the manifest names it.
+
+    At the cap the machine has run for a day; and a conflict that nobody solves must not keep it running for ever.
+    """
+    refused = 0.0 if state.unflushed_since is None else state.now - state.unflushed_since
+    return state.forced or state.reason is PauseReason.MAX_BUSY or refused >= rules.max_busy
 
 
 def _keep_awake_instead(state: PauseState, event: Any, rules: PauseRules) -> Step:
@@ -246,7 +255,7 @@ def _was_interrupted(state: PauseState) -> bool:
 
 
 def _abandoned(state: PauseState, rules: PauseRules) -> Step:
-    state = replace(state, failures=0, failure=None, retry_at=None, reason=None)
+    state = _without_attempt(state)
     watching, effects = _enter(state, _watching_phase(state, due(state, rules), rules))
     return watching, (Abandon(attempt=state.attempt), *effects)
 
@@ -271,8 +280,12 @@ def _enter(state: PauseState, phase: Phase) -> Step:
     if phase is state.phase:
         return state, ()
     if phase in {Phase.ACTIVE, Phase.WORKING, Phase.IDLE, Phase.WARNING}:
-        state = replace(state, failures=0, failure=None, retry_at=None, reason=None)
+        state = _without_attempt(state)
     return replace(state, phase=phase, since=state.now), _ANNOUNCED
+
+
+def _without_attempt(state: PauseState) -> PauseState:
+    return replace(state, failures=0, failure=None, retry_at=None, reason=None, unflushed_since=None)
 
 
 def _look_again(state: PauseState, rules: PauseRules) -> Step:

@@ -8,6 +8,7 @@ TerraEnvError
 ├── BucketRefused        trying again does not help until a person changes something
 ├── WorkspaceConflict    the bucket and the working copy have parted: a person must choose
 ├── LockHeldElsewhere    somebody else is editing: read only, until the lock is given back or expires
+├── CloudRefused         the cloud does not do what was asked of the machine: the caller tries another way
 ├── AutopauseRefused     a wish about the pause that cannot be granted; nothing changed
 └── OperationRefused     not done, nothing changed; the sentence says what to do instead
 """
@@ -155,6 +156,19 @@ class OperationRefused(TerraEnvError):
     def __init__(self, reason: RefusalReason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class CloudRefused(TerraEnvError):
+    """A service of the cloud refuses.
+
+    Args:
+        service: its name.
+        status: the answer's HTTP status.
+    """
+
+    def __init__(self, service: str, status: int) -> None:
+        super().__init__(f"{service} answered {status}.")
+        self.status = status
 
 
 class AutopauseRefused(TerraEnvError):

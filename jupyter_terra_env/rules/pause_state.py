@@ -29,6 +29,13 @@ class PauseReason(StrEnum):
     REQUESTED = "requested"
 
 
+class StopMode(StrEnum):
+    """How Compute Engine pauses a machine."""
+
+    STOP = "stop"
+    SUSPEND = "suspend"
+
+
 class Failure(StrEnum):
     """Why a pause did not come about; append only, never rename."""
 
@@ -46,7 +53,7 @@ class PauseRules:
         idle_timeout: from the last human act or the end of the last work to the pause; 0 for never.
         tick: how far apart ticks are.
         warning_lead: how long before a pause it is announced.
-        max_busy: longest work without a person.
+        max_busy: longest work without a person; and longest refusal to pause for what could not be flushed.
         busy_gap: a shorter break between two pieces of work does not begin a new stretch.
         resume_grace: time granted after a stretch that nobody watched.
         max_snooze: time that can be asked for in all until the next human act.
@@ -118,6 +125,7 @@ class PauseState:
         failures: failed attempts in a row.
         failure: why the last one failed; None when none did.
         retry_at: when the next one begins; None for none.
+        unflushed_since: since when pauses are refused for what could not be flushed; None when they are not.
         found_busy: Leonardo's ``kernelFoundBusyDate``, for parity.
         accessed: Leonardo's ``dateAccessed``, for parity.
     """
@@ -141,6 +149,7 @@ class PauseState:
     failures: int = 0
     failure: Failure | None = None
     retry_at: float | None = None
+    unflushed_since: float | None = None
     found_busy: float | None = None
     accessed: float = 0.0
 

@@ -153,9 +153,7 @@ async def test_a_kernel_killed_while_it_works_blocks_nothing(
 
 
 @pytest.mark.parametrize("new_ports", [True, False], ids=["other ports", "the same ports"])
-async def test_a_kernel_killed_as_soon_as_it_starts(
-    new_session, watch, eventually, reported, jp_serverapp, new_ports
-):
+async def test_a_kernel_killed_as_soon_as_it_starts(new_session, watch, eventually, reported, jp_serverapp, new_ports):
     kernel_id = await new_session()
     manager = jp_serverapp.kernel_manager.get_kernel(kernel_id)
     manager._restarter.random_ports_until_alive = new_ports
@@ -197,10 +195,7 @@ async def test_a_flood_while_the_server_stood_still_is_survived(kernel, watch, f
     front = await front_end(kernel)
     marker = "flood-is-over"
     await front.run(
-        "import sys, pathlib\n"
-        "for i in range(300_000): print(i)\n"
-        "sys.stdout.flush()\n"
-        f"pathlib.Path({marker!r}).touch()"
+        f"import sys, pathlib\nfor i in range(300_000): print(i)\nsys.stdout.flush()\npathlib.Path({marker!r}).touch()"
     )
     await eventually(lambda: watch.busy_ids() == {kernel})
     # The event loop stands still: neither the server nor we read anything.

@@ -274,6 +274,12 @@ class TestPausing:
         machine.tell(Flushed(attempt=3, unpaid=0))
         assert machine.phase is Phase.PAUSING
 
+    def test_the_refusal_ends_after_the_longest_work_because_everything_is_on_the_disk(self):
+        machine = simulation(max_busy=2 * HOUR)
+        machine.unpaid = 1
+        machine.run_until(Phase.PAUSE_FAILED, at_most=HOUR)
+        assert 2 * HOUR <= machine.run_until(Phase.PAUSED, at_most=3 * HOUR) <= 2 * HOUR + 930
+
     def test_retries_slow_down_to_a_quarter_of_an_hour(self):
         machine = self.flushing()
         for attempt in range(1, 12):

@@ -1,0 +1,1 @@
+"""Autopause: sees what the machine is used for, brings everything to safety, and pauses it. Knows no HTTP server."""

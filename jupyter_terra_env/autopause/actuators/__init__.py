@@ -1,0 +1,1 @@
+"""What can pause the machine, and the chain in which it is tried."""

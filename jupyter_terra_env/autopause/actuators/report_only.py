@@ -1,0 +1,14 @@
+"""No actuator: the pause is told, and somebody else has to do it."""
+
+from jupyter_terra_env.autopause.actuators.port import Outcome, Result
+from jupyter_terra_env.rules.pause_state import PauseReason
+
+
+class ReportOnly:
+    """Tells that the machine should be paused."""
+
+    name = "report_only"
+
+    async def pause(self, reason: PauseReason, request_id: str) -> Outcome:  # noqa: ARG002
+        """See ``Actuator``."""
+        return Outcome(result=Result.REPORTED, detail="Nothing here can pause this machine.")

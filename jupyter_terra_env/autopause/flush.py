@@ -1,0 +1,241 @@
+"""Bringing everything to safety before the machine stops: one way for all who ask, at most one at a time.
+
+Idle time, the longest work, a notice of the cloud, SIGTERM and the command all come here. Tabs are asked to save, the
+debts to the bucket are paid, and a manifest on the disk says what is safe and what is not.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from jupyter_terra_env.autopause.state_file import write_json
+
+MANIFEST = "flush.json"
+_MANIFEST_VERSION = 1
+
+
+class FlushCause(StrEnum):
+    """Who asks; append only, never rename."""
+
+    IDLE = "idle"
+    MAX_BUSY = "max-busy"
+    REQUESTED = "requested"
+    PREEMPTED = "preempted"
+    MAINTENANCE = "maintenance"
+    STOPPING = "stopping"
+    SERVER_STOP = "server-stop"
+
+
+class Unsafe(StrEnum):
+    """Why a file is not safe, where its owner does not say; append only, never rename."""
+
+    TIMEOUT = "timeout"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafeFile:
+    """A file whose last saved content is in the bucket.
+
+    Attributes:
+        path: its API path.
+        generation: the object's generation.
+    """
+
+    path: str
+    generation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsafeFile:
+    """A file whose last saved content is on this disk only.
+
+    Attributes:
+        path: its API path; ``*`` for all that is owed, when it is not known which.
+        reason: machine-readable cause.
+    """
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paid:
+    """What became of the debts.
+
+    Attributes:
+        safe: files that are in the bucket.
+        unsafe: files that are not.
+    """
+
+    safe: tuple[SafeFile, ...] = ()
+    unsafe: tuple[UnsafeFile, ...] = ()
+
+
+class Debts(Protocol):
+    """The port to whatever owes something to the bucket."""
+
+    async def pay(self, deadline_seconds: float) -> Paid:
+        """Pay all debts, the smallest first; return by the deadline, whatever is left."""
+
+    async def release_locks(self, deadline_seconds: float) -> None:
+        """Give back the edit locks of what is safe; return by the deadline."""
+
+
+class Tabs(Protocol):
+    """The port to the browser tabs."""
+
+    async def save_all(self, deadline_seconds: float) -> bool:
+        """Wait until every tab has saved; whether all have."""
+
+
+class NoDebts:
+    """A server without a workspace owes nothing."""
+
+    async def pay(self, deadline_seconds: float) -> Paid:  # noqa: ARG002
+        """See ``Debts``."""
+        return Paid()
+
+    async def release_locks(self, deadline_seconds: float) -> None:
+        """See ``Debts``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlushReport:
+    """What a flush did.
+
+    Attributes:
+        cause: who asked first.
+        seconds: how long it took.
+        tabs_saved: whether every tab has saved.
+        paid: what became of the debts.
+        manifest_written: whether the manifest is on the disk.
+    """
+
+    cause: FlushCause
+    seconds: float
+    tabs_saved: bool
+    paid: Paid
+    manifest_written: bool = True
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is left to be lost."""
+        return not self.paid.unsafe and self.manifest_written
+
+
+class Flusher:
+    """Flushes, once for all who ask at the same time.
+
+    Args:
+        debts: what is owed to the bucket.
+        tabs: who may hold unsaved text.
+        announce: asks the tabs to save; called before they are waited for.
+        state_directory: folder of the manifest, on the persistent disk.
+        client_save_seconds: longest wait for the tabs.
+        monotonic: a clock, in seconds.
+        wall: epoch seconds.
+        log: where trouble is told.
+    """
+
+    def __init__(  # noqa: PLR0913 - two ports, a voice, a place, two clocks, each by name
+        self,
+        *,
+        debts: Debts,
+        tabs: Tabs,
+        announce: Callable[[FlushCause], None],
+        state_directory: Path,
+        client_save_seconds: float,
+        monotonic: Callable[[], float],
+        wall: Callable[[], float],
+        log: logging.Logger | logging.LoggerAdapter[Any],
+    ) -> None:
+        self._debts = debts
+        self._tabs = tabs
+        self._announce = announce
+        self._manifest = state_directory / MANIFEST
+        self._client_save_seconds = client_save_seconds
+        self._monotonic = monotonic
+        self._wall = wall
+        self._log = log
+        self._running: asyncio.Task[FlushReport] | None = None
+        self.last: FlushReport | None = None
+
+    async def flush(self, cause: FlushCause, deadline_seconds: float) -> FlushReport:
+        """Bring everything to safety; who comes second waits for the first, as long as their own deadline lets them.
+
+        Args:
+            cause: who asks.
+            deadline_seconds: when to come back, whatever is left.
+        """
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._flush(cause, deadline_seconds), name="flush")
+        began = self._monotonic()
+        done, _ = await asyncio.wait({self._running}, timeout=deadline_seconds)
+        if done:
+            return self._running.result()
+        late = Paid(unsafe=(UnsafeFile(path="*", reason=Unsafe.TIMEOUT),))
+        return FlushReport(cause=cause, seconds=self._monotonic() - began, tabs_saved=False, paid=late)
+
+    async def release_locks(self, deadline_seconds: float) -> None:
+        """Give back the edit locks, so that others need not wait for them to expire."""
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                await self._debts.release_locks(deadline_seconds)
+        except TimeoutError:
+            self._log.warning("Giving back the edit locks took too long; they expire by themselves.")
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    async def _flush(self, cause: FlushCause, deadline_seconds: float) -> FlushReport:
+        began = self._monotonic()
+        self._announce(cause)
+        # Half of the time at most: what tabs save has to be paid, too.
+        tabs_saved = await self._tabs.save_all(min(self._client_save_seconds, deadline_seconds / 2))
+        paid = await self._pay(deadline_seconds - (self._monotonic() - began))
+        report = FlushReport(cause=cause, seconds=self._monotonic() - began, tabs_saved=tabs_saved, paid=paid)
+        written = await asyncio.to_thread(self._write, report)
+        self.last = FlushReport(
+            cause=cause, seconds=report.seconds, tabs_saved=tabs_saved, paid=paid, manifest_written=written
+        )
+        return self.last
+
+    async def _pay(self, deadline_seconds: float) -> Paid:
+        try:
+            async with asyncio.timeout(max(0.0, deadline_seconds)):
+                return await self._debts.pay(max(0.0, deadline_seconds))
+        except TimeoutError:
+            return Paid(unsafe=(UnsafeFile(path="*", reason=Unsafe.TIMEOUT),))
+        except Exception:  # noqa: BLE001 - whatever went wrong, the answer is that nothing is known to be safe
+            self._log.exception("Paying the debts to the workspace bucket failed.")
+            return Paid(unsafe=(UnsafeFile(path="*", reason=Unsafe.ERROR),))
+
+    def _write(self, report: FlushReport) -> bool:
+        record = {
+            "version": _MANIFEST_VERSION,
+            "cause": report.cause.value,
+            "finished_at": datetime.fromtimestamp(self._wall(), UTC).isoformat(timespec="seconds"),
+            "tabs_saved": report.tabs_saved,
+            "safe": [{"path": file.path, "generation": file.generation} for file in report.paid.safe],
+            "unsafe": as_json(report.paid.unsafe),
+        }
+        try:
+            write_json(self._manifest, record)
+        except OSError as error:
+            self._log.error("The flush's manifest %s cannot be written: %s", self._manifest, error)
+            return False
+        return True
+
+
+def as_json(unsafe: Sequence[UnsafeFile]) -> list[dict[str, str]]:
+    """Unsafe files, ready for JSON."""
+    return [{"path": file.path, "reason": file.reason} for file in unsafe]

@@ -1,0 +1,128 @@
+"""This machine's runtime in Leonardo, the service of Terra that owns cloud environments.
+
+Source: Leonardo's API documentation, ``/api/google/v1/runtimes/{googleProject}/{runtimeName}``.
+"""
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import httpx
+
+from jupyter_terra_env.rules.errors import SettingsError
+
+_UNAUTHORIZED = 401
+_URLS = {
+    "prod": "https://notebooks.firecloud.org",
+    "dev": "https://leonardo.dsde-dev.broadinstitute.org",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeName:
+    """Which runtime this machine is.
+
+    Attributes:
+        url: Leonardo's address.
+        project: its Google project.
+        name: its name.
+    """
+
+    url: str
+    project: str
+    name: str
+
+
+class Tokens(Protocol):
+    """Whoever has tokens."""
+
+    def token(self, *, refresh: bool = False) -> Awaitable[str]:
+        """A token; ``refresh`` when the one at hand was refused."""
+
+
+def runtime_name(environ: Mapping[str, str], url: str) -> RuntimeName:
+    """Which runtime this machine is, as Terra's variables say.
+
+    Args:
+        environ: environment variables: ``GOOGLE_PROJECT``, ``RUNTIME_NAME``, ``TERRA_DEPLOYMENT_ENV``.
+        url: Leonardo's address; empty for that of the deployment.
+
+    Raises:
+        SettingsError: one of them is missing.
+    """
+    address = url or _URLS.get(environ.get("TERRA_DEPLOYMENT_ENV", "prod").lower(), "")
+    project = environ.get("GOOGLE_PROJECT", "")
+    name = environ.get("RUNTIME_NAME") or environ.get("CLUSTER_NAME", "")
+    for variable, value in (("leonardo_url", address), ("GOOGLE_PROJECT", project), ("RUNTIME_NAME", name)):
+        if not value:
+            raise SettingsError(f"{variable}: it is not set, but pausing through Leonardo needs it.")
+    return RuntimeName(url=address.rstrip("/"), project=project, name=name)
+
+
+class LeonardoRuntime:
+    """Speaks with Leonardo about one runtime.
+
+    Args:
+        runtime: which one.
+        tokens: whoever has tokens.
+        client: the HTTP client.
+    """
+
+    def __init__(self, runtime: RuntimeName, *, tokens: Tokens, client: httpx.AsyncClient) -> None:
+        self._url = (
+            f"{runtime.url}/api/google/v1/runtimes/{quote(runtime.project, safe='')}/{quote(runtime.name, safe='')}"
+        )
+        self._tokens = tokens
+        self._client = client
+
+    async def stop(self) -> int:
+        """Ask for the stop; asking again while it stops has no effect.
+
+        Returns:
+            The answer's HTTP status: 202 for accepted.
+
+        Raises:
+            ConnectionError: there is no answer.
+        """
+        return (await self._ask("POST", "/stop")).status_code
+
+    async def status(self) -> tuple[int, str]:
+        """HTTP status, and the runtime's status where that is 200.
+
+        Raises:
+            ConnectionError: there is no answer.
+        """
+        answer = await self._ask("GET", "")
+        return answer.status_code, str(_object(answer).get("status", ""))
+
+    async def configuration(self) -> dict[str, Any]:
+        """The runtime's ``runtimeConfig``; empty where it cannot be had.
+
+        Raises:
+            ConnectionError: there is no answer.
+        """
+        found = _object(await self._ask("GET", "")).get("runtimeConfig")
+        return found if isinstance(found, dict) else {}
+
+    async def _ask(self, method: str, path: str) -> httpx.Response:
+        answer = await self._once(method, path, refresh=False)
+        if answer.status_code == _UNAUTHORIZED:
+            # A machine that was suspended wakes up with a token of yesterday.
+            answer = await self._once(method, path, refresh=True)
+        return answer
+
+    async def _once(self, method: str, path: str, *, refresh: bool) -> httpx.Response:
+        token = await self._tokens.token(refresh=refresh)
+        try:
+            return await self._client.request(method, self._url + path, headers={"Authorization": f"Bearer {token}"})
+        except httpx.TransportError as error:
+            raise ConnectionError(f"Leonardo does not answer ({type(error).__name__}).") from error
+
+
+def _object(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        found = answer.json() if answer.is_success else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,81 @@
+"""What this machine is, as far as it costs money."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from jupyter_terra_env.environment.compute_engine import InstanceName
+from jupyter_terra_env.rules.cost import Machine, region_of_zone
+
+
+class Metadata(Protocol):
+    """The port to the metadata server."""
+
+    async def get(self, path: str) -> str | None:
+        """A key's value."""
+
+
+async def instance_name(metadata: Metadata) -> InstanceName | None:
+    """Which machine this is, or None where the metadata server does not say.
+
+    Raises:
+        ConnectionError: it does not answer.
+    """
+    project = await metadata.get("project/project-id")
+    zone = await metadata.get("instance/zone")
+    name = await metadata.get("instance/name")
+    if not project or not zone or not name:
+        return None
+    return InstanceName(project=project, zone=_last(zone), name=name)
+
+
+async def machine_of_metadata(metadata: Metadata, *, boot_disk_gb: int | None) -> Machine:
+    """What the metadata server says of the machine. It says nothing of disks and graphics cards.
+
+    Args:
+        metadata: the metadata server.
+        boot_disk_gb: size of the boot disk, where it is configured.
+
+    Raises:
+        ConnectionError: it does not answer.
+    """
+    machine_type = await metadata.get("instance/machine-type")
+    zone = await metadata.get("instance/zone")
+    preemptible = await metadata.get("instance/scheduling/preemptible")
+    address = await metadata.get("instance/network-interfaces/0/access-configs/0/external-ip")
+    return Machine(
+        machine_type=None if machine_type is None else _last(machine_type),
+        region=None if zone is None else region_of_zone(_last(zone)),
+        boot_disk_gb=boot_disk_gb,
+        preemptible=preemptible == "TRUE",
+        external_ips=1 if address else 0,
+    )
+
+
+def machine_of_leonardo(known: Machine, configuration: Mapping[str, Any]) -> Machine:
+    """What Leonardo's ``runtimeConfig`` adds to what is known.
+
+    Args:
+        known: what is known already.
+        configuration: the runtime's ``runtimeConfig``.
+    """
+    gpus, zone, boot = (configuration.get(key) for key in ("gpuConfig", "zone", "bootDiskSize"))
+    cards = gpus if isinstance(gpus, Mapping) else {}
+    machine_type = configuration.get("machineType")
+    return Machine(
+        machine_type=machine_type if isinstance(machine_type, str) else known.machine_type,
+        region=region_of_zone(zone) if isinstance(zone, str) else known.region,
+        boot_disk_gb=boot if isinstance(boot, int) and boot > 0 else known.boot_disk_gb,
+        gpu_type=str(cards["gpuType"]) if "gpuType" in cards else known.gpu_type,
+        gpu_count=_count(cards.get("numOfGpus"), known.gpu_count),
+        preemptible=known.preemptible,
+        external_ips=known.external_ips,
+    )
+
+
+def _count(value: Any, otherwise: int) -> int:
+    return value if isinstance(value, int) and value >= 0 else otherwise
+
+
+def _last(path: str) -> str:
+    """The last part of a resource's name."""
+    return path.rpartition("/")[2]
