@@ -10,6 +10,7 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
 from traitlets import Dict, Float, Int, List, TraitError, Unicode
 
+from jupyter_terra_env.autopause_wiring import build_autopause, debts_of
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.environment.identity import Person, environment_id
 from jupyter_terra_env.environment.settings import Defaults, collaborators, find_workspaces, owner_email
@@ -19,6 +20,9 @@ from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Location, Workspace
 from jupyter_terra_env.server.announcements import SCHEMA, SCHEMA_ID, Announcements
+from jupyter_terra_env.server.autopause_handlers import AUTOPAUSE_HANDLERS
+from jupyter_terra_env.server.autopause_service import AutopauseService
+from jupyter_terra_env.server.autopause_settings import AutopauseSettings
 from jupyter_terra_env.server.contents_handlers import CONTENTS_HANDLERS, large_save_rules
 from jupyter_terra_env.server.handlers import HANDLERS
 from jupyter_terra_env.server.kernel_use import paths_in_use
@@ -93,7 +97,9 @@ class TerraEnvApp(ExtensionApp):
 
     keeping_times = KeepingTimes()
     pace_seconds = INTERVAL_SECONDS
+    classes = [AutopauseSettings]  # noqa: RUF012 - traitlets' way
     wired: WorkspaceNotebooks | None = None
+    autopause: AutopauseService | None = None
     announcements: Announcements | None = None
     converter: NotebookConverter | None = None
 
@@ -128,7 +134,8 @@ class TerraEnvApp(ExtensionApp):
         """
         try:
             super()._link_jupyter_server_extension(serverapp)
-        except TraitError as error:
+            self.autopause = build_autopause(self, self._state_directory(Path(serverapp.root_dir)))
+        except (TraitError, SettingsError) as error:
             serverapp.log.critical("Bad setting: %s", error)
             self.exit(1)
 
@@ -142,9 +149,12 @@ class TerraEnvApp(ExtensionApp):
         events: Any = self.settings["event_logger"]
         if SCHEMA_ID not in events.schemas:
             events.register_event_schema(SCHEMA)
+        if self.autopause is not None and self.serverapp is not None:
+            self.autopause.attach(self.serverapp, debts_of(self.wired, Path(self.serverapp.root_dir)))
 
     def initialize_handlers(self) -> None:
         """Add the REST endpoints."""
+        self.handlers.extend((url_path_join("/terra-env", path), handler) for path, handler in AUTOPAUSE_HANDLERS)
         if self.wired is not None:
             server: Any = self.serverapp
             server.web_app.add_handlers(".*$", large_save_rules(server.base_url, server.contents_manager))
@@ -153,6 +163,8 @@ class TerraEnvApp(ExtensionApp):
 
     async def stop_extension(self) -> None:
         """Let uploads in flight end, and give locks back."""
+        if self.autopause is not None:
+            await self.autopause.stop()
         if self.wired is not None and self.announcements is not None:
             await self.wired.close()
             await self.announcements.close()
@@ -211,8 +223,11 @@ class TerraEnvApp(ExtensionApp):
         log: logging.Logger | logging.LoggerAdapter[Any] = self.log if self.serverapp is None else self.serverapp.log
         return log
 
+    def _state_directory(self, root: Path) -> Path:
+        return Path(self.state_directory) if self.state_directory else root / ".jupyter-terra-env"
+
     def _wire(self, root: Path, found: tuple[Workspace, ...]) -> WorkspaceNotebooks:
-        state = Path(self.state_directory) if self.state_directory else root / ".jupyter-terra-env"
+        state = self._state_directory(root)
         notebooks = build(
             Plan(
                 root=root,

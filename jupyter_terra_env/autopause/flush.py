@@ -15,7 +15,6 @@ from typing import Any, Protocol
 
 from jupyter_terra_env.autopause.state_file import write_json
 
-MANIFEST = "flush.json"
 _MANIFEST_VERSION = 1
 
 
@@ -136,7 +135,7 @@ class Flusher:
         debts: what is owed to the bucket.
         tabs: who may hold unsaved text.
         announce: asks the tabs to save; called before they are waited for.
-        state_directory: folder of the manifest, on the persistent disk.
+        manifest: where the manifest goes, on the persistent disk; None where nothing is owed.
         client_save_seconds: longest wait for the tabs.
         monotonic: a clock, in seconds.
         wall: epoch seconds.
@@ -149,7 +148,7 @@ class Flusher:
         debts: Debts,
         tabs: Tabs,
         announce: Callable[[FlushCause], None],
-        state_directory: Path,
+        manifest: Path | None,
         client_save_seconds: float,
         monotonic: Callable[[], float],
         wall: Callable[[], float],
@@ -158,7 +157,7 @@ class Flusher:
         self._debts = debts
         self._tabs = tabs
         self._announce = announce
-        self._manifest = state_directory / MANIFEST
+        self._manifest = manifest
         self._client_save_seconds = client_save_seconds
         self._monotonic = monotonic
         self._wall = wall
@@ -203,7 +202,7 @@ class Flusher:
         tabs_saved = await self._tabs.save_all(min(self._client_save_seconds, deadline_seconds / 2))
         paid = await self._pay(deadline_seconds - (self._monotonic() - began))
         report = FlushReport(cause=cause, seconds=self._monotonic() - began, tabs_saved=tabs_saved, paid=paid)
-        written = await asyncio.to_thread(self._write, report)
+        written = self._manifest is None or await asyncio.to_thread(self._write, self._manifest, report)
         self.last = FlushReport(
             cause=cause, seconds=report.seconds, tabs_saved=tabs_saved, paid=paid, manifest_written=written
         )
@@ -219,7 +218,7 @@ class Flusher:
             self._log.exception("Paying the debts to the workspace bucket failed.")
             return Paid(unsafe=(UnsafeFile(path="*", reason=Unsafe.ERROR),))
 
-    def _write(self, report: FlushReport) -> bool:
+    def _write(self, manifest: Path, report: FlushReport) -> bool:
         record = {
             "version": _MANIFEST_VERSION,
             "cause": report.cause.value,
@@ -229,9 +228,9 @@ class Flusher:
             "unsafe": as_json(report.paid.unsafe),
         }
         try:
-            write_json(self._manifest, record)
+            write_json(manifest, record)
         except OSError as error:
-            self._log.error("The flush's manifest %s cannot be written: %s", self._manifest, error)
+            self._log.error("The flush's manifest %s cannot be written: %s", manifest, error)
             return False
         return True
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from jupyter_terra_env.autopause.observation import Observation
 from jupyter_terra_env.rules.activity import Work, WorkKind
+from jupyter_terra_env.rules.errors import AutopauseRefusal, AutopauseRefused
 
 MOST_SECONDS = 3600.0
 """Longest lease without renewal: whoever holds it may be killed."""
@@ -45,32 +46,38 @@ class Leases:
             The lease's id.
 
         Raises:
-            ValueError: there are too many already.
+            AutopauseRefused: there are too many already.
         """
         self._drop_ended()
         if len(self._leases) >= MOST_LEASES:
-            raise ValueError("too many leases")
+            raise AutopauseRefused(AutopauseRefusal.TOO_MANY_LEASES)
         lease_id, now = self._new_id(), self._monotonic()
         self._leases[lease_id] = _Lease(label=label, since=now, until=now + min(seconds, MOST_SECONDS))
         return lease_id
 
-    def renew(self, lease_id: str, seconds: float) -> bool:
-        """Let a lease last longer; whether it was still there."""
+    def renew(self, lease_id: str, seconds: float) -> None:
+        """Let a lease last longer.
+
+        Raises:
+            AutopauseRefused: there is no such lease any more.
+        """
         self._drop_ended()
         lease = self._leases.get(lease_id)
         if lease is None:
-            return False
+            raise AutopauseRefused(AutopauseRefusal.NO_LEASE)
         until = self._monotonic() + min(seconds, MOST_SECONDS)
         self._leases[lease_id] = _Lease(label=lease.label, since=lease.since, until=until)
-        return True
 
-    def end(self, lease_id: str) -> bool:
-        """Give a lease back; whether it was still there."""
+    def end(self, lease_id: str) -> None:
+        """Give a lease back.
+
+        Raises:
+            AutopauseRefused: there is no such lease any more.
+        """
         self._drop_ended()
         if self._leases.pop(lease_id, None) is None:
-            return False
+            raise AutopauseRefused(AutopauseRefusal.NO_LEASE)
         self._ended = self._monotonic()
-        return True
 
     async def look(self) -> Observation:
         """The commands that run."""

@@ -1,5 +1,6 @@
 """The port to whatever can tell that something works."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,3 +31,34 @@ class WorkSource(Protocol):
 
     async def look(self) -> Observation:
         """See what works now."""
+
+
+class Spaced:
+    """A source that is asked no more often than it bears: measured over a moment, a load says nothing.
+
+    Args:
+        source: what is asked.
+        between_seconds: how far apart, at least.
+        monotonic: a clock, in seconds.
+    """
+
+    def __init__(self, source: WorkSource, *, between_seconds: float, monotonic: Callable[[], float]) -> None:
+        self._source = source
+        self._between_seconds = between_seconds
+        self._monotonic = monotonic
+        self._asked: float | None = None
+        self._last = Observation()
+
+    @property
+    def name(self) -> str:
+        """The source's name."""
+        return self._source.name
+
+    async def look(self) -> Observation:
+        """What the source sees, or saw a moment ago."""
+        now = self._monotonic()
+        if self._asked is None or now - self._asked >= self._between_seconds:
+            # Asked anew if it fails: what it saw before that is no answer.
+            self._last = await self._source.look()
+            self._asked = now
+        return self._last

@@ -72,6 +72,8 @@ class AutopauseRefusal(StrEnum):
     SNOOZE_USED_UP = "keep-awake-used-up"
     NO_JOBS = "no-jobs"
     BEING_PAUSED = "being-paused"
+    NO_LEASE = "no-lease"
+    TOO_MANY_LEASES = "too-many-leases"
 
 
 class TerraEnvError(Exception):
@@ -244,4 +246,6 @@ _AUTOPAUSE_REFUSALS = {
     ),
     AutopauseRefusal.NO_JOBS: "Nothing is running that could be waited for.",
     AutopauseRefusal.BEING_PAUSED: "The environment is being paused already.",
+    AutopauseRefusal.NO_LEASE: "There is no such lease, or it has ended.",
+    AutopauseRefusal.TOO_MANY_LEASES: "Too many commands keep the environment running already.",
 }

@@ -182,15 +182,17 @@ def without_sentinel(kernel: KernelBusy) -> KernelBusy:
 
 
 def corrected_state(kernel: KernelBusy, reported: str | None) -> str | None:
-    """The state to report: the known one where it is certain, otherwise the reported one.
+    """The state to report: the known one, or the reported one where something may have been missed.
 
     Args:
         kernel: what is known.
         reported: the server's ``execution_state``; a state of a kernel that ends is left alone.
     """
-    if not kernel.certain or reported not in {"busy", "idle", "starting"}:
+    if reported not in {"busy", "idle", "starting"}:
         return reported
-    return "busy" if kernel.is_busy else "idle"
+    if kernel.is_busy:
+        return "busy"
+    return "idle" if kernel.certain else reported
 
 
 def _ended(kernel: KernelBusy, ids: set[str], now: float) -> KernelBusy:

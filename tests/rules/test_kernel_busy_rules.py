@@ -144,6 +144,8 @@ def test_other_states_are_left_alone(state):
 def test_the_known_state_replaces_the_reported_one_only_when_sure(state):
     assert corrected_state(SURE, state) == "idle"
     assert corrected_state(KernelBusy(), state) == state
+    # What was seen to begin runs, whatever may have been missed before.
+    assert corrected_state(heard(KernelBusy(), "busy"), state) == "busy"
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["a", "b", ""])), max_size=40), st.randoms())

@@ -1,0 +1,53 @@
+"""Builds autopause for a server, from its settings and the machine's own metadata."""
+
+import hashlib
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+from jupyter_core.paths import jupyter_runtime_dir
+
+from jupyter_terra_env.autopause.flush import Debts, NoDebts
+from jupyter_terra_env.environment.metadata import attributes
+from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
+from jupyter_terra_env.server.autopause_service import AutopauseService, Places
+from jupyter_terra_env.server.autopause_settings import settings_of
+from jupyter_terra_env.server.notebook_debts import NotebookDebts
+
+_MANIFEST = "flush.json"
+
+
+def build_autopause(app: Any, state_directory: Path) -> AutopauseService:
+    """Build autopause, once its configuration has been read.
+
+    Args:
+        app: the extension application.
+        state_directory: folder on the persistent disk; written to only when there are workspaces.
+
+    Raises:
+        SettingsError: a setting is wrong.
+        TraitError: a setting has the wrong type.
+    """
+    # The memory means nothing on another start of the machine, so it does not belong on the persistent disk.
+    named = hashlib.sha256(str(state_directory).encode()).hexdigest()[:16]
+    return AutopauseService(
+        settings_of(app, attributes(os.environ)),
+        environ=os.environ,
+        places=Places(
+            memory=Path(jupyter_runtime_dir()) / f"terra-env-autopause-{named}.json",
+            manifest=state_directory / _MANIFEST,
+        ),
+        new_id=lambda: str(uuid.uuid4()),
+        log=app.serverapp.log,
+    )
+
+
+def debts_of(notebooks: WorkspaceNotebooks | None, root: Path) -> Debts:
+    """What a server owes to the bucket.
+
+    Args:
+        notebooks: the notebooks of its workspaces, or None when it has none.
+        root: the server's root folder.
+    """
+    return NoDebts() if notebooks is None else NotebookDebts(notebooks, root)

@@ -1,0 +1,128 @@
+"""What clients ask of autopause: bodies of ``POST /terra-env/autopause``, checked."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Action(StrEnum):
+    """What can be asked for; append only, never rename."""
+
+    KEEP_AWAKE = "keep-awake"
+    KEEP_AWAKE_UNTIL_JOBS_END = "keep-awake-until-jobs-end"
+    END_KEEP_AWAKE = "end-keep-awake"
+    PAUSE_NOW = "pause-now"
+    HEARTBEAT = "heartbeat"
+    SAVED = "saved"
+    TAKE_LEASE = "take-lease"
+    RENEW_LEASE = "renew-lease"
+    END_LEASE = "end-lease"
+    FLUSH = "flush"
+
+
+MOST_SECONDS = 31_536_000.0
+"""A year: whoever asks for more has made a mistake."""
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_LABEL_LENGTH = 100
+_FIELDS: Mapping[Action, frozenset[str]] = {
+    Action.KEEP_AWAKE: frozenset({"seconds"}),
+    Action.KEEP_AWAKE_UNTIL_JOBS_END: frozenset(),
+    Action.END_KEEP_AWAKE: frozenset(),
+    Action.PAUSE_NOW: frozenset({"force"}),
+    Action.HEARTBEAT: frozenset({"tab", "visible", "last_input_age_seconds"}),
+    Action.SAVED: frozenset({"tab"}),
+    Action.TAKE_LEASE: frozenset({"label", "seconds"}),
+    Action.RENEW_LEASE: frozenset({"lease", "seconds"}),
+    Action.END_LEASE: frozenset({"lease"}),
+    Action.FLUSH: frozenset({"deadline_seconds"}),
+}
+
+
+class MalformedWish(Exception):
+    """A body that says nothing that can be asked for; the message is a sentence for the caller."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is asked for.
+
+    Attributes:
+        action: what.
+        fields: the rest of the body.
+    """
+
+    action: Action
+    fields: Mapping[str, Any]
+
+    def seconds(self, name: str, *, otherwise: float | None = None) -> float:
+        """A number of seconds, at least 0.
+
+        Raises:
+            MalformedWish: it is something else.
+        """
+        value = self.fields.get(name, otherwise)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_SECONDS:
+            raise MalformedWish(f"'{name}' must be a number of seconds, from 0 to {MOST_SECONDS:.0f}.")
+        return float(value)
+
+    def maybe_seconds(self, name: str) -> float | None:
+        """A number of seconds, or None for null.
+
+        Raises:
+            MalformedWish: it is something else.
+        """
+        return None if self.fields.get(name) is None else self.seconds(name)
+
+    def flag(self, name: str, *, otherwise: bool | None = None) -> bool:
+        """True or false.
+
+        Raises:
+            MalformedWish: it is neither.
+        """
+        value = self.fields.get(name, otherwise)
+        if not isinstance(value, bool):
+            raise MalformedWish(f"'{name}' must be true or false.")
+        return value
+
+    def name(self, name: str) -> str:
+        """An id.
+
+        Raises:
+            MalformedWish: it is none.
+        """
+        value = self.fields.get(name)
+        if not isinstance(value, str) or not _ID.fullmatch(value):
+            raise MalformedWish(f"'{name}' must be 1 to 64 letters, digits or one of _ . : -.")
+        return value
+
+    def label(self) -> str:
+        """What to call a command.
+
+        Raises:
+            MalformedWish: it is no text, or has control characters.
+        """
+        value = self.fields.get("label", "A command")
+        if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= _LABEL_LENGTH:
+            raise MalformedWish(f"'label' must be 1 to {_LABEL_LENGTH} printable characters.")
+        return value
+
+
+def read_wish(body: Any) -> Wish:
+    """Read a body.
+
+    Args:
+        body: the JSON that was sent.
+
+    Raises:
+        MalformedWish: it is no object with a known action, or has a field that the action does not have.
+    """
+    if not isinstance(body, dict) or body.get("action") not in set(Action):
+        raise MalformedWish(f"'action' must be one of {', '.join(Action)}.")
+    action = Action(body["action"])
+    fields = {key: value for key, value in body.items() if key != "action"}
+    unknown = sorted(set(fields) - _FIELDS[action])
+    if unknown:
+        raise MalformedWish(f"'{action}' has no field '{unknown[0]}'.")
+    return Wish(action=action, fields=fields)
