@@ -96,14 +96,17 @@ class FakeCloud:
             return 200, json.dumps(self.attributes).encode(), answer
         if key.startswith("instance/service-accounts/"):
             return self._service_account(key, answer)
+        if query.get("wait_for_change") == "true" and query.get("last_etag") == self._etag(key):
+            self._wait_for_change(key, float(query.get("timeout_sec", 60)))
+        if key not in self.metadata:
+            return 404, b"", answer
+        return 200, self.metadata[key].encode(), {**answer, "ETag": self._etag(key)}
+
+    def _wait_for_change(self, key, seconds):
+        before, until = self._etag(key), time.monotonic() + seconds
         with self._changed:
-            if query.get("wait_for_change") == "true" and query.get("last_etag") == self._etag(key):
-                before, until = self._etag(key), time.monotonic() + float(query.get("timeout_sec", 60))
-                while self._etag(key) == before and time.monotonic() < until:
-                    self._changed.wait(0.05)
-            if key not in self.metadata:
-                return 404, b"", answer
-            return 200, self.metadata[key].encode(), {**answer, "ETag": self._etag(key)}
+            while self._etag(key) == before and time.monotonic() < until:
+                self._changed.wait(0.05)
 
     def _service_account(self, key, answer):
         if key.endswith("token"):

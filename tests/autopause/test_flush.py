@@ -1,0 +1,207 @@
+"""Rows 14 and 17: one flush for all who ask, within its time, and the truth about what it could not do."""
+
+import asyncio
+import json
+import logging
+import time
+
+import pytest
+
+from jupyter_terra_env.autopause.flush import FlushCause, Flusher, Paid, SafeFile, UnsafeFile
+from jupyter_terra_env.autopause.front_ends import FRESH_SECONDS, FrontEnds
+
+SAFE = Paid(safe=(SafeFile(path="w/edit/a.ipynb", generation="7"),))
+UNSAFE = Paid(unsafe=(UnsafeFile(path="w/edit/b.ipynb", reason="remote-changed"),))
+
+
+class Debts:
+    """Whoever owes something, as a test says."""
+
+    def __init__(self, paid=SAFE, seconds=0.0, error=None):
+        self.paid, self.seconds, self.error = paid, seconds, error
+        self.asked, self.released = [], 0
+
+    async def pay(self, deadline_seconds):
+        self.asked.append(deadline_seconds)
+        await asyncio.sleep(self.seconds)
+        if self.error:
+            raise self.error
+        return self.paid
+
+    async def release_locks(self, deadline_seconds):
+        self.released += 1
+        await asyncio.sleep(self.seconds)
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def tabs():
+    return FrontEnds(monotonic=time.monotonic, on_human=lambda ago: None)
+
+
+@pytest.fixture
+def made(tmp_path, tabs):
+    """Make a flusher; announcements are collected."""
+
+    def make(debts, manifest=tmp_path / "state" / "flush.json", client_save_seconds=0.5):
+        asked = []
+        flusher = Flusher(
+            debts=debts,
+            tabs=tabs,
+            announce=asked.append,
+            manifest=manifest,
+            client_save_seconds=client_save_seconds,
+            monotonic=time.monotonic,
+            wall=lambda: 1_800_000_000.0,
+            log=logging.getLogger("flush"),
+        )
+        return flusher, asked
+
+    return make
+
+
+async def test_everything_is_safe_and_the_manifest_says_so(made, tmp_path):
+    flusher, asked = made(Debts())
+    report = await flusher.flush(FlushCause.IDLE, 10)
+    assert report.is_clean
+    assert asked == [FlushCause.IDLE]
+    assert json.loads((tmp_path / "state" / "flush.json").read_text()) == {
+        "version": 1,
+        "cause": "idle",
+        "finished_at": "2027-01-15T08:00:00+00:00",
+        "tabs_saved": True,
+        "safe": [{"path": "w/edit/a.ipynb", "generation": "7"}],
+        "unsafe": [],
+    }
+
+
+async def test_what_is_not_safe_is_named(made, tmp_path):
+    flusher, _ = made(Debts(paid=UNSAFE))
+    report = await flusher.flush(FlushCause.IDLE, 10)
+    assert not report.is_clean
+    manifest = json.loads((tmp_path / "state" / "flush.json").read_text())
+    assert manifest["unsafe"] == [{"path": "w/edit/b.ipynb", "reason": "remote-changed"}]
+
+
+@pytest.mark.parametrize(
+    ("debts", "reason"),
+    [
+        (Debts(seconds=60), "timeout"),
+        (Debts(error=RuntimeError("boom")), "error"),
+        (Debts(error=OSError(28, "")), "error"),
+    ],
+    ids=["hangs", "fails", "disk full"],
+)
+async def test_whatever_goes_wrong_nothing_counts_as_safe(made, debts, reason):
+    flusher, _ = made(debts)
+    began = time.monotonic()
+    report = await flusher.flush(FlushCause.IDLE, 0.6)
+    assert time.monotonic() - began < 1.2
+    assert [(file.path, file.reason) for file in report.paid.unsafe] == [("*", reason)]
+
+
+async def test_a_manifest_that_cannot_be_written_is_not_clean(made, tmp_path):
+    (tmp_path / "file").write_text("")
+    flusher, _ = made(Debts(), manifest=tmp_path / "file" / "flush.json")
+    report = await flusher.flush(FlushCause.IDLE, 10)
+    assert not report.is_clean
+    assert not report.manifest_written
+
+
+async def test_the_old_manifest_survives_a_failure_to_write(made, tmp_path, monkeypatch):
+    flusher, _ = made(Debts())
+    await flusher.flush(FlushCause.IDLE, 10)
+    before = (tmp_path / "state" / "flush.json").read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    assert not (await flusher.flush(FlushCause.REQUESTED, 10)).manifest_written
+    assert (tmp_path / "state" / "flush.json").read_bytes() == before
+    assert [path.name for path in (tmp_path / "state").iterdir()] == ["flush.json"]
+
+
+async def test_two_who_ask_at_once_get_one_flush(made):
+    debts = Debts(seconds=0.3)
+    flusher, asked = made(debts)
+    first, second = await asyncio.gather(flusher.flush(FlushCause.IDLE, 10), flusher.flush(FlushCause.SERVER_STOP, 10))
+    assert first is second
+    assert len(debts.asked) == len(asked) == 1
+
+
+async def test_who_comes_second_with_less_time_does_not_wait_longer(made):
+    flusher, _ = made(Debts(seconds=1.0))
+    first = asyncio.ensure_future(flusher.flush(FlushCause.IDLE, 10))
+    await asyncio.sleep(0.05)
+    began = time.monotonic()
+    second = await flusher.flush(FlushCause.PREEMPTED, 0.2)
+    assert time.monotonic() - began < 0.5
+    assert not second.is_clean
+    assert (await first).is_clean
+
+
+async def test_the_next_flush_is_a_new_one(made):
+    debts = Debts()
+    flusher, _ = made(debts)
+    await flusher.flush(FlushCause.IDLE, 10)
+    await flusher.flush(FlushCause.IDLE, 10)
+    assert len(debts.asked) == 2
+
+
+async def test_giving_back_locks_that_hangs_is_cut_short(made):
+    flusher, _ = made(Debts(seconds=60))
+    began = time.monotonic()
+    await flusher.release_locks(0.2)
+    assert time.monotonic() - began < 1
+
+
+class TestTabs:
+    def test_a_tab_that_sleeps_is_nobody(self):
+        """Row 11: a laptop that sleeps sends no heartbeat."""
+        clock, human = Clock(), []
+        tabs = FrontEnds(monotonic=clock, on_human=human.append)
+        tabs.heartbeat("a", visible=True, last_input_age=10.0)
+        assert human == [10.0]
+        assert tabs.count == 1
+        clock.now += FRESH_SECONDS
+        assert tabs.count == 0
+
+    async def test_all_open_tabs_are_waited_for(self, made, tabs):
+        flusher, _ = made(Debts(), client_save_seconds=5.0)
+        for tab in ("a", "b"):
+            tabs.heartbeat(tab, visible=False, last_input_age=None)
+        flush = asyncio.ensure_future(flusher.flush(FlushCause.IDLE, 20))
+        await asyncio.sleep(0.1)
+        tabs.saved("a")
+        await asyncio.sleep(0.1)
+        assert not flush.done()
+        tabs.saved("b")
+        assert (await asyncio.wait_for(flush, 1)).tabs_saved
+
+    async def test_a_tab_that_does_not_answer_does_not_hold_the_flush(self, made, tabs):
+        flusher, _ = made(Debts(), client_save_seconds=0.3)
+        tabs.heartbeat("a", visible=True, last_input_age=None)
+        report = await flusher.flush(FlushCause.IDLE, 20)
+        assert not report.tabs_saved
+        assert report.is_clean
+
+    async def test_tabs_get_half_of_a_short_time_at_most(self, made, tabs):
+        debts = Debts()
+        flusher, _ = made(debts, client_save_seconds=60)
+        tabs.heartbeat("a", visible=True, last_input_age=None)
+        await flusher.flush(FlushCause.PREEMPTED, 0.6)
+        assert debts.asked[0] == pytest.approx(0.3, abs=0.1)
+
+    def test_tabs_beyond_reason_are_not_kept(self):
+        tabs = FrontEnds(monotonic=Clock(), on_human=lambda ago: None)
+        for number in range(1000):
+            tabs.heartbeat(str(number), visible=False, last_input_age=None)
+        assert tabs.count == 200
