@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from jupyter_terra_env import __version__
-from jupyter_terra_env.cli import bucket, check, demo, flush, locks
+from jupyter_terra_env.cli import autopause, bucket, check, demo, flush, locks
 from jupyter_terra_env.rules.errors import SettingsError
 
 PROGRAM = "jupyter terra-env"
 INTERRUPTED = 130
 """What shells report for a program that Ctrl-C ended."""
 
-_VERBS: tuple[ModuleType, ...] = (demo, check, locks, flush, bucket)
+_VERBS: tuple[ModuleType, ...] = (demo, check, locks, flush, autopause, bucket)
 _DESCRIPTION = """\
 Terra's cloud environment for any Jupyter: notebooks of a workspace bucket, opened, edited and saved.
 

@@ -196,6 +196,15 @@ class TestKeepAwake:
         machine.tell(EndKeepAwake())
         assert machine.phase is Phase.WARNING
         assert machine.left == 100
+        assert machine.state.snoozed == 0
+
+    def test_only_what_was_not_used_can_be_asked_for_again(self):
+        machine = simulation()
+        machine.run(1695)
+        machine.tell(KeepAwake(seconds=3600))
+        machine.run(600)
+        machine.tell(EndKeepAwake())
+        assert machine.state.snoozed == 600
 
     def test_it_does_not_move_the_end_of_the_longest_work(self):
         machine = simulation(max_busy=HOUR)
@@ -599,7 +608,7 @@ class TestProperties:
                     machine.tell(event)
             except AutopauseRefused:
                 assert machine.state == before
-            assert machine.state.snoozed <= self.RULES.max_snooze
+            assert 0 <= machine.state.snoozed <= self.RULES.max_snooze
             assert sentence(machine.state, machine.rules)
             if machine.phase is Phase.PAUSED and before.phase is not Phase.PAUSED:
                 assert before.phase is Phase.PAUSING

@@ -1,0 +1,88 @@
+"""The Jupyter server that runs on this machine, asked over its own REST API."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from jupyter_terra_env.rules.errors import SettingsError
+
+_ASK_SECONDS = 30.0
+_URL_VARIABLE = "JUPYTER_SERVER_URL"
+
+
+class ServerRefused(Exception):
+    """The server answered, but not with what was asked for; the message is its sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningServer:
+    """A server.
+
+    Attributes:
+        url: its base URL, with a slash at the end.
+        token: its token; empty when it has none.
+    """
+
+    url: str
+    token: str
+
+    def ask(self, method: str, path: str, body: Any = None, *, seconds: float = _ASK_SECONDS) -> dict[str, Any]:
+        """Ask one endpoint.
+
+        Args:
+            method: HTTP verb.
+            path: below the base URL.
+            body: what to send as JSON.
+            seconds: how long to wait.
+
+        Raises:
+            ServerRefused: it refuses.
+            SettingsError: it cannot be asked.
+        """
+        headers = {"Authorization": f"token {self.token}"} if self.token else {}
+        try:
+            answer = requests.request(method, self.url + path, headers=headers, json=body, timeout=seconds)
+            told = answer.json() if answer.content else {}
+        except requests.RequestException as error:
+            raise SettingsError(
+                f"The Jupyter server at {self.url} cannot be asked ({type(error).__name__})."
+            ) from error
+        if answer.status_code == 404:
+            raise SettingsError(f"The Jupyter server at {self.url} does not run this extension.")
+        if answer.status_code == 403:
+            raise SettingsError(
+                f"The Jupyter server at {self.url} does not let this command in: it has no token. "
+                "Start it with one (IdentityProvider.token)."
+            )
+        if not answer.ok:
+            raise ServerRefused(str(told.get("message") or f"The server answered {answer.status_code}."))
+        return told if isinstance(told, dict) else {}
+
+
+def find(port: int | None) -> RunningServer:
+    """The server to ask: the one whose terminal this is, the one at a port, or the only one.
+
+    Args:
+        port: the server's port; None to find out.
+
+    Raises:
+        SettingsError: there is none, or more than one.
+    """
+    # Jupyter takes a second to import.
+    from jupyter_server.serverapp import list_running_servers  # noqa: PLC0415
+
+    running = list(list_running_servers())
+    here = os.environ.get(_URL_VARIABLE, "")
+    if port is not None:
+        found = [info for info in running if info["port"] == port]
+    else:
+        # Several entries can be of one server that was started anew.
+        found = [info for info in running if here and info["url"].rstrip("/") == here.rstrip("/")] or running
+    if not found:
+        raise SettingsError("No Jupyter server of yours runs on this machine" + (f" at port {port}." if port else "."))
+    if len({info["url"] for info in found}) > 1:
+        ports = ", ".join(str(info["port"]) for info in found)
+        raise SettingsError(f"Several Jupyter servers of yours run on this machine: name one with --port ({ports}).")
+    return RunningServer(url=found[0]["url"], token=found[0].get("token", ""))
