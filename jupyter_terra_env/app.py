@@ -150,7 +150,7 @@ class TerraEnvApp(ExtensionApp):
         if SCHEMA_ID not in events.schemas:
             events.register_event_schema(SCHEMA)
         if self.autopause is not None and self.serverapp is not None:
-            self.autopause.attach(self.serverapp, debts_of(self.wired, Path(self.serverapp.root_dir)))
+            self.autopause.attach(self.serverapp, debts_of(self.wired))
 
     def initialize_handlers(self) -> None:
         """Add the REST endpoints."""

@@ -43,11 +43,10 @@ def build_autopause(app: Any, state_directory: Path) -> AutopauseService:
     )
 
 
-def debts_of(notebooks: WorkspaceNotebooks | None, root: Path) -> Debts:
+def debts_of(notebooks: WorkspaceNotebooks | None) -> Debts:
     """What a server owes to the bucket.
 
     Args:
         notebooks: the notebooks of its workspaces, or None when it has none.
-        root: the server's root folder.
     """
-    return NoDebts() if notebooks is None else NotebookDebts(notebooks, root)
+    return NoDebts() if notebooks is None else NotebookDebts(notebooks)

@@ -16,6 +16,9 @@ from typing import Any, Protocol
 from jupyter_terra_env.autopause.state_file import write_json
 
 _MANIFEST_VERSION = 1
+_RESERVE_SECONDS = 1.0
+_RESERVE_SHARE = 0.1
+"""Part of the time kept, once for the debts' owner to say what is left, and once to write that down."""
 
 
 class FlushCause(StrEnum):
@@ -200,7 +203,9 @@ class Flusher:
         self._announce(cause)
         # Half of the time at most: what tabs save has to be paid, too.
         tabs_saved = await self._tabs.save_all(min(self._client_save_seconds, deadline_seconds / 2))
-        paid = await self._pay(deadline_seconds - (self._monotonic() - began))
+        reserve = min(_RESERVE_SECONDS, deadline_seconds * _RESERVE_SHARE)
+        left = max(0.0, deadline_seconds - (self._monotonic() - began) - 2 * reserve)
+        paid = await self._pay(left, reserve)
         report = FlushReport(cause=cause, seconds=self._monotonic() - began, tabs_saved=tabs_saved, paid=paid)
         written = self._manifest is None or await asyncio.to_thread(self._write, self._manifest, report)
         self.last = FlushReport(
@@ -208,10 +213,10 @@ class Flusher:
         )
         return self.last
 
-    async def _pay(self, deadline_seconds: float) -> Paid:
+    async def _pay(self, deadline_seconds: float, reserve_seconds: float) -> Paid:
         try:
-            async with asyncio.timeout(max(0.0, deadline_seconds)):
-                return await self._debts.pay(max(0.0, deadline_seconds))
+            async with asyncio.timeout(deadline_seconds + reserve_seconds):
+                return await self._debts.pay(deadline_seconds)
         except TimeoutError:
             return Paid(unsafe=(UnsafeFile(path="*", reason=Unsafe.TIMEOUT),))
         except Exception:  # noqa: BLE001 - whatever went wrong, the answer is that nothing is known to be safe

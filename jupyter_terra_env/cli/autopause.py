@@ -31,15 +31,13 @@ examples:
   jupyter terra-env autopause keep-awake --while make all    not before this command has ended
   jupyter terra-env autopause keep-awake --until-jobs-end
   jupyter terra-env autopause pause-now                  save everything, then pause
-  jupyter terra-env autopause flush --deadline 25        save everything, as a shutdown script does
 
-exit codes: 0 done (keep-awake --while COMMAND: the command's own), 1 it was refused or something is not safe,
+exit codes: 0 done (keep-awake --while COMMAND: the command's own), 1 it was refused,
 2 there is no server to ask
 """
 _LEASE_SECONDS = 180
 _RENEW_SECONDS = 60.0
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+)s)?")
-_FLUSH_RESERVE_SECONDS = 15.0
 _LABEL_LENGTH = 100
 
 
@@ -64,8 +62,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _act(acts, "end-keep-awake", "give back the time that was asked for")
     pause = _act(acts, "pause-now", "save everything, then pause")
     pause.add_argument("--force", action="store_true", help="also when something could not be saved to the workspace")
-    flush = _act(acts, "flush", "save everything to the workspace, and go on")
-    flush.add_argument("--deadline", type=float, default=120.0, metavar="SECONDS", help="how long it may take (120)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -98,8 +94,6 @@ def _do(server: RunningServer, arguments: argparse.Namespace) -> int:
             return _tell(_wish(server, "end-keep-awake"), arguments)
         case "pause-now":
             return _tell(_wish(server, "pause-now", force=arguments.force), arguments)
-        case "flush":
-            return _flush(server, arguments)
         case _:
             return _tell(server.ask("GET", "terra-env/autopause"), arguments)
 
@@ -163,20 +157,6 @@ def _awake(server: RunningServer, label: str) -> Iterator[None]:
         ended.set()
         with contextlib.suppress(ServerRefused, SettingsError):
             _wish(server, "end-lease", lease=lease)
-
-
-def _flush(server: RunningServer, arguments: argparse.Namespace) -> int:
-    body = {"action": "flush", "deadline_seconds": arguments.deadline}
-    patience = arguments.deadline + _FLUSH_RESERVE_SECONDS
-    flushed = server.ask("POST", "terra-env/autopause", body, seconds=patience)["flushed"]
-    if arguments.json:
-        print(json.dumps(flushed, indent=2, ensure_ascii=False))
-    elif flushed["clean"]:
-        print(f"Everything is safe ({flushed['safe']} notebooks, {flushed['seconds']:.1f} s).")
-    else:
-        for file in flushed["unsafe"]:
-            print(f"not in the workspace: {file['path']} ({file['reason']}); it is on this disk")
-    return 0 if flushed["clean"] else 1
 
 
 def _tell(report: Report, arguments: argparse.Namespace) -> int:

@@ -108,7 +108,7 @@ class AutopauseService:
         self._leases = Leases(monotonic=time.monotonic, new_id=new_id)
         self._notices: NoticeWatch | None = None
         self._pricing: asyncio.Task[None] | None = None
-        self._stopping = False
+        self._attached = self._stopping = False
 
     def attach(self, serverapp: Any, debts: Debts) -> None:
         """Tie it to a server whose web application is there, and start it as soon as the loop runs.
@@ -126,6 +126,7 @@ class AutopauseService:
         self._flusher = self._flusher_of(debts)
         marks = {"JUPYTER_SERVER_URL": serverapp.connection_url, "JPY_PARENT_PID": str(os.getpid())}
         self._monitor = self._monitor_of(marks)
+        self._attached = True
         serverapp.io_loop.add_callback(self.start)
 
     async def start(self) -> None:
@@ -147,6 +148,12 @@ class AutopauseService:
     async def stop(self) -> None:
         """Bring everything to safety, within the budget, and stop observing."""
         self._stopping = True
+        if self._attached:
+            await self._stop_parts()
+        await self._client.aclose()
+        await self._metadata.close()
+
+    async def _stop_parts(self) -> None:
         await self._monitor.close()
         if self._notices is not None:
             await self._notices.close()
@@ -156,8 +163,6 @@ class AutopauseService:
         await self.flush(FlushCause.SERVER_STOP, self._settings.shutdown_budget_seconds)
         await self._flusher.close()
         self._kernels.close()
-        await self._client.aclose()
-        await self._metadata.close()
 
     async def flush(self, cause: FlushCause, deadline_seconds: float) -> FlushReport:
         """Bring everything to safety."""

@@ -198,7 +198,13 @@ class TestTabs:
         flusher, _ = made(debts, client_save_seconds=60)
         tabs.heartbeat("a", visible=True, last_input_age=None)
         await flusher.flush(FlushCause.PREEMPTED, 0.6)
-        assert debts.asked[0] == pytest.approx(0.3, abs=0.1)
+        assert debts.asked[0] == pytest.approx(0.6 / 2 - 2 * 0.06, abs=0.1)
+
+    async def test_debts_are_given_time_to_say_what_is_left(self, made):
+        debts = Debts(paid=UNSAFE)
+        flusher, _ = made(debts)
+        await flusher.flush(FlushCause.IDLE, 20)
+        assert debts.asked[0] == pytest.approx(18, abs=0.1)
 
     def test_tabs_beyond_reason_are_not_kept(self):
         tabs = FrontEnds(monotonic=Clock(), on_human=lambda ago: None)

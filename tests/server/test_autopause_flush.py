@@ -1,0 +1,133 @@
+"""Row 14 with real notebooks and a real client of the bucket: what keeps a machine from being paused, and what not."""
+
+import asyncio
+import json
+import sys
+import time
+
+import pytest
+from workspace_kit import WORKSPACE
+
+from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
+
+PATH = f"{WORKSPACE}/edit/a.ipynb"
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture
+def marks(tmp_path):
+    return tmp_path / "paused"
+
+
+@pytest.fixture
+def jp_server_config(jp_server_config, marks):
+    code = f"import pathlib; pathlib.Path('{marks}').touch()"
+    autopause = {
+        "tick_seconds": 0.2,
+        "idle_timeout_seconds": 3.0,
+        "warning_lead_seconds": 0.5,
+        "resume_grace_seconds": 0.0,
+        "process_scope": "server",
+        "flush_seconds": 1.5,
+        "watch_metadata": "off",
+        "pause_chain": ["command"],
+        "pause_command": [sys.executable, "-c", code],
+    }
+    return {**jp_server_config, "AutopauseSettings": autopause}
+
+
+@pytest.fixture
+def autopause(api):
+    async def ask(body=None):
+        method = "GET" if body is None else "POST"
+        return (await api(method, "autopause", base="terra-env", body=body)).model
+
+    return ask
+
+
+async def until(holds, at_most=15):
+    deadline = time.monotonic() + at_most
+    while not (found := await holds()):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.1)
+    return found
+
+
+def refusing(status):
+    return Fault(operation="*", action=AnswerWith(status=status), times=100_000)
+
+
+async def test_an_idle_machine_is_paused_with_everything_in_the_bucket(bucket, contents, autopause, marks, jp_root_dir):
+    bucket.put_notebook("a.ipynb", "1")
+    await contents.open("a.ipynb")
+    await contents.save("a.ipynb", "2")
+
+    async def paused():
+        return marks.exists()
+
+    await until(paused)
+    assert bucket.sources("a.ipynb") == ["2"]
+    manifest = json.loads((jp_root_dir / ".jupyter-terra-env" / "flush.json").read_text())
+    assert (manifest["cause"], manifest["unsafe"]) == ("idle", [])
+    # Nobody has to wait for locks to expire.
+    assert bucket.get("a.ipynb").metadata["lockExpiresAt"] == "0"
+
+
+@pytest.mark.parametrize("status", [503, 403])
+async def test_a_bucket_that_does_not_take_it_keeps_the_machine_from_being_paused(
+    bucket, contents, autopause, marks, jp_root_dir, status
+):
+    bucket.put_notebook("a.ipynb", "1")
+    await contents.open("a.ipynb")
+    bucket.faults.add(refusing(status))
+    await contents.save("a.ipynb", "2")
+
+    async def failed():
+        report = await autopause()
+        return report if report["state"] == "pause-failed" else None
+
+    report = await until(failed)
+    assert report["failure"] == "unflushed"
+    assert report["message"] == "Not paused: some files are not in the workspace yet. It is tried again."
+    assert [file["path"] for file in report["flush"]["unsafe"]] == [PATH]
+    assert report["retry_at"]
+    assert not marks.exists()
+    manifest = json.loads((jp_root_dir / ".jupyter-terra-env" / "flush.json").read_text())
+    assert manifest["unsafe"] == report["flush"]["unsafe"]
+    bucket.faults.clear()
+    flushed = await autopause({"action": "flush"})
+    assert flushed["flushed"]["clean"]
+    assert bucket.sources("a.ipynb") == ["2"]
+
+
+async def test_a_conflict_is_named_and_nothing_is_overwritten(bucket, contents, autopause, marks):
+    bucket.put_notebook("a.ipynb", "1")
+    await contents.open("a.ipynb")
+    bucket.put_notebook("a.ipynb", "theirs")
+    await contents.save("a.ipynb", "mine")
+    flushed = (await autopause({"action": "flush"}))["flushed"]
+    assert flushed["unsafe"] == [{"path": PATH, "reason": "remote-changed"}]
+    assert bucket.sources("a.ipynb") == ["theirs"]
+
+    async def failed():
+        return (await autopause())["state"] == "pause-failed"
+
+    await until(failed)
+    assert not marks.exists()
+
+
+async def test_a_forced_pause_goes_on_over_what_is_on_the_disk(bucket, contents, autopause, marks, edit):
+    bucket.put_notebook("a.ipynb", "1")
+    await contents.open("a.ipynb")
+    bucket.faults.add(refusing(503))
+    await contents.save("a.ipynb", "2")
+    await autopause({"action": "pause-now", "force": True})
+
+    async def paused():
+        return marks.exists()
+
+    await until(paused)
+    assert "2" in (edit / "a.ipynb").read_text()
