@@ -63,6 +63,8 @@ def jp_server_config(terra_settings, bucket, workspace_environ):
         },
         "FileContentsManager": {"delete_to_trash": False},
         "TerraEnvApp": terra_settings,
+        # Tests that leave debts behind do not wait for them at the end.
+        "AutopauseSettings": {"shutdown_budget_seconds": 0.1},
     }
 
 

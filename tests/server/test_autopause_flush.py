@@ -32,6 +32,7 @@ def jp_server_config(jp_server_config, marks):
         "resume_grace_seconds": 0.0,
         "process_scope": "server",
         "flush_seconds": 1.5,
+        "shutdown_budget_seconds": 0.1,
         "watch_metadata": "off",
         "pause_chain": ["command"],
         "pause_command": [sys.executable, "-c", code],
