@@ -2,33 +2,18 @@
 
 import asyncio
 import importlib
-from dataclasses import dataclass
 from typing import Any
 
 import google.auth.exceptions
 import requests
 from google.api_core import exceptions
 
+from jupyter_terra_env.environment.machine_facts import InstanceName
 from jupyter_terra_env.rules.errors import CloudRefused, SettingsError
 from jupyter_terra_env.rules.pause_state import StopMode
 
 _SERVICE = "Compute Engine"
 _READ_SECONDS = 20.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstanceName:
-    """Which machine.
-
-    Attributes:
-        project: its project's id.
-        zone: its zone, for example ``us-central1-a``.
-        name: its name.
-    """
-
-    project: str
-    zone: str
-    name: str
 
 
 def client() -> Any:

@@ -1,10 +1,25 @@
 """What this machine is, as far as it costs money."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from jupyter_terra_env.environment.compute_engine import InstanceName
 from jupyter_terra_env.rules.cost import Machine, region_of_zone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceName:
+    """Which machine.
+
+    Attributes:
+        project: its project's id.
+        zone: its zone, for example ``us-central1-a``.
+        name: its name.
+    """
+
+    project: str
+    zone: str
+    name: str
 
 
 class Metadata(Protocol):

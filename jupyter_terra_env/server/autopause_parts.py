@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -21,8 +21,6 @@ from jupyter_terra_env.autopause.gpu_watch import GpuWatch
 from jupyter_terra_env.autopause.network_watch import NetworkWatch
 from jupyter_terra_env.autopause.observation import Observation, Spaced, WorkSource
 from jupyter_terra_env.autopause.process_watch import ProcessLimits, ProcessWatch, TerminalShell
-from jupyter_terra_env.environment import compute_engine
-from jupyter_terra_env.environment.access_token import AccessTokens
 from jupyter_terra_env.environment.leonardo import LeonardoRuntime, runtime_name
 from jupyter_terra_env.environment.machine_facts import instance_name
 from jupyter_terra_env.environment.metadata import MetadataServer
@@ -32,6 +30,9 @@ from jupyter_terra_env.server.autopause_settings import AutopauseSettings
 from jupyter_terra_env.server.kernel_watch import KernelWatch
 from jupyter_terra_env.server.people_watch import People
 
+if TYPE_CHECKING:
+    from jupyter_terra_env.environment.compute_engine import ComputeInstance
+
 _RUNTIME_VARIABLES = ("RUNTIME_NAME", "CLUSTER_NAME")
 
 
@@ -40,7 +41,7 @@ class LateInstance:
 
     def __init__(self, metadata: MetadataServer) -> None:
         self._metadata = metadata
-        self._found: compute_engine.ComputeInstance | None = None
+        self._found: ComputeInstance | None = None
 
     async def stop(self, mode: StopMode, request_id: str) -> None:
         """See ``ComputeInstance``."""
@@ -50,8 +51,11 @@ class LateInstance:
         """See ``ComputeInstance``."""
         return await (await self._instance()).status()
 
-    async def _instance(self) -> compute_engine.ComputeInstance:
+    async def _instance(self) -> "ComputeInstance":
         if self._found is None:
+            # Google's clients take tens of megabytes, and most servers never need them.
+            from jupyter_terra_env.environment import compute_engine  # noqa: PLC0415
+
             name = await instance_name(self._metadata)
             if name is None:
                 raise ConnectionError("The metadata server does not say which machine this is.")
@@ -68,6 +72,8 @@ def leonardo_runtime(
     Raises:
         SettingsError: Terra's variables do not say which one it is.
     """
+    from jupyter_terra_env.environment.access_token import AccessTokens  # noqa: PLC0415 - as above
+
     return LeonardoRuntime(runtime_name(environ, settings.leonardo_url), tokens=AccessTokens(), client=client)
 
 

@@ -25,8 +25,9 @@ from jupyter_terra_env.autopause.actuators.port import Outcome, Result
 from jupyter_terra_env.autopause.actuators.report_only import ReportOnly
 from jupyter_terra_env.autopause.actuators.webhook import SIGNATURE_HEADER, WebhookActuator
 from jupyter_terra_env.environment.access_token import AccessTokens
-from jupyter_terra_env.environment.compute_engine import ComputeInstance, InstanceName
+from jupyter_terra_env.environment.compute_engine import ComputeInstance
 from jupyter_terra_env.environment.leonardo import LeonardoRuntime, RuntimeName
+from jupyter_terra_env.environment.machine_facts import InstanceName
 from jupyter_terra_env.rules.pause_state import PauseReason, StopMode
 
 
