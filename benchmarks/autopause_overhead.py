@@ -63,7 +63,9 @@ def _url(home: Path, pid: int) -> str:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, ValueError):
-            return json.loads((home / "runtime" / f"jpserver-{pid}.json").read_text())["url"]
+            url: str = json.loads((home / "runtime" / f"jpserver-{pid}.json").read_text())["url"]
+            if requests.get(f"{url}api", timeout=5).ok:
+                return url
         time.sleep(0.1)
     raise RuntimeError((home / "log").read_text())
 
