@@ -24,7 +24,6 @@ class WorkKind(StrEnum):
     GPU = "gpu"
     NETWORK = "network"
     COMMAND = "command"
-    UPLOAD = "upload"
     UNKNOWN = "unknown"
 
 

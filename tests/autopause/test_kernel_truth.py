@@ -92,7 +92,7 @@ async def test_of_two_kernels_the_one_that_works_is_named(kernel, new_session, w
 
 
 @pytest.mark.parametrize("asks", ["usage", "create subshell", "run on a subshell", "widget on a subshell"])
-async def test_nothing_beside_a_cell_makes_it_look_idle(  # noqa: PLR0917 - fixtures
+async def test_nothing_beside_a_cell_makes_it_look_idle(
     kernel, watch, front_end, eventually, reported, observing, asks
 ):
     front = await front_end(kernel)
@@ -120,7 +120,7 @@ async def test_nothing_beside_a_cell_makes_it_look_idle(  # noqa: PLR0917 - fixt
     await eventually(lambda: is_(reported, kernel, "idle"))
 
 
-async def test_the_off_switch_leaves_the_reported_state_alone(  # noqa: PLR0917 - fixtures
+async def test_the_off_switch_leaves_the_reported_state_alone(
     jp_serverapp, new_session, watch, front_end, eventually, reported, observing
 ):
     object.__setattr__(watch._how, "correct", False)
@@ -138,7 +138,7 @@ async def test_the_off_switch_leaves_the_reported_state_alone(  # noqa: PLR0917 
 
 
 @pytest.mark.parametrize("connected", [True, False], ids=["with a browser", "without"])
-async def test_a_kernel_killed_while_it_works_blocks_nothing(  # noqa: PLR0917 - fixtures
+async def test_a_kernel_killed_while_it_works_blocks_nothing(
     kernel, watch, front_end, eventually, reported, jp_serverapp, connected
 ):
     front = await front_end(kernel)
