@@ -135,9 +135,9 @@ def _keep_until_jobs_end(state: PauseState, _event: KeepAwakeUntilJobsEnd, rules
 
 
 def _end_keep_awake(state: PauseState, _event: EndKeepAwake, rules: PauseRules) -> Step:
-    # What was asked for and not used can be asked for again.
-    unused = max(0.0, _snoozed_until(state) - state.now)
-    return _look_again(replace(state, snooze_until=None, until_jobs_end=False, snoozed=state.snoozed - unused), rules)
+    # What was asked for and not used can be asked for again; a human act has forgiven it already.
+    snoozed = max(0.0, state.snoozed - max(0.0, _snoozed_until(state) - state.now))
+    return _look_again(replace(state, snooze_until=None, until_jobs_end=False, snoozed=snoozed), rules)
 
 
 def _pause_now(state: PauseState, event: PauseNow, _rules: PauseRules) -> Step:

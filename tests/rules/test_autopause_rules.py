@@ -116,6 +116,18 @@ class TestLongestWork:
             rested.run(330)
         assert rested.phase is Phase.IDLE
 
+    def test_a_limit_that_is_near_when_it_is_first_seen_is_warned_of_in_full(self):
+        machine = simulation(max_busy=HOUR)
+        machine.work = (CELL,)
+        machine.run(HOUR - 330)
+        machine.work = ()
+        machine.run(285)
+        machine.work = (CELL,)
+        machine.run(15)
+        assert machine.phase is Phase.WARNING
+        assert machine.left <= 45
+        assert machine.run_until(Phase.PAUSED, at_most=HOUR) == 300
+
     def test_a_person_starts_it_anew(self):
         machine = simulation(max_busy=HOUR)
         machine.work = (CELL,)
@@ -205,6 +217,15 @@ class TestKeepAwake:
         machine.run(600)
         machine.tell(EndKeepAwake())
         assert machine.state.snoozed == 600
+
+    def test_time_given_back_after_a_human_act_is_not_counted_twice(self):
+        machine = simulation()
+        machine.tell(KeepAwake(seconds=3600))
+        machine.run(15)
+        machine.human()
+        machine.run(15)
+        machine.tell(EndKeepAwake())
+        assert machine.state.snoozed == 0
 
     def test_it_does_not_move_the_end_of_the_longest_work(self):
         machine = simulation(max_busy=HOUR)
