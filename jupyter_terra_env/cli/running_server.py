@@ -4,8 +4,6 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-import requests
-
 from jupyter_terra_env.rules.errors import SettingsError
 
 _ASK_SECONDS = 30.0
@@ -41,6 +39,8 @@ class RunningServer:
             ServerRefused: it refuses.
             SettingsError: it cannot be asked.
         """
+        import requests  # noqa: PLC0415 - `--help` is to be quick
+
         headers = {"Authorization": f"token {self.token}"} if self.token else {}
         try:
             answer = requests.request(method, self.url + path, headers=headers, json=body, timeout=seconds)

@@ -52,7 +52,7 @@ async def test_without_us_it_stays_starting(new_session, reported):
 @pytest.mark.parametrize(
     "code",
     [
-        "t = __import__('time').monotonic()\nwhile __import__('time').monotonic() - t < 2.5: pass",
+        "t = __import__('time').monotonic()\nwhile __import__('time').monotonic() - t < 5: pass",
         "__import__('time').sleep(2.5)",
         "for i in range(25): print(i); __import__('time').sleep(0.1)",
         "await __import__('asyncio').sleep(2.5)",
