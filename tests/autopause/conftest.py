@@ -144,11 +144,15 @@ def front_end(jp_ws_fetch, on_loop):
 def reported(jp_fetch):
     """The state of a kernel as every reader of the REST API sees it."""
 
+    async def state_of(kernel_id):
+        return json.loads((await jp_fetch("api", "kernels", kernel_id)).body)["execution_state"]
+
     async def ask(kernel_id):
-        kernel = json.loads((await jp_fetch("api", "kernels", kernel_id)).body)["execution_state"]
+        kernel = await state_of(kernel_id)
         sessions = json.loads((await jp_fetch("api", "sessions")).body)
         in_session = [s["kernel"]["execution_state"] for s in sessions if s["kernel"]["id"] == kernel_id]
-        assert in_session in ([], [kernel])
+        # The state may have changed between the two questions.
+        assert in_session in ([], [kernel]) or await state_of(kernel_id) != kernel
         return kernel
 
     return ask
