@@ -14,18 +14,23 @@ from jupyter_terra_env.bucket.store import BucketStore
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.environment.identity import Person
 from jupyter_terra_env.notebooks.base_contents import BaseContents
+from jupyter_terra_env.notebooks.begun_moves import BegunMoves
+from jupyter_terra_env.notebooks.carrier import Carrier
 from jupyter_terra_env.notebooks.conflicts import Conflicts
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.edit_locks import EditLocks
 from jupyter_terra_env.notebooks.folders import Folders
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
+from jupyter_terra_env.notebooks.intents import Intents
 from jupyter_terra_env.notebooks.journal import Journal
 from jupyter_terra_env.notebooks.journal_database import JournalDatabase
 from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.lock_keeper import KeepingTimes, LockKeeper
 from jupyter_terra_env.notebooks.lock_watch import LockWatch
 from jupyter_terra_env.notebooks.marks import Marks
+from jupyter_terra_env.notebooks.move_plans import MovePlans
 from jupyter_terra_env.notebooks.moves import Moves
+from jupyter_terra_env.notebooks.object_acts import ObjectActs
 from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.preview import Previews
@@ -100,6 +105,9 @@ def build(
     pace = Pace(monotonic=time.monotonic, interval_seconds=plan.pace_seconds)
     bases = BaseContents(plan.state / "bases")
 
+    def pause(failures: int, passing: bool) -> float:  # noqa: FBT001 - a callback
+        return pause_seconds(failures, passing=passing, chance=random.random())
+
     def lock_changed(location: Location) -> None:
         announce(location)
         delocalizer.lock_changed(location)
@@ -117,7 +125,7 @@ def build(
         on_change=folders.forget,
         on_news=announce,
         save_wait_seconds=plan.save_wait_seconds,
-        pause_seconds=lambda failures, passing: pause_seconds(failures, passing=passing, chance=random.random()),
+        pause_seconds=pause,
         log=plan.log,
     )
     keeper = LockKeeper(
@@ -129,6 +137,21 @@ def build(
         log=plan.log,
         times=plan.keeping,
     )
+    localizer = Localizer(places, delocalizer, locks, bases)
+    workspaces = Workspaces(plan.workspaces)
+    acts = ObjectActs(places, locks)
+    carrier = Carrier(places, folders, delocalizer, locks, acts, bases, locate=workspaces.locate, on_moved=keeper.moved)
+    begun = BegunMoves(
+        places,
+        Intents(database),
+        carrier,
+        acts,
+        delocalizer,
+        locate=workspaces.locate,
+        pause_seconds=pause,
+        log=plan.log,
+    )
+    plans = MovePlans(places, delocalizer, locks, localizer, acts)
     directories = [directory for workspace in plan.workspaces for directory, _ in workspace.directories()]
     places.copies.sweep_later([plan.root / directory for directory in directories])
     for workspace in plan.workspaces:
@@ -139,9 +162,8 @@ def build(
             workspace.prefix,
             workspace.edit_directory,
         )
-    localizer = Localizer(places, delocalizer, locks, bases)
     return WorkspaceNotebooks(
-        workspaces=Workspaces(plan.workspaces),
+        workspaces=workspaces,
         places=places,
         folders=folders,
         locks=locks,
@@ -151,8 +173,8 @@ def build(
         conflicts=Conflicts(places, localizer, delocalizer, locks, bases),
         previews=Previews(places),
         marks=Marks(places, delocalizer, locks),
-        moves=Moves(places, folders, delocalizer, locks),
-        refusals=Refusals(places, folders),
+        moves=Moves(places, plans, carrier, begun, Refusals(places, folders)),
+        begun_moves=begun,
         database=database,
         bucket_threads=threads,
         email_of=plan.person.email_of,

@@ -8,7 +8,7 @@ import os
 import re
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from unittest import mock
 from urllib.parse import quote
@@ -27,17 +27,23 @@ from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapte
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.environment.identity import Person
 from jupyter_terra_env.notebooks.base_contents import BaseContents
+from jupyter_terra_env.notebooks.begun_moves import BegunMoves
+from jupyter_terra_env.notebooks.carrier import Carrier
 from jupyter_terra_env.notebooks.conflicts import Conflicts
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.edit_locks import EditLocks
 from jupyter_terra_env.notebooks.folders import Folders
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
+from jupyter_terra_env.notebooks.intents import Intent, Intents
 from jupyter_terra_env.notebooks.journal import Journal
 from jupyter_terra_env.notebooks.journal_database import JournalDatabase
 from jupyter_terra_env.notebooks.localizer import Localizer
-from jupyter_terra_env.notebooks.moves import Moves
+from jupyter_terra_env.notebooks.move_plans import MovePlans
+from jupyter_terra_env.notebooks.moves import Moves, Renaming
+from jupyter_terra_env.notebooks.object_acts import ObjectActs
 from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
+from jupyter_terra_env.notebooks.refusals import Refusals
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.rules.edit_lock import Claim, claim_of
 from jupyter_terra_env.rules.workspace import Workspace, Workspaces
@@ -50,6 +56,9 @@ WORKSPACE = Workspace(
     edit_directory="ws/edit",
     playground_directory="ws/playground",
     pattern=re.compile(r".*\.ipynb"),
+)
+OTHER_WORKSPACE = replace(
+    WORKSPACE, name="other", prefix="other/", edit_directory="other/edit", playground_directory="other/playground"
 )
 UPLOADS = "objects.insert"
 
@@ -163,7 +172,7 @@ class Environment:
         self._tokens = (f"{name}-{number}" for number in itertools.count(1))
         self._front = LoopbackFront(engine, faults=self.faults)
         self._front.start()
-        for directory in ("ws/edit", "ws/playground"):
+        for directory in ("ws/edit", "ws/playground", "other/edit", "other/playground"):
             (root / directory).mkdir(parents=True, exist_ok=True)
         self._build()
 
@@ -221,7 +230,32 @@ class Environment:
         )
         self.localizer = Localizer(self.places, self.delocalizer, self.locks, self.bases)
         self.conflicts = Conflicts(self.places, self.localizer, self.delocalizer, self.locks, self.bases)
-        self.moves = Moves(self.places, self.folders, self.delocalizer, self.locks)
+        self.intents = Intents(self.database)
+        self.shown = []
+        acts = ObjectActs(self.places, self.locks)
+        locate = Workspaces((WORKSPACE, OTHER_WORKSPACE)).locate
+        self.carrier = Carrier(
+            self.places,
+            self.folders,
+            self.delocalizer,
+            self.locks,
+            acts,
+            self.bases,
+            locate=locate,
+            on_moved=lambda old, new: self.shown.append((old.api_path, new.api_path)),
+        )
+        self.begun_moves = BegunMoves(
+            self.places,
+            self.intents,
+            self.carrier,
+            acts,
+            self.delocalizer,
+            locate=locate,
+            pause_seconds=lambda failures, passing: settings.get("pause_seconds", 30.0),
+            log=self.log,
+        )
+        plans = MovePlans(self.places, self.delocalizer, self.locks, self.localizer, acts)
+        self.moves = Moves(self.places, plans, self.carrier, self.begun_moves, Refusals(self.places, self.folders))
 
     def _lock_changed(self, location):
         self.news.append(location)
@@ -264,14 +298,37 @@ class Environment:
     def open(self, name, folder="edit"):
         return self.run(self.opening(name, folder))
 
+    async def renaming(self, old, new, *, is_folder=False):
+        """Rename within the edit folder; paths that begin with a slash are relative to the server's root."""
+        old_path, new_path = (path[1:] if path.startswith("/") else f"ws/edit/{path}" for path in (old, new))
+        locate = Workspaces((WORKSPACE, OTHER_WORKSPACE)).locate
+        await self.moves.rename(
+            Renaming(
+                old_path=old_path, new_path=new_path, old=locate(old_path), new=locate(new_path), is_folder=is_folder
+            )
+        )
+
     def rename(self, old, new):
-        return self.run(self.moves.rename(self.at(old), self.at(new)))
+        return self.run(self.renaming(old, new))
+
+    def rename_folder(self, old, new):
+        return self.run(self.renaming(old, new, is_folder=True))
+
+    async def deleting(self, name, folder="edit", *, is_folder=False):
+        await self.moves.delete(self.at(name, folder), is_folder=is_folder, to_trash=False)
 
     def delete(self, name):
-        return self.run(self.moves.delete_object(self.at(name)))
+        return self.run(self.deleting(name))
+
+    def delete_folder(self, name, folder="edit"):
+        return self.run(self.deleting(name, folder, is_folder=True))
+
+    def begun(self):
+        return [Intent.from_json(text) for _, text in self.intents.all()]
 
     def recover(self):
-        """What a server does at its start: every debt of the journal gets its payer again."""
+        """What a server does at its start: what was begun is finished, every debt gets its payer again."""
+        self.run(self.begun_moves.finish())
         located = [Workspaces((WORKSPACE,)).locate(debt.path) for debt in self.journal.debts()]
         self.run(self._starting(located))
 
@@ -315,6 +372,7 @@ class Environment:
     def stop(self):
         """End without flushing anything."""
         self.faults.release()
+        self.run(self.begun_moves.close())
         self.run(self.delocalizer.close(0.0))
         self.run(self.folders.close())
         self.threads._threads.shutdown(wait=True, cancel_futures=True)

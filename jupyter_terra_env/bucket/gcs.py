@@ -88,6 +88,12 @@ class GcsBucket:
                 prefixes.extend(sorted(page.prefixes))
         return Listing(objects=tuple(objects), prefixes=tuple(prefixes))
 
+    def list_all(self, prefix: str) -> tuple[ObjectVersion, ...]:
+        """See ``BucketStore.list_all``."""
+        with self._translated(missing_means_bucket=True):
+            found = self._client.list_blobs(self._handle, prefix=prefix, fields=_LISTED_FIELDS, **self._asked)
+            return tuple(_version(blob) for blob in found)
+
     def read_into(self, name: str, generation: int, file: BinaryIO) -> None:
         """See ``BucketStore.read_into``."""
         with self._translated():

@@ -52,6 +52,11 @@ class MatchVersion:
     generation: int
     metageneration: int
 
+    @property
+    def precondition(self) -> "MatchVersion":
+        """Itself."""
+        return self
+
 
 Precondition = MustNotExist | MatchVersion
 
@@ -76,6 +81,9 @@ class BucketStore(Protocol):
 
     async def list(self, prefix: str) -> Listing:
         """One level of the bucket. One request per 1,000 objects and prefixes."""
+
+    async def list_all(self, prefix: str) -> tuple[ObjectVersion, ...]:
+        """Every object whose name starts with a prefix, however deep. One request per 1,000 objects."""
 
     async def read_into(self, name: str, generation: int, file: BinaryIO) -> None:
         """Write the content of one generation to ``file``, checksum verified. One request.

@@ -114,6 +114,10 @@ class ThreadedBucket(BucketStore):
         """See ``BucketStore.list``."""
         return await self._run(lambda bucket: bucket.list(prefix))
 
+    async def list_all(self, prefix: str) -> tuple[ObjectVersion, ...]:
+        """See ``BucketStore.list_all``."""
+        return await self._run(lambda bucket: bucket.list_all(prefix))
+
     async def read_into(self, name: str, generation: int, file: BinaryIO) -> None:
         """See ``BucketStore.read_into``."""
         await self._run(lambda bucket: bucket.read_into(name, generation, file))

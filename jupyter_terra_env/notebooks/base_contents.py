@@ -54,6 +54,11 @@ class BaseContents:
         except OSError:
             return None
 
+    def move(self, old_path: str, new_path: str) -> None:
+        """A notebook has a new name."""
+        with contextlib.suppress(OSError):
+            self._file(old_path).replace(self._file(new_path))
+
     def forget(self, path: str) -> None:
         """Nothing is known of a notebook any more."""
         for name in (path, path + _PINNED):

@@ -9,6 +9,7 @@ from pathlib import Path
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.base_contents import BaseContents
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
+from jupyter_terra_env.notebooks.disk_moves import move_file
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.merging import MOST_BYTES, merged
@@ -164,7 +165,7 @@ class Conflicts:
         kept = await self._localizer.name_for_kept_edits(location)
         copies, os_path = self._places.copies, self._places.os_path(location)
         async with copies.lock(os_path):
-            await copies.move(os_path, kept)
+            await copies.run(move_file, os_path, kept)
             await self._places.forget(location)
         return kept
 

@@ -110,6 +110,13 @@ class Folders:
             place = place.parent
             self._remembered.pop(_key(place), None)
 
+    def forget_below(self, location: Location) -> None:
+        """Forget the listings that a change of a whole folder has made untrue."""
+        self.forget(location)
+        bucket, prefix, *_ = _key(location)
+        for key in [key for key in self._remembered if key[0] == bucket and key[1].startswith(prefix)]:
+            del self._remembered[key]
+
     async def close(self) -> None:
         """Give up listings in flight; their requests end by their own time limits."""
         running = [known.folder for known in self._remembered.values() if not known.folder.done()]

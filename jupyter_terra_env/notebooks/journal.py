@@ -36,7 +36,7 @@ class Moved:
         path: new API path.
         bucket: bucket name.
         object_name: the object's new name.
-        generation: of the object under its new name; None when it was never stored.
+        generation: of the object under its new name; 0 when it has none yet; None when the row's stays true.
         metageneration: likewise.
         metadata: likewise.
     """
@@ -133,8 +133,7 @@ class Journal:
     def forget(self, path: str) -> None:
         """Drop what is known of a working copy, and what it owes."""
         with self._database.transaction():
-            self._database.execute("DELETE FROM baselines WHERE path = ?", (path,))
-            self.settle(path)
+            self._forget(path)
 
     def owe(self, path: str, bucket: str, object_name: str) -> None:
         """Record that a working copy is about to hold what the bucket has not."""
@@ -143,6 +142,12 @@ class Journal:
         )
         if not known:
             self._database.execute("INSERT OR REPLACE INTO debts VALUES (?, ?, ?)", (path, bucket, object_name))
+
+    def owe_all(self, debts: Iterable[Debt]) -> None:
+        """Record debts of working copies that are about to appear, all or none."""
+        with self._database.transaction():
+            for debt in debts:
+                self.owe(debt.path, debt.bucket, debt.object_name)
 
     def settle(self, path: str) -> None:
         """Record that a working copy owes nothing."""
@@ -163,9 +168,39 @@ class Journal:
             for one in moved:
                 self._move(one)
 
+    def below(self, path: str) -> tuple[str, ...]:
+        """The API paths at or below ``path`` of which something is known."""
+        within = "path = ? OR substr(path, 1, ?) = ?"
+        rows = self._database.rows(
+            f"SELECT path FROM baselines WHERE {within} UNION SELECT path FROM debts WHERE {within}",
+            (path, len(path) + 1, path + "/") * 2,
+        )
+        return tuple(str(row[0]) for row in rows)
+
+    def end(self, intent: int, follow: Callable[[], tuple[Iterable[Moved], Iterable[str]]]) -> None:
+        """End an intent, and let the rows follow what was done, all in one transaction.
+
+        Args:
+            intent: its number.
+            follow: does what is left on the disk, in the transaction, so that no save comes between disk and rows;
+                gives the rows that moved, and the paths of which nothing is known any more.
+        """
+        with self._database.transaction():
+            moved, gone = follow()
+            for one in moved:
+                self._move(one)
+            for path in gone:
+                self._forget(path)
+            self._database.execute("DELETE FROM intents WHERE id = ?", (intent,))
+
+    def _forget(self, path: str) -> None:
+        self._database.execute("DELETE FROM baselines WHERE path = ?", (path,))
+        self.settle(path)
+
     def _move(self, one: Moved) -> None:
         for table in ("baselines", "debts"):
-            self._database.execute(f"DELETE FROM {table} WHERE path = ?", (one.path,))
+            if one.path != one.old_path:
+                self._database.execute(f"DELETE FROM {table} WHERE path = ?", (one.path,))
             self._database.execute(
                 f"UPDATE {table} SET path = ?, bucket = ?, object_name = ? WHERE path = ?",
                 (one.path, one.bucket, one.object_name, one.old_path),
@@ -175,6 +210,8 @@ class Journal:
                 "UPDATE baselines SET generation = ?, metageneration = ?, metadata = ?, write_token = ? WHERE path = ?",
                 (one.generation, one.metageneration, json.dumps(one.metadata), self._new_token(), one.path),
             )
+        if one.generation == ABSENT_GENERATION:
+            self._database.execute("UPDATE baselines SET crc32c = NULL WHERE path = ?", (one.path,))
 
     def _replace(self, path: str, bucket: str, object_name: str, *, expected: Baseline | None, new: Baseline) -> bool:
         values = (

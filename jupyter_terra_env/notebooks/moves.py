@@ -1,229 +1,285 @@
-"""Rename and delete single notebooks: the bucket first, conditionally, then the disk.
+"""Rename and delete notebooks and whole folders: planned, written down, carried out, or undone.
 
-What cannot be done whole is refused before anything changes.
+Protocol: docs/protocol/journal.md, Intents, and docs/protocol/open-and-save.md, races 11 and 12.
 """
 
-from jupyter_terra_env.bucket.store import MatchVersion, ObjectVersion
-from jupyter_terra_env.notebooks.delocalizer import Delocalizer
-from jupyter_terra_env.notebooks.folders import Folders
-from jupyter_terra_env.notebooks.held_locks import HeldLocks
-from jupyter_terra_env.notebooks.places import Places, as_remote, kept_changing
-from jupyter_terra_env.notebooks.refusals import name_exists
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from jupyter_terra_env.notebooks.begun_act import Begun, Outcome
+from jupyter_terra_env.notebooks.begun_moves import BegunMoves
+from jupyter_terra_env.notebooks.carrier import Carrier, Steps
+from jupyter_terra_env.notebooks.intents import Intent, PlannedObject
+from jupyter_terra_env.notebooks.move_plans import MovePlans, Plan
+from jupyter_terra_env.notebooks.object_acts import left_unfinished
+from jupyter_terra_env.notebooks.places import Places, kept_changing
+from jupyter_terra_env.notebooks.refusals import Refusals, folder_name, path_exists
 from jupyter_terra_env.notebooks.temporary_files import make_parent
-from jupyter_terra_env.rules.errors import (
-    BucketUnavailable,
-    ConflictReason,
-    ObjectNotFound,
-    OperationRefused,
-    PreconditionFailed,
-    RefusalReason,
-    WorkspaceConflict,
-)
-from jupyter_terra_env.rules.readback import is_own_write
-from jupyter_terra_env.rules.status import Place
-from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline, is_same_content
+from jupyter_terra_env.rules.errors import BucketUnavailable, ConflictReason, ObjectNotFound, WorkspaceConflict
+from jupyter_terra_env.rules.recovery import Act
 from jupyter_terra_env.rules.workspace import Location
 
 _ROUNDS = 5
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renaming:
+    """A rename as it was asked for.
+
+    Attributes:
+        old_path: API path of the file or folder.
+        new_path: its new API path.
+        old: the place of the old path in a workspace folder, if it is in one.
+        new: likewise of the new path.
+        is_folder: whether it is a folder.
+    """
+
+    old_path: str
+    new_path: str
+    old: Location | None
+    new: Location | None
+    is_folder: bool
+
+    @property
+    def had_objects(self) -> bool:
+        """Whether objects belong to it now."""
+        return self.old is not None and self.old.is_edit and (self.is_folder or self.old.is_delocalized)
+
+    @property
+    def gets_objects(self) -> bool:
+        """Whether objects belong to it then."""
+        return self.new is not None and self.new.is_edit and (self.is_folder or self.new.is_delocalized)
+
+    @property
+    def is_within(self) -> bool:
+        """Whether its objects only get new names."""
+        same = self.old is not None and self.new is not None and self.old.workspace is self.new.workspace
+        return same and self.had_objects and self.gets_objects
+
+
 class Moves:
-    """Renames and deletes notebooks of an edit folder.
+    """Renames and deletes what is in workspace folders.
 
     Args:
         places: disk, buckets and journal.
-        folders: told of every change.
-        delocalizer: brings edits to the bucket before the object moves.
-        locks: what somebody else edits stays where it is.
+        plans: which objects an act is about.
+        carrier: does it.
+        begun: keeps the intents, and finishes what is left halfway.
+        refusals: checks of new names.
     """
 
-    def __init__(self, places: Places, folders: Folders, delocalizer: Delocalizer, locks: HeldLocks) -> None:
+    def __init__(
+        self, places: Places, plans: MovePlans, carrier: Carrier, begun: BegunMoves, refusals: Refusals
+    ) -> None:
         self._places = places
-        self._locks = locks
-        self._folders = folders
-        self._delocalizer = delocalizer
+        self._plans = plans
+        self._carrier = carrier
+        self._begun = begun
+        self._refusals = refusals
 
-    async def delete_object(self, location: Location) -> None:
-        """Delete the object of a notebook, if the bucket still holds the version that was seen here.
-
-        The caller has the notebook's turn. A working copy that never was the object, because somebody else has a
-        notebook of this name, is no reason to delete theirs: then only the working copy goes.
+    async def rename(self, renaming: Renaming) -> None:
+        """Rename a file or folder, with its objects and its rows in the journal.
 
         Raises:
-            WorkspaceConflict: somebody changed it since.
-            LockHeldElsewhere: somebody else is editing it.
-            BucketUnavailable, BucketRefused: as the port says; nothing was deleted.
-        """
-        seen = await self._version_to_delete(location)
-        for _ in range(_ROUNDS):
-            if seen is None:
-                break
-            try:
-                await self._places.bucket(location).delete(location.object_name, seen)
-                break
-            except ObjectNotFound:
-                break
-            except (PreconditionFailed, BucketUnavailable) as error:
-                seen = await self._same_content(location, seen, error)
-        else:
-            raise kept_changing(location)
-        await self._places.forget(location)
-        self._delocalizer.forget(location)
-        self._locks.forget(location)
-        self._folders.forget(location)
-
-    async def rename(self, old: Location, new: Location) -> None:
-        """Rename a notebook within an edit folder, object and working copy.
-
-        Raises:
+            ObjectNotFound: there is no such file or folder.
             OperationRefused: the new name exists, or the edits could not be brought to the bucket first.
-            WorkspaceConflict: somebody changed the object since it was opened.
-            LockHeldElsewhere: somebody else is editing it.
+            WorkspaceConflict: somebody changed an object since it was opened.
+            LockHeldElsewhere: somebody else is editing one of them.
+            LeftUnfinished: the bucket went away halfway; it goes on by itself.
             BucketUnavailable, BucketRefused: as the port says; nothing was renamed.
+            OSError: the disk did not do it; nothing was renamed.
         """
-        for _ in range(_ROUNDS):
-            await self._pay(old)
-            first, second = sorted((old, new), key=lambda place: place.api_path)
-            async with self._delocalizer.turn(first), self._delocalizer.turn(second):
-                if await self._places.has_edits(old):
-                    continue  # A save came between: it has to reach the bucket first.
-                await self._rename(old, new)
-            break
+        await self._begun.settle(renaming.old_path, renaming.new_path)
+        if renaming.is_folder:
+            workspace = renaming.new.workspace if renaming.new is not None and renaming.gets_objects else None
+            folder_name(renaming.old_path, renaming.new_path, workspace)
+        if renaming.old is None or not renaming.had_objects:
+            await self._rename_files(renaming)
+        elif renaming.is_within and renaming.new is not None:
+            await self._rename_objects(renaming, renaming.old, renaming.new)
         else:
-            raise kept_changing(old)
-        self._locks.moved(old, new)
-        for place in (old, new):
-            self._folders.forget(place)
-            self._delocalizer.forget(place)
-        if await self._places.has_edits(new):
-            self._delocalizer.start(new)
+            await self._take_out(renaming, renaming.old)
 
-    async def _rename(self, old: Location, new: Location) -> None:
-        new_path = self._places.os_path(new)
-        if await self._places.copies.run(new_path.exists):
-            raise name_exists(new)
-        await self._places.copies.run(make_parent, new_path)
-        baseline = await self._places.baseline(old)
-        seen = await self._version_to_move(old, baseline)
-        if seen is None:
-            raise ObjectNotFound(f"{old.api_path} is neither on this disk nor in the workspace.")
-        version = await self._move_object(old, new, seen)
+    async def delete(self, location: Location, *, is_folder: bool, to_trash: bool) -> None:
+        """Delete a file or folder: its objects, if they are the versions seen here, then the files.
+
+        Raises:
+            WorkspaceConflict: somebody changed an object since it was opened.
+            LockHeldElsewhere: somebody else is editing one of them.
+            LeftUnfinished: the bucket went away halfway; it goes on by itself.
+            BucketUnavailable, BucketRefused: as the port says; nothing was deleted.
+            OSError: the disk did not do it; what is in the bucket is deleted.
+        """
+        await self._begun.settle(location.api_path)
+        has_objects = location.is_edit and (is_folder or location.is_delocalized)
+        copies = await self._plans.working_copies(location, is_folder=is_folder) if has_objects else []
+        async with self._begun.turns(copies):
+            objects = await self._plans.to_delete(location, is_folder=is_folder) if has_objects else ()
+            intent = Intent(
+                act=Act.DELETE,
+                path=location.api_path,
+                is_folder=is_folder,
+                bucket=location.workspace.bucket,
+                objects=objects,
+                files=await self._carrier.files(location.api_path),
+                to_trash=to_trash,
+            )
+            async with self._begun.begin(intent) as begun:
+                outcome = await self._carrier.objects(begun, _as_planned(objects))
+                await self._leave_if_unavailable(outcome)
+                if outcome.failure is not None and not outcome.done:
+                    await self._begun.give_up(begun)
+                else:
+                    await self._carrier.end(begun, stays=outcome.stays, versions={})
+                if outcome.failure is not None:
+                    raise outcome.failure
+
+    async def _rename_files(self, renaming: Renaming) -> None:
+        """Rename what no object belongs to, and bring it to the bucket if it is to be there."""
+        if renaming.new is not None:
+            await self._refusals.taken(renaming.new, is_folder=renaming.is_folder)
+        await self._require_something(renaming, ())
+        await self._require_free_on_disk(renaming)
+        arriving = await self._arriving(renaming)
+        await self._places.owe_all(arriving)
         try:
-            await self._move_working_copy(old, new, version, baseline)
-        except OSError as error:
-            await self._move_back(old, new, version, baseline)
-            if isinstance(error, FileExistsError):
-                raise name_exists(new) from error
-            raise
+            await self._carrier.rename_on_disk(renaming.old_path, renaming.new_path, arriving)
+        except FileExistsError as error:
+            raise path_exists(renaming.new_path) from error
 
-    async def _version_to_delete(self, location: Location) -> MatchVersion | None:
-        baseline = await self._places.baseline(location)
-        if baseline is not None and baseline.generation != ABSENT_GENERATION:
-            return await self._version_to_move(location, baseline)
-        version = await self._places.stat(location)
-        digest = await self._places.copies.digest(self._places.os_path(location))
-        if version is None or (digest is not None and digest.crc32c != version.crc32c):
-            return None
-        self._locks.require_free(location, version)
-        return version.precondition
-
-    async def _version_to_move(self, location: Location, baseline: Baseline | None) -> MatchVersion | None:
-        """The version to name: the one seen here, if it carries our record, else the current one, if it is free."""
-        if baseline is not None and (seen := _seen(baseline)) is not None and self._locks.may_write(location, baseline):
-            return seen
-        version = await self._places.stat(location)
-        if version is None:
-            return None
-        known = baseline is not None and baseline.generation != ABSENT_GENERATION
-        if known and not _is_same(baseline, version):
-            raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED)
-        self._locks.require_free(location, version)
-        return version.precondition
-
-    async def _pay(self, location: Location) -> None:
-        """Bring edits to the bucket, so that the object carries them along."""
-        if (await self._places.copies.digest(self._places.os_path(location))) is None:
-            return
-        standing = await self._delocalizer.settle(location)
-        if standing.place is Place.IN_WORKSPACE:
-            return
-        if standing.place is Place.CONFLICT and standing.reason is not None:
-            raise WorkspaceConflict(ConflictReason(standing.reason))
-        raise OperationRefused(
-            RefusalReason.NOT_IN_WORKSPACE_YET,
-            f"{location.api_path} was not renamed: its last changes are not in the workspace yet. {standing.message}",
-        )
-
-    async def _move_object(self, old: Location, new: Location, seen: MatchVersion) -> ObjectVersion:
-        bucket = self._places.bucket(old)
+    async def _rename_objects(self, renaming: Renaming, old: Location, new: Location) -> None:
+        """Rename within a workspace: the objects first, then the disk."""
         for _ in range(_ROUNDS):
-            try:
-                return await bucket.move(old.object_name, new.object_name, seen)
-            except (ObjectNotFound, PreconditionFailed, BucketUnavailable) as error:
-                target = await self._places.stat(new)
-                if target is not None:
-                    if isinstance(error, BucketUnavailable) and await self._current(old) is None:
-                        return target  # It was moved; only the answer was lost.
-                    raise name_exists(new) from error
-                current = await self._same_content(old, seen, error)
-                if current is None:
-                    raise WorkspaceConflict(ConflictReason.REMOTE_DELETED) from error
-                seen = current
+            copies = await self._plans.working_copies(old, is_folder=renaming.is_folder)
+            await self._plans.pay(copies)
+            places = [*copies, *(_moved(place, old, new) for place in copies)]
+            async with self._begun.turns(places):
+                if await self._plans.have_edits(copies):
+                    continue  # A save came between: it has to reach the bucket first.
+                await self._require_free_on_disk(renaming)
+                if renaming.is_folder:
+                    await self._refusals.taken(new, is_folder=True)
+                objects = await self._plans.to_move(old, new, is_folder=renaming.is_folder)
+                await self._require_something(renaming, objects)
+                await self._carry_within(self._intent(Act.MOVE, renaming, old, objects), new)
+            return
         raise kept_changing(old)
 
-    async def _move_working_copy(
-        self, old: Location, new: Location, version: ObjectVersion, baseline: Baseline | None
-    ) -> None:
-        copies = self._places.copies
-        old_path, new_path = self._places.os_path(old), self._places.os_path(new)
-        first, second = sorted((old_path, new_path))
-        async with copies.lock(first), copies.lock(second):
-            moved = await copies.move(old_path, new_path)
-        if moved and baseline is not None:
-            await self._places.forget(new)
-            await self._places.advance(new, None, version, baseline.crc32c or version.crc32c)
-        await self._places.forget(old)
+    async def _carry_within(self, intent: Intent, new: Location) -> None:
+        async with self._begun.begin(intent) as begun:
+            outcome = await self._carrier.objects(begun, _as_planned(intent.objects))
+            await self._leave_if_unavailable(outcome)
+            if outcome.failure is not None:
+                await self._undo(begun, outcome, outcome.failure)
+                raise outcome.failure
+            try:
+                await self._carrier.end(begun, stays=(), versions=outcome.moved)
+            except OSError as error:
+                await self._undo(begun, outcome, error)
+                if isinstance(error, FileExistsError):
+                    raise path_exists(new.api_path) from error
+                raise
 
-    async def _move_back(self, old: Location, new: Location, version: ObjectVersion, baseline: Baseline | None) -> None:
-        """Undo the object's move, because the working copy could not follow."""
-        restored = await self._places.bucket(old).move(new.object_name, old.object_name, version.precondition)
-        if baseline is not None:
-            await self._places.advance(old, baseline, restored, baseline.crc32c or restored.crc32c)
+    async def _undo(self, begun: Begun, outcome: Outcome, cause: Exception) -> None:
+        """Move objects back, each with the version its move made. What cannot be moved back is named."""
+        if not outcome.moved:
+            await self._begun.give_up(begun)
+            return
+        undoing = await self._begun.replace(begun, begun.intent.undone(outcome.moved))
+        back = await self._carrier.objects(undoing, _as_planned(undoing.intent.objects))
+        if isinstance(back.failure, BucketUnavailable):
+            self._begun.later()
+            return
+        await self._carrier.end(undoing, stays=back.stays, versions=back.moved)
+        if back.stays:
+            names = ", ".join(sorted(undoing.location(name).api_path for name in back.stays))
+            raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED, about=names) from cause
 
-    async def _same_content(self, location: Location, seen: MatchVersion, error: Exception) -> MatchVersion | None:
-        """Settle a conditional delete or move whose effect is not known.
+    async def _take_out(self, renaming: Renaming, old: Location) -> None:
+        """Bring files out of what the workspace keeps: the disk first, then the objects go."""
+        for _ in range(_ROUNDS):
+            copies = await self._plans.working_copies(old, is_folder=renaming.is_folder)
+            await self._plans.pay(copies)
+            await self._plans.bring_here(old, is_folder=renaming.is_folder)
+            copies = await self._plans.working_copies(old, is_folder=renaming.is_folder)
+            async with self._begun.turns(copies):
+                objects = await self._plans.to_take_out(old, is_folder=renaming.is_folder)
+                if objects is None or await self._plans.have_edits(copies):
+                    continue
+                await self._require_free_on_disk(renaming)
+                if renaming.new is not None:
+                    await self._refusals.taken(renaming.new, is_folder=renaming.is_folder, besides=old)
+                await self._require_something(renaming, objects)
+                await self._places.owe_all(await self._arriving(renaming))
+                await self._carry_out(self._intent(Act.OUT, renaming, old, objects))
+            return
+        raise kept_changing(old)
 
-        Returns:
-            The version to name in the next attempt; None when the object is gone.
+    async def _carry_out(self, intent: Intent) -> None:
+        async with self._begun.begin(intent) as begun:
+            try:
+                await self._carrier.take_out(begun)
+            except OSError as error:
+                await self._begun.give_up(begun)
+                if isinstance(error, FileExistsError):
+                    raise path_exists(str(intent.new_path)) from error
+                raise
+            outcome = await self._carrier.objects(begun, _as_planned(intent.objects))
+            await self._leave_if_unavailable(outcome)
+            await self._carrier.put_back(begun, outcome.stays)
+            await self._carrier.end(begun, stays=outcome.stays, versions={})
+            if outcome.failure is not None:
+                raise outcome.failure
+
+    async def _leave_if_unavailable(self, outcome: Outcome) -> None:
+        """Leave an act that the bucket has stopped halfway to be finished later.
 
         Raises:
-            WorkspaceConflict: the object holds other content than the one seen.
-            Exception: the error itself, when nothing has changed and trying again at once would not help.
+            LeftUnfinished: it is left.
         """
-        version = await self._places.stat(location)
-        if version is None:
-            return None
-        current = version.precondition
-        baseline = await self._places.baseline(location)
-        own = baseline is not None and is_own_write(version, baseline.write_token)
-        if current.generation != seen.generation and not own:
-            raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED) from error
-        self._locks.require_free(location, version)
-        if current == seen:
-            raise error
-        return current
+        error = outcome.failure
+        if isinstance(error, BucketUnavailable) and (outcome.done or outcome.is_unclear):
+            self._begun.later()
+            raise left_unfinished(error) from error
 
-    async def _current(self, location: Location) -> MatchVersion | None:
-        version = await self._places.stat(location)
-        return None if version is None else version.precondition
+    async def _arriving(self, renaming: Renaming) -> list[Location]:
+        """The files that will be notebooks of a workspace's edit folder, and are not of this one now."""
+        if renaming.new is None or not renaming.gets_objects:
+            return []
+        if not renaming.is_folder:
+            return [renaming.new]
+        paths = await self._places.copies.run(self._carrier.paths_at, renaming.old_path)
+        places = (renaming.new.child(path.removeprefix(f"{renaming.old_path}/")) for path in paths)
+        return [place for place in places if place.is_delocalized]
+
+    async def _require_free_on_disk(self, renaming: Renaming) -> None:
+        """Refuse a name that the disk has, or whose folder's name is that of a file, before anything changes."""
+        new = self._places.entry(renaming.new_path)
+        if await self._places.copies.run(os.path.lexists, new):
+            raise path_exists(renaming.new_path)
+        await self._places.copies.run(make_parent, new)
+
+    async def _require_something(self, renaming: Renaming, objects: Plan) -> None:
+        if not objects and not await self._places.copies.run(self._places.entry(renaming.old_path).exists):
+            raise ObjectNotFound(f"{renaming.old_path} is neither on this disk nor in the workspace.")
+
+    def _intent(self, act: Act, renaming: Renaming, old: Location, objects: Plan) -> Intent:
+        return Intent(
+            act=act,
+            path=renaming.old_path,
+            new_path=renaming.new_path,
+            is_folder=renaming.is_folder,
+            bucket=old.workspace.bucket,
+            objects=objects,
+        )
 
 
-def _is_same(baseline: Baseline | None, version: ObjectVersion) -> bool:
-    remote = as_remote(version)
-    return remote is not None and is_same_content(baseline, remote)
+def _as_planned(objects: Iterable[PlannedObject]) -> Steps:
+    """The steps of an act on the versions that were planned for."""
+    return [(planned, planned) for planned in objects]
 
 
-def _seen(baseline: Baseline) -> MatchVersion | None:
-    if baseline.generation == ABSENT_GENERATION:
-        return None
-    return MatchVersion(generation=baseline.generation, metageneration=baseline.metageneration)
+def _moved(place: Location, old: Location, new: Location) -> Location:
+    """The place that a file at or below ``old`` gets."""
+    return replace(new, relative_path=new.relative_path + place.relative_path.removeprefix(old.relative_path))

@@ -50,6 +50,10 @@ class Places:
             )
         return path
 
+    def entry(self, api_path: str) -> Path:
+        """The path on the disk as it is named, wherever a link of that name leads."""
+        return self._root / api_path
+
     def bucket(self, location: Location) -> BucketStore:
         """The bucket of a place."""
         return self._bucket_of(location.workspace)
@@ -60,7 +64,7 @@ class Places:
 
     async def baseline(self, location: Location) -> Baseline | None:
         """What the working copy last equalled."""
-        return await self.copies.run(self._baseline, location)
+        return await self.copies.run(self.baseline_now, location)
 
     async def expect_absent(self, location: Location) -> Baseline:
         """Record that the object was never seen; see ``Journal.expect_absent``."""
@@ -146,9 +150,25 @@ class Places:
         """Everything the journal says is owed."""
         return await self.copies.run(self._journal.debts)
 
-    async def move_rows(self, moved: Iterable[Moved]) -> None:
-        """Let the journal follow working copies that have new names."""
-        await self.copies.run(self._journal.move, tuple(moved))
+    async def owe_all(self, locations: Iterable[Location]) -> None:
+        """Write down debts for working copies that are about to appear."""
+        debts = [
+            Debt(path=place.api_path, bucket=place.workspace.bucket, object_name=place.object_name)
+            for place in locations
+        ]
+        await self.copies.run(self._journal.owe_all, debts)
+
+    async def known_below(self, api_path: str) -> tuple[str, ...]:
+        """The API paths at or below one of which the journal knows something."""
+        return await self.copies.run(self._journal.below, api_path)
+
+    async def end(self, intent: int, follow: Callable[[], tuple[Iterable[Moved], Iterable[str]]]) -> None:
+        """End an intent; see ``Journal.end``."""
+        await self.copies.run(self._journal.end, intent, follow)
+
+    def known_below_now(self, api_path: str) -> tuple[str, ...]:
+        """See ``known_below``; for use off the event loop."""
+        return self._journal.below(api_path)
 
     async def forget(self, location: Location) -> None:
         """Drop what is known of a working copy."""
@@ -156,7 +176,7 @@ class Places:
 
     def _owe(self, location: Location, digest: FileDigest) -> None:
         """Write down a debt for content that is about to become the working copy."""
-        if location.is_delocalized and has_unsaved_edits(self._baseline(location), digest.crc32c):
+        if location.is_delocalized and has_unsaved_edits(self.baseline_now(location), digest.crc32c):
             self._journal.owe(location.api_path, location.workspace.bucket, location.object_name)
 
     def _expect_absent_again(self, location: Location) -> None:
@@ -165,7 +185,8 @@ class Places:
         self._journal.owe(*key)
         self._journal.expect_absent(*key)
 
-    def _baseline(self, location: Location) -> Baseline | None:
+    def baseline_now(self, location: Location) -> Baseline | None:
+        """See ``baseline``; for use off the event loop."""
         return self._journal.baseline(location.api_path, location.workspace.bucket, location.object_name)
 
     def _advance(

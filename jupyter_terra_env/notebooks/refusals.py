@@ -1,16 +1,13 @@
-"""What is refused before anything changes: moves and deletions that could only be half done."""
-
-import asyncio
-from pathlib import Path
+"""What is refused before anything changes."""
 
 from jupyter_terra_env.notebooks.folders import Folders
 from jupyter_terra_env.notebooks.places import Places
-from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
-from jupyter_terra_env.rules.workspace import Location
+from jupyter_terra_env.rules.errors import BucketError, OperationRefused, RefusalReason
+from jupyter_terra_env.rules.workspace import Location, Workspace, is_notebook_name, why_not_shown
 
 
 class Refusals:
-    """Checks before a rename or a deletion; each raises ``OperationRefused`` with the way to do it instead.
+    """Checks of a new name; each raises ``OperationRefused`` with the reason.
 
     Args:
         places: disk and buckets.
@@ -21,82 +18,86 @@ class Refusals:
         self._places = places
         self._folders = folders
 
-    async def folder_in_use(self, folder: Location) -> None:
-        """Refuse to move or delete a folder that holds notebooks of the workspace.
+    async def taken(self, new: Location, *, is_folder: bool, besides: Location | None = None) -> None:
+        """Refuse a new name that the bucket already has. What is on the disk is refused when it is renamed.
 
-        Raises:
-            OperationRefused: it does; or it is the bucket's folder, seen from the playground.
-            BucketUnavailable, BucketRefused: the bucket cannot be asked, so it might.
-        """
-        if not folder.is_edit:
-            if not await asyncio.to_thread(self._places.os_path(folder).exists):
-                only_in_workspace(folder)
-            return
-        in_bucket = await self._folders.fresh_bucket_folder(folder)
-        if in_bucket.trouble is not None:
-            raise in_bucket.trouble
-        if in_bucket.exists:
-            raise OperationRefused(
-                RefusalReason.FOLDER_NOT_EMPTY,
-                f"{folder.api_path} holds notebooks of the workspace. Move or delete them one by one first.",
-            )
-
-    async def taken(self, new: Location) -> None:
-        """Refuse a new name that the bucket already has.
+        Args:
+            new: the new place.
+            is_folder: whether a folder gets the name.
+            besides: the place that is renamed: its own object does not count.
 
         Raises:
             OperationRefused: it has.
             BucketUnavailable, BucketRefused: the bucket cannot be asked, so it might.
         """
-        if new.is_delocalized and await self._places.stat(new) is not None:
-            raise name_exists(new)
+        if besides is not None and besides.object_name == new.object_name and besides.workspace is new.workspace:
+            return
+        if new.belongs_in_bucket and not is_folder:
+            if await self._has_object(new):
+                raise name_exists(new)
+        elif new.is_edit and why_not_shown(new.relative_path) is None:
+            folder = await self._folders.fresh_bucket_folder(new)
+            if folder.trouble is not None and is_folder:
+                raise folder.trouble
+            if folder.exists:
+                raise name_exists(new)
 
-    async def folder_of_notebooks(self, source: Path, new: Location) -> None:
-        """Refuse to move a local folder with notebooks into a workspace, where each would have to be uploaded.
-
-        Raises:
-            OperationRefused: it has notebooks.
-        """
-        if new.is_edit and await asyncio.to_thread(_has_notebooks, source, new):
-            raise OperationRefused(
-                RefusalReason.CROSSES_FOLDERS,
-                "A folder with notebooks cannot be moved into a workspace whole. Move its notebooks one by one.",
-            )
-
-
-def crossing(old: Location | None, new: Location | None) -> None:
-    """Refuse a rename that would take a notebook out of its workspace.
-
-    Raises:
-        OperationRefused: the object would be left behind or deleted.
-    """
-    if old is None or not old.is_delocalized:
-        return
-    stays = new is not None and new.is_delocalized and new.workspace is old.workspace
-    if not stays:
-        raise OperationRefused(
-            RefusalReason.CROSSES_FOLDERS,
-            "A workspace notebook cannot be moved out of its workspace folder or renamed to a name the workspace "
-            "does not keep. Copy it there, then delete it here.",
-        )
+    async def _has_object(self, new: Location) -> bool:
+        try:
+            return await self._places.stat(new) is not None
+        except BucketError:
+            if new.is_edit:
+                raise
+            return False  # The playground goes on without the bucket.
 
 
-def only_in_workspace(location: Location) -> None:
-    """Refuse to delete or move, in a playground, what only the bucket has.
+def folder_name(old_path: str, new_path: str, workspace: Workspace | None) -> None:
+    """Refuse a name that a folder cannot have.
+
+    Args:
+        old_path: the folder's API path.
+        new_path: its new API path.
+        workspace: of the edit folder it will be in, if it will be in one.
 
     Raises:
-        OperationRefused: always.
+        OperationRefused: it is below the folder itself; or it is a notebook's name.
     """
-    raise OperationRefused(
+    if new_path.startswith(old_path + "/"):
+        raise OperationRefused(RefusalReason.FOLDER_NAME, f"{old_path} cannot be moved into itself.")
+    if workspace is not None and is_notebook_name(workspace, new_path.rpartition("/")[2]):
+        raise OperationRefused(RefusalReason.FOLDER_NAME, f"A folder cannot have a notebook's name: {new_path}")
+
+
+def only_in_workspace(location: Location) -> OperationRefused:
+    """The refusal to delete or move, in a playground, what only the bucket has."""
+    return OperationRefused(
         RefusalReason.WORKSPACE_COPY,
         f"{location.api_path} is the workspace's; there is no playground copy of it. Change it in the edit folder.",
     )
 
 
+def not_to_take_out(location: Location) -> OperationRefused:
+    """The refusal to move a folder out of its workspace with an object that no file can stand for."""
+    return OperationRefused(
+        RefusalReason.CROSSES_FOLDERS,
+        f"The folder cannot leave the workspace whole: the workspace does not keep {location.api_path} on this disk. "
+        "Move its notebooks one by one.",
+    )
+
+
+def not_in_workspace_yet(location: Location, why: str) -> OperationRefused:
+    """The refusal to move edits that could not be brought to the bucket first."""
+    return OperationRefused(
+        RefusalReason.NOT_IN_WORKSPACE_YET,
+        f"{location.api_path} was not renamed: its last changes are not in the workspace yet. {why}",
+    )
+
+
 def name_exists(location: Location) -> OperationRefused:
     """The refusal when a name is taken on the disk or in the bucket."""
-    return OperationRefused(RefusalReason.NAME_EXISTS, f"File already exists: {location.api_path}")
+    return path_exists(location.api_path)
 
 
-def _has_notebooks(source: Path, new: Location) -> bool:
-    return source.is_dir() and any(new.child(file.name).belongs_in_bucket for file in source.rglob("*"))
+def path_exists(api_path: str) -> OperationRefused:
+    """The refusal when a name is taken on the disk."""
+    return OperationRefused(RefusalReason.NAME_EXISTS, f"File already exists: {api_path}")

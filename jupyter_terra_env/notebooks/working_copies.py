@@ -14,13 +14,13 @@ from typing import BinaryIO, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
 from jupyter_terra_env.notebooks.file_digests import FileDigest, Snapshot, SnapshotHandover, digest_file, digest_of
-from jupyter_terra_env.notebooks.temporary_files import make_parent, sweep, temporary_file
+from jupyter_terra_env.notebooks.temporary_files import sweep, temporary_file
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _REMEMBERED_DIGESTS = 4096
-_NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,17 +142,6 @@ class WorkingCopies:
             False, and nothing changed, when ``os_path`` holds something else or the free name is taken by now.
         """
         return await self.run(self._install, download, os_path, expected, keep_old_as)
-
-    async def move(self, old: Path, new: Path) -> bool:
-        """Rename a file durably, never onto another; the caller holds the locks.
-
-        Returns:
-            False when there was no file to rename.
-
-        Raises:
-            FileExistsError: the new name is taken.
-        """
-        return await self.run(_move, old, new)
 
     async def keep_as(self, os_path: Path, new: Path) -> None:
         """Give a file's present content a second, free name, durably.
@@ -302,28 +291,9 @@ def _keep_as(os_path: Path, new: Path) -> None:
     try:
         new.hardlink_to(os_path)
     except OSError as error:
-        if error.errno not in _NO_HARD_LINKS:
+        if error.errno not in NO_HARD_LINKS:
             raise
         with os_path.open("rb") as source, new.open("xb") as copy:
             shutil.copyfileobj(source, copy)
             _sync_file(copy)
     sync_directory(new.parent)
-
-
-def _move(old: Path, new: Path) -> bool:
-    make_parent(new)
-    if not old.exists():
-        return False
-    try:
-        new.hardlink_to(old)  # Unlike a rename, it fails when the name is taken.
-    except OSError as error:
-        if error.errno not in _NO_HARD_LINKS:
-            raise
-        if new.exists():
-            raise FileExistsError(errno.EEXIST, "File exists", str(new)) from None
-        old.rename(new)
-    else:
-        old.unlink()
-    sync_directory(new.parent)
-    sync_directory(old.parent)
-    return True

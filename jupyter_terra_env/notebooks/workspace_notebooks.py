@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jupyter_terra_env.bucket.threaded import BucketThreads
+from jupyter_terra_env.notebooks.begun_moves import BegunMoves
 from jupyter_terra_env.notebooks.conflicts import Conflicts
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.folders import Folders
@@ -17,7 +18,6 @@ from jupyter_terra_env.notebooks.marks import Marks
 from jupyter_terra_env.notebooks.moves import Moves
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.preview import Previews
-from jupyter_terra_env.notebooks.refusals import Refusals
 from jupyter_terra_env.rules.lock_view import READ_ONLY, LockView
 from jupyter_terra_env.rules.status import WorkStatus
 from jupyter_terra_env.rules.workspace import Location, Workspace, Workspaces
@@ -77,7 +77,7 @@ class WorkspaceNotebooks:
         previews: what a preview shows.
         marks: what a listing says beyond names.
         moves: renaming and deleting.
-        refusals: what is not done at all.
+        begun_moves: renames and deletions that were left halfway.
         database: the journal's, behind ``places``.
         bucket_threads: the threads behind ``places``.
         email_of: the address behind the hash in a workspace's lock, when it may be told.
@@ -95,16 +95,24 @@ class WorkspaceNotebooks:
     previews: Previews
     marks: Marks
     moves: Moves
-    refusals: Refusals
+    begun_moves: BegunMoves
     database: JournalDatabase
     bucket_threads: BucketThreads
     email_of: Callable[[Workspace, str], str | None]
     log: logging.Logger | logging.LoggerAdapter[logging.Logger]
 
     async def start(self) -> None:
-        """Go on with what was owed when the last server ended."""
+        """Go on with what was begun and owed when the last server ended."""
+        await self.finish_begun_moves()
         for location in await self.owed():
             self.delocalizer.start(location)
+
+    async def finish_begun_moves(self) -> None:
+        """Finish renames and deletions that were left halfway; what the bucket keeps from it is tried again later.
+
+        Never raises.
+        """
+        await self.begun_moves.finish()
 
     async def owed(self) -> tuple[Location, ...]:
         """The notebooks that hold saves the bucket has not, by the journal; other workspaces' are left alone."""
@@ -163,6 +171,7 @@ class WorkspaceNotebooks:
 
     async def close(self) -> None:
         """Pay what is owed, give locks back, then stop everything that runs in the background."""
+        await self.begun_moves.close()
         await self.delocalizer.close(_UPLOADS_SECONDS)
         for location in await self.owed():
             status = await self.status_of(location)

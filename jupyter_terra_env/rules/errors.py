@@ -5,6 +5,7 @@ TerraEnvError
 ├── ObjectNotFound       a fact about the bucket: decide again
 ├── PreconditionFailed   a fact about the bucket (HTTP 412): read back, decide again
 ├── BucketUnavailable    try again later; a write may or may not have happened
+│   └── LeftUnfinished   a rename or deletion has begun, and goes on by itself
 ├── BucketRefused        trying again does not help until a person changes something
 ├── WorkspaceConflict    the bucket and the working copy have parted: a person must choose
 ├── LockHeldElsewhere    somebody else is editing: read only, until the lock is given back or expires
@@ -62,6 +63,7 @@ class RefusalReason(StrEnum):
     NO_CONFLICT = "no-conflict"
     CANNOT_MERGE = "cannot-merge"
     NO_PREVIEW = "no-preview"
+    FOLDER_NAME = "folder-name"
 
 
 class AutopauseRefusal(StrEnum):
@@ -116,6 +118,15 @@ class BucketUnavailable(BucketError):
     """It may work later. For a write the outcome is unknown until it has been read back."""
 
 
+class LeftUnfinished(BucketUnavailable):
+    """A rename or deletion stopped halfway; its intent is in the journal and is carried out later."""
+
+    @property
+    def sentence(self) -> str:
+        """One constant sentence for the user: which bucket, what is wrong, what to do."""
+        return f"{super().sentence} What was begun goes on by itself as soon as the workspace answers."
+
+
 class BucketRefused(BucketError):
     """It will not work until a person changes something."""
 
@@ -125,10 +136,11 @@ class WorkspaceConflict(TerraEnvError):
 
     Args:
         reason: how they have parted.
+        about: which notebook, where the user asked for something else, such as a whole folder.
     """
 
-    def __init__(self, reason: ConflictReason) -> None:
-        super().__init__(_CONFLICTS[reason])
+    def __init__(self, reason: ConflictReason, *, about: str = "") -> None:
+        super().__init__(f"{about}: {_CONFLICTS[reason]}" if about else _CONFLICTS[reason])
         self.reason = reason
 
 
@@ -138,11 +150,12 @@ class LockHeldElsewhere(TerraEnvError):
     Args:
         lock: the lock, as the object tells it; None when it has gone since.
         by_same_person: this person holds it, in another environment.
+        about: which notebook, where the user asked for something else, such as a whole folder.
     """
 
-    def __init__(self, lock: EditLock | None, *, by_same_person: bool) -> None:
+    def __init__(self, lock: EditLock | None, *, by_same_person: bool, about: str = "") -> None:
         self.reason = LockReason.LOCKED_ELSEWHERE if by_same_person else LockReason.LOCKED_BY_OTHER
-        super().__init__(_LOCKED[self.reason])
+        super().__init__(f"{about}: {_LOCKED[self.reason]}" if about else _LOCKED[self.reason])
         self.lock = lock
         self.by_same_person = by_same_person
 

@@ -122,6 +122,15 @@ class Location:
             relative_path=self.relative_path.rpartition("/")[0],
         )
 
+    def at(self, object_name: str) -> "Location":
+        """The place, in the same folder of the workspace, that an object of the workspace is or would be at."""
+        return Location(
+            workspace=self.workspace,
+            mode=self.mode,
+            directory=self.directory,
+            relative_path=object_name.removeprefix(self.workspace.prefix),
+        )
+
     def child(self, name: str) -> "Location":
         """The place called ``name`` in this folder."""
         return Location(

@@ -14,8 +14,9 @@ from jupyter_server.services.contents.filecheckpoints import AsyncFileCheckpoint
 from tornado.web import HTTPError
 from traitlets import default
 
+from jupyter_terra_env.notebooks.moves import Renaming
 from jupyter_terra_env.notebooks.places import kept_changing
-from jupyter_terra_env.notebooks.refusals import crossing, only_in_workspace
+from jupyter_terra_env.notebooks.refusals import only_in_workspace
 from jupyter_terra_env.rules.errors import (
     BucketError,
     ObjectNotFound,
@@ -155,37 +156,36 @@ class TerraContentsManager(LargeNotebookManager):
             return saved if model["type"] == "directory" else await self._delocalize(location, saved)
 
     async def delete_file(self, path: str) -> None:
-        """See ``ContentsManager.delete_file``: the object first, if it is still the version seen here."""
+        """See ``ContentsManager.delete_file``: objects first, if they are still the versions seen here.
+
+        A folder of a workspace is deleted with all there is in it, in the bucket too.
+        """
         self._refuse_workspace_folder(path)
         location = self._locate(path)
         if location is None:
             await super().delete_file(path)
             return
-        with translated(location.api_path):
-            async with self.notebooks.delocalizer.turn(location):
-                await self._delete(location, path)
+        with translated(location.api_path), self.perm_to_403(path):
+            await self._refuse_hidden(path)
+            is_folder = await self._to_change(location)
+            await self.notebooks.moves.delete(location, is_folder=is_folder, to_trash=self.delete_to_trash)
 
     async def rename_file(self, old_path: str, new_path: str) -> None:
-        """See ``ContentsManager.rename_file``: object and working copy move together or not at all."""
-        if old_path.strip("/") == new_path.strip("/"):
+        """See ``ContentsManager.rename_file``: objects and working copies move together or not at all."""
+        old_path, new_path = old_path.strip("/"), new_path.strip("/")
+        if old_path == new_path:
             return
         self._refuse_workspace_folder(old_path)
         old, new = self._locate(old_path), self._locate(new_path)
-        with translated(old_path):
-            crossing(old, new)
-            if old is not None:
-                await self._make_ready_to_move(old)
-            if old is not None and new is not None and old.is_delocalized and new.is_delocalized:
-                await self.notebooks.moves.rename(old, new)
-                self.notebooks.keeper.moved(old, new)
-                return
-            if new is not None:
-                await self.notebooks.refusals.folder_of_notebooks(Path(self._get_os_path(old_path)), new)
-                await self.notebooks.refusals.taken(new)
+        if old is None and new is None:
             await super().rename_file(old_path, new_path)
-            if old is not None:
-                await self.notebooks.places.forget(old)
-            if new is not None and new.is_delocalized:
+            return
+        with translated(old_path), self.perm_to_403(old_path):
+            await self._refuse_hidden(old_path, new_path)
+            is_folder = await (self._to_change(old, localized=True) if old is not None else self.dir_exists(old_path))
+            renaming = Renaming(old_path=old_path, new_path=new_path, old=old, new=new, is_folder=is_folder)
+            await self.notebooks.moves.rename(renaming)
+            if new is not None and new.is_delocalized and not renaming.is_within:
                 raise_when_refused(await self.notebooks.delocalizer.after_save(new))
 
     async def copy(self, from_path: str, to_path: str | None = None) -> dict[str, Any]:
@@ -378,27 +378,39 @@ class TerraContentsManager(LargeNotebookManager):
         else:
             await self._write(location, content)
 
-    async def _delete(self, location: Location, path: str) -> None:
+    async def _to_change(self, location: Location, *, localized: bool = False) -> bool:
+        """Whether what is to be renamed or deleted is a folder.
+
+        Args:
+            location: the file or folder.
+            localized: a notebook that only the bucket has is brought to the playground first.
+
+        Raises:
+            ObjectNotFound: there is no such file.
+            OperationRefused: a playground shows it, and only the bucket has it.
+        """
         os_path = self.notebooks.places.os_path(location)
         on_disk = await self._is_on_disk(os_path)
-        if await self._is_folder(location, os_path):
-            await self.notebooks.refusals.folder_in_use(location)
-        elif location.is_delocalized:
-            if not on_disk and not await self.notebooks.folders.has_notebook(location):
-                raise ObjectNotFound(path)
-            await self.notebooks.moves.delete_object(location)
-        elif not on_disk and location.belongs_in_bucket:
-            only_in_workspace(location)
-        if on_disk or not location.is_delocalized:
-            await super().delete_file(path)
-        await self.notebooks.places.forget(location)
+        is_folder = await self._is_folder(location, os_path)
+        if on_disk or (is_folder and location.is_edit):
+            return is_folder
+        if is_folder:
+            raise only_in_workspace(location)
+        if location.is_delocalized:
+            if not await self.notebooks.folders.has_notebook(location):
+                raise ObjectNotFound(location.api_path)
+        elif not location.belongs_in_bucket:
+            raise ObjectNotFound(location.api_path)
+        elif not localized:
+            raise only_in_workspace(location)
+        else:
+            await self.notebooks.localizer.open(location)
+        return False
 
-    async def _make_ready_to_move(self, old: Location) -> None:
-        os_path = self.notebooks.places.os_path(old)
-        if await self._is_folder(old, os_path):
-            await self.notebooks.refusals.folder_in_use(old)
-        elif not old.is_delocalized and not await self._is_on_disk(os_path):
-            await self.notebooks.localizer.open(old)
+    async def _refuse_hidden(self, *paths: str) -> None:
+        for path in paths:
+            if not self.allow_hidden and await self.is_hidden(path):
+                raise HTTPError(400, f"Cannot rename or delete the hidden file or directory {path!r}")
 
 
 def _names_in(folder: Path) -> set[str]:

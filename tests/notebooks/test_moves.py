@@ -152,15 +152,18 @@ class TestRename:
         """Race 11."""
         env.save("a.ipynb", b"one")
 
-        async def dead(*_args):
+        async def dead(*_args, **_kwargs):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(env.moves, "_move_working_copy", dead)
+        monkeypatch.setattr(env.carrier, "end", dead)
         with pytest.raises(KeyboardInterrupt):
             env.rename("a.ipynb", "b.ipynb")
         env.restart()
         assert outsider.names() == ["b.ipynb"]
         assert env.read("a.ipynb") == b"one"
+        env.recover()
+        assert env.begun() == []
+        assert env.read("a.ipynb") is None
         assert env.open("b.ipynb").place is Place.IN_WORKSPACE
         assert env.read("b.ipynb") == b"one"
 
@@ -169,7 +172,7 @@ class TestRename:
         env.faults.add(Fault(operation=MOVE, action=Hang()))
 
         async def story():
-            renaming = asyncio.create_task(env.moves.rename(env.at("a.ipynb"), env.at("b.ipynb")))
+            renaming = asyncio.create_task(env.renaming("a.ipynb", "b.ipynb"))
             await until(lambda: not env.faults.pending)
             env.faults.add(Fault(operation="objects.insert", action=Delay(seconds=0.3)))
             saving = asyncio.create_task(env.saving("a.ipynb", b"typed meanwhile"))
@@ -187,7 +190,7 @@ class TestRename:
         env.faults.add(Fault(operation=MOVE, action=Hang()))
 
         async def story():
-            renaming = asyncio.create_task(env.moves.rename(env.at("a.ipynb"), env.at("b.ipynb")))
+            renaming = asyncio.create_task(env.renaming("a.ipynb", "b.ipynb"))
             await until(lambda: not env.faults.pending)
             await env.copies.write(env.file("b.ipynb"), b"an acknowledged save")
             env.faults.release()
@@ -250,7 +253,6 @@ class TestDelete:
     def test_and_a_new_notebook_of_the_name(self, env, outsider):
         env.save("a.ipynb", b"one")
         env.delete("a.ipynb")
-        env.file("a.ipynb").unlink()
         assert env.save("a.ipynb", b"again").place is Place.IN_WORKSPACE
 
     def test_during_an_upload_never_revives_the_object_unseen(self, env, outsider):
@@ -261,12 +263,12 @@ class TestDelete:
         async def story():
             saving = asyncio.create_task(env.saving("a.ipynb", b"two"))
             await until(lambda: not env.faults.pending)
-            deleted = (await asyncio.gather(env.moves.delete_object(env.at("a.ipynb")), return_exceptions=True))[0]
+            deleting = asyncio.create_task(env.deleting("a.ipynb"))
+            await asyncio.sleep(0.1)
             env.faults.release()
-            return deleted, await saving
+            return await asyncio.gather(saving, deleting, return_exceptions=True)
 
-        deleted, saved = env.run(story())
-        assert env.read("a.ipynb") == b"two"
-        if deleted is None:
-            assert outsider.names() == []
-            assert saved.place is Place.CONFLICT
+        _, deleted = env.run(story())
+        assert deleted is None
+        assert outsider.names() == []
+        assert env.read("a.ipynb") is None

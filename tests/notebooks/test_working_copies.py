@@ -16,6 +16,7 @@ import google_crc32c
 import pytest
 
 from jupyter_terra_env.notebooks import temporary_files, working_copies
+from jupyter_terra_env.notebooks.disk_moves import move_file
 from jupyter_terra_env.notebooks.file_digests import digest_file
 from jupyter_terra_env.notebooks.temporary_files import TEMPORARY_PREFIX, temporary_file
 from jupyter_terra_env.notebooks.working_copies import Download, WorkingCopies, resolve_inside
@@ -315,13 +316,13 @@ class TestInstallingAndMoving:
 
     def test_move(self, copies, file):
         write(copies, file, b"one")
-        assert asyncio.run(copies.move(file, file.parent / "deep" / "b.ipynb")) is True
+        assert move_file(file, file.parent / "deep" / "b.ipynb") is True
         assert (file.parent / "deep" / "b.ipynb").read_bytes() == b"one"
         assert not file.exists()
 
     def test_move_of_nothing(self, copies, file):
         file.parent.mkdir()
-        assert asyncio.run(copies.move(file, file.parent / "b.ipynb")) is False
+        assert move_file(file, file.parent / "b.ipynb") is False
 
     def test_the_lock_of_a_path_is_one(self, copies, file):
         lock = copies.lock(file)

@@ -1,0 +1,137 @@
+"""Renames and deletions that have begun, as the journal keeps them until they are done."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
+
+from jupyter_terra_env.bucket.store import MatchVersion, ObjectVersion
+from jupyter_terra_env.notebooks.journal_database import JournalDatabase
+from jupyter_terra_env.rules.recovery import Act
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedObject:
+    """An object that is to be moved or deleted.
+
+    Attributes:
+        name: object name.
+        new_name: what it is to be called; None when it is to go.
+        generation: of the version that was seen.
+        metageneration: of the version that was seen.
+        was: the generation that the baseline of its working copy still names, where a move is undone.
+    """
+
+    name: str
+    new_name: str | None
+    generation: int
+    metageneration: int
+    was: int | None = None
+
+    @property
+    def precondition(self) -> MatchVersion:
+        """Only this version."""
+        return MatchVersion(generation=self.generation, metageneration=self.metageneration)
+
+    @classmethod
+    def of(cls, version: ObjectVersion | MatchVersion, name: str, new_name: str | None) -> Self:
+        """Plan for a version that was just seen."""
+        return cls(name=name, new_name=new_name, generation=version.generation, metageneration=version.metageneration)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A rename or deletion.
+
+    Attributes:
+        act: what is done.
+        path: API path of the file or folder.
+        new_path: its new API path; None when it is deleted.
+        is_folder: whether it is a folder.
+        bucket: of the objects.
+        objects: the objects it is about, each with the version that was seen.
+        files: what is deleted on the disk: API path and signature of each file; any other has been saved since.
+        to_trash: deleted files go to the trash of the desktop.
+        only_objects: a move is undone: the files never moved.
+    """
+
+    act: Act
+    path: str
+    new_path: str | None = None
+    is_folder: bool
+    bucket: str
+    objects: tuple[PlannedObject, ...]
+    files: tuple[tuple[str, str], ...] = ()
+    to_trash: bool = False
+    only_objects: bool = False
+
+    def to_json(self) -> str:
+        """The intent as the journal stores it."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        try:
+            stored: dict[str, Any] = json.loads(text)
+            objects = tuple(PlannedObject(**planned) for planned in stored.pop("objects"))
+            files = tuple((str(path), str(signature)) for path, signature in stored.pop("files"))
+            return cls(**{**stored, "act": Act(stored["act"]), "objects": objects, "files": files})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not an intent: {error}") from error
+
+    def undone(self, moved: dict[str, ObjectVersion]) -> Self:
+        """The intent to move objects back.
+
+        Args:
+            moved: by former name, the versions that the moves made.
+        """
+        if self.new_path is None:
+            raise ValueError("a deletion cannot be undone")
+        was = {planned.name: planned.generation for planned in self.objects}
+        back = tuple(
+            replace(PlannedObject.of(version, version.name, name), was=was[name]) for name, version in moved.items()
+        )
+        return replace(self, path=self.new_path, new_path=self.path, objects=back, only_objects=True)
+
+    def touches(self, path: str) -> bool:
+        """Whether an act on ``path`` would meet this one."""
+        mine = [one for one in (self.path, self.new_path) if one is not None]
+        return any(f"{path}/".startswith(f"{one}/") or f"{one}/".startswith(f"{path}/") for one in mine)
+
+
+class Intents:
+    """The journal's intents. Methods block for a few milliseconds: call them off the event loop.
+
+    Args:
+        database: the open database.
+    """
+
+    def __init__(self, database: JournalDatabase) -> None:
+        self._database = database
+
+    def add(self, intent: Intent) -> int:
+        """Write an intent down, durably.
+
+        Returns:
+            Its number.
+        """
+        with self._database.transaction():
+            self._database.execute("INSERT INTO intents (intent) VALUES (?)", (intent.to_json(),))
+            return int(str(self._database.rows("SELECT last_insert_rowid()")[0][0]))
+
+    def replace(self, number: int, intent: Intent) -> None:
+        """Put another intent in the place of one."""
+        self._database.execute("UPDATE intents SET intent = ? WHERE id = ?", (intent.to_json(), number))
+
+    def remove(self, number: int) -> None:
+        """An intent has been carried out, or given up."""
+        self._database.execute("DELETE FROM intents WHERE id = ?", (number,))
+
+    def all(self) -> tuple[tuple[int, str], ...]:
+        """Everything that was begun, oldest first: number and stored text."""
+        rows = self._database.rows("SELECT id, intent FROM intents ORDER BY id")
+        return tuple((int(str(row[0])), str(row[1])) for row in rows)

@@ -1,0 +1,226 @@
+"""Plans renames and deletions: which objects, at which versions.
+
+What cannot be done whole is refused here, before anything changes.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+from jupyter_terra_env.bucket.store import MatchVersion, ObjectVersion
+from jupyter_terra_env.notebooks.delocalizer import Delocalizer
+from jupyter_terra_env.notebooks.disk_moves import files_below
+from jupyter_terra_env.notebooks.held_locks import HeldLocks
+from jupyter_terra_env.notebooks.intents import PlannedObject
+from jupyter_terra_env.notebooks.localizer import Localizer
+from jupyter_terra_env.notebooks.object_acts import ObjectActs
+from jupyter_terra_env.notebooks.places import Places, as_remote
+from jupyter_terra_env.notebooks.refusals import not_in_workspace_yet, not_to_take_out
+from jupyter_terra_env.rules.errors import ConflictReason, WorkspaceConflict
+from jupyter_terra_env.rules.status import Place
+from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline, is_same_content
+from jupyter_terra_env.rules.workspace import Location
+
+_AT_ONCE = 8
+
+Plan = tuple[PlannedObject, ...]
+
+
+class MovePlans:
+    """Looks at disk, journal and bucket, and says which objects an act is about.
+
+    Args:
+        places: disk, buckets and journal.
+        delocalizer: brings edits to the bucket before their object moves.
+        locks: what somebody else edits stays where it is.
+        localizer: brings what leaves the workspace to the disk first.
+        acts: tells whose locks objects carry.
+    """
+
+    def __init__(
+        self, places: Places, delocalizer: Delocalizer, locks: HeldLocks, localizer: Localizer, acts: ObjectActs
+    ) -> None:
+        self._places = places
+        self._delocalizer = delocalizer
+        self._locks = locks
+        self._localizer = localizer
+        self._acts = acts
+
+    async def working_copies(self, old: Location, *, is_folder: bool) -> list[Location]:
+        """The files at or below a place of an edit folder that go to the bucket."""
+        if not is_folder:
+            return [old] if old.is_delocalized else []
+        return await self._places.copies.run(self._working_copies_below, old)
+
+    async def pay(self, notebooks: Iterable[Location]) -> None:
+        """Bring edits to the bucket, so that the objects carry them along.
+
+        Raises:
+            WorkspaceConflict, OperationRefused: it cannot be done; each stays as it is.
+        """
+        await _each(self._pay, [place for place in notebooks if await self._places.has_edits(place)])
+
+    async def have_edits(self, notebooks: Iterable[Location]) -> bool:
+        """Whether any working copy holds what its object does not."""
+        return any([await self._places.has_edits(place) for place in notebooks])
+
+    async def to_move(self, old: Location, new: Location, *, is_folder: bool) -> Plan:
+        """The objects that get new names.
+
+        Raises:
+            WorkspaceConflict: somebody changed the notebook since it was opened.
+            LockHeldElsewhere: somebody else is editing one of them.
+            BucketUnavailable, BucketRefused: as the port says.
+        """
+        if not is_folder:
+            seen = await self._version_to_move(old, await self._places.baseline(old))
+            return () if seen is None else (PlannedObject.of(seen, old.object_name, new.object_name),)
+        start = len(old.object_prefix)
+        return tuple(
+            PlannedObject.of(version, version.name, new.object_prefix + version.name[start:])
+            for version in await self._free_objects(old)
+        )
+
+    async def to_delete(self, old: Location, *, is_folder: bool) -> Plan:
+        """The objects that go; see ``to_move``. A working copy that never was the object goes alone."""
+        if not is_folder:
+            seen = await self._version_to_delete(old)
+            return () if seen is None else (PlannedObject.of(seen, old.object_name, None),)
+        versions = await self._free_objects(old)
+        by_name = {version.name: version for version in versions}
+        for place in await self.working_copies(old, is_folder=True):
+            if place.object_name in by_name:
+                await self._require_seen(place, by_name[place.object_name])
+        return tuple(PlannedObject.of(version, version.name, None) for version in versions)
+
+    async def to_take_out(self, old: Location, *, is_folder: bool) -> Plan | None:
+        """The objects that go once their files have left; see ``to_move``.
+
+        Returns:
+            None when a file is not on the disk as the bucket has it: see ``bring_here``.
+
+        Raises:
+            OperationRefused: a folder holds objects that no file can stand for.
+        """
+        if not is_folder:
+            if not await self._places.copies.run(self._places.os_path(old).is_file):
+                return None
+            return await self._as_gone(old)
+        versions = await self._free_objects(old)
+        if await self._not_here(old, versions):
+            return None
+        return tuple(PlannedObject.of(version, version.name, None) for version in versions)
+
+    async def bring_here(self, old: Location, *, is_folder: bool) -> None:
+        """Bring the newest content of a notebook, or of all of a folder, to the disk.
+
+        Raises:
+            ObjectNotFound: neither disk nor bucket has it.
+            OperationRefused: a folder holds objects that no file can stand for.
+            BucketUnavailable, BucketRefused: as the port says.
+        """
+        if is_folder:
+            wanted = await self._not_here(old, await self._free_objects(old))
+        else:
+            wanted = [old]
+        await _each(self._bring_here, wanted)
+
+    def _working_copies_below(self, folder: Location) -> list[Location]:
+        os_path = self._places.entry(folder.api_path)
+        paths = (file.relative_to(os_path).as_posix() for file in files_below(os_path))
+        return [place for path in paths if (place := folder.child(path)).is_delocalized]
+
+    async def _free_objects(self, folder: Location) -> tuple[ObjectVersion, ...]:
+        """Every object below a folder, shown or not, when nobody else edits any of them."""
+        listed = await self._places.bucket(folder).list_all(folder.object_prefix)
+        for version in listed:
+            self._acts.require_free(folder.at(version.name), version, named=True)
+        return listed
+
+    async def _not_here(self, folder: Location, versions: Iterable[ObjectVersion]) -> list[Location]:
+        """The notebooks whose working copy is not exactly what the bucket holds."""
+        missing = []
+        for version in versions:
+            place = folder.at(version.name)
+            if not place.belongs_in_bucket:
+                if version.size_bytes == 0 and version.name.endswith("/"):
+                    continue  # The marker some tools make for a folder.
+                raise not_to_take_out(place)
+            baseline = await self._places.baseline(place)
+            on_disk = await self._places.copies.run(self._places.os_path(place).is_file)
+            if not on_disk or baseline is None or baseline.generation != version.generation:
+                missing.append(place)
+        return missing
+
+    async def _bring_here(self, place: Location) -> None:
+        await self._localizer.open(place, to_edit=False)
+
+    async def _as_gone(self, old: Location) -> Plan:
+        seen = await self._version_to_move(old, await self._places.baseline(old))
+        return () if seen is None else (PlannedObject.of(seen, old.object_name, None),)
+
+    async def _pay(self, location: Location) -> None:
+        standing = await self._delocalizer.settle(location)
+        if standing.place is Place.CONFLICT and standing.reason is not None:
+            raise WorkspaceConflict(ConflictReason(standing.reason), about=location.api_path)
+        if standing.place is not Place.IN_WORKSPACE:
+            raise not_in_workspace_yet(location, standing.message)
+
+    async def _version_to_delete(self, location: Location) -> MatchVersion | None:
+        baseline = await self._places.baseline(location)
+        if baseline is not None and baseline.generation != ABSENT_GENERATION:
+            return await self._version_to_move(location, baseline)
+        version = await self._places.stat(location)
+        digest = await self._places.copies.digest(self._places.os_path(location))
+        if version is None or (digest is not None and digest.crc32c != version.crc32c):
+            return None
+        self._acts.require_free(location, version, named=False)
+        return version.precondition
+
+    async def _version_to_move(self, location: Location, baseline: Baseline | None) -> MatchVersion | None:
+        """The version to name: the one seen here, if it carries our record, else the current one, if it is free."""
+        if baseline is not None and (seen := _seen(baseline)) is not None and self._locks.may_write(location, baseline):
+            return seen
+        version = await self._places.stat(location)
+        if version is None:
+            return None
+        known = baseline is not None and baseline.generation != ABSENT_GENERATION
+        if known and not _is_same(baseline, version):
+            raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED)
+        self._acts.require_free(location, version, named=False)
+        return version.precondition
+
+    async def _require_seen(self, place: Location, version: ObjectVersion) -> None:
+        """Refuse to delete a version that the working copy beside it does not come from."""
+        baseline = await self._places.baseline(place)
+        if baseline is not None and baseline.generation != ABSENT_GENERATION:
+            if not _is_same(baseline, version):
+                raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED, about=place.api_path)
+            return
+        digest = await self._places.copies.digest(self._places.os_path(place))
+        if digest is not None and digest.crc32c != version.crc32c and not _is_same(baseline, version):
+            raise WorkspaceConflict(ConflictReason.NAME_TAKEN, about=place.api_path)
+
+
+async def _each(act: Callable[[Location], Awaitable[None]], places: Iterable[Location]) -> None:
+    """Do something for each, several at once; the first failure is raised when all have ended."""
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def do(place: Location) -> None:
+        async with slots:
+            await act(place)
+
+    outcomes = await asyncio.gather(*(do(place) for place in places), return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+def _is_same(baseline: Baseline | None, version: ObjectVersion) -> bool:
+    remote = as_remote(version)
+    return remote is not None and is_same_content(baseline, remote)
+
+
+def _seen(baseline: Baseline) -> MatchVersion | None:
+    if baseline.generation == ABSENT_GENERATION:
+        return None
+    return MatchVersion(generation=baseline.generation, metageneration=baseline.metageneration)
