@@ -233,7 +233,6 @@ class Environment:
         self.intents = Intents(self.database)
         self.shown = []
         acts = ObjectActs(self.places, self.locks)
-        locate = Workspaces((WORKSPACE, OTHER_WORKSPACE)).locate
         self.carrier = Carrier(
             self.places,
             self.folders,
@@ -241,7 +240,7 @@ class Environment:
             self.locks,
             acts,
             self.bases,
-            locate=locate,
+            locate=self.locate,
             on_moved=lambda old, new: self.shown.append((old.api_path, new.api_path)),
         )
         self.begun_moves = BegunMoves(
@@ -250,7 +249,7 @@ class Environment:
             self.carrier,
             acts,
             self.delocalizer,
-            locate=locate,
+            locate=self.locate,
             pause_seconds=lambda failures, passing: settings.get("pause_seconds", 30.0),
             log=self.log,
         )
@@ -267,6 +266,9 @@ class Environment:
 
     def at(self, name, folder="edit"):
         return Workspaces((WORKSPACE,)).locate(f"ws/{folder}/{name}")
+
+    def locate(self, path):
+        return Workspaces((WORKSPACE, OTHER_WORKSPACE)).locate(path)
 
     def file(self, name, folder="edit"):
         return self.root / "ws" / folder / name
@@ -301,10 +303,13 @@ class Environment:
     async def renaming(self, old, new, *, is_folder=False):
         """Rename within the edit folder; paths that begin with a slash are relative to the server's root."""
         old_path, new_path = (path[1:] if path.startswith("/") else f"ws/edit/{path}" for path in (old, new))
-        locate = Workspaces((WORKSPACE, OTHER_WORKSPACE)).locate
         await self.moves.rename(
             Renaming(
-                old_path=old_path, new_path=new_path, old=locate(old_path), new=locate(new_path), is_folder=is_folder
+                old_path=old_path,
+                new_path=new_path,
+                old=self.locate(old_path),
+                new=self.locate(new_path),
+                is_folder=is_folder,
             )
         )
 
