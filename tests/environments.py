@@ -334,7 +334,7 @@ class Environment:
     def recover(self):
         """What a server does at its start: what was begun is finished, every debt gets its payer again."""
         self.run(self.begun_moves.finish())
-        located = [Workspaces((WORKSPACE,)).locate(debt.path) for debt in self.journal.debts()]
+        located = [self.locate(debt.path) for debt in self.journal.debts()]
         self.run(self._starting(located))
 
     async def _starting(self, located):

@@ -198,11 +198,12 @@ class Journal:
         self.settle(path)
 
     def _move(self, one: Moved) -> None:
+        if one.path != one.old_path:
+            self._database.execute("DELETE FROM baselines WHERE path = ?", (one.path,))
         for table in ("baselines", "debts"):
-            if one.path != one.old_path:
-                self._database.execute(f"DELETE FROM {table} WHERE path = ?", (one.path,))
+            # A debt that was written down for the new name stays, whether or not the old name owed anything.
             self._database.execute(
-                f"UPDATE {table} SET path = ?, bucket = ?, object_name = ? WHERE path = ?",
+                f"UPDATE OR REPLACE {table} SET path = ?, bucket = ?, object_name = ? WHERE path = ?",
                 (one.path, one.bucket, one.object_name, one.old_path),
             )
         if one.generation is not None:

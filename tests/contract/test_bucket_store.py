@@ -197,6 +197,25 @@ class TestList:
             store.list("n/")
 
 
+class TestListAll:
+    def test_every_level_with_versions(self, store):
+        for name in ("n/b.ipynb", "n/sub/deeper/c", "n/", "n//x", "m", "n", "n2/d"):
+            store.put(name, b"x", {"name": "v"})
+        listed = store.list_all("n/")
+        assert [version.name for version in listed] == ["n/", "n//x", "n/b.ipynb", "n/sub/deeper/c"]
+        assert listed[3] == store.stat("n/sub/deeper/c")
+
+    def test_of_nothing(self, store):
+        assert store.list_all("n/") == ()
+        assert store.operations == ["objects.list"]
+
+    def test_more_than_a_thousand_are_complete_with_one_request_a_thousand(self, store):
+        for number in range(1001):
+            store.outsider.put_plain(f"n/{number % 7}/{number:04}")
+        assert len({version.name for version in store.list_all("n/")}) == 1001
+        assert store.operations == ["objects.list"] * 2
+
+
 class TestRead:
     @pytest.mark.parametrize("content", [b"", b"abc", bytes(range(256)) * 40_000], ids=["empty", "small", "10 MB"])
     def test_the_exact_bytes_with_one_request(self, store, content):
@@ -452,6 +471,7 @@ EXPECTED = {
 BREAKS = [AnswerWith(status=503), AnswerWith(status=429), ResetConnection()]
 SEEN = MatchVersion(generation=1, metageneration=1)
 READS = {
+    "list_all": ("objects.list", lambda store, _seen=None: store.list_all("")),
     "stat": ("objects.get", lambda store: store.stat("a")),
     "list": ("objects.list", lambda store: store.list("")),
     "read_into": ("objects.download", lambda store: store.read("a", store.outsider.bucket.get_blob("a").generation)),

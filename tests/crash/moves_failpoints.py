@@ -1,7 +1,7 @@
 """Kills a process at the n-th durable step of an act: before or after it, for every n until the act completes.
 
-A child is forked from the warm test process; each call that makes something durable, on the disk, in the journal or in the
-bucket, counts twice: before and after its effect. At the n-th count the child is killed as ``kill -9`` does.
+A child is forked from the warm test process; each call that makes something durable, on the disk, in the journal or in
+the bucket, counts twice: before and after its effect. At the n-th count the child is killed as ``kill -9`` does.
 """
 
 import asyncio
@@ -151,7 +151,7 @@ def _be_the_child(disk, act, kill_at):
             act(env, outsider)
             sys.stdout.flush()
             os._exit(_COMPLETED)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - the child must end here, whatever happened
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(_FAILED)

@@ -1,7 +1,9 @@
 """Renaming, deleting and copying: with preconditions, or refused whole."""
 
+import json
+
 import pytest
-from workspace_kit import WORKSPACE
+from workspace_kit import WORKSPACE, notebook, sources, text_of
 
 from jupyter_terra_env.bucket.embedded.faults import Fault, ResetConnection
 
@@ -10,6 +12,7 @@ async def test_renaming_moves_the_object_with_one_request(bucket, contents, edit
     bucket.put_notebook("a.ipynb", "1", metadata={"team": "blue"})
     await contents.open("a.ipynb")
     await contents.save("a.ipynb", "2")
+    await contents.settled("a.ipynb")
     bucket.mark()
     assert (await contents.rename("a.ipynb", "deep/b.ipynb")).code == 200
     assert bucket.requests == [("objects.move", 200)]
@@ -70,13 +73,36 @@ async def test_a_rename_whose_answer_is_lost_is_settled(bucket, contents, edit, 
         assert (bucket.names(), (edit / "a.ipynb").exists()) == (["notebooks/a.ipynb"], True)
 
 
-async def test_a_notebook_is_not_moved_out_of_its_workspace(bucket, contents, api, jp_serverapp):
+@pytest.mark.parametrize("target", ["out.ipynb", f"{WORKSPACE}/playground/b.ipynb", f"{WORKSPACE}/edit/a.txt"])
+async def test_a_notebook_moves_out_of_what_the_workspace_keeps(
+    bucket, contents, api, jp_root_dir, target, jp_serverapp
+):
     bucket.put_notebook("a.ipynb", "1")
-    await contents.open("a.ipynb")
-    for target in ("out.ipynb", f"{WORKSPACE}/playground/a.ipynb", f"{WORKSPACE}/edit/a.txt"):
-        refused = await api("PATCH", "contents", f"{WORKSPACE}/edit/a.ipynb", body={"path": target})
-        assert (refused.code, refused.reason) == (409, "crosses-folders")
-    assert bucket.names() == ["notebooks/a.ipynb"]
+    moved = await api("PATCH", "contents", f"{WORKSPACE}/edit/a.ipynb", body={"path": target})
+    assert (moved.code, moved.model["path"]) == (200, target)
+    assert bucket.names() == []
+    assert sources(json.loads((jp_root_dir / target).read_text())) == ["1"]
+    assert (await contents.open("a.ipynb")).code == 404
+
+
+async def test_a_notebook_crosses_the_pattern_and_comes_back(bucket, contents, jp_serverapp):
+    bucket.put_notebook("a.ipynb", "1")
+    assert (await contents.rename("a.ipynb", "a.txt")).code == 200
+    assert (await contents.list()).names == ["a.txt"]
+    assert (await contents.rename("a.txt", "a.ipynb")).code == 200
+    await contents.settled("a.ipynb")
+    assert bucket.sources("a.ipynb") == ["1"]
+
+
+async def test_checkpoints_go_along(bucket, contents, api, edit, jp_serverapp):
+    bucket.put_notebook("deep/a.ipynb", "1")
+    await contents.open("deep/a.ipynb")
+    made = await api("POST", "contents", f"{WORKSPACE}/edit/deep/a.ipynb/checkpoints", body={})
+    assert made.code == 201
+    await contents.rename("deep/a.ipynb", "deep/b.ipynb")
+    await contents.rename("deep", "new")
+    kept = await api("GET", "contents", f"{WORKSPACE}/edit/new/b.ipynb/checkpoints")
+    assert [checkpoint["id"] for checkpoint in kept.model] == [made.model["id"]]
 
 
 async def test_a_local_notebook_moved_in_is_created_in_the_bucket(bucket, contents, api, jp_root_dir, jp_serverapp):
@@ -144,12 +170,77 @@ async def test_deleting_nothing_is_404(bucket, contents, jp_serverapp):
     assert (await contents.delete("nothing.txt")).code == 404
 
 
-async def test_folders_with_workspace_notebooks_are_not_moved_or_deleted(bucket, contents, jp_serverapp):
+async def test_a_folder_is_renamed_with_its_notebooks(bucket, contents, edit, jp_serverapp):
+    bucket.put_notebook("deep/a.ipynb", "1", metadata={"team": "blue"})
+    bucket.put_notebook("deep/sub/b.ipynb", "2")
+    await contents.open("deep/a.ipynb")
+    await contents.list("deep")
+    assert (await contents.rename("deep", "new")).code == 200
+    assert bucket.names() == ["notebooks/new/a.ipynb", "notebooks/new/sub/b.ipynb"]
+    assert bucket.get("new/a.ipynb").metadata["team"] == "blue"
+    assert ((await contents.list()).names, (await contents.list("new")).names) == (["new"], ["a.ipynb", "sub"])
+    assert (await contents.list("deep")).code == 404
+    assert (await contents.save("new/a.ipynb", "3")).code == 200
+
+
+async def test_a_folder_that_was_never_opened_is_renamed(bucket, contents, edit, jp_serverapp):
+    bucket.put_notebook("deep/a.ipynb", "1")
+    assert (await contents.rename("deep", "new")).code == 200
+    assert bucket.names() == ["notebooks/new/a.ipynb"]
+    assert (await contents.open("new/a.ipynb")).code == 200
+
+
+async def test_a_folder_is_deleted_with_its_notebooks(bucket, contents, edit, jp_serverapp):
+    bucket.put_notebook("deep/a.ipynb", "1")
+    bucket.put_notebook("deep/sub/b.ipynb", "2")
+    await contents.open("deep/a.ipynb")
+    assert (await contents.delete("deep")).code == 204
+    assert (bucket.names(), (edit / "deep").exists(), (await contents.list()).names) == ([], False, [])
+
+
+@pytest.mark.parametrize("act", ["rename", "delete"])
+async def test_a_folder_stays_whole_while_somebody_edits_one_of_its_notebooks(bucket, contents, act, jp_serverapp):
+    bucket.put_notebook("deep/a.ipynb", "1")
+    bucket.put_notebook("deep/b.ipynb", "1", metadata={"lastLockedBy": "f" * 64, "lockExpiresAt": "9" * 13})
+    refused = await (contents.rename("deep", "new") if act == "rename" else contents.delete("deep"))
+    assert (refused.code, refused.reason) == (409, "locked-by-other")
+    assert f"{WORKSPACE}/edit/deep/b.ipynb" in refused.message
+    assert bucket.names() == ["notebooks/deep/a.ipynb", "notebooks/deep/b.ipynb"]
+
+
+async def test_a_folder_onto_a_name_that_is_taken_is_409(bucket, contents, jp_serverapp):
+    bucket.put_notebook("deep/a.ipynb", "1")
+    bucket.put_notebook("new/z.ipynb", "1")
+    refused = await contents.rename("deep", "new")
+    assert (refused.code, refused.reason) == (409, "name-exists")
+    refused = await contents.rename("deep", "x.ipynb")
+    assert (refused.code, refused.reason) == (409, "folder-name")
+
+
+async def test_a_folder_moves_to_the_playground_and_back(bucket, contents, api, playground, jp_serverapp):
+    bucket.put_notebook("deep/a.ipynb", "1")
+    out, back = f"{WORKSPACE}/playground/deep", f"{WORKSPACE}/edit/deep"
+    assert (await api("PATCH", "contents", back, body={"path": out})).code == 200
+    assert (bucket.names(), (playground / "deep" / "a.ipynb").exists()) == ([], True)
+    assert (await api("PATCH", "contents", out, body={"path": back})).code == 200
+    await contents.settled("deep/a.ipynb")
+    assert bucket.sources("deep/a.ipynb") == ["1"]
+
+
+async def test_what_was_begun_is_finished_at_the_start(bucket, contents, edit, jp_serverapp):
     bucket.put_notebook("deep/a.ipynb", "1")
     await contents.open("deep/a.ipynb")
-    for refused in (await contents.rename("deep", "other"), await contents.delete("deep")):
-        assert (refused.code, refused.reason) == (409, "folder-not-empty")
-    assert bucket.names() == ["notebooks/deep/a.ipynb"]
+    bucket.faults.add(
+        Fault(operation="objects.move", action=ResetConnection(), after_effect=True),
+        Fault(operation="objects.get", action=ResetConnection(), times=1000),
+    )
+    refused = await contents.rename("deep", "new")
+    assert (refused.code, refused.reason) == (503, "unreachable")
+    assert "goes on by itself" in refused.message
+    bucket.faults.clear()
+    notebooks = jp_serverapp.contents_manager.notebooks
+    await notebooks.finish_begun_moves()
+    assert (bucket.names(), (edit / "new" / "a.ipynb").exists()) == (["notebooks/new/a.ipynb"], True)
 
 
 async def test_folders_of_the_disk_can_be_made_renamed_and_deleted(bucket, contents, edit, jp_serverapp):
@@ -173,12 +264,14 @@ async def test_workspace_folders_themselves_stay(bucket, api, edit, jp_serverapp
     assert edit.is_dir()
 
 
-async def test_a_folder_with_notebooks_is_not_moved_into_a_workspace(bucket, api, jp_root_dir, jp_serverapp):
+async def test_a_folder_with_notebooks_is_moved_into_a_workspace(bucket, api, contents, jp_root_dir, jp_serverapp):
     (jp_root_dir / "mine").mkdir()
-    (jp_root_dir / "mine" / "a.ipynb").write_text("{}")
-    refused = await api("PATCH", "contents", "mine", body={"path": f"{WORKSPACE}/edit/mine"})
-    assert (refused.code, refused.reason) == (409, "crosses-folders")
-    assert (jp_root_dir / "mine" / "a.ipynb").exists()
+    (jp_root_dir / "mine" / "a.ipynb").write_text(text_of(notebook("1")))
+    moved = await api("PATCH", "contents", "mine", body={"path": f"{WORKSPACE}/edit/mine"})
+    assert moved.code == 200
+    await contents.settled("mine/a.ipynb")
+    assert bucket.sources("mine/a.ipynb") == ["1"]
+    assert not (jp_root_dir / "mine").exists()
 
 
 async def test_folders_of_a_workspace_are_not_copied_whole(bucket, api, contents, jp_serverapp):

@@ -16,7 +16,6 @@ _ALL = (
     "tests/test_files.py",
 )
 _COPY_OF_FOLDER = "a folder of a workspace is not copied whole: each of its notebooks would be a new object for all"
-_DELETION_OF_FOLDER = "a folder with notebooks of the workspace is not deleted whole: only single objects go safely"
 _STATUS_IN_SAVE = "compares a save's answer, which also tells where the work is, with an entry of a listing"
 
 
@@ -51,11 +50,6 @@ WAYS = {
             "test_manager.py::test_bad_symlink": _STATUS_IN_SAVE,
             "test_manager.py::test_recursive_symlink": _STATUS_IN_SAVE,
             "test_manager.py::test_good_symlink": _STATUS_IN_SAVE,
-            "test_manager.py::test_delete_non_empty_folder": _DELETION_OF_FOLDER,
-            "test_manager.py::test_rename": (
-                "renames a notebook to a name the workspace does not keep, then folders with notebooks whole; both "
-                "are refused, because the objects could not follow as one"
-            ),
             "test_manager.py::test_copy_dir": _COPY_OF_FOLDER,
             "test_api.py::test_copy_dir": _COPY_OF_FOLDER,
             "test_largefilemanager.py::test_saving_different_chunks": (
@@ -69,7 +63,6 @@ WAYS = {
         at_least=120,
         differences={
             "test_api.py::test_copy_dir": _COPY_OF_FOLDER,
-            "test_api.py::test_delete_non_empty_dir": _DELETION_OF_FOLDER,
             "test_api.py::test_rename": (
                 "looks for the renamed notebook on the disk; one that was not opened is renamed in the bucket alone"
             ),
