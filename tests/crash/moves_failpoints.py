@@ -16,7 +16,7 @@ import traceback
 from pathlib import Path
 
 import requests.adapters
-from environments import BUCKET, Environment, Outsider
+from environments import Environment, Outsider
 
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
 
@@ -96,7 +96,6 @@ class Disk:
     def put_back(self):
         for folder in (self.root, self.bucket):
             shutil.rmtree(folder)
-            # A copy has other inodes: the journal's signatures are only made after it.
             shutil.copytree(self._saved / folder.name, folder, symlinks=True)
 
     @contextlib.contextmanager
@@ -155,6 +154,3 @@ def _be_the_child(disk, act, kill_at):
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(_FAILED)
-
-
-__all__ = ["BUCKET", "Disk", "deaths"]

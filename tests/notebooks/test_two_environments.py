@@ -20,6 +20,7 @@ from jupyter_terra_env.bucket.threaded import ThreadedBucket
 from jupyter_terra_env.rules.edit_lock import is_own_record
 from jupyter_terra_env.rules.errors import (
     BucketError,
+    LeftUnfinished,
     LockHeldElsewhere,
     ObjectNotFound,
     OperationRefused,
@@ -27,7 +28,7 @@ from jupyter_terra_env.rules.errors import (
 )
 from jupyter_terra_env.rules.status import Place
 
-NAMES = ("a.ipynb", "b.ipynb")
+NAMES = ("a.ipynb", "b.ipynb", "deep/a.ipynb", "low/a.ipynb")
 REFUSALS = (BucketError, LockHeldElsewhere, ObjectNotFound, OperationRefused, WorkspaceConflict)
 people = st.sampled_from(["ann", "bob"])
 names = st.sampled_from(NAMES)
@@ -94,6 +95,22 @@ class TwoEnvironments(RuleBasedStateMachine):
         with contextlib.suppress(*REFUSALS):
             return self.env[who].open(name)
 
+    def _follow(self, who, old, new):
+        content = self.acknowledged.pop((who, old), None)
+        if content is not None:
+            self.acknowledged[who, new] = content
+
+    def _deleting(self, who, names, act):
+        """What a person deletes is theirs to lose, also when it goes on later; what is refused is not."""
+        try:
+            act(self.env[who])
+        except LeftUnfinished:
+            pass
+        except REFUSALS:
+            return
+        for name in names:
+            self.acknowledged.pop((who, name), None)
+
     # What people do.
 
     @rule(who=people, name=names)
@@ -120,6 +137,7 @@ class TwoEnvironments(RuleBasedStateMachine):
     def write_by_a_program(self, who, name):
         """A file that changes without a save: at most on the disk, and no less to be kept."""
         content = self._new_content(who)
+        self.env[who].file(name).parent.mkdir(exist_ok=True)
         self.env[who].file(name).write_bytes(content)
         self.acknowledged[who, name] = content
 
@@ -129,7 +147,7 @@ class TwoEnvironments(RuleBasedStateMachine):
 
     @rule(who=people, name=names)
     def take_the_workspace_version(self, who, name):
-        env, edits = self.env[who], self.acknowledged.get((who, name))
+        env, edits = self.env[who], self.env[who].read(name)
         with contextlib.suppress(*REFUSALS):
             kept = env.run(env.localizer.open_workspace_version(env.at(name)))
             if kept is not None:
@@ -137,23 +155,40 @@ class TwoEnvironments(RuleBasedStateMachine):
 
     @rule(who=people, old=names)
     def rename(self, who, old):
-        new = NAMES[1 - NAMES.index(old)]
+        new = {"a.ipynb": "b.ipynb", "b.ipynb": "deep/a.ipynb", "deep/a.ipynb": "a.ipynb", "low/a.ipynb": "a.ipynb"}[
+            old
+        ]
         env = self.env[who]
         had = env.read(old)
         with contextlib.suppress(*REFUSALS):
             env.rename(old, new)
         if had is not None and env.read(new) == had and env.read(old) is None:
-            self.acknowledged[who, new] = had
-            self.acknowledged.pop((who, old), None)
+            self._follow(who, old, new)
 
     @rule(who=people, name=names)
     def delete(self, who, name):
+        self._deleting(who, [name], lambda env: env.delete(name))
+
+    @rule(who=people, old=st.sampled_from(["deep", "low"]))
+    def rename_a_folder(self, who, old):
+        new = "low" if old == "deep" else "deep"
+        env = self.env[who]
         with contextlib.suppress(*REFUSALS):
-            self.env[who].delete(name)
+            env.rename_folder(old, new)
+            self._follow(who, f"{old}/a.ipynb", f"{new}/a.ipynb")
+
+    @rule(who=people, name=st.sampled_from(["deep", "low"]))
+    def delete_a_folder(self, who, name):
+        self._deleting(who, [f"{name}/a.ipynb"], lambda env: env.delete_folder(name))
 
     @rule(who=people)
     def restart(self, who):
         self.env[who].restart()
+
+    @rule(who=people)
+    def restart_and_recover(self, who):
+        self.env[who].restart()
+        self.env[who].recover()
 
     @rule(who=people, name=names)
     def give_the_lock_back(self, who, name):
@@ -196,7 +231,9 @@ class TwoEnvironments(RuleBasedStateMachine):
 
     @rule(
         who=people,
-        operation=st.sampled_from(["objects.insert", "objects.get", "objects.move", "objects.download", "*"]),
+        operation=st.sampled_from(
+            ["objects.insert", "objects.get", "objects.move", "objects.delete", "objects.download", "*"]
+        ),
         action=st.sampled_from([ResetConnection(), AnswerWith(status=503)]),
         after_effect=st.booleans(),
         times=st.integers(1, 3),
@@ -226,7 +263,7 @@ class TwoEnvironments(RuleBasedStateMachine):
         missing = {}
         for (who, name), content in self.acknowledged.items():
             folder = self.env[who].file("")
-            if not any(file.read_bytes() == content for file in folder.glob("*.ipynb")):
+            if not any(file.read_bytes() == content for file in folder.rglob("*.ipynb")):
                 missing[who, name] = content
         if missing:
             kept = {content for name in NAMES for content in self.outsider.history(name).values()}
@@ -236,7 +273,7 @@ class TwoEnvironments(RuleBasedStateMachine):
     def nothing_is_left_lying_about(self):
         for who, env in getattr(self, "env", {}).items():
             assert env.litter() == []
-            self.seen[who] |= {file.read_bytes() for file in env.file("").glob("*.ipynb")}
+            self.seen[who] |= {file.read_bytes() for file in env.file("").rglob("*.ipynb")}
 
     def what_is_told_as_saved_is_there(self):
         """P8, when all is well and everything was opened once."""
