@@ -11,7 +11,7 @@ OTHER, PLANNED = 6, 7
 
 @pytest.mark.parametrize(
     ("act", "generation", "is_free", "new_exists", "is_out"),
-    itertools.product(Act, (None, OTHER, PLANNED), (False, True), (False, True), (False, True)),
+    list(itertools.product(Act, (None, OTHER, PLANNED), (False, True), (False, True), (False, True))),
 )
 def test_only_the_planned_version_is_touched_and_only_when_nothing_is_lost(
     act, generation, is_free, new_exists, is_out
