@@ -99,7 +99,7 @@ class Disk:
             shutil.copytree(self._saved / folder.name, folder, symlinks=True)
 
     @contextlib.contextmanager
-    def environment(self, **settings):
+    def environment(self, *, name="mine", **settings):
         """The environment on this disk, and the bucket as an outsider sees it."""
         self.bucket.mkdir(exist_ok=True)
         with EmbeddedBucket(self.bucket / DATABASE_NAME) as engine, asyncio.Runner() as runner:
@@ -107,7 +107,7 @@ class Disk:
             outsider.engine = engine
             with contextlib.suppress(Exception):
                 Outsider.__post_init__(outsider)
-            env = Environment(self.root, engine, runner, name="mine", **settings)
+            env = Environment(self.root, engine, runner, name=name, **settings)
             try:
                 yield env, outsider
             finally:
@@ -115,8 +115,13 @@ class Disk:
                 outsider.close()
 
 
-def deaths(disk, act):
+def deaths(disk, act, *, least=1):
     """Kill the process that does ``act(env, outsider)`` at each of its durable steps, one after another.
+
+    Args:
+        disk: put back before each life.
+        act: what the process does.
+        least: how many steps the act has at least.
 
     Yields:
         The number of the step, after each death; the disk is as the dead process left it.
@@ -126,7 +131,7 @@ def deaths(disk, act):
         disk.put_back()
         ended = _run_child(disk, act, kill_at=number)
         if ended == _COMPLETED:
-            assert number > 1
+            assert number > least
             return
         yield number
 

@@ -1,0 +1,300 @@
+"""Many editors on one bucket, with faults on both sides, and an independent account of what came of it.
+
+    python tests/stateful/soak.py --editors 200 --seconds 300
+
+Each save holds an id of its own and the id of what was on the screen before. In the end the newest acknowledged save of
+each working copy is on its author's disk or in the bucket's history, and each version of an object descends from the
+one before it: nobody's work was replaced by somebody who had not seen it.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+from environments import BUCKET, Environment, Outsider, directory_in_memory  # noqa: E402
+
+from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket  # noqa: E402
+from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Delay, Fault, ResetConnection  # noqa: E402
+from jupyter_terra_env.rules.errors import (  # noqa: E402
+    BucketError,
+    LockHeldElsewhere,
+    ObjectNotFound,
+    OperationRefused,
+    WorkspaceConflict,
+)
+from jupyter_terra_env.rules.status import Place  # noqa: E402
+from jupyter_terra_env.rules.ways_out import WayOut  # noqa: E402
+
+PROCESSES = 4
+REFUSALS = (BucketError, LockHeldElsewhere, ObjectNotFound, OperationRefused, WorkspaceConflict)
+OPERATIONS = ["objects.insert", "objects.patch", "objects.get", "objects.download", "*"]
+_SETTLE_SECONDS = 60.0
+
+
+class Editor:
+    """One person with a disk of their own, who does something every now and then."""
+
+    def __init__(self, env, names, chance, note):
+        self.env, self.names, self.chance, self.note = env, names, chance, note
+        self.number = 0
+        self.on_screen = {}
+
+    async def live(self, until):
+        while time.time() < until:
+            act = self.chance.choices(
+                [self.open, self.save, self.close, self.way_out, self.trouble, self.play, self.die],
+                weights=[25, 50, 8, 6, 8, 3, 1],
+            )[0]
+            with contextlib.suppress(*REFUSALS):
+                await act()
+            await asyncio.sleep(self.chance.uniform(0.0, 1.0))
+
+    async def open(self):
+        name = self.chance.choice(self.names)
+        try:
+            opened = await self.env.localizer.open(self.env.at(name))
+        except ObjectNotFound:
+            self.on_screen[name] = None  # A new notebook.
+            return
+        self.note("opens")
+        if opened.read_only:
+            self.on_screen.pop(name, None)
+            return
+        content = self.env.read(name)
+        self.on_screen[name] = None if content is None else json.loads(content)["id"]
+
+    async def save(self):
+        if not self.on_screen:
+            await self.open()
+            return
+        name = self.chance.choice(list(self.on_screen))
+        self.number += 1
+        saved = f"{self.env.name}/{self.number}"
+        content = {"id": saved, "over": self.on_screen[name]}
+        await self.env.places.save(self.env.at(name), json.dumps(content).encode())
+        # The answer: from here on it must not be lost.
+        self.note("saves", editor=self.env.name, name=name, **content)
+        self.on_screen[name] = saved
+        payer = self.env.delocalizer.start(self.env.at(name))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(payer.word_of(payer.hurry()), self.chance.choice([0.0, 0.3, 2.0]) or 0.001)
+
+    async def close(self):
+        if self.on_screen:
+            name = self.chance.choice(list(self.on_screen))
+            del self.on_screen[name]
+            await self.env.locks.release(self.env.at(name), unless=lambda: False)
+
+    async def way_out(self):
+        for name in self.names:
+            location = self.env.at(name)
+            with contextlib.suppress(ObjectNotFound):
+                if (await self.env.delocalizer.current_status(location)).place is not Place.CONFLICT:
+                    continue
+                way_out = self.chance.choice([WayOut.KEEP_BOTH, WayOut.TAKE_THEIRS, WayOut.REPLACE_THEIRS])
+                sides = await self.env.conflicts.look(location)
+                if way_out is WayOut.REPLACE_THEIRS:
+                    mine, theirs = (side and json.loads(side)["id"] for side in (sides.mine, sides.theirs))
+                    self.note("replaces", id=mine, over=theirs)
+                await self.env.conflicts.resolve(location, way_out, content=None, theirs_version=sides.theirs_version)
+                self.note("ways out")
+                self.on_screen.pop(name, None)
+                return
+
+    async def trouble(self):
+        action = self.chance.choice(
+            [ResetConnection(), AnswerWith(status=503), AnswerWith(status=429), Delay(seconds=0.5)]
+        )
+        self.env.faults.add(
+            Fault(
+                operation=self.chance.choice(OPERATIONS),
+                action=action,
+                after_effect=self.chance.random() < 0.5,
+                times=self.chance.randint(1, 3),
+            )
+        )
+        self.note("faults")
+
+    async def play(self):
+        location = self.env.at(self.chance.choice(self.names), "playground")
+        await self.env.places.save(location, b'{"id": "played", "over": null}')
+
+    async def die(self):
+        """As after kill -9: what runs is cut off, and a new server starts on the same disk."""
+        for payer in list(self.env.delocalizer._payers.values()):
+            payer.task.cancel()
+        self.env.database.close()
+        self.env._build()
+        self.env.delocalizer._closing = False
+        self.on_screen.clear()
+        for debt in self.env.journal.debts():
+            self.env.delocalizer.start(self.env.at(debt.path.removeprefix("ws/edit/")))
+        self.note("deaths")
+
+
+async def settle(env):
+    """All is well again: what can be brought to the bucket is brought there."""
+    env.faults.clear()
+    places = [env.at(debt.path.removeprefix("ws/edit/")) for debt in env.journal.debts()]
+    await env.delocalizer.flush(places, _SETTLE_SECONDS)
+
+
+def names_for(editors):
+    """Some four people share each notebook."""
+    return [f"{number}.ipynb" for number in range(max(2, editors))]
+
+
+def process(database, folder, index, editors, seconds, seed):
+    """One of the processes: some of the editors, on one event loop."""
+    notes = os.open(folder / f"notes-{index}", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def note(what, **more):
+        os.write(notes, json.dumps({"what": what, **more}).encode() + b"\n")
+
+    chance = random.Random(f"{seed}/{index}")
+    names = names_for(editors * PROCESSES)
+    until = time.time() + seconds
+
+    async def all_of(environments):
+        people = [
+            Editor(env, chance.sample(names, min(4, len(names))), random.Random(f"{seed}/{env.name}"), note)
+            for env in environments
+        ]
+        await asyncio.gather(*(person.live(until) for person in people))
+        await asyncio.gather(*(settle(env) for env in environments))
+
+    with EmbeddedBucket(database) as engine, asyncio.Runner() as runner, contextlib.ExitStack() as stack:
+        environments = []
+        for number in range(editors):
+            name = f"{index}-{number}"
+            env = Environment(
+                folder / "disks" / name, engine, runner, name=name, pause_seconds=0.5, retry_deadline_seconds=2.0
+            )
+            environments.append(stack.enter_context(contextlib.closing(env)))
+        runner.run(all_of(environments))
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the account of a soak says."""
+
+    lost: list
+    unseen: list
+    counts: Counter
+    playground_in_the_bucket: bool
+
+
+def check(outsider, folder):
+    """Nothing here uses the code under test.
+
+    Returns:
+        What was found.
+    """
+    notes = [json.loads(line) for file in folder.glob("notes-*") for line in file.read_text().splitlines()]
+    parents = {}
+    newest = {}
+    for note in notes:
+        if note["what"] in {"saves", "replaces"}:
+            parents.setdefault(note["id"], set()).add(note["over"])
+        if note["what"] == "saves":
+            newest[note["editor"], note["name"]] = note["id"]
+    history = versions_of(outsider)
+    stored = {version for versions in history.values() for version in versions}
+    on_disks = {
+        editor: {
+            json.loads(file.read_bytes())["id"] for file in (folder / "disks" / editor / "ws" / "edit").glob("*.ipynb")
+        }
+        for editor in {editor for editor, _ in newest}
+    }
+    lost = [key for key, saved in newest.items() if saved not in stored and saved not in on_disks[key[0]]]
+    unseen = [
+        (name, before, after)
+        for name, versions in history.items()
+        for before, after in itertools.pairwise(versions)
+        if not descends(after, before, parents)
+    ]
+    counts = Counter(note["what"] for note in notes)
+    counts["versions"] = sum(map(len, history.values()))
+    return Found(lost=lost, unseen=unseen, counts=counts, playground_in_the_bucket="played" in stored)
+
+
+def versions_of(outsider):
+    history = {}
+    for blob in sorted(outsider.client.list_blobs(BUCKET, versions=True), key=lambda blob: blob.generation):
+        content = outsider.bucket.blob(blob.name, generation=blob.generation).download_as_bytes()
+        history.setdefault(blob.name, []).append(json.loads(content)["id"])
+    return history
+
+
+def descends(after, before, parents):
+    """Whether whoever made ``after`` had ``before`` on the screen, or something that descends from it."""
+    waiting, known = [after], set()
+    while waiting:
+        current = waiting.pop()
+        if current == before:
+            return True
+        if current not in known:
+            known.add(current)
+            waiting += [parent for parent in parents.get(current, ()) if parent is not None]
+    return False
+
+
+def soak(editors, seconds, seed, folder):
+    """Run, and check.
+
+    Returns:
+        As ``check``.
+    """
+    database = folder / DATABASE_NAME
+    with EmbeddedBucket(database) as engine:
+        outsider = Outsider(engine)
+        outsider.keep_history()
+        for name in names_for(editors)[::2]:
+            outsider.put(name, json.dumps({"id": f"seed of {name}", "over": None}).encode())
+        command = [sys.executable, __file__, "--process", database, folder]
+        here = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        running = [
+            subprocess.Popen([*map(str, [*command, index, editors // PROCESSES, seconds, seed])], env=here)
+            for index in range(PROCESSES)
+        ]
+        codes = [one.wait(seconds + 300) for one in running]
+        assert codes == [0] * PROCESSES, codes
+        result = check(outsider, folder)
+        outsider.close()
+        return result
+
+
+def main():
+    if sys.argv[1:2] == ["--process"]:
+        database, folder, index, editors, seconds, seed = sys.argv[2:]
+        process(Path(database), Path(folder), int(index), int(editors), float(seconds), seed)
+        return 0
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--editors", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--seed", default="1")
+    arguments = parser.parse_args()
+    with directory_in_memory() as folder:
+        found = soak(arguments.editors, arguments.seconds, arguments.seed, folder)
+    print(dict(found.counts))
+    print(f"lost: {len(found.lost)} {found.lost[:3]}")
+    print(f"overwritten unseen: {len(found.unseen)} {found.unseen[:3]}")
+    print(f"playground in the bucket: {found.playground_in_the_bucket}")
+    return 1 if found.lost or found.unseen or found.playground_in_the_bucket else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
