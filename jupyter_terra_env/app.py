@@ -16,7 +16,7 @@ from jupyter_terra_env.environment.identity import Person, environment_id
 from jupyter_terra_env.environment.settings import Defaults, collaborators, find_workspaces, owner_email
 from jupyter_terra_env.notebooks.lock_keeper import KeepingTimes
 from jupyter_terra_env.notebooks.pace import INTERVAL_SECONDS
-from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
+from jupyter_terra_env.notebooks.workspace_notebooks import UPLOADS_SECONDS, WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Location, Workspace
 from jupyter_terra_env.server.announcements import SCHEMA, SCHEMA_ID, Announcements
@@ -30,6 +30,7 @@ from jupyter_terra_env.server.large_notebooks.converter import NotebookConverter
 from jupyter_terra_env.server.workspace_handler import ANNOUNCEMENTS_SETTING, NOTEBOOKS_SETTING
 from jupyter_terra_env.wiring import Plan, build
 
+_AFTER_FLUSH_SECONDS = 2.0
 EMBEDDED_BUCKET_VARIABLE = "TERRA_ENV_EMBEDDED_BUCKET"
 
 
@@ -163,10 +164,12 @@ class TerraEnvApp(ExtensionApp):
 
     async def stop_extension(self) -> None:
         """Let uploads in flight end, and give locks back."""
+        flushed = self.autopause is not None
         if self.autopause is not None:
             await self.autopause.stop()
         if self.wired is not None and self.announcements is not None:
-            await self.wired.close()
+            # What a flush could not bring to the bucket just now is not tried for long once more.
+            await self.wired.close(uploads_seconds=_AFTER_FLUSH_SECONDS if flushed else UPLOADS_SECONDS)
             await self.announcements.close()
         if self.converter is not None:
             await self.converter.close()

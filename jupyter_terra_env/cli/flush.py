@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
 import secrets
@@ -9,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_terra_env.cli.running_server import ServerRefused, serving
 from jupyter_terra_env.rules.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -89,24 +91,11 @@ def _seconds(text: str) -> float:
 
 def _ask_server(settings: "ServerSettings", deadline_seconds: float) -> Report | None:
     """Have the server of this root folder do it; None when there is none that answers."""
-    import requests  # noqa: PLC0415 - as above
-    from jupyter_server.serverapp import list_running_servers  # noqa: PLC0415
-
-    for server in list_running_servers(log=logging.getLogger(__name__)):
-        if Path(server.get("root_dir") or server.get("notebook_dir", "")) != settings.root:
-            continue
-        try:
-            answer = requests.post(
-                f"{server['url']}terra-env/flush",
-                json={"deadline_seconds": deadline_seconds},
-                headers={"Authorization": f"token {server.get('token', '')}"},
-                timeout=(3.0, deadline_seconds + _GRACE_SECONDS),
-            )
-        except requests.RequestException:
-            continue
-        if answer.ok:
-            report: Report = {"by": "server", **answer.json()}
-            return report
+    for server in serving(settings.root):
+        with contextlib.suppress(SettingsError, ServerRefused):
+            body = {"deadline_seconds": deadline_seconds}
+            report = server.ask("POST", "terra-env/flush", body, seconds=deadline_seconds + _GRACE_SECONDS)
+            return {"by": "server", **report}
     return None
 
 

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from jupyter_terra_env.rules.errors import SettingsError
@@ -86,3 +87,15 @@ def find(port: int | None) -> RunningServer:
         ports = ", ".join(str(info["port"]) for info in found)
         raise SettingsError(f"Several Jupyter servers of yours run on this machine: name one with --port ({ports}).")
     return RunningServer(url=found[0]["url"], token=found[0].get("token", ""))
+
+
+def serving(root: Path) -> list[RunningServer]:
+    """The servers of this person whose root folder this is; a dead one's entry may be among them.
+
+    Args:
+        root: the root folder.
+    """
+    from jupyter_server.serverapp import list_running_servers  # noqa: PLC0415 - as above
+
+    folders = [(Path(info.get("root_dir") or info.get("notebook_dir", "")), info) for info in list_running_servers()]
+    return [RunningServer(url=info["url"], token=info.get("token", "")) for folder, info in folders if folder == root]

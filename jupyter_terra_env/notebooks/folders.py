@@ -97,6 +97,11 @@ class Folders:
                 return location.name in folder.notebooks
         return await self._places.stat(location) is not None
 
+    def is_listed(self, location: Location) -> bool:
+        """Whether a listing that is still remembered has this notebook. Asks nobody."""
+        known = self._remembered.get(_key(location.parent))
+        return known is not None and known.folder.done() and location.name in known.folder.result().notebooks
+
     async def has_folder(self, location: Location) -> bool:
         """Whether the bucket has anything below this place; False when it cannot be asked."""
         if why_not_shown(location.relative_path) is not None:

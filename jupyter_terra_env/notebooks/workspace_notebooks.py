@@ -18,11 +18,12 @@ from jupyter_terra_env.notebooks.marks import Marks
 from jupyter_terra_env.notebooks.moves import Moves
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.preview import Previews
+from jupyter_terra_env.rules.errors import ObjectNotFound
 from jupyter_terra_env.rules.lock_view import READ_ONLY, LockView
-from jupyter_terra_env.rules.status import WorkStatus
+from jupyter_terra_env.rules.status import WorkStatus, not_on_this_disk
 from jupyter_terra_env.rules.workspace import Location, Workspace, Workspaces
 
-_UPLOADS_SECONDS = 10.0
+UPLOADS_SECONDS = 10.0
 _LOCKS_SECONDS = 5.0
 
 
@@ -146,10 +147,10 @@ class WorkspaceNotebooks:
             work: where its work is, when that is known already.
 
         Raises:
-            ObjectNotFound: there is no such file on the disk.
+            ObjectNotFound: there is no such file on the disk, nor in a listing of the edit folder.
         """
         if work is None:
-            work = await self.delocalizer.current_status(location)
+            work = await self._work_of(location)
         version = self.locks.last_version(location) if location.is_delocalized else None
         baseline = None if version is None else await self.places.baseline(location)
         stored = version is not None and baseline is not None and version.generation == baseline.generation
@@ -160,6 +161,14 @@ class WorkspaceNotebooks:
             saved_at=version.created if version is not None and stored else None,
         )
 
+    async def _work_of(self, location: Location) -> WorkStatus:
+        try:
+            return await self.delocalizer.current_status(location)
+        except ObjectNotFound:
+            if location.is_delocalized and self.folders.is_listed(location):
+                return not_on_this_disk()
+            raise
+
     def email_of_holder(self, location: Location) -> str | None:
         """The address of whoever holds a notebook's lock, when it may be told."""
         lock = self.locks.view(location).lock
@@ -169,10 +178,14 @@ class WorkspaceNotebooks:
         """Whether a notebook may be looked at only, as far as it is known."""
         return self.locks.view(location).state in READ_ONLY
 
-    async def close(self) -> None:
-        """Pay what is owed, give locks back, then stop everything that runs in the background."""
+    async def close(self, *, uploads_seconds: float = UPLOADS_SECONDS) -> None:
+        """Pay what is owed, give locks back, then stop everything that runs in the background.
+
+        Args:
+            uploads_seconds: how long to try to pay; short after a flush that has just tried.
+        """
         await self.begun_moves.close()
-        await self.delocalizer.close(_UPLOADS_SECONDS)
+        await self.delocalizer.close(uploads_seconds)
         for location in await self.owed():
             status = await self.status_of(location)
             self.log.warning("Not in the workspace at the end: %s. %s", location.api_path, status.work.message)
