@@ -12,6 +12,7 @@ from google.cloud import storage
 
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter
+from jupyter_terra_env.rules.edit_lock import Holder, owner_hash, taken
 
 BUCKET = "my-workspace-bucket"
 
@@ -50,6 +51,13 @@ class Colleague:
     def names(self):
         """The names of all notebooks."""
         return {blob.name.removeprefix("notebooks/") for blob in self._client.list_blobs(BUCKET)}
+
+    def lock(self, name, email, environment="elsewhere"):
+        """Take the edit lock for somebody, whoever has it: as a client without preconditions does."""
+        holder = Holder(owner=owner_hash(BUCKET, email), environment=environment)
+        blob = self._blob(name)
+        blob.metadata = taken(holder, int(time.time() * 1000))
+        blob.patch()
 
     def is_locked(self, name):
         """Whether somebody holds the edit lock of a notebook."""

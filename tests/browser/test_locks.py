@@ -1,7 +1,7 @@
 """Two people, one notebook: the second reads, is told when it is free, and edits then."""
 
 import pytest
-from real_jupyter import ANN
+from real_jupyter import ANN, BEN
 
 
 def test_the_second_person_reads_is_told_when_it_is_free_and_edits_then(person, ben, colleague):
@@ -36,6 +36,51 @@ def test_the_second_person_reads_is_told_when_it_is_free_and_edits_then(person, 
     ben.page.keyboard.type("8")
     ben.wait_until(lambda: colleague.cell("locked.ipynb")["source"] == "x = 178")
     ben.take_picture("edits-now")
+
+
+def test_what_is_open_in_ones_other_environment_is_taken_over(person, colleague):
+    colleague.put("elsewhere.ipynb", "x = 1")
+    colleague.lock("elsewhere.ipynb", ANN)
+    person.open("elsewhere.ipynb")
+    person.wait_for_badge("mode", "Read-only")
+    assert "another environment" in person.banner()
+    person.take_picture("elsewhere")
+    person.press("take-over")
+    person.page.locator(".jp-Dialog-footer button", has_text="Edit Here").click()
+    person.wait_for_badge("mode", "Edit")
+    person.click_cell()
+    person.page.keyboard.type("7")
+    person.wait_until(lambda: colleague.cell("elsewhere.ipynb")["source"] == "x = 17")
+
+
+def test_a_notebook_that_was_taken_over_says_so_and_keeps_what_was_typed(person, colleague):
+    colleague.put("taken.ipynb", "x = 1")
+    person.open("taken.ipynb")
+    person.wait_for_badge("mode", "Edit")
+    colleague.lock("taken.ipynb", ANN)
+    person.click_cell()
+    person.page.keyboard.type("7")
+    person.wait_for_badge("mode", "Read-only", seconds=20)
+    assert "kept on this disk" in person.banner()
+    person.take_picture("taken-over")
+    assert person.on_screen() == "x = 17"
+    assert colleague.cell("taken.ipynb")["source"] == "x = 1"
+    assert person.jupyter.source("taken.ipynb") == "x = 17"
+
+
+@pytest.mark.parametrize("interface", ["lab"], indirect=True)
+def test_the_file_browser_marks_what_somebody_else_edits(person, colleague):
+    colleague.put("marked.ipynb", "x = 1")
+    colleague.put("unmarked.ipynb", "x = 1")
+    colleague.lock("marked.ipynb", BEN)
+    person.open_folder()
+    marked = person.page.locator(".jp-DirListing-item", has_text="marked.ipynb").first
+    mark = marked.locator(".jp-terra-Mark")
+    mark.wait_for(timeout=30_000)
+    assert mark.get_attribute("aria-label")
+    unmarked = person.page.locator(".jp-DirListing-item", has_text="unmarked.ipynb")
+    assert unmarked.locator(".jp-terra-Mark").count() == 0
+    person.take_picture("marks")
 
 
 def test_the_lock_is_free_within_seconds_after_the_tab_was_closed(person, colleague):
