@@ -20,7 +20,7 @@ from benchmarks import made_notebooks
 from benchmarks.counting_proxy import CountingProxy
 from benchmarks.report import table
 from benchmarks.run import BUCKET, Seeder
-from benchmarks.servers import FOLDER, Client, root_of, stock_server, workspace_server
+from benchmarks.servers import Client, root_of, stock_server, workspace_server
 from benchmarks.watching import Watched, watching
 from jupyter_terra_env.bucket.embedded.api import EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
@@ -90,18 +90,34 @@ def _run(folder: Path, arguments: argparse.Namespace) -> Iterator[tuple[str, Lin
 def _on_notebook(name: str, label: str, clients: tuple[Client, ...], rounds: int) -> Iterator[tuple[str, Line]]:
     first = {client.name: _taken([_once(client, lambda c=client: _open(c, name))], []) for client in clients}
     yield f"open {label}, first time", first
-    for verb, prepare in (("open", _opening), ("save", _saving)):
-        line = {client.name: Samples() for client in clients}
-        for _ in range(rounds):
-            for client in clients:
-                alone = _once(client, prepare(client, name))
-                _settle(client, name)
-                with watching(client) as watched:
-                    _once(client, prepare(client, name))
-                _settle(client, name)
-                _add(line[client.name], [alone], [watched])
+    for verb, prepare in (("open", _opening), ("save", saving)):
+        line = repeated(prepare, name, clients, rounds)
         print(f"… {verb} {label}", file=sys.stderr, flush=True)
         yield f"{verb} {label}", line
+
+
+def repeated(
+    prepare: Callable[[Client, str], Callable[[], object]], name: str, clients: tuple[Client, ...], rounds: int
+) -> Line:
+    """Do one thing with a notebook on each server in turn, alone and then while somebody else asks small things.
+
+    Args:
+        prepare: called with a client and the notebook; returns what is measured.
+        name: the notebook.
+        clients: the servers.
+        rounds: how often.
+    """
+    line = {client.name: Samples() for client in clients}
+    for _ in range(rounds):
+        for client in clients:
+            alone = _once(client, prepare(client, name))
+            _settle(client, name)
+            act = prepare(client, name)
+            with watching(client) as watched:
+                _once(client, act)
+            _settle(client, name)
+            _add(line[client.name], [alone], [watched])
+    return line
 
 
 def _opening(client: Client, name: str) -> Callable[[], object]:
@@ -109,10 +125,11 @@ def _opening(client: Client, name: str) -> Callable[[], object]:
 
 
 def _open(client: Client, name: str) -> bytes:
-    return client.call("GET", f"api/contents/{FOLDER}/{name}", params=_CONTENT)
+    return client.call("GET", f"api/contents/{client.path_of(name)}", params=_CONTENT)
 
 
-def _saving(client: Client, name: str) -> Callable[[], object]:
+def saving(client: Client, name: str) -> Callable[[], object]:
+    """Save the notebook with one more word than it has."""
     content = json.loads(_open(client, name))["content"]
     content["cells"][0]["source"] += " More."
     body = json.dumps({"type": "notebook", "format": "json", "content": content}).encode()

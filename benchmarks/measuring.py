@@ -1,7 +1,7 @@
 """Measuring operations on several servers in turn, so that what else the machine does falls on all of them."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from statistics import median
 from time import perf_counter, sleep
@@ -60,7 +60,7 @@ class Result:
 def measure(
     operations: Iterable[Operation],
     clients: tuple[Client, ...],
-    proxy: CountingProxy,
+    proxies: Mapping[str, CountingProxy],
     *,
     rounds: int,
     on_result: Callable[[str], None],
@@ -69,8 +69,8 @@ def measure(
 
     Args:
         operations: what to do, in order.
-        clients: the servers; the proxy stands behind the first.
-        proxy: counts.
+        clients: the servers.
+        proxies: what counts the requests to the bucket, by the server's name; those without send none.
         rounds: how often.
         on_result: told the name of each operation that is done.
 
@@ -81,23 +81,22 @@ def measure(
         samples: dict[str, list[Sample]] = {client.name: [] for client in clients}
         for number in range(min(rounds, operation.rounds or rounds)):
             for client in clients:
-                samples[client.name].append(_once(operation, client, proxy, number))
+                samples[client.name].append(_once(operation, client, proxies.get(client.name), number))
         on_result(operation.name)
         yield {name: Result(operation=operation, samples=tuple(taken)) for name, taken in samples.items()}
 
 
-def _once(operation: Operation, client: Client, proxy: CountingProxy, number: int) -> Sample:
+def _once(operation: Operation, client: Client, proxy: CountingProxy | None, number: int) -> Sample:
     act = operation.prepare(client, number)
-    _quiet(proxy)
-    proxy.take()
+    _counted(proxy)
     before = client.loop()
     start = perf_counter()
     act()
     ms = (perf_counter() - start) * 1000
     if operation.notebook is not None:
         client.settle(operation.notebook(number))
-    _quiet(proxy)
-    after, tally = client.loop(), proxy.take() if client.has_workspace else Tally()
+    tally = _counted(proxy)
+    after = client.loop()
     return Sample(
         ms=ms,
         requests=tally.requests,
@@ -110,8 +109,11 @@ def _once(operation: Operation, client: Client, proxy: CountingProxy, number: in
     )
 
 
-def _quiet(proxy: CountingProxy) -> None:
-    """Wait until nothing is under way to the bucket, and nothing follows at once."""
+def _counted(proxy: CountingProxy | None) -> Tally:
+    """What was counted when nothing is under way to the bucket, and nothing follows at once."""
     sleep(0.02)
+    if proxy is None:
+        return Tally()
     while proxy.in_flight:
         sleep(0.02)
+    return proxy.take()

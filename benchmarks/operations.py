@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.servers import FOLDER, PLAYGROUND, Client
+from benchmarks.servers import PLAYGROUND, Client
 
 Act = Callable[[], object]
 
@@ -96,21 +96,21 @@ def on_large_notebooks(name: str, label: str, *, longest_gap_ms: float | None, r
 
 
 def _open(notebook: Callable[[int], str]) -> Callable[[Client, int], Act]:
-    return lambda client, n: lambda: client.call("GET", _opened(notebook(n)))
+    return lambda client, n: lambda: client.call("GET", _opened(client.path_of(notebook(n))))
 
 
 def _open_in_playground(client: Client, number: int) -> Act:
-    folder = PLAYGROUND if client.has_workspace else FOLDER
-    return lambda: client.call("GET", _opened(small(number), folder))
+    path = f"{PLAYGROUND}/{small(number)}" if client.has_workspace else client.path_of(small(number))
+    return lambda: client.call("GET", _opened(path))
 
 
-def _opened(path: str, folder: str = FOLDER) -> str:
-    return f"api/contents/{folder}/{path}?type=notebook&content=1&hash=1"
+def _opened(path: str) -> str:
+    return f"api/contents/{path}?type=notebook&content=1&hash=1"
 
 
 def _lab_open(client: Client, number: int) -> Act:
     def act() -> None:
-        client.call("GET", _opened(fresh(number)))
+        client.call("GET", _opened(client.path_of(fresh(number))))
         if not client.checkpoints(fresh(number)):
             client.make_checkpoint(fresh(number))
 

@@ -33,15 +33,16 @@ Results = list[dict[str, Result]]
 class Seeder:
     """Puts the same notebooks into the bucket and into the stock server's folder."""
 
-    def __init__(self, bucket: EmbeddedBucket, stock_root: Path) -> None:
+    def __init__(self, bucket: EmbeddedBucket, stock_root: Path, *, name: str = BUCKET) -> None:
         self._bucket = bucket
+        self._name = name
         self._folder = stock_root / FOLDER
-        self._request("POST", "/storage/v1/b?project=benchmark", json.dumps({"name": BUCKET}).encode())
+        self._request("POST", "/storage/v1/b?project=benchmark", json.dumps({"name": name}).encode())
 
     def put(self, path: str, content: bytes) -> None:
         """One notebook, by its path in the edit folder."""
-        name = quote(f"notebooks/{path}", safe="")
-        self._request("POST", f"/upload/storage/v1/b/{BUCKET}/o?uploadType=media&name={name}", content)
+        target = f"/upload/storage/v1/b/{self._name}/o?uploadType=media&name="
+        self._request("POST", target + quote(f"notebooks/{path}", safe=""), content)
         file = self._folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
@@ -88,7 +89,7 @@ def _run(folder: Path, arguments: argparse.Namespace) -> tuple[Results, Results]
         with workspace_server(ours_home, emulator, BUCKET) as ours, stock_server(stock_home) as stock:
 
             def measured(wanted: Iterable[operations.Operation]) -> Results:
-                return list(measure(wanted, (ours, stock), proxy, rounds=arguments.rounds, on_result=_note))
+                return list(measure(wanted, (ours, stock), {"ours": proxy}, rounds=arguments.rounds, on_result=_note))
 
             # Connecting to the bucket for the first time loads the client library.
             for client in (ours, stock):

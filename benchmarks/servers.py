@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,14 @@ _FOREIGN_VARIABLES = ("JUPYTER", "WORKSPACE_", "TERRA_", "STORAGE_", "OWNER_EMAI
 
 @dataclass(slots=True)
 class Client:
-    """One person's requests to one server; paths are relative to the edit folder.
+    """One person's requests to one server; paths are relative to the folder of its notebooks.
 
     Attributes:
         name: the server's name in reports.
         url: where it listens.
-        has_workspace: whether the edit folder belongs to a workspace.
+        has_workspace: whether that folder belongs to a workspace.
         process_id: the server's process.
+        folder: where the notebooks are, in the server's own paths.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Client:
     session: requests.Session
     has_workspace: bool
     process_id: int
+    folder: str = FOLDER
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """A contents model."""
@@ -65,7 +67,7 @@ class Client:
 
     def rename(self, path: str, new: str) -> None:
         """Rename a notebook."""
-        self.call("PATCH", self._contents(path), data=json.dumps({"path": f"{FOLDER}/{new}"}).encode())
+        self.call("PATCH", self._contents(path), data=json.dumps({"path": self.path_of(new)}).encode())
 
     def delete(self, path: str) -> None:
         """Delete a notebook."""
@@ -81,7 +83,7 @@ class Client:
             return
         deadline = time.monotonic() + _SETTLE_SECONDS
         while time.monotonic() < deadline:
-            answer = json.loads(self.call("GET", "terra-env/status", params={"path": f"{FOLDER}/{path}"}))
+            answer = json.loads(self.call("GET", "terra-env/status", params={"path": self.path_of(path)}))
             if answer["place"] == "in-workspace":
                 return
             time.sleep(0.02)
@@ -94,8 +96,12 @@ class Client:
             raise RuntimeError(f"{self.name}: {method} {path}: {answer.status_code} {answer.text[:500]}")
         return answer.content
 
+    def path_of(self, path: str) -> str:
+        """A notebook's path as the server knows it."""
+        return f"{self.folder}/{path}".strip("/")
+
     def _contents(self, path: str) -> str:
-        return "api/contents/" + quote(f"{FOLDER}/{path}".rstrip("/"))
+        return f"api/contents/{quote(self.path_of(path))}".rstrip("/")
 
 
 @contextlib.contextmanager
@@ -107,14 +113,14 @@ def workspace_server(home: Path, emulator: str, bucket: str) -> Iterator[Client]
         "WORKSPACE_BUCKET": f"gs://{bucket}",
         "OWNER_EMAIL": "benchmark@example.org",
     }
-    with _server("ours", home, variables, {}) as client:
+    with running("ours", home, variables, extensions={}, has_workspace=True) as client:
         yield client
 
 
 @contextlib.contextmanager
 def stock_server(home: Path) -> Iterator[Client]:
     """A server with Jupyter's own contents manager on the local disk."""
-    with _server("stock", home, {}, {"jupyter_terra_env": False}) as client:
+    with running("stock", home, {}, manager=_STOCK_MANAGER) as client:
         yield client
 
 
@@ -123,19 +129,50 @@ def root_of(home: Path) -> Path:
     return home / "work"
 
 
+_WITHOUT_OURS = {"jupyter_terra_env": False}
+
+
 @contextlib.contextmanager
-def _server(name: str, home: Path, variables: Mapping[str, str], extensions: Mapping[str, bool]) -> Iterator[Client]:
+def running(
+    name: str,
+    home: Path,
+    variables: Mapping[str, str],
+    *,
+    manager: str | None = None,
+    options: Sequence[str] = (),
+    extensions: Mapping[str, bool] = _WITHOUT_OURS,
+    python: str = sys.executable,
+    folder: str = FOLDER,
+    has_workspace: bool = False,
+) -> Iterator[Client]:
+    """A server as a process of its own, stopped when this is left.
+
+    Args:
+        name: the server's name in reports.
+        home: a folder for everything it writes.
+        variables: its environment, beside what is inherited.
+        manager: the class of its contents manager; None for what its extensions choose.
+        options: more of its command line.
+        extensions: which of the installed extensions are on.
+        python: the interpreter it runs in.
+        folder: where the notebooks are, in the server's own paths.
+        has_workspace: whether that folder belongs to a workspace.
+
+    Raises:
+        RuntimeError: It did not start; the message has its log.
+    """
     root_of(home).mkdir(parents=True, exist_ok=True)
     url = f"http://127.0.0.1:{_free_port()}"
     command = [
-        *(sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root"),
+        *(python, "-m", "jupyter", "server", "--no-browser", "--allow-root"),
         *("--ip=127.0.0.1", f"--port={url.rpartition(':')[2]}", "--port-retries=0"),
         f"--IdentityProvider.token={_TOKEN}",
         f"--ServerApp.root_dir={root_of(home)}",
         f"--ServerApp.jpserver_extensions={ {**extensions, 'benchmarks.event_loop': True} }",
+        *options,
     ]
-    if extensions:
-        command.append(f"--ServerApp.contents_manager_class={_STOCK_MANAGER}")
+    if manager is not None:
+        command.append(f"--ServerApp.contents_manager_class={manager}")
     log = home / "server.log"
     with log.open("w", encoding="utf-8") as output, requests.Session() as session:
         process = subprocess.Popen(
@@ -145,7 +182,7 @@ def _server(name: str, home: Path, variables: Mapping[str, str], extensions: Map
             _wait_for(url, process, log)
             session.trust_env = False
             session.headers.update({"Authorization": f"token {_TOKEN}"})
-            yield Client(name=name, url=url, session=session, has_workspace=not extensions, process_id=process.pid)
+            yield Client(name, url, session, has_workspace, process.pid, folder)
         finally:
             process.terminate()
             process.wait(30)
