@@ -20,6 +20,12 @@ PINNED = (
 )
 """What the peers run with: their newest releases for Python 3.11, on the server this project is measured with."""
 
+_VARIABLES = {
+    "GOOGLE_CLOUD_PROJECT": "benchmark",
+    # Else gcsfs asks over gRPC what type the bucket is, for a minute: emulators have no such interface.
+    "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
@@ -70,7 +76,7 @@ def peer_server(peer: Peer, home: Path, emulator: str, venv: Path) -> Iterator[C
     with running(
         peer.name,
         home,
-        {"STORAGE_EMULATOR_HOST": emulator, "GOOGLE_CLOUD_PROJECT": "benchmark"},
+        {"STORAGE_EMULATOR_HOST": emulator, **_VARIABLES},
         manager=peer.manager,
         options=peer.options(peer.bucket),
         extensions={},

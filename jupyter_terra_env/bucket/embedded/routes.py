@@ -158,6 +158,7 @@ def _refined(operation: str, query: Query) -> str:
         case "objects.get", "media", _:
             return "objects.download"
         case "objects.insert", _, "resumable":
-            return "objects.insert.start"
+            # The documentation says PUT for what follows; gcsfs, which is used with GCS, sends all by POST.
+            return "objects.insert.chunk" if query.get("upload_id") else "objects.insert.start"
         case _:
             return operation

@@ -89,6 +89,15 @@ def test_an_empty_resumable_upload(served):
     assert served.object_call("GET", "o").json()["size"] == "0"
 
 
+@pytest.mark.parametrize("data", [b"", b"mine"])
+def test_the_bytes_of_a_resumable_upload_may_come_by_post(served, data):
+    last = f"bytes 0-{len(data) - 1}/{len(data)}" if data else "bytes */0"
+    answer = served.session.post(start(served), data=data, headers={"Content-Range": last}, timeout=10)
+
+    assert (answer.status_code, answer.json()["size"]) == (200, str(len(data)))
+    assert served.object_call("GET", "o").json()["metadata"] == {"k": "v"}
+
+
 def test_a_cancelled_upload_is_gone(served):
     location = start(served)
     assert served.session.delete(location, timeout=10).status_code == 499
