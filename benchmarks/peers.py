@@ -108,8 +108,11 @@ def _servers(home: Path, venv: Path, latency_ms: float, arguments: argparse.Name
             name: f"http://127.0.0.1:{proxy.port}{urlsplit(front.url).path}" for name, proxy in proxies.items()
         }
         _note(f"preparing notebooks for {latency_ms:g} ms")
+        notebooks = _notebooks(arguments)
         for name in (BUCKET, *(peer.bucket for peer in PEERS)):
-            _seed(Seeder(bucket, root_of(home / "stock"), name=name), arguments)
+            seeder = Seeder(bucket, root_of(home / "stock"), name=name)
+            for path, content in notebooks.items():
+                seeder.put(path, content)
         clients = (
             stack.enter_context(workspace_server(home / "ours", emulators["ours"], BUCKET)),
             stack.enter_context(stock_server(home / "stock")),
@@ -121,13 +124,13 @@ def _servers(home: Path, venv: Path, latency_ms: float, arguments: argparse.Name
         yield Servers(clients, proxies)
 
 
-def _seed(seeder: Seeder, arguments: argparse.Namespace) -> None:
+def _notebooks(arguments: argparse.Namespace) -> dict[str, bytes]:
     content = made_notebooks.as_stored(made_notebooks.with_many_outputs(100_000))
     names = [name(number) for name in (operations.small, operations.fresh) for number in range(arguments.rounds)]
-    for path in ("warm-up.ipynb", *names):
-        seeder.put(path, content)
+    notebooks = dict.fromkeys(("warm-up.ipynb", *names), content)
     if arguments.large:
-        seeder.put(_LARGE, made_notebooks.as_stored(made_notebooks.with_many_outputs(_LARGE_BYTES)))
+        notebooks[_LARGE] = made_notebooks.as_stored(made_notebooks.with_many_outputs(_LARGE_BYTES))
+    return notebooks
 
 
 def _small_table(results: Results) -> str:
