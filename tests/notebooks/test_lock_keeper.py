@@ -265,7 +265,7 @@ async def test_a_renamed_notebook_is_kept_under_its_new_name(kept):
     await kept.open()
     tab = kept.keeper.enter(kept.at)
     new = kept.env.at("b.ipynb")
-    await kept.env.moves.rename(kept.at, new)
+    await kept.env.renaming(NAME, "b.ipynb")
     kept.keeper.moved(kept.at, new)
     await kept.pass_seconds(61)
     assert kept.outsider.get("b.ipynb").metadata[EXPIRY_KEY] != "0"
