@@ -167,6 +167,7 @@ class Environment:
         self.ahead_ms = 0
         self.faults = FaultPlan()
         self.changed = []
+        self._dead = []
         self._engine = engine
         self._settings = settings
         self._tokens = (f"{name}-{number}" for number in itertools.count(1))
@@ -380,20 +381,42 @@ class Environment:
         self.run(self.begun_moves.close())
         self.run(self.delocalizer.close(0.0))
         self.run(self.folders.close())
-        self.threads._threads.shutdown(wait=True, cancel_futures=True)
-        self.threads._urgent_threads.shutdown(wait=True, cancel_futures=True)
+        _end_of(self.threads, self.client)
         self.copies.close()
         self.database.close()
-        self.client.close()
-        self.client._http.close()
 
     def restart(self):
         self.stop()
         self._build()
 
+    def die(self):
+        """As after ``kill -9``, with a new server on the same disk: what was on the wire may still arrive."""
+        self.run(self._dying())
+        self.copies.close()
+        self.database.close()
+        self._dead.append((self.threads, self.client))
+        self._build()
+
+    async def _dying(self):
+        payers = [payer.task for payer in self.delocalizer._payers.values()]
+        for task in payers:
+            task.cancel()
+        await asyncio.gather(*payers, return_exceptions=True)
+        await self.begun_moves.close()
+        await self.folders.close()
+
     def close(self):
         self.stop()
+        for threads, client in self._dead:
+            _end_of(threads, client)
         self._front.close()
+
+
+def _end_of(threads, client):
+    threads._threads.shutdown(wait=True, cancel_futures=True)
+    threads._urgent_threads.shutdown(wait=True, cancel_futures=True)
+    client.close()
+    client._http.close()
 
 
 @contextlib.contextmanager
