@@ -27,6 +27,8 @@ from jupyter_terra_env.rules.ways_out import WayOut
 from jupyter_terra_env.rules.workspace import Location
 
 _ROUNDS = 5
+_NO_VERSION = "none"
+"""Names theirs when it was deleted: a notebook that has come back since is not what was looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,7 @@ class Sides:
         reason: why they have parted (``ConflictReason`` or ``LockReason``).
         mine: the working copy.
         theirs: the object's content; None when it was deleted.
-        theirs_version: names theirs in ``Conflicts.resolve``; None when it was deleted.
+        theirs_version: names theirs, or that it was deleted, in ``Conflicts.resolve``.
         theirs_updated: when theirs was stored, UTC.
         base: what both began with, if it is known.
         merged: both together, if they can be merged.
@@ -46,7 +48,7 @@ class Sides:
     reason: str
     mine: bytes
     theirs: bytes | None
-    theirs_version: str | None
+    theirs_version: str
     theirs_updated: datetime | None
     base: bytes | None
     merged: bytes | None
@@ -109,7 +111,7 @@ class Conflicts:
             location: the notebook.
             way_out: which.
             content: what is on the screen, made safe first; None when the working copy is that.
-            theirs_version: the version of theirs that was looked at; None for whatever is there.
+            theirs_version: what was looked at, as ``Sides`` names it; None for whatever is there.
 
         Returns:
             The OS path of the file that holds mine; None when mine is the working copy.
@@ -234,6 +236,6 @@ class Conflicts:
         return await asyncio.to_thread(merged, base, mine, theirs)
 
 
-def _name_of(version: ObjectVersion | None) -> str | None:
+def _name_of(version: ObjectVersion | None) -> str:
     # A lock that comes and goes changes nothing of what was looked at.
-    return None if version is None else str(version.generation)
+    return _NO_VERSION if version is None else str(version.generation)

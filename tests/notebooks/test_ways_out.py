@@ -175,6 +175,18 @@ class TestReplaceTheirs:
         assert parted.read(NAME) == b"on the screen"
         assert outsider.names() == [NAME]
 
+    @pytest.mark.parametrize("way_out", [WayOut.REPLACE_THEIRS, WayOut.KEEP_BOTH, WayOut.TAKE_THEIRS])
+    def test_theirs_that_has_come_back_since_it_was_seen_deleted_is_not_touched(self, deleted, outsider, way_out):
+        version = look(deleted).theirs_version
+        outsider.put(NAME, THEIRS)
+        with pytest.raises(WorkspaceConflict):
+            resolve(deleted, way_out, theirs_version=version)
+        assert (outsider.content(NAME), deleted.read(NAME)) == (THEIRS, MINE)
+
+    def test_a_deletion_that_was_seen_may_be_undone(self, deleted, outsider):
+        resolve(deleted, WayOut.REPLACE_THEIRS, theirs_version=look(deleted).theirs_version)
+        assert outsider.content(NAME) == MINE
+
     def test_somebody_elses_live_lock_is_honoured(self, parted, outsider):
         expiry = str(int((time.time() + 170) * 1000))
         outsider.lock(NAME, **{OWNER_KEY: owner_hash(BUCKET, "bob@example.org"), EXPIRY_KEY: expiry})
