@@ -117,6 +117,10 @@ class Outsider:
     def names(self):
         return [blob.name.removeprefix("notebooks/") for blob in self.client.list_blobs(BUCKET)]
 
+    def names_ever(self):
+        """Names of all objects that ever were. Needs ``keep_history``."""
+        return {blob.name.removeprefix("notebooks/") for blob in self.client.list_blobs(BUCKET, versions=True)}
+
     def history(self, name):
         """Content of every generation that ever was, oldest first. Needs ``keep_history``."""
         blobs = self.client.list_blobs(BUCKET, prefix="notebooks/" + name, versions=True)

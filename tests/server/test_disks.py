@@ -1,17 +1,16 @@
 """Disks that are full, read-only, slow or failing: a clear sentence, nothing lost, and on it goes when that is over."""
 
 import asyncio
-import contextlib
 import errno
 import json
 import os
-import shutil
-import subprocess
 import time
 
 import pytest
+from small_disks import fill, free, mount, small_disk, unmount
 from workspace_kit import sources
 
+from jupyter_terra_env.bucket.embedded.faults import Fault, Hang
 from jupyter_terra_env.notebooks.journal_database import JournalDatabase
 
 LONG = "x" * 600_000
@@ -22,27 +21,8 @@ def jp_root_dir(tmp_path):
     """A root folder on a file system of its own, of 2 MB."""
     root = tmp_path / "root_dir"
     root.mkdir()
-    mount("-t", "tmpfs", "-o", "size=2m", "tmpfs", root)
-    yield root
-    unmount(root)
-
-
-def mount(*arguments):
-    subprocess.run(["mount", *map(str, arguments)], check=True)
-
-
-def unmount(folder):
-    subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def fill(root, *, but_bytes=0):
-    """Use up what is left of a disk."""
-    with (root / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
-        while True:
-            filler.write(b"\0" * 4096)
-    assert shutil.disk_usage(root).free == 0
-    if but_bytes:
-        os.truncate(root / "filler", (root / "filler").stat().st_size - but_bytes)
+    with small_disk(root, size="2m"):
+        yield root
 
 
 async def open_one(bucket, contents):
@@ -50,8 +30,8 @@ async def open_one(bucket, contents):
     assert (await contents.open("a.ipynb")).code == 200
 
 
-def on_disk(edit):
-    return sources(json.loads((edit / "a.ipynb").read_bytes()))
+def on_disk(edit, name="a.ipynb"):
+    return sources(json.loads((edit / name).read_bytes()))
 
 
 @pytest.mark.parametrize("left", [0, 4096, 65536, 262144])
@@ -64,7 +44,36 @@ async def test_a_full_disk(bucket, contents, edit, jp_root_dir, jp_serverapp, le
     assert on_disk(edit) == ["1"]
     assert [path for path in edit.iterdir() if path.name.startswith(".terra-env-")] == []
     assert (await contents.open("a.ipynb")).code == 200
-    (jp_root_dir / "filler").unlink()
+    free(jp_root_dir)
+    assert (await contents.save("a.ipynb", "2")).code == 200
+    await contents.settled("a.ipynb")
+    assert bucket.sources("a.ipynb") == ["2"]
+
+
+@pytest.mark.parametrize("left", [0, 65536])
+async def test_a_disk_too_full_to_open(bucket, contents, edit, jp_root_dir, jp_serverapp, left):
+    bucket.put_notebook("large.ipynb", LONG)
+    fill(jp_root_dir, but_bytes=left)
+    refused = await contents.open("large.ipynb")
+    assert refused.code == 507
+    assert refused.message.startswith("This disk is full; nothing was overwritten.")
+    assert list(edit.iterdir()) == []
+    assert (await contents.list()).names == ["large.ipynb"]
+    free(jp_root_dir)
+    assert (await contents.open("large.ipynb")).code == 200
+    assert on_disk(edit, "large.ipynb") == [LONG]
+
+
+async def test_a_disk_that_fills_up_while_an_upload_is_on_its_way(bucket, contents, edit, jp_root_dir, jp_serverapp):
+    """The object arrives, and the journal cannot take note of it: told as owed, and recognised when there is room."""
+    await open_one(bucket, contents)
+    bucket.faults.add(Fault(operation="objects.insert", action=Hang(), after_effect=True))
+    assert (await contents.save("a.ipynb", "2")).code == 200
+    fill(jp_root_dir)
+    bucket.faults.release()
+    await contents.settled("a.ipynb", "on-disk")
+    free(jp_root_dir)
+    bucket.mark()
     assert (await contents.save("a.ipynb", "2")).code == 200
     await contents.settled("a.ipynb")
     assert bucket.sources("a.ipynb") == ["2"]

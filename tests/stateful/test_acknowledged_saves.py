@@ -261,7 +261,7 @@ class AcknowledgedSaves(RuleBasedStateMachine):
 
     def every_acknowledged_save_is_where_it_is_told(self):
         """P1 and P6."""
-        safe = set().union(*(self._stored_ids(name) for name in self.outsider.names()))
+        safe = set().union(*(self._stored_ids(name) for name in self.outsider.names_ever()))
         for env in self.env.values():
             for file in env.file("").glob("*.ipynb"):
                 if "(my edits" in file.name or self._place(env, file.name) is not Place.IN_WORKSPACE:
@@ -280,7 +280,7 @@ class AcknowledgedSaves(RuleBasedStateMachine):
 
     def no_version_replaced_one_that_its_writer_had_not_seen(self):
         """P2."""
-        for name in self.outsider.names():
+        for name in self.outsider.names_ever():
             versions = [id_in(content) for content in self.outsider.history(name).values()]
             for before, after in itertools.pairwise(versions):
                 assert before in self.deleted or descends(after, before, self.parents), (name, before, after)
