@@ -121,7 +121,7 @@ def deaths(disk, act, *, least=1):
     Args:
         disk: put back before each life.
         act: what the process does.
-        least: how many steps the act has at least.
+        least: how many steps the act has at least; how many it had is written out (``pytest -rP``).
 
     Yields:
         The number of the step, after each death; the disk is as the dead process left it.
@@ -132,6 +132,7 @@ def deaths(disk, act, *, least=1):
         ended = _run_child(disk, act, kill_at=number)
         if ended == _COMPLETED:
             assert number > least
+            sys.stdout.write(f"{os.environ['PYTEST_CURRENT_TEST']}: {number - 1} durable steps, a death at each\n")
             return
         yield number
 

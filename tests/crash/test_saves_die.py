@@ -7,11 +7,12 @@ import shutil
 import signal
 import sqlite3
 import time
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 import requests.adapters
-from environments import BUCKET, directory_in_memory
+from environments import BUCKET, WORKSPACE, directory_in_memory
 from moves_failpoints import Disk, Failpoints, deaths
 from nbformat import v4
 
@@ -23,6 +24,8 @@ from jupyter_terra_env.rules.edit_lock import ALLOWANCE_MS, TTL_MS
 from jupyter_terra_env.rules.errors import ConflictReason
 from jupyter_terra_env.rules.status import Place
 from jupyter_terra_env.rules.ways_out import WayOut
+from jupyter_terra_env.rules.workspace import Workspaces
+from jupyter_terra_env.server.contents import TerraContentsManager
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -124,6 +127,39 @@ def test_a_save(disk, before, answer_is_lost):
             assert env.save(NAME, b"and on").place is Place.IN_WORKSPACE
             seen.add((content == MINE, acknowledged))
     assert seen == {(False, False), (True, False), (True, True)}, "deaths before, between and after"
+
+
+def contents_manager(env):
+    """Jupyter's verbs, over the parts of this environment."""
+    parts = SimpleNamespace(
+        workspaces=Workspaces((WORKSPACE,)), places=env.places, localizer=env.localizer, delocalizer=env.delocalizer
+    )
+    return TerraContentsManager(root_dir=str(env.root), notebooks=parts)
+
+
+def test_a_checkpoint_that_is_restored(disk):
+    def story(env, outsider):
+        outsider.put(NAME, BASE)
+        env.open(NAME)
+        env.run(contents_manager(env).create_checkpoint(f"ws/edit/{NAME}"))
+        assert env.save(NAME, MINE).place is Place.IN_WORKSPACE
+
+    def act(env, _):
+        env.run(contents_manager(env).restore_checkpoint("checkpoint", f"ws/edit/{NAME}"))
+        acknowledge(disk)
+
+    prepare(disk, story)
+    seen = set()
+    for number in deaths(disk, act):
+        acknowledged = is_acknowledged(disk)
+        with next_start(disk) as (env, outsider):
+            content = env.read(NAME)
+            assert content == BASE if acknowledged else content in {MINE, BASE}, number
+            assert (outsider.content(NAME), env.owed()) == (content, []), number
+            versions = list(outsider.history(NAME).values())
+            assert versions == [BASE, MINE, BASE][: len(versions)], number
+            seen.add((content == BASE, acknowledged))
+    assert {(False, False), (True, False)} <= seen
 
 
 def test_a_save_that_changes_nothing(disk):

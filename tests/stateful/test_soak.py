@@ -9,7 +9,7 @@ from soak import soak
 def test_nothing_is_lost_and_nothing_overwritten_unseen():
     with directory_in_memory() as folder:
         found = soak(editors=20, seconds=12.0, seed="1", folder=folder)
-    assert (found.lost, found.unseen, found.playground_in_the_bucket) == ([], [], False)
+    assert found.is_well, found
     assert found.counts["saves"] > 50
     assert found.counts["versions"] > 50
     assert found.counts["faults"] > 5
