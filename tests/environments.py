@@ -181,14 +181,14 @@ class Environment:
             (root / directory).mkdir(parents=True, exist_ok=True)
         self._build()
 
-    def _build(self):
+    def _build(self, client=None):
+        """Make the parts of a new server; ``client`` where requests of other threads may be under way."""
         settings = {"save_wait_seconds": 20.0, "max_age_seconds": 0.0, **self._settings}
         connection = Connection(
             read_timeout_seconds=settings.get("read_timeout_seconds", 5.0),
             retry_deadline_seconds=settings.get("retry_deadline_seconds", 0.4),
         )
-        with mock.patch.dict(os.environ, {"STORAGE_EMULATOR_HOST": self._front.url}):
-            self.client = gcs.connect(connection)
+        self.client = client or self._connected(connection)
         self.threads = BucketThreads(connection, monotonic=time.monotonic)
         self.threads._client = self.client
         self.log = logging.getLogger(f"environment {self.root.name}")
@@ -260,6 +260,10 @@ class Environment:
         )
         plans = MovePlans(self.places, self.delocalizer, self.locks, self.localizer, acts)
         self.moves = Moves(self.places, plans, self.carrier, self.begun_moves, Refusals(self.places, self.folders))
+
+    def _connected(self, connection):
+        with mock.patch.dict(os.environ, {"STORAGE_EMULATOR_HOST": self._front.url}):
+            return gcs.connect(connection)
 
     def _lock_changed(self, location):
         self.news.append(location)
@@ -385,9 +389,11 @@ class Environment:
         self.run(self.begun_moves.close())
         self.run(self.delocalizer.close(0.0))
         self.run(self.folders.close())
-        _end_of(self.threads, self.client)
+        _end_of(self.threads)
         self.copies.close()
         self.database.close()
+        self.client.close()
+        self.client._http.close()
 
     def restart(self):
         self.stop()
@@ -395,32 +401,30 @@ class Environment:
 
     def die(self):
         """As after ``kill -9``, with a new server on the same disk: what was on the wire may still arrive."""
-        self.run(self._dying())
-        self.copies.close()
-        self.database.close()
-        self._dead.append((self.threads, self.client))
-        self._build()
+        self.run(self.dying())
 
-    async def _dying(self):
+    async def dying(self):
         payers = [payer.task for payer in self.delocalizer._payers.values()]
         for task in payers:
             task.cancel()
         await asyncio.gather(*payers, return_exceptions=True)
         await self.begun_moves.close()
         await self.folders.close()
+        self.copies.close()
+        self.database.close()
+        self._dead.append(self.threads)
+        self._build(self.client)
 
     def close(self):
         self.stop()
-        for threads, client in self._dead:
-            _end_of(threads, client)
+        for threads in self._dead:
+            _end_of(threads)
         self._front.close()
 
 
-def _end_of(threads, client):
+def _end_of(threads):
     threads._threads.shutdown(wait=True, cancel_futures=True)
     threads._urgent_threads.shutdown(wait=True, cancel_futures=True)
-    client.close()
-    client._http.close()
 
 
 @contextlib.contextmanager

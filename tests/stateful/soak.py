@@ -135,11 +135,7 @@ class Editor:
 
     async def die(self):
         """As after kill -9: what runs is cut off, and a new server starts on the same disk."""
-        for payer in list(self.env.delocalizer._payers.values()):
-            payer.task.cancel()
-        self.env.database.close()
-        self.env._build()
-        self.env.delocalizer._closing = False
+        await self.env.dying()
         self.on_screen.clear()
         for debt in self.env.journal.debts():
             self.env.delocalizer.start(self.env.at(debt.path.removeprefix("ws/edit/")))
