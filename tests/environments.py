@@ -86,10 +86,10 @@ class Outsider:
         bucket.versioning_enabled = True
         bucket.patch()
 
-    def put(self, name, content, metadata=None, content_type="application/x-ipynb+json"):
+    def put(self, name, content, metadata=None, content_type="application/x-ipynb+json", **conditions):
         blob = self.bucket.blob("notebooks/" + name)
         blob.metadata = metadata
-        blob.upload_from_string(content, content_type=content_type)
+        blob.upload_from_string(content, content_type=content_type, **conditions)
         return blob
 
     def put_plain(self, name):
@@ -111,8 +111,8 @@ class Outsider:
         blob = self.get(name)
         return None if blob is None else blob.download_as_bytes()
 
-    def delete(self, name):
-        self.bucket.blob("notebooks/" + name).delete()
+    def delete(self, name, **conditions):
+        self.bucket.blob("notebooks/" + name).delete(**conditions)
 
     def names(self):
         return [blob.name.removeprefix("notebooks/") for blob in self.client.list_blobs(BUCKET)]

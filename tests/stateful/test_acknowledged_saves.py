@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import pytest
 from environments import directory_in_memory, environments, shared_bucket
+from google.api_core.exceptions import PreconditionFailed
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -178,15 +179,24 @@ class AcknowledgedSaves(RuleBasedStateMachine):
 
     @rule(name=names)
     def change_outside(self, name):
-        _, content = self._new("outsider", id_in(self.outsider.content(name)))
-        self.outsider.put(name, content)
+        """By a program that respects no lock, but replaces only what it has read: uploads go on meanwhile."""
+        generation, over = self._read_outside(name)
+        _, content = self._new("outsider", over)
+        with contextlib.suppress(PreconditionFailed):
+            self.outsider.put(name, content, if_generation_match=generation)
 
     @rule(name=names)
     def delete_outside(self, name):
-        content = self.outsider.content(name)
-        if content is not None:
-            self.deleted.add(id_in(content))
-            self.outsider.delete(name)
+        generation, seen = self._read_outside(name)
+        if generation != 0:
+            with contextlib.suppress(PreconditionFailed):
+                self.outsider.delete(name, if_generation_match=generation)
+                self.deleted.add(seen)
+
+    def _read_outside(self, name):
+        """The generation of an object, 0 for none, and the id in exactly that version."""
+        blob = self.outsider.get(name)
+        return (0, None) if blob is None else (blob.generation, id_in(self.outsider.history(name)[blob.generation]))
 
     # What machines and networks do.
 
