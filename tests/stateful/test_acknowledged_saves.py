@@ -10,8 +10,8 @@ what each single write names, are played in tests/notebooks/test_two_environment
 import asyncio
 import contextlib
 import itertools
-import os
 import json
+import os
 from dataclasses import dataclass
 
 import pytest
