@@ -287,7 +287,6 @@ TwoEnvironments.TestCase.settings = settings(
     max_examples=60,
     stateful_step_count=25,
     deadline=None,
-    derandomize=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
 TestTwoEnvironments = TwoEnvironments.TestCase

@@ -35,6 +35,18 @@ def bucket(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def bucket_of_a_server(request):
+    """The bucket, where the test has a server."""
+    return request.getfixturevalue("bucket") if "jp_serverapp" in request.fixturenames else None
+
+
+@pytest.fixture(autouse=True)
+def jp_server_cleanup(bucket_of_a_server, jp_server_cleanup):
+    """Jupyter's own, while the bucket is still there: a server that stops gives its locks back."""
+    return jp_server_cleanup
+
+
+@pytest.fixture
 def workspace_environ(monkeypatch):
     """The variables Terra sets."""
     monkeypatch.setenv("WORKSPACE_NAME", WORKSPACE)

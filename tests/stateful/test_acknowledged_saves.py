@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import itertools
 import json
-import os
 from dataclasses import dataclass
 
 import pytest
@@ -312,7 +311,6 @@ AcknowledgedSaves.TestCase.settings = settings(
     max_examples=40,
     stateful_step_count=30,
     deadline=None,
-    derandomize=os.environ.get("NEW_STORIES") is None,  # NEW_STORIES=1 tries others each time
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
 TestAcknowledgedSaves = AcknowledgedSaves.TestCase
