@@ -25,7 +25,16 @@ from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapte
 from jupyter_terra_env.bucket.store import MatchVersion
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.notebooks.edit_locks import EditLocks
-from jupyter_terra_env.rules.edit_lock import ALLOWANCE_MS, ENVIRONMENT_KEY, TTL_MS, Holder, is_own_record, owner_hash, read_lock, taken
+from jupyter_terra_env.rules.edit_lock import (
+    ALLOWANCE_MS,
+    ENVIRONMENT_KEY,
+    TTL_MS,
+    Holder,
+    is_own_record,
+    owner_hash,
+    read_lock,
+    taken,
+)
 from jupyter_terra_env.rules.errors import (
     BucketTrouble,
     BucketUnavailable,
