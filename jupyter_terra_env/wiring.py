@@ -24,6 +24,7 @@ from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.intents import Intents
 from jupyter_terra_env.notebooks.journal import Journal
 from jupyter_terra_env.notebooks.journal_database import JournalDatabase
+from jupyter_terra_env.notebooks.kept_edits import take_stock
 from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.lock_keeper import KeepingTimes, LockKeeper
 from jupyter_terra_env.notebooks.lock_watch import LockWatch
@@ -92,6 +93,8 @@ def build(
     threads = BucketThreads(plan.connection, monotonic=time.monotonic, clock=clock)
     database = JournalDatabase(plan.state / "journal.sqlite3", log=plan.log)
     journal = Journal(database, new_token=lambda: secrets.token_hex(8))
+    workspaces = Workspaces(plan.workspaces)
+    take_stock(journal, plan.root, workspaces)
 
     def bucket_of(workspace: Workspace) -> BucketStore:
         return threads.bucket(workspace.bucket, workspace.user_project)
@@ -138,7 +141,6 @@ def build(
         times=plan.keeping,
     )
     localizer = Localizer(places, delocalizer, locks, bases)
-    workspaces = Workspaces(plan.workspaces)
     acts = ObjectActs(places, locks)
     carrier = Carrier(places, folders, delocalizer, locks, acts, bases, locate=workspaces.locate, on_moved=keeper.moved)
     begun = BegunMoves(

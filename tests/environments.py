@@ -37,6 +37,7 @@ from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.intents import Intent, Intents
 from jupyter_terra_env.notebooks.journal import Journal
 from jupyter_terra_env.notebooks.journal_database import JournalDatabase
+from jupyter_terra_env.notebooks.kept_edits import take_stock
 from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.move_plans import MovePlans
 from jupyter_terra_env.notebooks.moves import Moves, Renaming
@@ -194,6 +195,7 @@ class Environment:
         self.log = logging.getLogger(f"environment {self.root.name}")
         self.database = JournalDatabase(self.journal_file, log=self.log)
         self.journal = Journal(self.database, new_token=lambda: next(self._tokens))
+        take_stock(self.journal, self.root, Workspaces((WORKSPACE, OTHER_WORKSPACE)))
         self.copies = WorkingCopies()
         self.places = Places(
             root=self.root,

@@ -125,6 +125,7 @@ class Conflicts:
         async with self._delocalizer.turn(location):
             await self._reason(location)
             if content is not None:
+                await self._localizer.kept_edits.keep_not_shown(location)
                 await self._places.save(location, content)
             version = await self._places.stat(location)
             if theirs_version is not None and theirs_version != _name_of(version):
@@ -157,14 +158,14 @@ class Conflicts:
                 return await self._merge(location, version), [location]
 
     async def _keep_both(self, location: Location) -> tuple[Path, list[Location]]:
-        kept = await self._localizer.name_for_kept_edits(location)
+        kept = await self._localizer.kept_edits.free_name(location)
         place = location.sibling(kept.name)
         await self._places.save(place, await self._read(location))
         await self._localizer.open_workspace_version(location, kept_already=kept)
         return kept, [place]
 
     async def _set_aside(self, location: Location) -> Path:
-        kept = await self._localizer.name_for_kept_edits(location)
+        kept = await self._localizer.kept_edits.free_name(location)
         copies, os_path = self._places.copies, self._places.os_path(location)
         async with copies.lock(os_path):
             await copies.run(move_file, os_path, kept)
@@ -181,7 +182,7 @@ class Conflicts:
                 "These versions cannot be merged without a decision. Keep both, take theirs or replace theirs.",
             )
         held = await self._take_lock(location, version)
-        kept = await self._localizer.name_for_kept_edits(location)
+        kept = await self._localizer.kept_edits.free_name(location)
         await self._places.copies.keep_as(self._places.os_path(location), kept)
         await self._places.save(location, result)
         await self._stand_on(location, held)

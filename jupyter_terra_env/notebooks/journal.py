@@ -51,7 +51,7 @@ class Moved:
 
 
 class Journal:
-    """Baselines and debts by API path. Methods block for a few milliseconds: call them off the event loop.
+    """Baselines, debts and edits that were not shown, by API path. Methods block for a few milliseconds: call them off the event loop.
 
     A row holds for one object of one bucket: when a folder is pointed at another bucket, its old rows no longer count.
 
@@ -130,6 +130,13 @@ class Journal:
         current = self.baseline(path, bucket, object_name)
         return current is not None and current.generation == generation and current.metageneration == metageneration
 
+    def expect_absent_again(self, path: str, bucket: str, object_name: str) -> None:
+        """Record that there is no object any more, and that a working copy is owed to the bucket."""
+        with self._database.transaction():
+            self._database.execute("DELETE FROM baselines WHERE path = ?", (path,))
+            self.owe(path, bucket, object_name)
+            self.expect_absent(path, bucket, object_name)
+
     def forget(self, path: str) -> None:
         """Drop what is known of a working copy, and what it owes."""
         with self._database.transaction():
@@ -162,6 +169,31 @@ class Journal:
         rows = self._database.rows("SELECT path, bucket, object_name FROM debts ORDER BY path")
         return tuple(Debt(path=str(row[0]), bucket=str(row[1]), object_name=str(row[2])) for row in rows)
 
+    def note_not_shown(self, path: str) -> None:
+        """Record that something else than a working copy is about to be shown in its place."""
+        if not self.is_not_shown(path):
+            self._database.execute("INSERT OR IGNORE INTO not_shown VALUES (?)", (path,))
+
+    def note_shown(self, path: str) -> None:
+        """Record that a working copy is shown, or what it holds is kept elsewhere."""
+        if self.is_not_shown(path):
+            self._database.execute("DELETE FROM not_shown WHERE path = ?", (path,))
+
+    def is_not_shown(self, path: str) -> bool:
+        """Whether something else than a working copy was shown in its place, or might have been."""
+        return bool(self._database.rows("SELECT 1 FROM not_shown WHERE path = ?", (path,)))
+
+    def knows_nothing(self) -> bool:
+        """Whether this journal was begun without any knowledge, and nobody has looked for notebooks since."""
+        return self.is_not_shown("")
+
+    def begin_with(self, paths: Iterable[str]) -> None:
+        """Record all the working copies there are, of which it is not known whether they were shown."""
+        with self._database.transaction():
+            for path in paths:
+                self._database.execute("INSERT OR IGNORE INTO not_shown VALUES (?)", (path,))
+            self.note_shown("")
+
     def move(self, moved: Iterable[Moved]) -> None:
         """Let rows follow working copies that have new names, all or none."""
         with self._database.transaction():
@@ -172,8 +204,8 @@ class Journal:
         """The API paths at or below ``path`` of which something is known."""
         within = "path = ? OR substr(path, 1, ?) = ?"
         rows = self._database.rows(
-            f"SELECT path FROM baselines WHERE {within} UNION SELECT path FROM debts WHERE {within}",
-            (path, len(path) + 1, path + "/") * 2,
+            " UNION ".join(f"SELECT path FROM {table} WHERE {within}" for table in ("baselines", "debts", "not_shown")),
+            (path, len(path) + 1, path + "/") * 3,
         )
         return tuple(str(row[0]) for row in rows)
 
@@ -194,12 +226,14 @@ class Journal:
             self._database.execute("DELETE FROM intents WHERE id = ?", (intent,))
 
     def _forget(self, path: str) -> None:
-        self._database.execute("DELETE FROM baselines WHERE path = ?", (path,))
-        self.settle(path)
+        for table in ("baselines", "debts", "not_shown"):
+            self._database.execute(f"DELETE FROM {table} WHERE path = ?", (path,))
 
     def _move(self, one: Moved) -> None:
         if one.path != one.old_path:
-            self._database.execute("DELETE FROM baselines WHERE path = ?", (one.path,))
+            for table in ("baselines", "not_shown"):
+                self._database.execute(f"DELETE FROM {table} WHERE path = ?", (one.path,))
+        self._database.execute("UPDATE not_shown SET path = ? WHERE path = ?", (one.path, one.old_path))
         for table in ("baselines", "debts"):
             # A debt that was written down for the new name stays, whether or not the old name owed anything.
             self._database.execute(

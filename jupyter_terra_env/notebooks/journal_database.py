@@ -12,7 +12,7 @@ from pathlib import Path
 
 from jupyter_terra_env.rules.errors import SettingsError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _STEPS = {
     1: (
@@ -38,6 +38,12 @@ _STEPS = {
         ) STRICT
         """,
         "CREATE TABLE intents (id INTEGER PRIMARY KEY, intent TEXT NOT NULL) STRICT",
+    ),
+    3: (
+        "CREATE TABLE not_shown (path TEXT NOT NULL PRIMARY KEY) STRICT",
+        "INSERT INTO not_shown SELECT path FROM debts",
+        # The root of all paths: a journal that knows of no notebook has to look for them.
+        "INSERT INTO not_shown SELECT '' WHERE NOT EXISTS (SELECT 1 FROM baselines UNION ALL SELECT 1 FROM debts)",
     ),
 }
 """What brings a database from the version before to each version."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from jupyter_terra_env.notebooks.base_contents import BaseContents
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.file_digests import FileDigest, digest_file
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
+from jupyter_terra_env.notebooks.kept_edits import KeptEdits
 from jupyter_terra_env.notebooks.places import Places, as_remote, kept_changing
 from jupyter_terra_env.notebooks.temporary_files import temporary_file
 from jupyter_terra_env.notebooks.working_copies import Download
@@ -35,7 +35,7 @@ from jupyter_terra_env.rules.sync import (
     has_unsaved_edits,
     standing,
 )
-from jupyter_terra_env.rules.workspace import MAX_COMPONENT_BYTES, Location, Mode
+from jupyter_terra_env.rules.workspace import Location, Mode
 
 _ROUNDS = 5
 
@@ -84,6 +84,9 @@ class Localizer:
         delocalizer: pays what an opened notebook still owes the bucket.
         locks: taken for what is opened to be edited.
         bases: told what a working copy began with.
+
+    Attributes:
+        kept_edits: keeps edits that were not shown.
     """
 
     def __init__(self, places: Places, delocalizer: Delocalizer, locks: HeldLocks, bases: BaseContents) -> None:
@@ -91,7 +94,7 @@ class Localizer:
         self._delocalizer = delocalizer
         self._locks = locks
         self._bases = bases
-        self._edits_not_shown: set[str] = set()
+        self.kept_edits = KeptEdits(places)
 
     async def open(self, location: Location, *, to_edit: bool = True) -> Opened:
         """Refresh the working copy from the bucket, unless it holds edits, and take the edit lock.
@@ -107,6 +110,12 @@ class Localizer:
             ObjectNotFound: neither disk nor bucket has it.
             BucketUnavailable, BucketRefused: it is not on the disk and the bucket cannot be asked.
         """
+        opened = await self._opened(location, to_edit=to_edit)
+        if to_edit and opened.shown is None:
+            await self.kept_edits.shown(location)
+        return opened
+
+    async def _opened(self, location: Location, *, to_edit: bool) -> Opened:
         if not location.belongs_in_bucket:
             return Opened()
         for _ in range(_ROUNDS):
@@ -122,25 +131,8 @@ class Localizer:
             else:
                 opened = await self._open(location, look, version)
             if opened is not _TAKE_ANOTHER_LOOK:
-                if opened.shown is None:
-                    self._edits_not_shown.discard(location.api_path)
                 return opened
         raise kept_changing(location)
-
-    async def keep_edits_not_shown(self, location: Location) -> Path | None:
-        """Keep edits of the working copy in a file of their own, if whoever saves now was shown the bucket's version.
-
-        Returns:
-            The OS path of that file; None when there was nothing to keep.
-        """
-        if location.api_path not in self._edits_not_shown:
-            return None
-        look = await self._look(location)
-        kept = await self.name_for_kept_edits(location) if look.has_edits else None
-        if kept is not None:
-            await self._places.copies.keep_as(look.os_path, kept)
-        self._edits_not_shown.discard(location.api_path)
-        return kept
 
     @contextlib.asynccontextmanager
     async def content_of(self, location: Location, version: ObjectVersion) -> AsyncIterator[Path]:
@@ -176,7 +168,7 @@ class Localizer:
                 raise ObjectNotFound(f"{location.api_path} is not in the workspace.")
             kept = None
             if look.has_edits and not await self._is_kept(look, kept_already):
-                kept = await self.name_for_kept_edits(location)
+                kept = await self.kept_edits.free_name(location)
             if await self._download(location, look, version, keep_edits_as=kept):
                 return kept
         raise kept_changing(location)
@@ -209,7 +201,7 @@ class Localizer:
         """Take the lock, beside the download where there is one."""
         claim = self._locks.saw(location, version)
         if claim in {Claim.OTHERS, Claim.MINE_ELSEWHERE}:
-            return self._open_read_only(location, look, version, claim)
+            return await self._open_read_only(location, look, version, claim)
         lock = read_lock(version.metadata)
         if claim is Claim.MINE and lock is not None and not self._locks.is_due(lock):
             return await self._open(location, look, version)
@@ -234,7 +226,7 @@ class Localizer:
         except BucketError:
             return version
 
-    def _open_read_only(self, location: Location, look: _Look, version: ObjectVersion, claim: Claim) -> Opened:
+    async def _open_read_only(self, location: Location, look: _Look, version: ObjectVersion, claim: Claim) -> Opened:
         """Show what the bucket has, and leave the working copy alone."""
         remote = as_remote(version)
         same = look.crc32c is not None and standing(look.baseline, look.crc32c, remote) is Standing.EQUAL
@@ -243,7 +235,7 @@ class Localizer:
             held = LockHeldElsewhere(read_lock(version.metadata), by_same_person=by_same_person)
             self._tell(location, look, remote, held=held)
             if not same:
-                self._edits_not_shown.add(location.api_path)
+                await self.kept_edits.not_shown(location)
         else:
             self._delocalizer.forget(location)
         return Opened(read_only=True, shown=None if same else version)
@@ -341,27 +333,9 @@ class Localizer:
     async def _is_kept(self, look: _Look, kept: Path | None) -> bool:
         return kept is not None and look.digest == await self._places.copies.digest(kept)
 
-    async def name_for_kept_edits(self, location: Location) -> Path:
-        """A name beside the working copy that neither disk nor bucket has."""
-        os_path = self._places.os_path(location)
-        for number in itertools.count(1):
-            candidate = _kept_edits_name(os_path, number)
-            place = location.sibling(candidate.name)
-            on_disk = await self._places.copies.run(candidate.exists)
-            if not on_disk and not (place.belongs_in_bucket and await self._places.stat(place) is not None):
-                return candidate
-        raise AssertionError("unreachable")
-
 
 async def _ended(task: "asyncio.Task[ObjectVersion]") -> None:
     """Wait for a task whose outcome no longer matters."""
     await asyncio.wait({task})
     if not task.cancelled():
         task.exception()
-
-
-def _kept_edits_name(os_path: Path, number: int) -> Path:
-    ordinal = "" if number == 1 else f" {number}"
-    ending = f" (my edits{ordinal}){os_path.suffix}"
-    stem = os_path.stem.encode()[: MAX_COMPONENT_BYTES - len(ending.encode())].decode(errors="ignore")
-    return os_path.with_name(stem + ending)

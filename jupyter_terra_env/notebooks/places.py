@@ -7,7 +7,7 @@ from pathlib import Path
 from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
 from jupyter_terra_env.notebooks.file_digests import FileDigest
 from jupyter_terra_env.notebooks.journal import Debt, Journal, Moved
-from jupyter_terra_env.notebooks.working_copies import WorkingCopies, resolve_inside
+from jupyter_terra_env.notebooks.working_copies import WorkingCopies, keep_as, resolve_inside
 from jupyter_terra_env.rules.errors import BucketTrouble, BucketUnavailable, OperationRefused, RefusalReason
 from jupyter_terra_env.rules.sync import Baseline, Remote, has_unsaved_edits
 from jupyter_terra_env.rules.workspace import Location, Workspace
@@ -119,6 +119,35 @@ class Places:
         """Make a complete file of the same folder the working copy; see ``save``."""
         await self.copies.adopt(complete, self.os_path(location), before=partial(self._owe, location))
 
+    async def note_not_shown(self, location: Location) -> None:
+        """Record that the object is about to be shown in the place of the working copy."""
+        await self.copies.run(self._journal.note_not_shown, location.api_path)
+
+    async def note_shown(self, location: Location) -> None:
+        """Record that the working copy is shown."""
+        await self.copies.run(self._journal.note_shown, location.api_path)
+
+    async def is_not_shown(self, location: Location) -> bool:
+        """Whether whoever has the notebook open was shown something else than the working copy."""
+        return await self.copies.run(self._journal.is_not_shown, location.api_path)
+
+    async def keep_not_shown(self, location: Location, kept: Path) -> Path | None:
+        """Give a working copy that was not shown a second name, durably.
+
+        Args:
+            location: the working copy.
+            kept: a free name in its folder.
+
+        Returns:
+            ``kept``, or None when there is nothing to keep.
+
+        Raises:
+            FileExistsError: the name is taken.
+        """
+        os_path = self.os_path(location)
+        async with self.copies.lock(os_path):
+            return await self.copies.run(self._keep_not_shown, location, os_path, kept)
+
     async def settle_if_equal(self, location: Location, baseline: Baseline) -> bool:
         """Drop a debt if the working copy is what the bucket holds, or is gone.
 
@@ -180,10 +209,21 @@ class Places:
             self._journal.owe(location.api_path, location.workspace.bucket, location.object_name)
 
     def _expect_absent_again(self, location: Location) -> None:
-        key = (location.api_path, location.workspace.bucket, location.object_name)
-        self._journal.forget(location.api_path)
-        self._journal.owe(*key)
-        self._journal.expect_absent(*key)
+        self._journal.expect_absent_again(location.api_path, location.workspace.bucket, location.object_name)
+
+    def _keep_not_shown(self, location: Location, os_path: Path, kept: Path) -> Path | None:
+        if not self._journal.is_not_shown(location.api_path):
+            return None  # Another save has kept it.
+        if not os_path.is_file():
+            self._journal.note_shown(location.api_path)
+            return None
+        keep_as(os_path, kept)
+        try:
+            self._journal.note_shown(location.api_path)
+        except OSError:
+            kept.unlink()  # Each save that is refused for want of room would keep one more.
+            raise
+        return kept
 
     def baseline_now(self, location: Location) -> Baseline | None:
         """See ``baseline``; for use off the event loop."""

@@ -150,7 +150,7 @@ class WorkingCopies:
             FileExistsError: the name is taken.
         """
         async with self.lock(os_path):
-            await self.run(_keep_as, os_path, new)
+            await self.run(keep_as, os_path, new)
 
     def _write(self, os_path: Path, content: bytes | memoryview, before: BeforeReplacing) -> None:
         with temporary_file(os_path) as (file, temporary):
@@ -187,7 +187,7 @@ class WorkingCopies:
             return False
         if keep_old_as is not None:
             try:
-                _keep_as(os_path, keep_old_as)
+                keep_as(os_path, keep_old_as)
             except FileExistsError:
                 return False
         download.temporary.replace(os_path)
@@ -287,7 +287,12 @@ def _sync_file(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-def _keep_as(os_path: Path, new: Path) -> None:
+def keep_as(os_path: Path, new: Path) -> None:
+    """Give a file's present content a second, free name, durably. Blocks.
+
+    Raises:
+        FileExistsError: the name is taken.
+    """
     try:
         new.hardlink_to(os_path)
     except OSError as error:

@@ -131,7 +131,7 @@ class TerraContentsManager(ShowingManager):
             return saved
         with translated(location.api_path):
             self.notebooks.places.os_path(location)
-            await self.notebooks.localizer.keep_edits_not_shown(location)
+            await self.notebooks.localizer.kept_edits.keep_not_shown(location)
             chunk = model.get("chunk")
             if chunk is not None:
                 return await self._save_chunk(location, model, chunk)
@@ -248,6 +248,7 @@ class TerraContentsManager(ShowingManager):
         except FileNotFoundError:
             self.checkpoints.no_such_checkpoint(location.api_path, checkpoint_id)
         else:
+            await self.notebooks.localizer.kept_edits.keep_not_shown(location)
             await self._write(location, content)
 
     async def _to_change(self, location: Location, *, localized: bool = False) -> bool:

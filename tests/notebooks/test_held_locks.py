@@ -201,10 +201,10 @@ class TestSaving:
         outsider.put("a.ipynb", b"theirs", taken_by("bob@example.org"))
         env.save("a.ipynb", b"my edits")
         assert shown(env, "a.ipynb") == b"theirs"
-        kept = env.run(env.localizer.keep_edits_not_shown(env.at("a.ipynb")))
+        kept = env.run(env.localizer.kept_edits.keep_not_shown(env.at("a.ipynb")))
         env.save("a.ipynb", b"theirs, typed over")
         assert kept.read_bytes() == b"my edits"
-        assert env.run(env.localizer.keep_edits_not_shown(env.at("a.ipynb"))) is None
+        assert env.run(env.localizer.kept_edits.keep_not_shown(env.at("a.ipynb"))) is None
         assert outsider.content("a.ipynb") == b"theirs"
 
 

@@ -135,7 +135,7 @@ class AcknowledgedSaves(RuleBasedStateMachine):
 
     async def _saving(self, env, location, content):
         """A save as the contents manager does it, answered while the upload begins."""
-        await env.localizer.keep_edits_not_shown(location)
+        await env.localizer.kept_edits.keep_not_shown(location)
         await env.places.save(location, content)
         await env.delocalizer.after_save(location, wait_seconds=0.0)
 
