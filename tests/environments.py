@@ -46,7 +46,7 @@ from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.refusals import Refusals
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
-from jupyter_terra_env.rules.edit_lock import Claim, claim_of
+from jupyter_terra_env.rules.edit_lock import ENVIRONMENT_KEY, EXPIRY_KEY, OWNER_KEY, Claim, claim_of, owner_hash
 from jupyter_terra_env.rules.workspace import Workspace, Workspaces
 
 BUCKET = "a-bucket"
@@ -62,6 +62,16 @@ OTHER_WORKSPACE = replace(
     WORKSPACE, name="other", prefix="other/", edit_directory="other/edit", playground_directory="other/playground"
 )
 UPLOADS = "objects.insert"
+
+
+def taken_by(email, environment="elsewhere", left_seconds=170):
+    """The record of somebody who holds an edit lock."""
+    expiry = str(int((time.time() + left_seconds) * 1000))
+    return {
+        OWNER_KEY: owner_hash(BUCKET, email),
+        EXPIRY_KEY: expiry,
+        ENVIRONMENT_KEY: f"{environment}@{expiry}",
+    }
 
 
 @dataclass
@@ -303,7 +313,27 @@ class Environment:
             await self.delocalizer.settle(location)
         return await self.delocalizer.current_status(location)
 
+    async def showing(self, name):
+        """Open, and give the content that is shown."""
+        location = self.at(name)
+        opened = await self.localizer.open(location)
+        if opened.shown is None:
+            return self.read(name)
+        async with self.localizer.content_of(location, opened.shown) as file:
+            return file.read_bytes()
+
+    async def typing_over(self, name, content):
+        """Save as the contents manager does, whether or not the notebook may be written."""
+        await self.localizer.kept_edits.keep_not_shown(self.at(name))
+        return await self.saving(name, content)
+
     # … and done.
+
+    def show(self, name):
+        return self.run(self.showing(name))
+
+    def type_over(self, name, content):
+        return self.run(self.typing_over(name, content))
 
     def save(self, name, content):
         return self.run(self.saving(name, content))

@@ -51,7 +51,9 @@ class Moved:
 
 
 class Journal:
-    """Baselines, debts and edits that were not shown, by API path. Methods block for a few milliseconds: call them off the event loop.
+    """Baselines, debts and edits that were not shown, by API path.
+
+    Methods block for a few milliseconds: call them off the event loop.
 
     A row holds for one object of one bucket: when a folder is pointed at another bucket, its old rows no longer count.
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 import requests.adapters
-from environments import BUCKET, WORKSPACE, directory_in_memory
+from environments import BUCKET, WORKSPACE, directory_in_memory, taken_by
 from moves_failpoints import Disk, Failpoints, deaths
 from nbformat import v4
 
@@ -30,7 +30,7 @@ from jupyter_terra_env.server.contents import TerraContentsManager
 pytestmark = pytest.mark.timeout(300)
 
 NAME, KEPT = "a.ipynb", "a (my edits).ipynb"
-BASE, MINE, THEIRS = b"base", b"mine, and longer than theirs", b"theirs"
+BASE, MINE, THEIRS, TYPED_OVER = b"base", b"mine, and longer than theirs", b"theirs", b"theirs, typed over"
 
 
 @pytest.fixture
@@ -255,6 +255,33 @@ def test_a_way_out(disk, way_out):
     assert (replaced > 0) is (way_out is WayOut.REPLACE_THEIRS)
 
 
+def test_a_save_by_somebody_who_was_shown_theirs_in_the_place_of_mine(disk):
+    """Between showing and saving, too: a client that lives on saves with the next server."""
+
+    def story(env, outsider):
+        outsider.put(NAME, BASE)
+        env.open(NAME)
+        outsider.put(NAME, THEIRS, taken_by("bob@example.org"))
+        assert env.save(NAME, MINE).place is Place.CONFLICT
+
+    def act(env, _):
+        assert env.show(NAME) == THEIRS
+        acknowledge(disk)
+        env.type_over(NAME, TYPED_OVER)
+
+    prepare(disk, story)
+    seen = set()
+    for number in deaths(disk, act):
+        shown = is_acknowledged(disk)
+        with next_start(disk) as (env, outsider):
+            if shown:
+                env.type_over(NAME, TYPED_OVER)
+            assert MINE in files(env), number
+            assert outsider.content(NAME) == THEIRS, number
+            seen.add((shown, len(files(env))))
+    assert seen == {(False, 1), (True, 2), (True, 3)}, "at the worst it is kept once more"
+
+
 def test_a_merge(disk):
     base, mine, theirs = stored("one", "two"), stored("one, mine", "two"), stored("one", "two, theirs")
 
@@ -316,7 +343,7 @@ def test_bringing_the_journal_up_to_date(disk):
     prepare(disk, story)
     journal = disk._saved / "mine" / ".jupyter-terra-env" / "journal.sqlite3"
     with contextlib.closing(sqlite3.connect(journal)) as connection:
-        for table in ("debts", "intents"):
+        for table in ("debts", "intents", "not_shown"):
             connection.execute(f"DROP TABLE {table}")
         connection.execute("PRAGMA user_version = 1")
         connection.commit()
@@ -324,6 +351,7 @@ def test_bringing_the_journal_up_to_date(disk):
     for number in deaths_of_migrations(disk):
         with next_start(disk) as (env, outsider):
             assert env.baseline(NAME).crc32c is not None, number
+            assert not env.journal.knows_nothing(), number
             assert env.save(NAME, MINE).place is Place.IN_WORKSPACE, number
             assert outsider.content(NAME) == MINE
             assert not list(env.journal_file.parent.glob("*.damaged*"))

@@ -6,7 +6,7 @@ import json
 import time
 
 import pytest
-from environments import BUCKET
+from environments import BUCKET, taken_by
 from environments import UPLOADS as UPLOAD
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Delay, Fault, ResetConnection
@@ -20,28 +20,6 @@ STAT, DOWNLOAD, PATCH = "objects.get", "objects.download", "objects.patch"
 
 def opened(env, name):
     return env.run(env.localizer.open(env.at(name)))
-
-
-def shown(env, name):
-    """What a person sees who opens a notebook."""
-
-    async def look():
-        result = await env.localizer.open(env.at(name))
-        if result.shown is None:
-            return env.read(name)
-        async with env.localizer.content_of(env.at(name), result.shown) as file:
-            return file.read_bytes()
-
-    return env.run(look())
-
-
-def taken_by(email, environment="elsewhere", left_seconds=170):
-    expiry = str(int((time.time() + left_seconds) * 1000))
-    return {
-        OWNER_KEY: owner_hash(BUCKET, email),
-        EXPIRY_KEY: expiry,
-        ENVIRONMENT_KEY: f"{environment}@{expiry}",
-    }
 
 
 class TestOpening:
@@ -72,7 +50,7 @@ class TestOpening:
     def test_somebody_elses_is_shown_read_only_and_nothing_is_written(self, env, outsider):
         outsider.put("a.ipynb", b"theirs", taken_by("bob@example.org"))
         assert opened(env, "a.ipynb").read_only
-        assert shown(env, "a.ipynb") == b"theirs"
+        assert env.show("a.ipynb") == b"theirs"
         assert env.read("a.ipynb") is None
         assert env.lock_state("a.ipynb") is LockState.HELD_BY_OTHER
         assert PATCH not in env.operations
@@ -82,7 +60,7 @@ class TestOpening:
         opened(env, "a.ipynb")
         env.give_back("a.ipynb")
         outsider.put("a.ipynb", b"new", taken_by("bob@example.org"))
-        assert shown(env, "a.ipynb") == b"new"
+        assert env.show("a.ipynb") == b"new"
         assert env.read("a.ipynb") == b"old"
         assert env.run(env.status_of("a.ipynb")).place is Place.IN_WORKSPACE, "an older copy is no conflict"
 
@@ -193,19 +171,6 @@ class TestSaving:
         outsider.lock("a.ipynb", **taken_by("mine@example.org", "environment-of-mine", left_seconds=-60))
         assert env.save("a.ipynb", b"two").place is Place.IN_WORKSPACE
         assert env.holds("a.ipynb")
-
-    def test_a_tab_that_was_shown_the_workspaces_version_saves_over_no_edits(self, env, outsider):
-        """Some clients ignore that a notebook is read-only."""
-        outsider.put("a.ipynb", b"one")
-        opened(env, "a.ipynb")
-        outsider.put("a.ipynb", b"theirs", taken_by("bob@example.org"))
-        env.save("a.ipynb", b"my edits")
-        assert shown(env, "a.ipynb") == b"theirs"
-        kept = env.run(env.localizer.kept_edits.keep_not_shown(env.at("a.ipynb")))
-        env.save("a.ipynb", b"theirs, typed over")
-        assert kept.read_bytes() == b"my edits"
-        assert env.run(env.localizer.kept_edits.keep_not_shown(env.at("a.ipynb"))) is None
-        assert outsider.content("a.ipynb") == b"theirs"
 
 
 class TestTakingOver:

@@ -200,6 +200,36 @@ def test_the_first_schema_is_brought_up_to_date(file, new_journal):
     assert journal.debts() == ()
 
 
+def test_a_journal_that_knows_nothing_begins_with_what_there_is(new_journal):
+    journal = new_journal()
+    assert journal.knows_nothing()
+    journal._database.close()
+    journal = new_journal()
+    assert journal.knows_nothing(), "until somebody has looked"
+    journal.begin_with(iter([KEY[0]]))
+    journal._database.close()
+    again = new_journal()
+    assert not again.knows_nothing()
+    assert again.is_not_shown(KEY[0])
+
+
+@pytest.mark.parametrize("known", ["baselines", "debts", None])
+def test_the_second_schema_is_brought_up_to_date(file, new_journal, known):
+    file.parent.mkdir()
+    with sqlite3.connect(file) as connection:
+        for statement in (*_STEPS[1], *_STEPS[2]):
+            connection.execute(statement)
+        connection.execute("PRAGMA user_version = 2")
+        if known == "baselines":
+            connection.execute("INSERT INTO baselines VALUES (?, ?, ?, 7, 1, 'AAAAAA==', '{}', 'token')", KEY)
+        if known == "debts":
+            connection.execute("INSERT INTO debts VALUES (?, ?, ?)", KEY)
+    connection.close()
+    journal = new_journal()
+    assert journal.is_not_shown(KEY[0]) is (known == "debts")
+    assert journal.knows_nothing() is (known is None)
+
+
 def test_what_is_owed_survives_and_settles_with_the_version_that_pays(journal, new_journal):
     journal.owe(*KEY)
     journal.owe(*KEY)

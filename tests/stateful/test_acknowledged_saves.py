@@ -105,20 +105,13 @@ class AcknowledgedSaves(RuleBasedStateMachine):
 
     @rule(who=people, name=names)
     def open(self, who, name):
-        env, location = self.env[who], self.env[who].at(name)
+        env = self.env[who]
         try:
-            opened = env.run(env.localizer.open(location))
-            self.screen[who, name] = id_in(
-                env.read(name) if opened.shown is None else env.run(self._content(env, location, opened.shown))
-            )
+            self.screen[who, name] = id_in(env.show(name))
         except ObjectNotFound:
             self.screen[who, name] = None  # A new notebook.
         except REFUSALS:
             self.screen.pop((who, name), None)
-
-    async def _content(self, env, location, version):
-        async with env.localizer.content_of(location, version) as file:
-            return file.read_bytes()
 
     @rule(who=people, name=names, waits=st.booleans())
     def save(self, who, name, waits):
