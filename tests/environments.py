@@ -47,6 +47,7 @@ from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.refusals import Refusals
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.rules.edit_lock import ENVIRONMENT_KEY, EXPIRY_KEY, OWNER_KEY, Claim, claim_of, owner_hash
+from jupyter_terra_env.rules.errors import ObjectNotFound, PreconditionFailed
 from jupyter_terra_env.rules.workspace import Workspace, Workspaces
 
 BUCKET = "a-bucket"
@@ -316,11 +317,12 @@ class Environment:
     async def showing(self, name):
         """Open, and give the content that is shown."""
         location = self.at(name)
-        opened = await self.localizer.open(location)
-        if opened.shown is None:
-            return self.read(name)
-        async with self.localizer.content_of(location, opened.shown) as file:
-            return file.read_bytes()
+        while (opened := await self.localizer.open(location)).shown is not None:
+            # Whoever edits it may have saved again.
+            with contextlib.suppress(ObjectNotFound, PreconditionFailed):
+                async with self.localizer.content_of(location, opened.shown) as file:
+                    return file.read_bytes()
+        return self.read(name)
 
     async def typing_over(self, name, content):
         """Save as the contents manager does, whether or not the notebook may be written."""

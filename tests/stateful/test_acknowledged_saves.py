@@ -126,6 +126,30 @@ class AcknowledgedSaves(RuleBasedStateMachine):
             told = env.run(env.delocalizer.after_save(location))
             assert told.place is not Place.IN_WORKSPACE or self._is_stored(name, made)
 
+    @rule(who=people, name=names)
+    def comes_back_to_what_another_edits(self, who, name):
+        """Edits are kept back, and theirs is shown; some clients let people type over it all the same."""
+        [other] = set(PEOPLE) - {who}
+        self.open(who, name)
+        self.time_passes(_AN_EXPIRY_SECONDS)
+        self.open(other, name)
+        self.save(other, name, waits=True)
+        self.save(who, name, waits=True)
+        self.open(who, name)
+
+    @rule(who=people, name=names)
+    def dies_before_it_hears_of_its_upload(self, who, name):
+        """The next save finds a version of one's own, whose content is not what is saved."""
+        self.all_is_well_again(who)
+        self.time_passes(_AN_EXPIRY_SECONDS)
+        self.open(who, name)
+        self.a_request_is_stuck(who, after_effect=True)
+        self.save(who, name, waits=False)
+        self.uploads_go_on(0.03)
+        self.env[who].die()
+        self.save(who, name, waits=False)
+        self.env[who].recover()
+
     async def _saving(self, env, location, content):
         """A save as the contents manager does it, answered while the upload begins."""
         await env.localizer.kept_edits.keep_not_shown(location)
@@ -261,6 +285,8 @@ class AcknowledgedSaves(RuleBasedStateMachine):
             if env.read(name) is not None:
                 place = self._place(env, name)
                 assert place in {Place.IN_WORKSPACE, Place.CONFLICT, Place.LOCKED}, (who, name, place)
+                live = id_in(self.outsider.content(name))
+                assert place is not Place.CONFLICT or live is None or not live.startswith(who), (who, name, live)
 
     def every_acknowledged_save_is_where_it_is_told(self):
         """P1 and P6."""
