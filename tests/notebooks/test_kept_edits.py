@@ -248,8 +248,8 @@ class TestMoving:
             env.rename(NAME, "/ws/playground/a.ipynb")
         with pytest.raises(ObjectNotFound):
             env.show(NAME)
-        env.type_over(NAME, b"new")
-        env.type_over(NAME, b"new, and on")
+        env.file(NAME).write_bytes(b"made by a program")
+        env.type_over(NAME, b"made by a program, and on")
         assert kept_files(env) == {}
 
 
@@ -292,6 +292,15 @@ def test_opening_to_edit_and_saving_write_nothing_more(env, outsider):
     about = [statement for statement in statements if "not_shown" in statement]
     assert about
     assert all(statement.startswith("SELECT") for statement in about)
+
+
+def test_the_row_is_there_before_anything_is_shown(env, outsider):
+    async def is_there_at_once():
+        await env.localizer.open(env.at(NAME))
+        return env.journal.is_not_shown(env.at(NAME).api_path)
+
+    kept_back(env, outsider)
+    assert env.run(is_there_at_once())
 
 
 def test_showing_again_writes_the_row_once(env, outsider):
