@@ -322,7 +322,9 @@ class Environment:
             with contextlib.suppress(ObjectNotFound, PreconditionFailed):
                 async with self.localizer.content_of(location, opened.shown) as file:
                     return file.read_bytes()
-        return self.read(name)
+        content = self.read(name)
+        await self.localizer.kept_edits.shown(location)
+        return content
 
     async def typing_over(self, name, content):
         """Save as the contents manager does, whether or not the notebook may be written."""

@@ -110,12 +110,6 @@ class Localizer:
             ObjectNotFound: neither disk nor bucket has it.
             BucketUnavailable, BucketRefused: it is not on the disk and the bucket cannot be asked.
         """
-        opened = await self._opened(location, to_edit=to_edit)
-        if to_edit and opened.shown is None:
-            await self.kept_edits.shown(location)
-        return opened
-
-    async def _opened(self, location: Location, *, to_edit: bool) -> Opened:
         if not location.belongs_in_bucket:
             return Opened()
         for _ in range(_ROUNDS):

@@ -108,6 +108,7 @@ class ShowingManager(LargeNotebookManager):
             self.notebooks.keeper.touch(location)
             if opened.shown is None:
                 model = await self._get_opened(location, type, format, hashed=hashed, downloaded=opened.downloaded)
+                await self.notebooks.localizer.kept_edits.shown(location)
                 break
             try:
                 async with self.notebooks.localizer.content_of(location, opened.shown) as file:

@@ -105,7 +105,7 @@ def test_a_journal_begun_anew_keeps_nothing_of_what_was_opened_since(env, outsid
     loses_its_journal(env)
     outsider.lock(NAME, **{EXPIRY_KEY: "0"})
     for name in ("b.ipynb", NAME):
-        env.open(name)
+        env.show(name)
         env.type_over(name, b"two")
     assert kept_files(env) == {}
     assert outsider.content("b.ipynb") == b"two"

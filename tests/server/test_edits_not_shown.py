@@ -60,6 +60,24 @@ async def test_a_checkpoint_that_is_restored_keeps_them(shown_theirs, bucket, co
     assert kept_in(edit) == {"a (my edits).ipynb": ["my edits"]}
 
 
+async def test_once_they_are_shown_they_are_replaced(shown_theirs, bucket, contents, edit):
+    await shown_theirs("a.ipynb")
+    bucket.put_notebook("a.ipynb", "theirs, and their lock has gone")
+    assert sources((await contents.open("a.ipynb")).model["content"]) == ["my edits"]
+    await contents.save("a.ipynb", "my edits", "and on")
+    assert kept_in(edit) == {}
+
+
+async def test_edits_that_cannot_be_shown_were_not(shown_theirs, bucket, contents, edit):
+    """Somebody merged by hand, and is not done with it."""
+    await shown_theirs("a.ipynb")
+    bucket.put_notebook("a.ipynb", "theirs, and their lock has gone")
+    (edit / "a.ipynb").write_text("<<<<<<< mine")
+    assert (await contents.open("a.ipynb")).code == 400
+    await contents.save("a.ipynb", "theirs", "typed over")
+    assert (edit / "a (my edits).ipynb").read_text() == "<<<<<<< mine"
+
+
 async def test_a_file_that_is_uploaded_in_chunks_keeps_them(shown_theirs, contents, edit):
     await shown_theirs("a.ipynb")
     for chunk, text in ((1, "{"), (-1, "}")):
