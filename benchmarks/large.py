@@ -1,4 +1,4 @@
-"""Opening and saving large notebooks, ours beside Jupyter's own contents manager, in one run.
+"""Opening, saving and copying large notebooks, ours beside Jupyter's own contents manager, in one run.
 
 Each thing is done twice in each round: alone, for its time and for how long it held the event loop; and while somebody
 else asks the server small things, for how long those take, and for the server's memory. All depends on the machine;
@@ -6,6 +6,7 @@ what counts is the ratio of two numbers in one line.
 """
 
 import argparse
+import contextlib
 import json
 import sys
 import tempfile
@@ -90,7 +91,7 @@ def _run(folder: Path, arguments: argparse.Namespace) -> Iterator[tuple[str, Lin
 def _on_notebook(name: str, label: str, clients: tuple[Client, ...], rounds: int) -> Iterator[tuple[str, Line]]:
     first = {client.name: _taken([_once(client, lambda c=client: _open(c, name))], []) for client in clients}
     yield f"open {label}, first time", first
-    for verb, prepare in (("open", _opening), ("save", saving)):
+    for verb, prepare in (("open", _opening), ("save", saving), ("copy", _copying)):
         line = repeated(prepare, name, clients, rounds)
         print(f"… {verb} {label}", file=sys.stderr, flush=True)
         yield f"{verb} {label}", line
@@ -134,6 +135,15 @@ def saving(client: Client, name: str) -> Callable[[], object]:
     content["cells"][0]["source"] += " More."
     body = json.dumps({"type": "notebook", "format": "json", "content": content}).encode()
     return lambda: client.put(name, body)
+
+
+def _copying(client: Client, name: str) -> Callable[[], object]:
+    """Copy the notebook, once the last copy has gone."""
+    copy = name.replace(".ipynb", "-Copy1.ipynb")
+    with contextlib.suppress(RuntimeError):
+        client.settle(copy)
+        client.delete(copy)
+    return lambda: client.copy(name)
 
 
 def _settle(client: Client, name: str) -> None:

@@ -65,6 +65,10 @@ class Client:
         """A new untitled notebook."""
         self.call("POST", self._contents(""), data=b'{"type": "notebook"}')
 
+    def copy(self, path: str) -> None:
+        """Copy a notebook beside itself."""
+        self.call("POST", self._contents(""), data=json.dumps({"copy_from": self.path_of(path)}).encode())
+
     def rename(self, path: str, new: str) -> None:
         """Rename a notebook."""
         self.call("PATCH", self._contents(path), data=json.dumps({"path": self.path_of(new)}).encode())

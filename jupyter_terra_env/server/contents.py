@@ -12,18 +12,13 @@ from traitlets import default
 
 from jupyter_terra_env.notebooks.moves import Renaming
 from jupyter_terra_env.notebooks.refusals import only_in_workspace
-from jupyter_terra_env.rules.errors import (
-    BucketError,
-    ObjectNotFound,
-    RefusalReason,
-)
+from jupyter_terra_env.rules.errors import BucketError, ObjectNotFound, RefusalReason
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.chunked_uploads import LAST_CHUNK, ChunkedUploads, model_of_part
 from jupyter_terra_env.server.files import WorkspaceFileHandler
 from jupyter_terra_env.server.http_errors import raise_when_refused, translated
-from jupyter_terra_env.server.models import (
-    check_model,
-)
+from jupyter_terra_env.server.large_notebooks.conversions import NotConvertedError
+from jupyter_terra_env.server.models import check_model
 from jupyter_terra_env.server.reading import ShowingManager
 
 
@@ -129,6 +124,7 @@ class TerraContentsManager(ShowingManager):
         if location is None:
             saved: dict[str, Any] = await super().save(model, path)
             return saved
+        model = await self._without_stand_in(model)
         with translated(location.api_path):
             self.notebooks.places.os_path(location)
             await self.notebooks.localizer.kept_edits.keep_not_shown(location)
@@ -179,6 +175,14 @@ class TerraContentsManager(ShowingManager):
             raise HTTPError(
                 400, "Folders of a workspace cannot be copied whole. Copy the notebooks in them.", reason="folder"
             )
+        destination = self._locate(from_path if to_path is None else to_path)
+        if destination is not None and self._locate(from_path) is not None and not self._has_save_hooks():
+            try:
+                async with self.stand_ins():
+                    beside: dict[str, Any] = await super().copy(from_path, to_path)
+                    return beside
+            except NotConvertedError as error:
+                self.log.debug("Left to Jupyter: copying %s (%s)", from_path, error)
         copied: dict[str, Any] = await super().copy(from_path, to_path)
         return copied
 

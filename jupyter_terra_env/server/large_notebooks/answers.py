@@ -45,6 +45,13 @@ class AnswersLargeNotebooks(ContentsHandler):
         else:
             await ensure_async(super().get(path))
 
+    @web.authenticated
+    @authorized
+    async def post(self, path: str = "") -> None:
+        """See ``ContentsHandler.post``; what is said of a large notebook that was copied may be long."""
+        await ensure_async(super().post(path))
+        await self.send_unsent()
+
     async def send_unsent(self) -> None:
         """Send the model that has been put off, if one has."""
         if self._unsent is not None:

@@ -1,14 +1,14 @@
 """The part of the contents manager that leaves large notebooks to the converting process.
 
 Jupyter's verbs run unchanged; what they handle is not the notebook itself but a stand-in for it. Only requests whose
-handler knows stand-ins get one: extensions and ``copy`` get notebooks.
+caller knows stand-ins get one: extensions get notebooks.
 """
 
 import asyncio
 import contextlib
 import hashlib
 import io
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from jupyter_terra_env.server.large_notebooks.converter import (
     Surroundings,
 )
 from jupyter_terra_env.server.large_notebooks.memory_file import MemoryFile
-from jupyter_terra_env.server.large_notebooks.model_json import json_around
+from jupyter_terra_env.server.large_notebooks.model_json import json_around, json_pieces
 
 _PREPARED = "prepared"
 """Key of the ``Prepared`` in the empty notebook that stands for it in a model."""
@@ -110,13 +110,16 @@ class LargeNotebookManager(DurableFileManager):
 
     def is_large_save(self, path: str, size_bytes: int) -> bool:
         """Whether a request body is to be taken by ``prepare``. Hooks are shown the notebook itself: then it is not."""
-        hooks = [self.pre_save_hook, self.post_save_hook, *self._pre_save_hooks, *self._post_save_hooks]
         return (
             self.converter is not None
             and size_bytes >= self.large_bytes
             and self.notebooks.workspaces.locate(path) is not None
-            and all(hook is None for hook in hooks)
+            and not self._has_save_hooks()
         )
+
+    def _has_save_hooks(self) -> bool:
+        hooks = [self.pre_save_hook, self.post_save_hook, *self._pre_save_hooks, *self._post_save_hooks]
+        return any(hook is not None for hook in hooks)
 
     async def prepare(self, path: str, body: MemoryFile) -> dict[str, Any] | None:
         """Have the body of a ``PUT`` read beside the event loop.
@@ -136,6 +139,24 @@ class LargeNotebookManager(DurableFileManager):
             return None
         model: dict[str, Any] = {**outline, "content": {**outline["content"], _PREPARED: prepared}}
         return model
+
+    async def _without_stand_in(self, model: dict[str, Any]) -> dict[str, Any]:
+        """A model to save that was got within ``stand_ins``; as it is when there is none in it.
+
+        Raises:
+            NotConvertedError: the process failed; Jupyter's own code may succeed.
+        """
+        task = asyncio.current_task()
+        if task is None or not isinstance(model.get("content"), StandIn):
+            return model
+        written, _ = await self.written({key: model[key] for key in ("type", "format", "content")})
+        await self._showing[task].aclose()  # The process takes few notebooks at once.
+        body = MemoryFile("copied")
+        await self.run_beside(_write_all, body, json_pieces(written))
+        prepared = await self.prepare(model["type"], body)
+        if prepared is None:
+            raise NotConvertedError("it cannot be saved this way")
+        return prepared
 
     async def run_beside(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run blocking work beside the event loop."""
@@ -242,3 +263,8 @@ class LargeNotebookManager(DurableFileManager):
         """What an empty notebook stands for, if it does."""
         found = content.get(_PREPARED) if isinstance(content, dict) else None
         return found if isinstance(found, Prepared) else None
+
+
+def _write_all(file: MemoryFile, texts: Iterable[memoryview]) -> None:
+    for text in texts:
+        file.write(text)

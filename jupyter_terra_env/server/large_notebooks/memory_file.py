@@ -20,7 +20,7 @@ class MemoryFile:
         """The file descriptor."""
         return self._descriptor
 
-    def write(self, content: bytes) -> None:
+    def write(self, content: bytes | memoryview) -> None:
         """Append.
 
         Raises:

@@ -1,13 +1,16 @@
 """Large notebooks are answered to the letter as Jupyter's own code answers small ones."""
 
+import asyncio
 import json
 
+import nbformat
 import pytest
 from large_notebooks import sample_notebooks
 from nbformat import v4
 from workspace_kit import WORKSPACE, notebook, text_of
 
 READABLE = {**sample_notebooks.PLAIN, **sample_notebooks.INVALID}
+TIMES = {"created", "last_modified"}
 WAYS_TO_ASK = [{"type": "notebook", "content": 1, "hash": 1}, {"content": 1}, {"type": "notebook", "format": "text"}]
 
 
@@ -141,6 +144,56 @@ async def test_what_is_stored(letters, sizes, edit):
             await letters("DELETE", file)
         assert answers[0] == answers[1], name
         assert files[0] == files[1], name
+
+
+@pytest.mark.parametrize("trusted", [False, True], ids=["", "trusted"])
+async def test_what_is_copied(contents, sizes, edit, trusted):
+    for name, content in READABLE.items():
+        if "twice" in name or "without ids" in name:
+            continue  # They are given random ids.
+        file = edit / "a.ipynb"
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        if trusted:
+            sizes.manager.notary.sign(nbformat.read(file, as_version=4))
+        copies = []
+        for make_sizes in (sizes.all_are_small, sizes.all_are_large):
+            make_sizes()
+            before = sizes.converted
+            answer = await contents.new(copy_from=f"{WORKSPACE}/edit/a.ipynb")
+            model = {key: value for key, value in answer.model.items() if key not in {*TIMES, "terra"}}
+            copy = edit / "a-Copy1.ipynb"
+            is_trusted = sizes.manager.notary.check_signature(nbformat.read(copy, as_version=4))
+            copies.append((answer.code, model, copy.read_bytes(), is_trusted))
+            await contents.settled("a-Copy1.ipynb")
+            await contents.delete("a-Copy1.ipynb")
+        assert copies[0] == copies[1], name
+        assert sizes.converted == before + 2, name
+
+
+async def test_copies_at_once(contents, sizes, edit):
+    """More than the process takes at once: none waits for another that waits for it."""
+    (edit / "a.ipynb").write_text(text_of(notebook("1")))
+    sizes.all_are_large()
+    folders = [f"folder{number}" for number in range(5)]
+    for folder in folders:
+        (edit / folder).mkdir()
+    copying = [contents.new(folder, copy_from=f"{WORKSPACE}/edit/a.ipynb") for folder in folders]
+    answers = await asyncio.wait_for(asyncio.gather(*copying), 30)
+    assert [answer.code for answer in answers] == [201] * 5
+    assert sizes.converted == 10
+
+
+async def test_a_copy_out_of_the_workspace_and_one_that_hooks_see(api, contents, sizes, edit, jp_root_dir):
+    (edit / "a.ipynb").write_text(text_of(notebook("1")))
+    sizes.all_are_large()
+    (jp_root_dir / "out").mkdir()
+    assert (await api("POST", "contents", "out", body={"copy_from": f"{WORKSPACE}/edit/a.ipynb"})).code == 201
+    assert (jp_root_dir / "out" / "a.ipynb").read_text() == text_of(notebook("1"))
+    seen = []
+    sizes.manager.register_pre_save_hook(lambda model, **_: seen.append(model["content"]["cells"][0]["source"]))
+    assert (await contents.new(copy_from=f"{WORKSPACE}/edit/a.ipynb")).code == 201
+    assert seen == ["1"]
+    assert sizes.converted == 0
 
 
 def _comparable(letter):

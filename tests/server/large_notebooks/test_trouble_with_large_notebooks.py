@@ -128,7 +128,7 @@ class DyingProcess:
     ],
     ids=["says nothing", "dies while it speaks", "dies before it writes", "dies while it tells what it wrote"],
 )
-async def test_a_conversion_that_dies_is_done_by_jupyter(bucket, letters, sizes, edit, words):
+async def test_a_conversion_that_dies_is_done_by_jupyter(bucket, contents, letters, sizes, edit, words):
     bucket.put_notebook("a.ipynb", "1")
     sizes.all_are_large()
     expected = [await letters("GET", "a.ipynb") for _ in "12"][1]
@@ -137,6 +137,8 @@ async def test_a_conversion_that_dies_is_done_by_jupyter(bucket, letters, sizes,
     assert await letters("GET", "a.ipynb") == expected
     assert (await letters("PUT", "b.ipynb", body=_body("kept"))).code == 201
     assert (edit / "b.ipynb").read_text() == text_of(notebook("kept"))
+    assert (await contents.new(copy_from=f"{WORKSPACE}/edit/a.ipynb")).code == 201
+    assert (edit / "a-Copy1.ipynb").read_text() == text_of(notebook("1"))
     assert sizes.converted == before
     dying.make_way()
 
@@ -209,7 +211,7 @@ async def test_a_conflict_is_told(bucket, letters, sizes, edit):
     assert bucket.sources("a.ipynb") == ["theirs"]
 
 
-async def test_a_process_that_hangs_is_not_waited_for(bucket, letters, sizes, edit, monkeypatch):
+async def test_a_process_that_hangs_is_not_waited_for(bucket, contents, letters, sizes, edit, monkeypatch):
     bucket.put_notebook("a.ipynb", "1")
     sizes.all_are_large()
     expected = [await letters("GET", "a.ipynb") for _ in "12"][1]
@@ -219,9 +221,11 @@ async def test_a_process_that_hangs_is_not_waited_for(bucket, letters, sizes, ed
     try:
         assert await letters("GET", "a.ipynb") == expected
         assert (await letters("PUT", "b.ipynb", body=_body("kept"))).code == 201
+        assert (await contents.new(copy_from=f"{WORKSPACE}/edit/a.ipynb")).code == 201
     finally:
         os.kill(sizes.manager.converter._process.pid, signal.SIGCONT)
     assert (edit / "b.ipynb").read_text() == text_of(notebook("kept"))
+    assert (edit / "a-Copy1.ipynb").read_text() == text_of(notebook("1"))
     assert sizes.converted == before
 
 
