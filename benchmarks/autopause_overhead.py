@@ -10,7 +10,6 @@ before and after, so that whatever else the machine does is not in it.
 import argparse
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -22,9 +21,10 @@ import psutil
 import requests
 from jupyter_client import BlockingKernelClient
 
+from benchmarks.servers import environment_of
+
 _TOKEN = "benchmark"
 _START_SECONDS = 60.0
-_FOREIGN_VARIABLES = ("JUPYTER", "WORKSPACE_", "TERRA_", "STORAGE_", "OWNER_EMAIL", "GOOGLE_", "GCE_")
 _STATUSES_PER_REQUEST = 2
 
 
@@ -43,15 +43,10 @@ def server(home: Path, *, watching: bool, tick_seconds: float) -> Iterator[tuple
         f"--ServerApp.jpserver_extensions={extensions}",
         f"--AutopauseSettings.tick_seconds={tick_seconds}",
     ]
-    variables = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN_VARIABLES)}
-    variables.update(
-        HOME=str(home),
-        JUPYTER_RUNTIME_DIR=str(home / "runtime"),
-        JUPYTER_CONFIG_DIR=str(home / "config"),
-        NO_GCE_CHECK="true",
-    )
     with (home / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=variables, cwd=home, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command, env=environment_of(home), cwd=home, stdout=log, stderr=log, start_new_session=True
+        )
     try:
         yield psutil.Process(process.pid), _url(home, process.pid)
     finally:

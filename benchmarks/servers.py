@@ -23,7 +23,7 @@ _REPOSITORY = Path(__file__).parent.parent
 _STOCK_MANAGER = "jupyter_server.services.contents.largefilemanager.AsyncLargeFileManager"
 _START_SECONDS = 60.0
 _SETTLE_SECONDS = 60.0
-_FOREIGN_VARIABLES = ("JUPYTER", "WORKSPACE_", "TERRA_", "STORAGE_", "OWNER_EMAIL", "GOOGLE_")
+_FOREIGN_VARIABLES = ("JUPYTER", "WORKSPACE_", "TERRA_", "STORAGE_", "OWNER_EMAIL", "GOOGLE_", "GCE_")
 
 
 @dataclass(slots=True)
@@ -180,7 +180,7 @@ def running(
     log = home / "server.log"
     with log.open("w", encoding="utf-8") as output, requests.Session() as session:
         process = subprocess.Popen(
-            command, env=_environment(home, variables), cwd=home, stdout=output, stderr=subprocess.STDOUT
+            command, env=environment_of(home, **variables), cwd=home, stdout=output, stderr=subprocess.STDOUT
         )
         try:
             _wait_for(url, process, log)
@@ -192,7 +192,8 @@ def running(
             process.wait(30)
 
 
-def _environment(home: Path, variables: Mapping[str, str]) -> dict[str, str]:
+def environment_of(home: Path, **variables: str) -> dict[str, str]:
+    """The variables of a server with this home folder; nothing of what the benchmark was started with."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN_VARIABLES)}
     return {
         **inherited,
@@ -201,6 +202,8 @@ def _environment(home: Path, variables: Mapping[str, str]) -> dict[str, str]:
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_DATA_DIR": str(home / "data"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        # No search for credentials beyond this machine.
+        "NO_GCE_CHECK": "true",
         "NO_PROXY": "127.0.0.1",
         "PYTHONPATH": str(_REPOSITORY),
         **variables,

@@ -23,6 +23,16 @@ UPTIME = 1000.0
 EPOCH = 1_800_000_000.0
 
 
+class Clock:
+    """A clock that only tests move."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
 @dataclass
 class FakeClocks:
     """The three clocks of a machine; tests move them together or apart."""

@@ -10,8 +10,7 @@ import threading
 import time
 
 import requests
-
-_FOREIGN_VARIABLES = ("JUPYTER", "WORKSPACE_", "TERRA_", "STORAGE_", "OWNER_EMAIL", "GOOGLE_", "GCE_", "CLOUDSDK_")
+from machines import variables_of
 
 
 class RealServer:
@@ -20,15 +19,7 @@ class RealServer:
     def __init__(self, home, *arguments, **variables):
         self.home = home
         self._lines = []
-        self.variables = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN_VARIABLES)},
-            "HOME": str(home),
-            "JUPYTER_CONFIG_DIR": str(home / "config"),
-            "JUPYTER_DATA_DIR": str(home / "data"),
-            "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-            "NO_GCE_CHECK": "true",
-            **variables,
-        }
+        self.variables = variables_of(home, **variables)
         root = home / "root"
         root.mkdir(parents=True, exist_ok=True)
         command = [

@@ -3,14 +3,11 @@
 import calendar
 import json
 import subprocess
-import sysconfig
 import time
-from pathlib import Path
 
 import pytest
+from machines import COMMAND, run_command
 from real_server import RealServer
-
-COMMAND = Path(sysconfig.get_path("scripts")) / "jupyter-terra-env"
 
 
 @pytest.fixture(scope="module")
@@ -23,18 +20,7 @@ def server(tmp_path_factory):
 
 
 def type_(server, *words):
-    done = subprocess.run(
-        [COMMAND, "autopause", *words],
-        env=server.variables,
-        cwd=server.home,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert "Traceback" not in done.stdout + done.stderr
-    return done
+    return run_command("autopause", *words, home=server.home, variables=server.variables)
 
 
 def test_the_status_is_said_in_words(server):

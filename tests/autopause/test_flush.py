@@ -6,6 +6,7 @@ import logging
 import time
 
 import pytest
+from autopause_kit import Clock
 
 from jupyter_terra_env.autopause.flush import FlushCause, Flusher, Paid, SafeFile, UnsafeFile
 from jupyter_terra_env.autopause.front_ends import FRESH_SECONDS, FrontEnds
@@ -31,14 +32,6 @@ class Debts:
     async def release_locks(self, deadline_seconds):
         self.released += 1
         await asyncio.sleep(self.seconds)
-
-
-class Clock:
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture

@@ -8,20 +8,13 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from autopause_kit import Clock
 
 from jupyter_terra_env.autopause.gpu_watch import GpuWatch
 from jupyter_terra_env.autopause.leases import MOST_LEASES, MOST_SECONDS, Leases
 from jupyter_terra_env.autopause.network_watch import NetworkWatch
 from jupyter_terra_env.autopause.process_watch import ProcessLimits, ProcessWatch
 from jupyter_terra_env.rules.errors import AutopauseRefused
-
-
-class Clock:
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture

@@ -6,16 +6,14 @@ import os
 import signal
 import socket
 import subprocess
-import sysconfig
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import requests
+from machines import COMMAND, run_command, variables_of
 
-COMMAND = Path(sysconfig.get_path("scripts")) / "jupyter-terra-env"
-_FOREIGN_VARIABLES = ("JUPYTER", "WORKSPACE_", "TERRA_", "STORAGE_", "OWNER_EMAIL", "GOOGLE_", "CLOUDSDK_")
 _START_SECONDS = 40
 
 
@@ -34,18 +32,7 @@ class Machine:
         return self.home / "runtime"
 
     def variables(self, **more):
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN_VARIABLES)}
-        return {
-            **inherited,
-            "HOME": str(self.home),
-            "IPYTHONDIR": str(self.home / "ipython"),
-            "JUPYTER_CONFIG_DIR": str(self.config),
-            "JUPYTER_DATA_DIR": str(self.home / "data"),
-            "JUPYTER_RUNTIME_DIR": str(self.runtime),
-            # No search for credentials beyond this machine.
-            "NO_GCE_CHECK": "true",
-            **more,
-        }
+        return variables_of(self.home, **more)
 
     def configure(self, **settings):
         """Write jupyter_server_config.json, as a person does."""
@@ -54,18 +41,7 @@ class Machine:
 
     def run(self, *arguments, **variables):
         """Run the command to its end."""
-        done = subprocess.run(
-            [COMMAND, *map(str, arguments)],
-            env=self.variables(**variables),
-            cwd=self.home,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert "Traceback" not in done.stdout + done.stderr
-        return done
+        return run_command(*arguments, home=self.home, variables=self.variables(**variables))
 
     def files(self):
         """What is on the disk: path, size, time of change."""

@@ -3,6 +3,8 @@
 import pytest
 from environments import environments, shared_bucket
 
+from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault, ResetConnection
+
 
 @pytest.fixture
 def outsider():
@@ -27,3 +29,32 @@ def env(tmp_path, outsider, environment_settings):
 def two(tmp_path, outsider, environment_settings):
     with environments(tmp_path, outsider.engine, "ann", "bob", **environment_settings) as found:
         yield found
+
+
+@pytest.fixture
+def changed_meanwhile(env, outsider, monkeypatch):
+    """Have somebody change an object between the plan of an act and its first step."""
+
+    def to_be_changed(name):
+        begin = env.begun_moves.begin
+
+        def changed(intent):
+            outsider.put(name, b"theirs")
+            return begin(intent)
+
+        monkeypatch.setattr(env.begun_moves, "begin", changed)
+
+    return to_be_changed
+
+
+@pytest.fixture
+def goes_away_halfway(env):
+    """Have the bucket go away once the first object has been deleted, or moved."""
+
+    def to_go_away(operation):
+        env.faults.add(
+            Fault(operation=operation, action=ResetConnection(), after_effect=True),
+            Fault(operation="objects.get", action=AnswerWith(status=503), times=8),
+        )
+
+    return to_go_away

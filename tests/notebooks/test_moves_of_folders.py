@@ -2,7 +2,7 @@
 
 import pytest
 
-from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault, ResetConnection
+from jupyter_terra_env.bucket.embedded.faults import Fault, ResetConnection
 from jupyter_terra_env.rules.errors import (
     BucketUnavailable,
     LeftUnfinished,
@@ -164,13 +164,10 @@ class TestRename:
         for number in set(range(8)) - {changed}:
             assert env.save(f"deep/{number}.ipynb", b"next").place is Place.IN_WORKSPACE
 
-    def test_the_bucket_goes_away_halfway_and_it_goes_on_by_itself(self, env, outsider):
+    def test_the_bucket_goes_away_halfway_and_it_goes_on_by_itself(self, env, outsider, goes_away_halfway):
         for number in range(12):
             env.save(f"deep/{number}.ipynb", b"mine")
-        env.faults.add(
-            Fault(operation=MOVE, action=ResetConnection(), after_effect=True),
-            Fault(operation="objects.get", action=AnswerWith(status=503), times=8),
-        )
+        goes_away_halfway(MOVE)
         with pytest.raises(LeftUnfinished) as left:
             env.rename_folder("deep", "new")
         assert "goes on by itself" in left.value.sentence
@@ -246,29 +243,20 @@ class TestDelete:
         assert env.read("deep/b.ipynb") == b"an acknowledged save"
         assert env.owed() == ["ws/edit/deep/b.ipynb"]
 
-    def test_a_failure_halfway_keeps_what_is_not_deleted(self, env, outsider, monkeypatch):
+    def test_a_failure_halfway_keeps_what_is_not_deleted(self, env, outsider, changed_meanwhile):
         for number in range(3):
             env.save(f"deep/{number}.ipynb", b"mine")
-        begin = env.begun_moves.begin
-
-        def changed_meanwhile(intent):
-            outsider.put("deep/2.ipynb", b"theirs")
-            return begin(intent)
-
-        monkeypatch.setattr(env.begun_moves, "begin", changed_meanwhile)
+        changed_meanwhile("deep/2.ipynb")
         with pytest.raises(WorkspaceConflict):
             env.delete_folder("deep")
         assert outsider.content("deep/2.ipynb") == b"theirs"
         assert env.read("deep/2.ipynb") == b"mine"
         assert env.begun() == []
 
-    def test_the_bucket_goes_away_halfway_and_a_later_save_is_kept(self, env, outsider):
+    def test_the_bucket_goes_away_halfway_and_a_later_save_is_kept(self, env, outsider, goes_away_halfway):
         for number in range(3):
             env.save(f"deep/{number}.ipynb", b"mine")
-        env.faults.add(
-            Fault(operation=DELETE, action=ResetConnection(), after_effect=True),
-            Fault(operation="objects.get", action=AnswerWith(status=503), times=8),
-        )
+        goes_away_halfway(DELETE)
         with pytest.raises(LeftUnfinished):
             env.delete_folder("deep")
         env.run(env.begun_moves.close())

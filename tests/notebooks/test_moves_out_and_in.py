@@ -2,7 +2,7 @@
 
 import pytest
 
-from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault, ResetConnection
+from jupyter_terra_env.bucket.embedded.faults import Fault, ResetConnection
 from jupyter_terra_env.rules.errors import (
     BucketUnavailable,
     LeftUnfinished,
@@ -87,15 +87,9 @@ class TestOut:
         assert outsider.content("a.ipynb") == b"theirs"
         assert env.read("a.txt") is None
 
-    def test_a_change_meanwhile_brings_the_file_back(self, env, outsider, monkeypatch):
+    def test_a_change_meanwhile_brings_the_file_back(self, env, outsider, changed_meanwhile):
         env.save("a.ipynb", b"one")
-        begin = env.begun_moves.begin
-
-        def changed_meanwhile(intent):
-            outsider.put("a.ipynb", b"theirs")
-            return begin(intent)
-
-        monkeypatch.setattr(env.begun_moves, "begin", changed_meanwhile)
+        changed_meanwhile("a.ipynb")
         with pytest.raises(WorkspaceConflict):
             env.rename("a.ipynb", "a.txt")
         assert (env.read("a.ipynb"), env.read("a.txt"), outsider.content("a.ipynb")) == (b"one", None, b"theirs")
@@ -140,16 +134,10 @@ class TestOut:
         assert refused.value.reason == "crosses-folders"
         assert sorted(outsider.names()) == sorted(["deep/a.ipynb", odd])
 
-    def test_a_folder_of_which_one_was_changed_meanwhile(self, env, outsider, monkeypatch):
+    def test_a_folder_of_which_one_was_changed_meanwhile(self, env, outsider, changed_meanwhile):
         for number in range(3):
             env.save(f"deep/{number}.ipynb", b"mine")
-        begin = env.begun_moves.begin
-
-        def changed_meanwhile(intent):
-            outsider.put("deep/1.ipynb", b"theirs")
-            return begin(intent)
-
-        monkeypatch.setattr(env.begun_moves, "begin", changed_meanwhile)
+        changed_meanwhile("deep/1.ipynb")
         with pytest.raises(WorkspaceConflict):
             env.rename_folder("deep", "/elsewhere")
         assert outsider.content("deep/1.ipynb") == b"theirs"
@@ -160,13 +148,10 @@ class TestOut:
             assert here.exists() is in_bucket
             assert there.exists() is not in_bucket
 
-    def test_the_bucket_goes_away_halfway(self, env, outsider):
+    def test_the_bucket_goes_away_halfway(self, env, outsider, goes_away_halfway):
         for number in range(3):
             env.save(f"deep/{number}.ipynb", b"mine")
-        env.faults.add(
-            Fault(operation=DELETE, action=ResetConnection(), after_effect=True),
-            Fault(operation="objects.get", action=AnswerWith(status=503), times=8),
-        )
+        goes_away_halfway(DELETE)
         with pytest.raises(LeftUnfinished):
             env.rename_folder("deep", "/elsewhere")
         env.faults.clear()
