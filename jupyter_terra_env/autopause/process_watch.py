@@ -20,7 +20,7 @@ from jupyter_terra_env.rules.processes import (
     work_of_loads,
 )
 
-_FIELDS = ["pid", "ppid", "name", "cpu_times", "create_time", "uids"]
+_FIELDS = ["pid", "ppid", "name", "cpu_times", "create_time", "uids", "status"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +146,9 @@ class ProcessWatch:
             info = process.info
             if info["uids"] is None or info["uids"].real != user or info["cpu_times"] is None:
                 continue
+            if info["status"] == psutil.STATUS_ZOMBIE:
+                # It has ended; some shells take note of that only when the next line is typed.
+                continue
             if self._limits.server_only and not self._ours.has(process):
                 continue
             found.append(
@@ -169,17 +172,19 @@ class _OwnProcesses:
 
     def has(self, process: Any) -> bool:
         key = (process.info["pid"], process.info["create_time"])
-        if key not in self._known:
-            self._known[key] = self._is_marked(process)
-        return self._known[key]
-
-    def _is_marked(self, process: Any) -> bool:
-        if process.info["pid"] == os.getpid():
-            return True
+        if key in self._known:
+            return self._known[key]
         try:
             inherited: Mapping[str, str] = process.environ()
         except (psutil.Error, OSError):
-            return False
+            inherited = {}
+        is_own = process.info["pid"] == os.getpid() or self._is_marked(inherited)
+        if is_own or inherited:
+            # While a program takes the place of its shell's copy, there are no variables to see: look again.
+            self._known[key] = is_own
+        return is_own
+
+    def _is_marked(self, inherited: Mapping[str, str]) -> bool:
         return any(inherited.get(name) == value for name, value in self._marks.items())
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import shutil
+import signal
 import stat
 import sys
 import time
@@ -13,7 +15,7 @@ from autopause_kit import Clock
 from jupyter_terra_env.autopause.gpu_watch import GpuWatch
 from jupyter_terra_env.autopause.leases import MOST_LEASES, MOST_SECONDS, Leases
 from jupyter_terra_env.autopause.network_watch import NetworkWatch
-from jupyter_terra_env.autopause.process_watch import ProcessLimits, ProcessWatch
+from jupyter_terra_env.autopause.process_watch import ProcessLimits, ProcessWatch, TerminalShell
 from jupyter_terra_env.rules.errors import AutopauseRefused
 
 
@@ -166,3 +168,63 @@ async def test_only_what_bears_this_servers_mark_counts_where_only_that_is_asked
     finally:
         hog.kill()
         await hog.wait()
+
+
+@pytest.fixture
+def shell(jp_asyncio_loop):
+    """Start a program in the place of a terminal's shell, and watch its jobs."""
+    started = []
+
+    async def start(*command, **limits):
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True
+        )
+        started.append(process)
+        watch = ProcessWatch(
+            monotonic=time.monotonic,
+            limits=ProcessLimits(active_cores=0.0, **limits),
+            kernels=list,
+            busy_kernels=frozenset,
+            terminals=lambda: [TerminalShell(name="1", pid=process.pid, descriptor=-1)],
+            marks={"MARK": "ours"},
+        )
+        return process, watch
+
+    yield start
+    for process in started:
+        os.killpg(process.pid, signal.SIGKILL)
+        jp_asyncio_loop.run_until_complete(process.communicate())
+
+
+async def details(watch):
+    return [work.detail for work in (await watch.look()).work]
+
+
+async def test_a_job_that_has_ended_is_none_though_its_shell_has_not_noticed(shell):
+    code = (
+        "import subprocess, sys\n"
+        "job = subprocess.Popen(['sleep', '300'])\nprint(flush=True)\ninput()\n"
+        "job.send_signal(9)\nimport os; os.waitid(os.P_PID, job.pid, os.WEXITED | os.WNOWAIT)\n"
+        "print(flush=True)\ninput()"
+    )
+    process, watch = await shell(sys.executable, "-c", code)
+    await process.stdout.readline()
+    assert await details(watch) == ["sleep runs in terminal 1."]
+    process.stdin.write(b"\n")
+    await process.stdout.readline()
+    assert await details(watch) == []
+
+
+async def test_a_job_seen_while_it_has_no_variables_yet_is_known_for_ours_later(shell, eventually):
+    """As between a fork and the end of an exec."""
+    job = (
+        "import os, sys\nprint(flush=True)\nsys.stdin.readline()\n"
+        "os.execve(sys.argv[1], ['sleep', '300'], {'MARK': 'ours'})"
+    )
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', *sys.argv[1:]], env={})"
+    process, watch = await shell(sys.executable, "-c", code, job, shutil.which("sleep"), server_only=True)
+    await process.stdout.readline()
+    assert await details(watch) == []
+    process.stdin.write(b"\n")
+    await eventually(lambda: details(watch))
+    assert await details(watch) == ["sleep runs in terminal 1."]
