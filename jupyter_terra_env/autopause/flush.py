@@ -166,6 +166,7 @@ class Flusher:
         self._wall = wall
         self._log = log
         self._running: asyncio.Task[FlushReport] | None = None
+        self._closed = False
         self.last: FlushReport | None = None
 
     async def flush(self, cause: FlushCause, deadline_seconds: float) -> FlushReport:
@@ -175,12 +176,13 @@ class Flusher:
             cause: who asks.
             deadline_seconds: when to come back, whatever is left.
         """
-        if self._running is None or self._running.done():
-            self._running = asyncio.create_task(self._flush(cause, deadline_seconds), name="flush")
         began = self._monotonic()
-        done, _ = await asyncio.wait({self._running}, timeout=deadline_seconds)
-        if done:
-            return self._running.result()
+        if not self._closed and (self._running is None or self._running.done()):
+            self._running = asyncio.create_task(self._flush(cause, deadline_seconds), name="flush")
+        if self._running is not None:
+            await asyncio.wait({self._running}, timeout=deadline_seconds)
+            if self._running.done() and not self._running.cancelled():
+                return self._running.result()
         late = Paid(unsafe=(UnsafeFile(path="*", reason=Unsafe.TIMEOUT),))
         return FlushReport(cause=cause, seconds=self._monotonic() - began, tabs_saved=False, paid=late)
 
@@ -193,7 +195,8 @@ class Flusher:
             self._log.warning("Giving back the edit locks took too long; they expire by themselves.")
 
     async def close(self) -> None:
-        """Give up what is under way."""
+        """Give up what is under way; who asks later is told what the last flush did."""
+        self._closed = True
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)

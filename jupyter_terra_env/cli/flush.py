@@ -103,7 +103,7 @@ async def _flush_here(settings: "ServerSettings", deadline_seconds: float) -> Re
     from jupyter_terra_env.environment.identity import Person, environment_id  # noqa: PLC0415 - as above
     from jupyter_terra_env.notebooks.lock_keeper import KeepingTimes  # noqa: PLC0415
     from jupyter_terra_env.notebooks.pace import INTERVAL_SECONDS  # noqa: PLC0415
-    from jupyter_terra_env.server.status_fields import flush_fields  # noqa: PLC0415
+    from jupyter_terra_env.server.status_fields import payment_fields  # noqa: PLC0415
     from jupyter_terra_env.wiring import Plan, build  # noqa: PLC0415
 
     async def nothing_in_use() -> frozenset[str]:
@@ -130,8 +130,7 @@ async def _flush_here(settings: "ServerSettings", deadline_seconds: float) -> Re
         announce=lambda _: None,
     )
     try:
-        report = await notebooks.flush(deadline_seconds)
-        return {"by": "command", **flush_fields(report)}
+        return {"by": "command", **payment_fields(await notebooks.pay(deadline_seconds))}
     finally:
         await notebooks.close()
 

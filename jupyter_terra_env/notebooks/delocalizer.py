@@ -1,6 +1,7 @@
 """Delocalize: bring a saved working copy to the bucket. The protocol and its races: docs/protocol/open-and-save.md."""
 
 import asyncio
+import contextlib
 import logging
 import mimetypes
 from collections.abc import Callable, Iterable
@@ -38,7 +39,6 @@ from jupyter_terra_env.rules.workspace import Location
 
 NOTEBOOK_CONTENT_TYPE = "application/x-ipynb+json"
 _SETTLING_ROUNDS = 10
-_PASSING = True
 _UPLOADS_AT_ONCE = 8
 """Each holds a file open; what a bucket takes at once is bounded elsewhere."""
 
@@ -160,8 +160,10 @@ class Delocalizer:
         async with self.turn(location):
             pass
 
-    async def flush(self, locations: Iterable[Location], deadline_seconds: float) -> dict[str, WorkStatus]:
+    async def pay(self, locations: Iterable[Location], deadline_seconds: float) -> dict[str, WorkStatus]:
         """Try at once to bring everything to the bucket.
+
+        What the bucket refuses or a person has to decide is tried once; what may pass by itself, until the deadline.
 
         Args:
             locations: what is owed according to the journal; payers that are at work are asked in any case.
@@ -173,10 +175,9 @@ class Delocalizer:
         for location in locations:
             self.start(location)
         payers = {path: payer for path, payer in self._payers.items() if not payer.is_over}
-        for payer in payers.values():
-            payer.hurry()
-        if payers:
-            await asyncio.wait([payer.task for payer in payers.values()], timeout=deadline_seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(deadline_seconds):
+                await asyncio.gather(*(payer.hurry_through() for payer in payers.values()))
         return {path: self._last.get(path) or payer.status or status.uploading() for path, payer in payers.items()}
 
     async def current_status(self, location: Location) -> WorkStatus:
@@ -224,7 +225,7 @@ class Delocalizer:
     async def close(self, deadline_seconds: float) -> None:
         """Let everything be tried once more, then give up: the work stays on the disk, the debt in the journal."""
         self._closing = True
-        await self.flush((), deadline_seconds)
+        await self.pay((), deadline_seconds)
         late = [payer.task for payer in self._payers.values() if not payer.is_over]
         for task in late:
             task.cancel()
@@ -246,13 +247,15 @@ class Delocalizer:
         if failures == 0 and known is not None and known.place not in REFUSED:
             del self._last[location.api_path]
         again_in_seconds = None
+        may_pass = False
         try:
             async with self._slots, self.turn(location):
                 await self._deliver_newest(location)
             news = status.in_workspace()
         except BucketError as error:
             news = status.not_yet_in_workspace(error)
-            again_in_seconds = self._pause_seconds(failures + 1, isinstance(error, BucketUnavailable))
+            may_pass = isinstance(error, BucketUnavailable)
+            again_in_seconds = self._pause_seconds(failures + 1, may_pass)
         except WorkspaceConflict as parted:
             news = status.conflict(parted.reason)
         except LockHeldElsewhere as held:
@@ -260,9 +263,9 @@ class Delocalizer:
         except Exception:  # noqa: BLE001 - the task's boundary: the work is on the disk, and that is told
             self._log.exception("Upload of a notebook to the workspace bucket failed.")
             news = status.owed()
-            again_in_seconds = self._pause_seconds(failures + 1, not _PASSING)
+            again_in_seconds = self._pause_seconds(failures + 1, may_pass)
         self.tell(location, news)
-        return Attempt(status=news, again_in_seconds=None if self._closing else again_in_seconds)
+        return Attempt(status=news, again_in_seconds=None if self._closing else again_in_seconds, may_pass=may_pass)
 
     async def _deliver_newest(self, location: Location) -> None:
         """Upload until bucket and working copy are known to be equal.

@@ -15,10 +15,12 @@ class Attempt:
     Attributes:
         status: where the work is now.
         again_in_seconds: when to try again; None when there is nothing more to do.
+        may_pass: whether trying again soon may succeed; otherwise only a person can help.
     """
 
     status: WorkStatus
     again_in_seconds: float | None = None
+    may_pass: bool = False
 
 
 class Payer:
@@ -36,6 +38,7 @@ class Payer:
         self._wanted = 1
         self._wake = asyncio.Event()
         self._word = asyncio.Condition()
+        self._may_pass = True
         self.status: WorkStatus | None = None
         self.task = asyncio.create_task(self._pay(), name=name)
 
@@ -66,6 +69,12 @@ class Payer:
             raise RuntimeError("a payer that has ended says what came of it")
         return self.status
 
+    async def hurry_through(self) -> None:
+        """Try (again) at once, and wait until that has succeeded, or only a person can help."""
+        self.hurry()
+        async with self._word:
+            await self._word.wait_for(lambda: self.is_over or (self._wanted <= self._ended and not self._may_pass))
+
     async def _pay(self) -> None:
         failures = 0
         while True:
@@ -74,6 +83,7 @@ class Payer:
             number = self._begun
             attempt = await self._attempt(failures)
             self.status = attempt.status
+            self._may_pass = attempt.may_pass
             async with self._word:
                 self._ended = number
                 self._word.notify_all()

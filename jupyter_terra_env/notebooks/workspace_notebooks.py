@@ -1,7 +1,7 @@
 """The notebooks of a server's workspaces, as the server's surface uses them."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,7 +50,7 @@ class NotebookStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlushReport:
+class Payment:
     """What became of everything the bucket was owed.
 
     Attributes:
@@ -126,18 +126,25 @@ class WorkspaceNotebooks:
             and (location.workspace.bucket, location.object_name) == (debt.bucket, debt.object_name)
         )
 
-    async def flush(self, deadline_seconds: float) -> FlushReport:
+    async def pay(self, deadline_seconds: float) -> Payment:
         """Try to bring everything that is owed to the bucket.
 
         Args:
             deadline_seconds: how long to try.
         """
         owed = await self.owed()
-        await self.delocalizer.flush(owed, deadline_seconds)
-        still = set(await self.owed())
-        unpaid = [await self.status_of(location) for location in sorted(still, key=lambda place: place.api_path)]
-        paid = tuple(location.api_path for location in owed if location not in still)
-        return FlushReport(paid=paid, unpaid=tuple(unpaid))
+        await self.delocalizer.pay(owed, deadline_seconds)
+        return await self.payment([location.api_path for location in owed])
+
+    async def payment(self, sent: Iterable[str]) -> Payment:
+        """What the journal says became of debts.
+
+        Args:
+            sent: API paths of the notebooks that were sent to the bucket.
+        """
+        still = {location.api_path: location for location in await self.owed()}
+        unpaid = [await self.status_of(still[path]) for path in sorted(still)]
+        return Payment(paid=tuple(path for path in sent if path not in still), unpaid=tuple(unpaid))
 
     async def status_of(self, location: Location, work: WorkStatus | None = None) -> NotebookStatus:
         """What is known of a notebook, without asking the bucket.

@@ -1,17 +1,23 @@
 """REST endpoints under ``/terra-env``: where the work is, who edits, and opening the workspace's version over edits."""
 
 import json
+from typing import TYPE_CHECKING
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
+from jupyter_terra_env.autopause.flush import FlushCause
 from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
+from jupyter_terra_env.server.autopause_handlers import AUTOPAUSE_SETTING
 from jupyter_terra_env.server.conflict_handlers import CONFLICT_HANDLERS
 from jupyter_terra_env.server.http_errors import translated
 from jupyter_terra_env.server.presence import PresenceSocket
 from jupyter_terra_env.server.preview_page import PreviewHandler
-from jupyter_terra_env.server.status_fields import flush_fields
+from jupyter_terra_env.server.status_fields import payment_fields
 from jupyter_terra_env.server.workspace_handler import WorkspaceHandler
+
+if TYPE_CHECKING:
+    from jupyter_terra_env.server.autopause_service import AutopauseService
 
 _FLUSH_SECONDS = 30
 _LONGEST_FLUSH = 3600
@@ -90,7 +96,7 @@ class DebtsHandler(WorkspaceHandler):
 
 
 class FlushHandler(WorkspaceHandler):
-    """``POST /terra-env/flush`` ``{"deadline_seconds": …}``: try at once to bring everything to the workspace."""
+    """``POST /terra-env/flush`` ``{"deadline_seconds": …}``: the tabs save, and everything goes to the workspace."""
 
     @web.authenticated
     @authorized
@@ -100,8 +106,10 @@ class FlushHandler(WorkspaceHandler):
         deadline = body.get("deadline_seconds", _FLUSH_SECONDS) if isinstance(body, dict) else _FLUSH_SECONDS
         if isinstance(deadline, bool) or not isinstance(deadline, int | float) or not 0 <= deadline <= _LONGEST_FLUSH:
             raise web.HTTPError(400, f"'deadline_seconds' must be a number from 0 to {_LONGEST_FLUSH}.")
-        report = await self.notebooks.flush(float(deadline))
-        self.finish(json.dumps(flush_fields(report)))
+        autopause: AutopauseService = self.settings[AUTOPAUSE_SETTING]
+        report = await autopause.flush(FlushCause.REQUESTED, float(deadline))
+        payment = await self.notebooks.payment([file.path for file in report.paid.safe])
+        self.finish(json.dumps(payment_fields(payment)))
 
 
 HANDLERS = (

@@ -25,12 +25,12 @@ class NotebookDebts:
         Args:
             deadline_seconds: how long to try.
         """
-        report = await self._notebooks.flush(deadline_seconds)
+        payment = await self._notebooks.pay(deadline_seconds)
         unsafe = tuple(
             UnsafeFile(path=status.location.api_path, reason=status.work.reason or status.work.place.value)
-            for status in report.unpaid
+            for status in payment.unpaid
         )
-        return Paid(safe=tuple([await self._safe(path) for path in report.paid]), unsafe=unsafe)
+        return Paid(safe=tuple([await self._safe(path) for path in payment.paid]), unsafe=unsafe)
 
     async def release_locks(self, deadline_seconds: float) -> None:
         """Give back every lock this server holds; those that cannot be expire by themselves."""

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from jupyter_terra_env.notebooks.workspace_notebooks import FlushReport, NotebookStatus
+from jupyter_terra_env.notebooks.workspace_notebooks import NotebookStatus, Payment
 from jupyter_terra_env.rules.lock_view import LockView
 from jupyter_terra_env.rules.workspace import Mode
 
@@ -50,11 +50,11 @@ def lock_fields(view: LockView, *, email: str | None) -> dict[str, Any]:
     }
 
 
-def flush_fields(report: FlushReport) -> dict[str, Any]:
-    """What became of a flush, as JSON."""
+def payment_fields(payment: Payment) -> dict[str, Any]:
+    """What became of debts, as JSON."""
     return {
-        "paid": list(report.paid),
-        "unpaid": [status_fields(status, email=None) for status in report.unpaid],
+        "paid": list(payment.paid),
+        "unpaid": [status_fields(status, email=None) for status in payment.unpaid],
     }
 
 

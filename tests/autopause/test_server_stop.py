@@ -1,10 +1,13 @@
 """Row 17: a server that is told to stop brings everything to safety first, once, and within its budget."""
 
 import json
-import threading
-import time
+import subprocess
+import sysconfig
+from contextlib import closing
+from pathlib import Path
 
 import pytest
+import websocket
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 from nbformat import v4, writes
@@ -12,6 +15,8 @@ from real_server import RealServer
 
 from jupyter_terra_env.bucket.embedded.api import EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
+
+COMMAND = Path(sysconfig.get_path("scripts")) / "jupyter-terra-env"
 
 
 @pytest.fixture
@@ -46,6 +51,19 @@ def save(server, name, source):
     assert answer.ok, answer.text
 
 
+class StolenBucket:
+    """Takes the embedded bucket away, and gives it back."""
+
+    def __init__(self, data):
+        self._file, self._gone = data / "bucket.sqlite3", data / "gone"
+        self._file.rename(self._gone)
+        self._file.mkdir()
+
+    def give_back(self):
+        self._file.rmdir()
+        self._gone.rename(self._file)
+
+
 def manifest(server):
     return json.loads((server.home / "root" / ".jupyter-terra-env" / "flush.json").read_text())
 
@@ -60,8 +78,7 @@ def test_sigterm_flushes_before_the_server_ends(server):
 
 
 def test_what_cannot_be_brought_to_safety_is_named_within_the_budget(server):
-    (server.data / "bucket.sqlite3").rename(server.data / "gone")
-    (server.data / "bucket.sqlite3").mkdir()
+    StolenBucket(server.data)
     save(server, "a.ipynb", "1")
     server.terminate()
     assert server.end() < 30
@@ -75,20 +92,30 @@ def test_tabs_get_their_time_and_no_more(server):
     assert manifest(server)["tabs_saved"] is False
 
 
-def test_sigterm_and_a_flush_at_once_are_one_flush(server):
+def test_sigterm_and_the_command_at_once_are_one_flush(server):
+    """The shutdown script of a machine runs the command while the server is told to stop."""
+    stolen = StolenBucket(server.data)
     save(server, "a.ipynb", "1")
     server.wish("heartbeat", tab="t", visible=True, last_input_age_seconds=None)
-    answers = []
-
-    def ask():
-        answers.append(server.wish("flush", deadline_seconds=9).json()["flushed"])
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    time.sleep(0.5)
-    server.terminate()
-    server.end()
-    asking.join(10)
+    address = f"{server.info['url'].replace('http', 'ws', 1)}api/events/subscribe?token={server.info['token']}"
+    words = [COMMAND, "flush", "--json", "--deadline", "20", "--root", server.home / "root"]
+    with closing(websocket.create_connection(address, timeout=30)) as events:
+        command = subprocess.Popen(
+            words, env=server.variables, cwd=server.home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        # The tab does not answer, so this flush lasts for some seconds.
+        while json.loads(events.recv()).get("save") != "requested":
+            pass
+        stolen.give_back()
+        server.terminate()
+        try:
+            assert server.end() < 15
+            told, trouble = command.communicate(timeout=30)
+        finally:
+            command.kill()
+            command.communicate()
     # The one that was asked for first is the only one: a second would have written its own cause.
     assert manifest(server)["cause"] == "requested"
-    assert answers == [] or answers[0]["cause"] == "requested"
+    assert [file["path"] for file in manifest(server)["safe"]] == ["w/edit/a.ipynb"]
+    assert (command.returncode, trouble) == (0, "")
+    assert json.loads(told) == {"by": "server", "paid": ["w/edit/a.ipynb"], "unpaid": []}

@@ -23,6 +23,10 @@ def broken(operation=UPLOAD, **kwargs):
     return Fault(operation=operation, action=ResetConnection(), **kwargs)
 
 
+def refused(operation=UPLOAD, **kwargs):
+    return Fault(operation=operation, action=AnswerWith(status=403, reason="forbidden"), **kwargs)
+
+
 def uploads_of(env):
     return [handled.status for handled in env.faults.history if handled.operation == UPLOAD]
 
@@ -572,17 +576,47 @@ class TestDebts:
         assert env.owed() == []
 
 
-class TestFlush:
+class TestPayingAtOnce:
     def test_pays_everything_at_once_and_names_what_it_could_not(self, env, outsider):
         env.faults.add(broken(UPLOAD, times=2))
         env.save("a.ipynb", b"one")
         env.save("b.ipynb", b"two")
         env.faults.add(broken(UPLOAD, name_prefix="notebooks/b", times=1000))
-        places = env.run(env.delocalizer.flush([], 0.5))
+        places = env.run(env.delocalizer.pay([], 0.5))
         assert places["ws/edit/a.ipynb"].place is Place.IN_WORKSPACE
         assert places["ws/edit/b.ipynb"].place is Place.ON_DISK
         assert outsider.names() == ["a.ipynb"]
         assert env.owed() == ["ws/edit/b.ipynb"]
+
+    def test_nobody_waits_for_what_only_a_person_can_mend(self, env, outsider):
+        outsider.put("parted.ipynb", b"one")
+        env.open("parted.ipynb")
+        outsider.put("parted.ipynb", b"theirs")
+        env.faults.add(refused(UPLOAD, name_prefix="notebooks/refused", times=1000))
+        env.save("parted.ipynb", b"mine")
+        env.save("refused.ipynb", b"one")
+
+        async def story():
+            async with asyncio.timeout(30):
+                return await env.delocalizer.pay([], 600)
+
+        places = env.run(story())
+        assert places["ws/edit/refused.ipynb"].place is Place.ON_DISK
+        assert env.owed() == ["ws/edit/parted.ipynb", "ws/edit/refused.ipynb"]
+
+    @pytest.mark.parametrize("environment_settings", [{"pause_seconds": 0.2}])
+    def test_what_may_pass_is_waited_for_beside_it(self, env, outsider):
+        env.faults.add(refused(UPLOAD, name_prefix="notebooks/refused", times=1000))
+        env.save("refused.ipynb", b"one")
+        env.faults.add(broken(UPLOAD, name_prefix="notebooks/late", times=4))
+        env.save("late.ipynb", b"one")
+
+        async def story():
+            async with asyncio.timeout(30):
+                return await env.delocalizer.pay([], 600)
+
+        assert env.run(story())["ws/edit/late.ipynb"].place is Place.IN_WORKSPACE
+        assert env.owed() == ["ws/edit/refused.ipynb"]
 
 
 class TestPace:

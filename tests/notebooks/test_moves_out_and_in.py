@@ -22,7 +22,7 @@ def environment_settings():
 
 def settled(env, path):
     """What the payers that are at work come to: the rename has to have started them."""
-    env.run(env.delocalizer.flush((), 10))
+    env.run(env.delocalizer.pay((), 10))
     return env.run(env.delocalizer.current_status(env.locate(path)))
 
 

@@ -132,3 +132,29 @@ async def test_a_forced_pause_goes_on_over_what_is_on_the_disk(bucket, contents,
 
     await until(paused)
     assert "2" in (edit / "a.ipynb").read_text()
+
+
+async def test_a_flush_that_is_asked_for_has_the_tabs_save_first(bucket, contents, autopause, api, jp_root_dir):
+    bucket.put_notebook("a.ipynb", "1")
+    await contents.open("a.ipynb")
+    await autopause({"action": "heartbeat", "tab": "t", "visible": True, "last_input_age_seconds": None})
+    asked = asyncio.ensure_future(api("POST", "flush", base="terra-env", body={"deadline_seconds": 20}))
+    await asyncio.sleep(0.5)
+    assert not asked.done()
+    await contents.save("a.ipynb", "what the tab held")
+    await autopause({"action": "saved", "tab": "t"})
+    assert (await asked).model["unpaid"] == []
+    assert bucket.sources("a.ipynb") == ["what the tab held"]
+    manifest = json.loads((jp_root_dir / ".jupyter-terra-env" / "flush.json").read_text())
+    assert (manifest["cause"], manifest["tabs_saved"]) == ("requested", True)
+
+
+async def test_a_flush_does_not_wait_for_what_only_a_person_can_mend(bucket, contents, api):
+    bucket.put_notebook("a.ipynb", "1")
+    await contents.open("a.ipynb")
+    bucket.faults.add(refusing(403))
+    await contents.save("a.ipynb", "2")
+    async with asyncio.timeout(30):
+        flushed = (await api("POST", "flush", base="terra-env", body={"deadline_seconds": 3000})).model
+    assert flushed["paid"] == []
+    assert [(status["path"], status["place"]) for status in flushed["unpaid"]] == [(PATH, "on-disk")]

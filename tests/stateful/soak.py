@@ -146,7 +146,7 @@ async def settle(env, note):
     """All is well again: what can be brought to the bucket is brought there, and what is told of the rest is noted."""
     env.faults.clear()
     places = [env.at(debt.path.removeprefix("ws/edit/")) for debt in env.journal.debts()]
-    await env.delocalizer.flush(places, _SETTLE_SECONDS)
+    await env.delocalizer.pay(places, _SETTLE_SECONDS)
     for file in env.file("").glob("*.ipynb"):
         told = await env.delocalizer.current_status(env.at(file.name))
         note("told", editor=env.name, name=file.name, id=json.loads(file.read_bytes())["id"], place=told.place)
