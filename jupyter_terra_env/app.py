@@ -244,7 +244,7 @@ class TerraEnvApp(ExtensionApp):
                 pace_seconds=self.pace_seconds,
                 log=self._server_log,
             ),
-            in_use=lambda: paths_in_use(self.serverapp),
+            in_use=lambda: paths_in_use(self.serverapp, self._kernel_state),
             announce=self._announce,
         )
         self.announcements = Announcements(
@@ -267,6 +267,9 @@ class TerraEnvApp(ExtensionApp):
             environment=environment_id(state, new_id=lambda: secrets.token_hex(8)),
             collaborators=collaborators(self.collaborators),
         )
+
+    def _kernel_state(self, kernel_id: str) -> str | None:
+        return None if self.autopause is None else self.autopause.kernel_state(kernel_id)
 
     async def _start(self) -> None:
         if self.wired is not None:

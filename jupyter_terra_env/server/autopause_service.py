@@ -164,6 +164,11 @@ class AutopauseService:
         await self._flusher.close()
         self._kernels.close()
 
+    def kernel_state(self, kernel_id: str) -> str | None:
+        """What a kernel is really doing; None where that is not observed."""
+        observer = self._kernels.find(kernel_id) if self._attached else None
+        return None if observer is None else observer.state
+
     async def flush(self, cause: FlushCause, deadline_seconds: float) -> FlushReport:
         """Bring everything to safety."""
         done = await self._flusher.flush(cause, deadline_seconds)

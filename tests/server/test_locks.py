@@ -317,6 +317,52 @@ async def test_a_kernel_keeps_the_lock_without_any_tab(bucket, contents, api, jp
     await until(lambda: is_given_back(bucket, "a.ipynb"))
 
 
+@pytest.fixture
+def observed(api, jp_serverapp, front_end, eventually):
+    """A notebook that was opened, with a kernel that is known for certain, and somebody at its websocket."""
+
+    async def start(bucket, contents):
+        bucket.put_notebook("a.ipynb", "1")
+        await contents.open("a.ipynb")
+        body = {"path": f"{EDIT}/a.ipynb", "type": "notebook", "name": "", "kernel": {"name": "python3"}}
+        kernel = (await api("POST", "sessions", body=body)).model["kernel"]["id"]
+        front = await front_end(kernel)
+
+        async def is_idle():
+            (known,) = (await api("GET", "autopause", base="terra-env")).model["kernels"] or [{"state": None}]
+            return known["state"] == "idle"
+
+        await eventually(is_idle)
+        return kernel, front
+
+    return start
+
+
+class TestAKernelThatIsReportedIdle:
+    @pytest.fixture
+    def jp_server_config(self, jp_server_config):
+        autopause = {**jp_server_config["AutopauseSettings"], "correct_execution_state": False}
+        return {**jp_server_config, "AutopauseSettings": autopause}
+
+    async def test_keeps_the_lock_while_a_cell_of_it_runs(
+        self, bucket, contents, api, jp_serverapp, observed, monkeypatch
+    ):
+        monkeypatch.setattr(
+            jp_serverapp.contents_manager.notebooks.keeper, "_times", KeepingTimes(look=0.05, touch=1.0, grace=0.2)
+        )
+        kernel, front = await observed(bucket, contents)
+        cell = await front.run("import time; time.sleep(6)")
+        await front.next("status", parent=cell, execution_state="busy")
+        asked = await front.send("usage_request", {}, channel="control")
+        await front.finish(asked)
+        front.close()
+        await asyncio.sleep(3.0)
+        assert (await api("GET", "kernels", kernel)).model["execution_state"] == "idle"
+        assert not is_given_back(bucket, "a.ipynb")
+        await until(lambda: is_given_back(bucket, "a.ipynb"))
+        assert (await api("DELETE", "kernels", kernel)).code == 204
+
+
 # Events
 
 
