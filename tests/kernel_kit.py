@@ -26,7 +26,7 @@ class FrontEnd:
     def __init__(self, socket, kernel_id):
         self.socket, self.kernel_id, self._number = socket, kernel_id, 0
 
-    async def send(self, msg_type, content, channel="shell", **header):
+    async def send(self, msg_type, content, channel="shell", metadata=None, **header):
         self._number += 1
         msg_id = f"m{self._number}-{self.kernel_id}"
         message = {
@@ -41,16 +41,18 @@ class FrontEnd:
                 **header,
             },
             "parent_header": {},
-            "metadata": {},
+            "metadata": metadata or {},
             "content": content,
             "buffers": [],
         }
         await self.socket.write_message(json.dumps(message))
         return msg_id
 
-    async def run(self, code, **more):
+    async def run(self, code, cell=None, **more):
+        """Run code, as a cell when its id is given."""
         content = {"code": code, "silent": False, "store_history": True, "allow_stdin": True, **more}
-        return await self.send("execute_request", content)
+        metadata = {} if cell is None else {"cellId": cell, "deletedCells": [], "recordTiming": False}
+        return await self.send("execute_request", content, metadata=metadata)
 
     async def next(self, msg_type, *, parent=None, at_most=30, **content):
         """The next message of a type, of a parent, with some content."""
@@ -76,8 +78,8 @@ def front_end(jp_ws_fetch, on_loop):
     """Open a kernel's websocket."""
     opened = []
 
-    async def connect(kernel_id):
-        socket = await jp_ws_fetch("api", "kernels", kernel_id, "channels", params={"session_id": "test"})
+    async def connect(kernel_id, session="test"):
+        socket = await jp_ws_fetch("api", "kernels", kernel_id, "channels", params={"session_id": session})
         opened.append(FrontEnd(socket, kernel_id))
         return opened[-1]
 

@@ -89,6 +89,17 @@ class Debts(Protocol):
         """Give back the edit locks of what is safe; return by the deadline."""
 
 
+class Outputs(Protocol):
+    """The port to what cells have put out with nobody connected."""
+
+    async def keep(self, *, attended: bool) -> tuple[UnsafeFile, ...]:
+        """Save it in the notebooks; those it could not be saved in.
+
+        Args:
+            attended: whether every tab has saved what it shows.
+        """
+
+
 class Tabs(Protocol):
     """The port to the browser tabs."""
 
@@ -137,6 +148,7 @@ class Flusher:
     Args:
         debts: what is owed to the bucket.
         tabs: who may hold unsaved text.
+        outputs: what nobody holds.
         announce: asks the tabs to save; called before they are waited for.
         manifest: where the manifest goes, on the persistent disk; None where nothing is owed.
         client_save_seconds: longest wait for the tabs.
@@ -145,11 +157,12 @@ class Flusher:
         log: where trouble is told.
     """
 
-    def __init__(  # noqa: PLR0913 - two ports, a voice, a place, two clocks, each by name
+    def __init__(  # noqa: PLR0913 - three ports, a voice, a place, two clocks, each by name
         self,
         *,
         debts: Debts,
         tabs: Tabs,
+        outputs: Outputs,
         announce: Callable[[FlushCause], None],
         manifest: Path | None,
         client_save_seconds: float,
@@ -159,6 +172,7 @@ class Flusher:
     ) -> None:
         self._debts = debts
         self._tabs = tabs
+        self._outputs = outputs
         self._announce = announce
         self._manifest = manifest
         self._client_save_seconds = client_save_seconds
@@ -166,18 +180,23 @@ class Flusher:
         self._wall = wall
         self._log = log
         self._running: asyncio.Task[FlushReport] | None = None
+        self._before_end = False
         self._closed = False
         self.last: FlushReport | None = None
 
-    async def flush(self, cause: FlushCause, deadline_seconds: float) -> FlushReport:
+    async def flush(self, cause: FlushCause, deadline_seconds: float, *, before_end: bool) -> FlushReport:
         """Bring everything to safety; who comes second waits for the first, as long as their own deadline lets them.
 
         Args:
             cause: who asks.
             deadline_seconds: when to come back, whatever is left.
+            before_end: whether the kernels may end then, so that what nobody is connected to see is saved, too. It is
+                enough that one of those who ask says so.
         """
         began = self._monotonic()
-        if not self._closed and (self._running is None or self._running.done()):
+        starts = not self._closed and (self._running is None or self._running.done())
+        self._before_end = before_end or (self._before_end and not starts)
+        if starts:
             self._running = asyncio.create_task(self._flush(cause, deadline_seconds), name="flush")
         if self._running is not None:
             await asyncio.wait({self._running}, timeout=deadline_seconds)
@@ -207,8 +226,8 @@ class Flusher:
         # Half of the time at most: what tabs save has to be paid, too.
         tabs_saved = await self._tabs.save_all(min(self._client_save_seconds, deadline_seconds / 2))
         reserve = min(_RESERVE_SECONDS, deadline_seconds * _RESERVE_SHARE)
-        left = max(0.0, deadline_seconds - (self._monotonic() - began) - 2 * reserve)
-        paid = await self._pay(left, reserve)
+        ends = began + deadline_seconds - 2 * reserve
+        paid = await self._settle(ends, reserve, attended=tabs_saved)
         report = FlushReport(cause=cause, seconds=self._monotonic() - began, tabs_saved=tabs_saved, paid=paid)
         written = self._manifest is None or await asyncio.to_thread(self._write, self._manifest, report)
         self.last = FlushReport(
@@ -216,7 +235,33 @@ class Flusher:
         )
         return self.last
 
-    async def _pay(self, deadline_seconds: float, reserve_seconds: float) -> Paid:
+    async def _settle(self, ends: float, reserve_seconds: float, *, attended: bool) -> Paid:
+        """Pay, and before that save what nobody is connected to see, if the kernels may end."""
+        first = Paid()
+        if not self._before_end:
+            first = await self._pay(ends, reserve_seconds)
+            # Somebody may have come meanwhile.
+            if not self._before_end:
+                return first
+        unkept = await self._keep(ends, attended=attended)
+        paid = await self._pay(ends, reserve_seconds)
+        anew = {file.path for file in paid.safe} | {file.path for file in paid.unsafe}
+        before = tuple(file for file in first.safe if file.path not in anew)
+        return Paid(safe=before + paid.safe, unsafe=paid.unsafe + unkept)
+
+    async def _keep(self, ends: float, *, attended: bool) -> tuple[UnsafeFile, ...]:
+        try:
+            # Half of the time at most: what is kept has to be paid, too.
+            async with asyncio.timeout(max(0.0, ends - self._monotonic()) / 2):
+                return await self._outputs.keep(attended=attended)
+        except TimeoutError:
+            return (UnsafeFile(path="*", reason=Unsafe.TIMEOUT),)
+        except Exception:  # noqa: BLE001 - as below
+            self._log.exception("Keeping the outputs of cells failed.")
+            return (UnsafeFile(path="*", reason=Unsafe.ERROR),)
+
+    async def _pay(self, ends: float, reserve_seconds: float) -> Paid:
+        deadline_seconds = max(0.0, ends - self._monotonic())
         try:
             async with asyncio.timeout(deadline_seconds + reserve_seconds):
                 return await self._debts.pay(deadline_seconds)

@@ -14,7 +14,7 @@ import httpx
 
 from jupyter_terra_env.autopause.actuators.chain import Tried
 from jupyter_terra_env.autopause.clocks import boot_id, machine_clocks
-from jupyter_terra_env.autopause.flush import Debts, FlushCause, Flusher, FlushReport, NoDebts
+from jupyter_terra_env.autopause.flush import Debts, FlushCause, Flusher, FlushReport, NoDebts, Outputs
 from jupyter_terra_env.autopause.front_ends import FrontEnds
 from jupyter_terra_env.autopause.leases import Leases
 from jupyter_terra_env.autopause.monitor import Hooks, Monitor
@@ -38,9 +38,12 @@ from jupyter_terra_env.server.autopause_handlers import AUTOPAUSE_SETTING
 from jupyter_terra_env.server.autopause_parts import Terminals, leonardo_runtime, pause_chain, sources
 from jupyter_terra_env.server.autopause_settings import AutopauseSettings
 from jupyter_terra_env.server.autopause_wishes import Action, Wish
+from jupyter_terra_env.server.cell_runs import CellRuns
 from jupyter_terra_env.server.kernel_observer import Observing
 from jupyter_terra_env.server.kernel_watch import KernelWatch
 from jupyter_terra_env.server.people_watch import People
+from jupyter_terra_env.server.unattended_outputs import UnattendedOutputs
+from jupyter_terra_env.server.watched_connections import Onlooker, watch_connections
 
 _ACTIVITY_NAME = "jupyter_terra_env"
 _COST_SECONDS = 3600.0
@@ -122,8 +125,11 @@ class AutopauseService:
         self._events = serverapp.event_logger
         if AUTOPAUSE_SCHEMA_ID not in self._events.schemas:
             self._events.register_event_schema(AUTOPAUSE_SCHEMA)
-        self._kernels = KernelWatch(serverapp.kernel_manager, self._events, self._observing())
-        self._flusher = self._flusher_of(debts)
+        self._runs = CellRuns(serverapp.kernel_manager)
+        self._kernels = KernelWatch(
+            serverapp.kernel_manager, self._events, self._observing(), on_restart=self._runs.restarted
+        )
+        self._flusher = self._flusher_of(debts, UnattendedOutputs(self._runs, serverapp, log=self._log))
         marks = {"JUPYTER_SERVER_URL": serverapp.connection_url, "JPY_PARENT_PID": str(os.getpid())}
         self._monitor = self._monitor_of(marks)
         self._attached = True
@@ -135,7 +141,7 @@ class AutopauseService:
             return
         # Not before: Jupyter writes an extension's copy of the settings over the server's while it loads it.
         self._people.watch_requests(self._web)
-        self._people.watch_kernel_messages(self._web, self._kernels.find)
+        watch_connections(self._web, Onlooker(people=self._people, kernels=self._kernels, runs=self._runs))
         self._kernels.start()
         self._monitor.start()
         watches = self._settings.watch_metadata
@@ -169,9 +175,15 @@ class AutopauseService:
         observer = self._kernels.find(kernel_id) if self._attached else None
         return None if observer is None else observer.state
 
-    async def flush(self, cause: FlushCause, deadline_seconds: float) -> FlushReport:
-        """Bring everything to safety."""
-        done = await self._flusher.flush(cause, deadline_seconds)
+    async def flush(self, cause: FlushCause, deadline_seconds: float, *, before_end: bool = True) -> FlushReport:
+        """Bring everything to safety.
+
+        Args:
+            cause: who asks.
+            deadline_seconds: when to come back, whatever is left.
+            before_end: whether the kernels may end then.
+        """
+        done = await self._flusher.flush(cause, deadline_seconds, before_end=before_end)
         metrics.FLUSH_SECONDS.labels(done.cause.value).observe(done.seconds)
         metrics.FLUSH_PENDING.set(len(done.paid.unsafe))
         return done
@@ -219,7 +231,10 @@ class AutopauseService:
                 more = await self._lease(wish)
             case Action.FLUSH:
                 deadline = wish.seconds("deadline_seconds", otherwise=self._settings.flush_seconds)
-                more = {"flushed": flush_json(await self.flush(FlushCause.REQUESTED, deadline))}
+                flushed = await self.flush(
+                    FlushCause.REQUESTED, deadline, before_end=wish.flag("before_end", otherwise=False)
+                )
+                more = {"flushed": flush_json(flushed)}
             case _:
                 assert_never(wish.action)
         return more
@@ -259,10 +274,11 @@ class AutopauseService:
             log=self._log,
         )
 
-    def _flusher_of(self, debts: Debts) -> Flusher:
+    def _flusher_of(self, debts: Debts, outputs: Outputs) -> Flusher:
         return Flusher(
             debts=debts,
             tabs=self._tabs,
+            outputs=outputs,
             announce=self._ask_to_save,
             manifest=None if isinstance(debts, NoDebts) else self._places.manifest,
             client_save_seconds=self._settings.client_save_seconds,

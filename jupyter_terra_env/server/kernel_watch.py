@@ -1,5 +1,6 @@
 """All kernels of a server: which of them work, which wait for a person, and what the server says of them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from jupyter_terra_env.rules.activity import Work, WorkKind
@@ -18,10 +19,19 @@ class KernelWatch:
         kernels: the server's mapping kernel manager.
         event_logger: the server's event logger; it tells of starts and ends at once.
         how: how they are observed.
+        on_restart: is told the id of a kernel that was started anew.
     """
 
-    def __init__(self, kernels: Any, event_logger: Any, how: Observing) -> None:
+    def __init__(
+        self,
+        kernels: Any,
+        event_logger: Any,
+        how: Observing,
+        *,
+        on_restart: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._kernels = kernels
+        self._on_restart = on_restart
         self._event_logger = event_logger
         self._how = how
         self._monotonic = how.monotonic
@@ -118,9 +128,11 @@ class KernelWatch:
     async def _on_action(self, logger: Any, schema_id: str, data: dict[str, Any]) -> None:  # noqa: ARG002
         if data.get("status") == "error":
             return
-        observer = self._observers.get(data.get("kernel_id", ""))
+        kernel_id = data.get("kernel_id", "")
+        observer = self._observers.get(kernel_id)
         if data.get("action") == "restart" and observer is not None:
             observer.on_restart()
+            self._on_restart(kernel_id)
         self.reconcile()
 
     def _observe(self, kernel_id: str, manager: Any) -> None:

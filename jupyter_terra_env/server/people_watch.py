@@ -6,7 +6,6 @@ from typing import Any
 
 from jupyter_terra_env.rules.activity import ActivityClass, class_of_client_message, class_of_request
 
-_V1 = "v1.kernel.websocket.jupyter.org"
 _WATCHED = "_jupyter_terra_env_watched"
 
 
@@ -62,36 +61,14 @@ class People:
 
     # Kernels
 
-    def watch_kernel_messages(self, settings: dict[str, Any], kernel_of: Callable[[str], Any]) -> None:
-        """See what front ends send to kernels, and what kernels ask of people.
+    def on_client_message(self, message_type: str, kernel: Any, *, silent: bool) -> None:
+        """A front end has sent a message to a kernel.
 
         Args:
-            settings: the web application's settings.
-            kernel_of: gives a kernel's observer by its id, or None.
+            message_type: the message's type.
+            kernel: the kernel's observer, or None.
+            silent: whether it asks for silence.
         """
-        people, base = self, settings["kernel_websocket_connection_class"]
-        if base is None or "handle_incoming_message" not in dir(base):
-            return
-
-        class WatchedConnection(base):  # type: ignore[misc, valid-type]
-            """The configured connection, with somebody looking on."""
-
-            def handle_incoming_message(self, incoming_msg: Any) -> None:
-                super().handle_incoming_message(incoming_msg)
-                people.on_client_message(_told(incoming_msg, self.subprotocol), kernel_of(self.kernel_id))
-
-            def handle_outgoing_message(self, stream: Any, outgoing_msg: list[Any]) -> None:
-                if (stream if isinstance(stream, str) else getattr(stream, "channel", None)) == "stdin":
-                    people.on_stdin_message(self.session, outgoing_msg, kernel_of(self.kernel_id))
-                super().handle_outgoing_message(stream, outgoing_msg)
-
-        settings["kernel_websocket_connection_class"] = WatchedConnection
-
-    def on_client_message(self, told: tuple[str, bool] | None, kernel: Any) -> None:
-        """A front end has sent a message to a kernel."""
-        if told is None:
-            return
-        message_type, silent = told
         if class_of_client_message(message_type, silent=silent) is ActivityClass.HUMAN:
             self.act("kernel")
         if message_type == "input_reply" and kernel is not None:
@@ -128,27 +105,3 @@ class People:
             return write(*args, **kwargs)
 
         return watched
-
-
-def _told(message: Any, subprotocol: str | None) -> tuple[str, bool] | None:
-    """Type of a front end's message, and whether it asks for silence; None for what is no message."""
-    try:
-        if subprotocol == _V1:
-            return _told_in_v1(message)
-        if isinstance(message, bytes):
-            # The old protocol's binary messages carry widgets' buffers: never an act of ours to see.
-            return None
-        told = json.loads(message)
-        return told["header"]["msg_type"], bool(told.get("content", {}).get("silent"))
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-        return None
-
-
-def _told_in_v1(message: bytes) -> tuple[str, bool]:
-    """Read the header, and of cells the content, without copying the rest: number of offsets, offsets, parts."""
-    count = int.from_bytes(message[:8], "little")
-    offsets = [int.from_bytes(message[8 * (index + 1) : 8 * (index + 2)], "little") for index in range(min(count, 7))]
-    message_type = str(json.loads(message[offsets[1] : offsets[2]])["msg_type"])
-    if message_type != "execute_request":
-        return message_type, False
-    return message_type, bool(json.loads(message[offsets[4] : offsets[5]]).get("silent"))

@@ -34,6 +34,21 @@ class Debts:
         await asyncio.sleep(self.seconds)
 
 
+class Outputs:
+    """Whoever has outputs to keep, as a test says."""
+
+    def __init__(self, unkept=(), seconds=0.0, error=None):
+        self.unkept, self.seconds, self.error = unkept, seconds, error
+        self.asked = []
+
+    async def keep(self, *, attended):
+        self.asked.append(attended)
+        await asyncio.sleep(self.seconds)
+        if self.error:
+            raise self.error
+        return self.unkept
+
+
 @pytest.fixture
 def tabs():
     return FrontEnds(monotonic=time.monotonic, on_human=lambda ago: None)
@@ -43,11 +58,12 @@ def tabs():
 def made(tmp_path, tabs):
     """Make a flusher; announcements are collected."""
 
-    def make(debts, manifest=tmp_path / "state" / "flush.json", client_save_seconds=0.5):
+    def make(debts, manifest=tmp_path / "state" / "flush.json", client_save_seconds=0.5, outputs=None):
         asked = []
         flusher = Flusher(
             debts=debts,
             tabs=tabs,
+            outputs=Outputs() if outputs is None else outputs,
             announce=asked.append,
             manifest=manifest,
             client_save_seconds=client_save_seconds,
@@ -62,7 +78,7 @@ def made(tmp_path, tabs):
 
 async def test_everything_is_safe_and_the_manifest_says_so(made, tmp_path):
     flusher, asked = made(Debts())
-    report = await flusher.flush(FlushCause.IDLE, 10)
+    report = await flusher.flush(FlushCause.IDLE, 10, before_end=True)
     assert report.is_clean
     assert asked == [FlushCause.IDLE]
     assert json.loads((tmp_path / "state" / "flush.json").read_text()) == {
@@ -77,7 +93,7 @@ async def test_everything_is_safe_and_the_manifest_says_so(made, tmp_path):
 
 async def test_what_is_not_safe_is_named(made, tmp_path):
     flusher, _ = made(Debts(paid=UNSAFE))
-    report = await flusher.flush(FlushCause.IDLE, 10)
+    report = await flusher.flush(FlushCause.IDLE, 10, before_end=True)
     assert not report.is_clean
     manifest = json.loads((tmp_path / "state" / "flush.json").read_text())
     assert manifest["unsafe"] == [{"path": "w/edit/b.ipynb", "reason": "remote-changed"}]
@@ -95,7 +111,7 @@ async def test_what_is_not_safe_is_named(made, tmp_path):
 async def test_whatever_goes_wrong_nothing_counts_as_safe(made, debts, reason):
     flusher, _ = made(debts)
     began = time.monotonic()
-    report = await flusher.flush(FlushCause.IDLE, 0.6)
+    report = await flusher.flush(FlushCause.IDLE, 0.6, before_end=True)
     assert time.monotonic() - began < 1.2
     assert [(file.path, file.reason) for file in report.paid.unsafe] == [("*", reason)]
 
@@ -103,21 +119,21 @@ async def test_whatever_goes_wrong_nothing_counts_as_safe(made, debts, reason):
 async def test_a_manifest_that_cannot_be_written_is_not_clean(made, tmp_path):
     (tmp_path / "file").write_text("")
     flusher, _ = made(Debts(), manifest=tmp_path / "file" / "flush.json")
-    report = await flusher.flush(FlushCause.IDLE, 10)
+    report = await flusher.flush(FlushCause.IDLE, 10, before_end=True)
     assert not report.is_clean
     assert not report.manifest_written
 
 
 async def test_the_old_manifest_survives_a_failure_to_write(made, tmp_path, monkeypatch):
     flusher, _ = made(Debts())
-    await flusher.flush(FlushCause.IDLE, 10)
+    await flusher.flush(FlushCause.IDLE, 10, before_end=True)
     before = (tmp_path / "state" / "flush.json").read_bytes()
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    assert not (await flusher.flush(FlushCause.REQUESTED, 10)).manifest_written
+    assert not (await flusher.flush(FlushCause.REQUESTED, 10, before_end=True)).manifest_written
     assert (tmp_path / "state" / "flush.json").read_bytes() == before
     assert [path.name for path in (tmp_path / "state").iterdir()] == ["flush.json"]
 
@@ -125,17 +141,19 @@ async def test_the_old_manifest_survives_a_failure_to_write(made, tmp_path, monk
 async def test_two_who_ask_at_once_get_one_flush(made):
     debts = Debts(seconds=0.3)
     flusher, asked = made(debts)
-    first, second = await asyncio.gather(flusher.flush(FlushCause.IDLE, 10), flusher.flush(FlushCause.SERVER_STOP, 10))
+    first, second = await asyncio.gather(
+        flusher.flush(FlushCause.IDLE, 10, before_end=True), flusher.flush(FlushCause.SERVER_STOP, 10, before_end=True)
+    )
     assert first is second
     assert len(debts.asked) == len(asked) == 1
 
 
 async def test_who_comes_second_with_less_time_does_not_wait_longer(made):
     flusher, _ = made(Debts(seconds=1.0))
-    first = asyncio.ensure_future(flusher.flush(FlushCause.IDLE, 10))
+    first = asyncio.ensure_future(flusher.flush(FlushCause.IDLE, 10, before_end=True))
     await asyncio.sleep(0.05)
     began = time.monotonic()
-    second = await flusher.flush(FlushCause.PREEMPTED, 0.2)
+    second = await flusher.flush(FlushCause.PREEMPTED, 0.2, before_end=True)
     assert time.monotonic() - began < 0.5
     assert not second.is_clean
     assert (await first).is_clean
@@ -144,8 +162,8 @@ async def test_who_comes_second_with_less_time_does_not_wait_longer(made):
 async def test_the_next_flush_is_a_new_one(made):
     debts = Debts()
     flusher, _ = made(debts)
-    await flusher.flush(FlushCause.IDLE, 10)
-    await flusher.flush(FlushCause.IDLE, 10)
+    await flusher.flush(FlushCause.IDLE, 10, before_end=True)
+    await flusher.flush(FlushCause.IDLE, 10, before_end=True)
     assert len(debts.asked) == 2
 
 
@@ -154,6 +172,46 @@ async def test_giving_back_locks_that_hangs_is_cut_short(made):
     began = time.monotonic()
     await flusher.release_locks(0.2)
     assert time.monotonic() - began < 1
+
+
+LOST = (UnsafeFile(path="w/edit/c.ipynb", reason="outputs-not-kept"),)
+
+
+class TestOutputs:
+    async def test_are_kept_before_debts_are_paid_when_kernels_may_end(self, made):
+        debts, outputs = Debts(), Outputs()
+        flusher, _ = made(debts, outputs=outputs)
+        await flusher.flush(FlushCause.IDLE, 10, before_end=True)
+        assert (outputs.asked, len(debts.asked)) == ([True], 1)
+        await flusher.flush(FlushCause.REQUESTED, 10, before_end=False)
+        assert (outputs.asked, len(debts.asked)) == ([True], 2)
+
+    async def test_somebody_who_says_so_later_is_in_time(self, made):
+        debts, outputs = Debts(seconds=0.3), Outputs()
+        flusher, asked = made(debts, outputs=outputs)
+        first = asyncio.ensure_future(flusher.flush(FlushCause.REQUESTED, 10, before_end=False))
+        await asyncio.sleep(0.1)
+        second = await flusher.flush(FlushCause.SERVER_STOP, 10, before_end=True)
+        assert second is await first
+        assert (len(outputs.asked), len(debts.asked), len(asked)) == (1, 2, 1)
+        assert second.paid.safe == SAFE.safe
+
+    @pytest.mark.parametrize(
+        ("outputs", "unsafe"),
+        [
+            (Outputs(unkept=LOST), [("w/edit/c.ipynb", "outputs-not-kept")]),
+            (Outputs(seconds=60), [("*", "timeout")]),
+            (Outputs(error=RuntimeError("boom")), [("*", "error")]),
+        ],
+        ids=["lost", "hangs", "fails"],
+    )
+    async def test_what_could_not_be_kept_is_not_safe_and_holds_nothing_up(self, made, outputs, unsafe):
+        debts = Debts()
+        flusher, _ = made(debts, outputs=outputs)
+        report = await flusher.flush(FlushCause.IDLE, 2, before_end=True)
+        assert [(file.path, file.reason) for file in report.paid.unsafe] == unsafe
+        assert report.paid.safe == SAFE.safe
+        assert len(debts.asked) == 1
 
 
 class TestTabs:
@@ -171,7 +229,7 @@ class TestTabs:
         flusher, _ = made(Debts(), client_save_seconds=5.0)
         for tab in ("a", "b"):
             tabs.heartbeat(tab, visible=False, last_input_age=None)
-        flush = asyncio.ensure_future(flusher.flush(FlushCause.IDLE, 20))
+        flush = asyncio.ensure_future(flusher.flush(FlushCause.IDLE, 20, before_end=True))
         await asyncio.sleep(0.1)
         tabs.saved("a")
         await asyncio.sleep(0.1)
@@ -182,7 +240,7 @@ class TestTabs:
     async def test_a_tab_that_does_not_answer_does_not_hold_the_flush(self, made, tabs):
         flusher, _ = made(Debts(), client_save_seconds=0.3)
         tabs.heartbeat("a", visible=True, last_input_age=None)
-        report = await flusher.flush(FlushCause.IDLE, 20)
+        report = await flusher.flush(FlushCause.IDLE, 20, before_end=True)
         assert not report.tabs_saved
         assert report.is_clean
 
@@ -190,13 +248,13 @@ class TestTabs:
         debts = Debts()
         flusher, _ = made(debts, client_save_seconds=60)
         tabs.heartbeat("a", visible=True, last_input_age=None)
-        await flusher.flush(FlushCause.PREEMPTED, 0.6)
+        await flusher.flush(FlushCause.PREEMPTED, 0.6, before_end=True)
         assert debts.asked[0] == pytest.approx(0.6 / 2 - 2 * 0.06, abs=0.1)
 
     async def test_debts_are_given_time_to_say_what_is_left(self, made):
         debts = Debts(paid=UNSAFE)
         flusher, _ = made(debts)
-        await flusher.flush(FlushCause.IDLE, 20)
+        await flusher.flush(FlushCause.IDLE, 20, before_end=True)
         assert debts.asked[0] == pytest.approx(18, abs=0.1)
 
     def test_tabs_beyond_reason_are_not_kept(self):

@@ -1,0 +1,208 @@
+"""What a notebook's cells show after messages of its kernel: as JupyterLab keeps outputs, without JupyterLab.
+
+Source of the rules: Jupyter's messaging protocol (messages on the IOPub channel) and the notebook format, version 4.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+MOST_BYTES = 10_000_000
+"""Of one cell's outputs: a notebook that nobody can open helps nobody."""
+_LEFT_OUT = "Output beyond 10 MB was left out: nobody was connected to this notebook.\n"
+_OVERWRITING = re.compile(r"[\r\b]")
+_BACKSPACE = re.compile(r"[^\n\r\b]\x08")
+_UNPRINTABLE_BACKSPACE = re.compile(r"^\x08+", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelMessage:
+    """A message of a kernel on its IOPub channel.
+
+    Attributes:
+        request_id: message id of the request it answers.
+        type: its message type.
+        content: its content.
+    """
+
+    request_id: str
+    type: str
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellRun:
+    """One execution of a cell.
+
+    Attributes:
+        request_id: message id of the ``execute_request``.
+        cell_id: which cell.
+        from_start: whether the messages begin with the first one of this run; otherwise they add to what the notebook
+            shows already.
+    """
+
+    request_id: str
+    cell_id: str
+    from_start: bool
+
+
+@dataclass(slots=True)
+class _Outputs:
+    """Outputs of one run, as they come about."""
+
+    items: list[dict[str, Any]]
+    execution_count: int | None = None
+    size_bytes: int = 0
+    clear_at_next: bool = False
+    is_cut: bool = False
+    streams: dict[int, list[str]] = field(default_factory=dict)
+
+    def clear(self) -> None:
+        self.items, self.streams = [], {}
+        self.size_bytes, self.clear_at_next, self.is_cut = 0, False, False
+
+    def room_for(self, size_bytes: int) -> bool:
+        if self.clear_at_next:
+            self.clear()
+        if self.size_bytes + size_bytes > MOST_BYTES:
+            self.is_cut = True
+            return False
+        self.size_bytes += size_bytes
+        return True
+
+    def write(self, name: str, text: str) -> None:
+        if not self.room_for(len(text)):
+            return
+        last = self.items[-1] if self.items else {}
+        if last.get("output_type") != "stream" or last.get("name") != name:
+            self.items.append({"output_type": "stream", "name": name, "text": ""})
+        self.streams.setdefault(len(self.items) - 1, []).append(text)
+
+    def add(self, output: dict[str, Any]) -> dict[str, Any] | None:
+        if not self.room_for(_size_of(output)):
+            return None
+        self.items.append(output)
+        return output
+
+    def finish(self) -> list[dict[str, Any]]:
+        for index, written in self.streams.items():
+            text = self.items[index]["text"]
+            so_far = "".join(text) if isinstance(text, list) else text
+            self.items[index] = {**self.items[index], "text": shown("".join([so_far, *written]))}
+        note = {"output_type": "stream", "name": "stderr", "text": _LEFT_OUT}
+        return [*self.items, note] if self.is_cut else self.items
+
+
+def with_outputs(
+    notebook: Mapping[str, Any], runs: Iterable[CellRun], messages: Iterable[KernelMessage]
+) -> dict[str, Any]:
+    """A notebook with what its cells showed, had somebody looked on. Sources stay as they are.
+
+    Runs of cells that the notebook has not, and runs without a message, change nothing.
+
+    Args:
+        notebook: of format 4, with cell ids.
+        runs: executions of its cells; the last one of a cell counts.
+        messages: of the kernel, in their order; of these runs and others.
+    """
+    by_cell = {run.cell_id: run for run in runs}
+    cells = {cell.get("id"): cell for cell in notebook["cells"] if cell.get("cell_type") == "code"}
+    of_request = {run.request_id: run for id_, run in by_cell.items() if id_ in cells}
+    found = _outputs_of(of_request, cells, messages)
+
+    def told(cell: dict[str, Any]) -> dict[str, Any]:
+        run = by_cell.get(cell.get("id", ""))
+        outputs = None if run is None or cell.get("cell_type") != "code" else found.get(run.request_id)
+        if outputs is None:
+            return cell
+        count = cell.get("execution_count") if outputs.execution_count is None else outputs.execution_count
+        return {**cell, "outputs": outputs.finish(), "execution_count": count}
+
+    return {**notebook, "cells": [told(cell) for cell in notebook["cells"]]}
+
+
+def shown(text: str) -> str:
+    """What is left of a text after carriage returns and backspaces have overwritten parts of it."""
+    if not _OVERWRITING.search(text):
+        return text
+    while (shorter := _BACKSPACE.sub("", text)) != text:
+        text = shorter
+    text = _UNPRINTABLE_BACKSPACE.sub("", text).replace("\r\n", "\n")
+    return "\n".join(_overwritten(line) for line in text.split("\n"))
+
+
+def _overwritten(line: str) -> str:
+    if "\r" not in line:
+        return line
+    *before, last = line.split("\r")
+    for part in reversed(before):
+        last += part[len(last) :]
+    # A line that has only been returned from is still to be overwritten.
+    return last + "\r" if line.endswith("\r") else last
+
+
+def _outputs_of(
+    runs: Mapping[str, CellRun], cells: Mapping[Any, Mapping[str, Any]], messages: Iterable[KernelMessage]
+) -> dict[str, _Outputs]:
+    found: dict[str, _Outputs] = {}
+    displays: dict[str, list[dict[str, Any]]] = {}
+    for message in messages:
+        if message.type == "update_display_data":
+            _update(displays.get(_display_id(message.content), ()), message.content)
+            continue
+        run = runs.get(message.request_id)
+        if run is None or message.type not in _HANDLED:
+            continue
+        if run.request_id not in found:
+            before: Sequence[dict[str, Any]] = () if run.from_start else cells[run.cell_id].get("outputs", ())
+            found[run.request_id] = _Outputs(items=list(before))
+        _apply(found[run.request_id], message, displays)
+    return found
+
+
+_HANDLED = frozenset({"execute_input", "stream", "display_data", "execute_result", "error", "clear_output"})
+
+
+def _apply(outputs: _Outputs, message: KernelMessage, displays: dict[str, list[dict[str, Any]]]) -> None:
+    content = message.content
+    match message.type:
+        case "execute_input":
+            outputs.execution_count = content.get("execution_count")
+        case "stream":
+            outputs.write(str(content.get("name", "stdout")), str(content.get("text", "")))
+        case "clear_output":
+            if content.get("wait"):
+                outputs.clear_at_next = True
+            else:
+                outputs.clear()
+        case "error":
+            outputs.add(
+                {"output_type": "error", **{key: content.get(key, "") for key in ("ename", "evalue")}} | _trace(content)
+            )
+        case _:
+            count = {"execution_count": content.get("execution_count")} if message.type == "execute_result" else {}
+            data = {"data": dict(content.get("data", {})), "metadata": dict(content.get("metadata", {}))}
+            output = outputs.add({"output_type": message.type, **data, **count})
+            display_id = _display_id(content)
+            if output is not None and display_id:
+                displays.setdefault(display_id, []).append(output)
+
+
+def _update(outputs: Iterable[dict[str, Any]], content: Mapping[str, Any]) -> None:
+    for output in outputs:
+        output["data"], output["metadata"] = dict(content.get("data", {})), dict(content.get("metadata", {}))
+
+
+def _display_id(content: Mapping[str, Any]) -> str:
+    return str((content.get("transient") or {}).get("display_id") or "")
+
+
+def _trace(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {"traceback": list(content.get("traceback", ()))}
+
+
+def _size_of(output: Mapping[str, Any]) -> int:
+    """About as many bytes as its text has characters; what is nested in it is estimated from its ``repr``."""
+    values = [*output.get("data", {}).values(), *output.get("traceback", ())]
+    return sum(len(value) if isinstance(value, str) else len(repr(value)) for value in values)

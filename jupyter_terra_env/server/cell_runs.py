@@ -1,0 +1,195 @@
+"""Which cells run, and what they have put out so far: seen where it passes between kernels and websockets.
+
+A front end that goes away leaves a kernel behind whose cell runs on. What the cell puts out from then on is in a buffer
+of Jupyter's; what it put out before is remembered here, as long as the cell runs.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from jupyter_terra_env.rules.cell_outputs import CellRun, KernelMessage
+
+_DELIMITER = b"<IDS|MSG>"
+"""Before it the topic; after it signature, header, parent header, metadata, content: Jupyter's wire protocol."""
+_MOST_RUNS = 1000
+_MOST_BYTES = 16_000_000
+"""Kept for each kernel."""
+_IDLE_BYTES = 100
+"""The content of a status message is shorter."""
+
+Frames = list[bytes]
+
+
+@dataclass(slots=True)
+class _Run:
+    cell_id: str
+    passed: dict[bytes, Frames] = field(default_factory=dict)
+    from_start: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unattended:
+    """What a kernel has done that its notebook may not show.
+
+    Attributes:
+        runs: executions of cells that nobody has seen the end of.
+        passed: messages of theirs that were seen.
+        buffered: messages of the kernel since nobody has been connected.
+    """
+
+    runs: tuple[CellRun, ...]
+    passed: tuple[Frames, ...]
+    buffered: tuple[Frames, ...]
+
+
+class CellRuns:
+    """The cells that run, by kernel. Whatever is kept of a run ends when a front end has seen the run's end.
+
+    Args:
+        kernels: the server's mapping kernel manager.
+    """
+
+    def __init__(self, kernels: Any) -> None:
+        self._kernels = kernels
+        self._runs: dict[str, dict[str, _Run]] = {}
+        self._bytes: dict[str, int] = {}
+
+    def begin(self, kernel_id: str, request_id: str, cell_id: str) -> None:
+        """A front end has asked for a cell to be executed; an earlier run of the cell does not matter any more."""
+        runs = self._runs.setdefault(kernel_id, {})
+        for earlier in [id_ for id_, run in runs.items() if run.cell_id == cell_id]:
+            self._drop(kernel_id, earlier)
+        if len(runs) >= _MOST_RUNS:
+            self._drop(kernel_id, next(iter(runs)))
+        runs[request_id] = _Run(cell_id)
+
+    def passes(self, kernel_id: str, frames: Frames) -> None:
+        """A message goes from a kernel's IOPub channel to a front end. Several front ends see the same messages."""
+        if not self._runs.get(kernel_id):
+            return
+        request_id = self._note(kernel_id, frames)
+        if request_id is not None and _is_idle(frames):
+            self._drop(kernel_id, request_id)
+
+    def take_over(self, kernel_id: str, session_key: str) -> None:
+        """Another front end connects: Jupyter throws away what it has kept for the last one.
+
+        Args:
+            kernel_id: the kernel.
+            session_key: of the front end that connects.
+        """
+        buffer = self._buffer(kernel_id)
+        if buffer is not None and self._runs.get(kernel_id) and buffer["session_key"] != session_key:
+            for frames in _iopub(buffer):
+                self.passes(kernel_id, frames)
+
+    def restarted(self, kernel_id: str) -> None:
+        """A kernel was started anew; whoever is connected has seen it."""
+        if self._kernels.kernel_model(kernel_id)["connections"] > 0:
+            self.forget(kernel_id)
+
+    def forget(self, kernel_id: str) -> None:
+        """A kernel has ended."""
+        self._runs.pop(kernel_id, None)
+        self._bytes.pop(kernel_id, None)
+
+    def unattended(self) -> Mapping[str, Unattended]:
+        """What kernels have done that their notebooks may not show, by kernel id."""
+        for gone in self._runs.keys() - set(self._kernels.list_kernel_ids()):
+            self.forget(gone)
+        return {id_: self._unattended_of(id_) for id_, runs in self._runs.items() if runs}
+
+    def kept(self, kernel_id: str, what: Unattended) -> None:
+        """It is in the notebook. What has no start would be added to it again, and is let go."""
+        for run in what.runs:
+            if not run.from_start and run.request_id in self._runs.get(kernel_id, {}):
+                self._drop(kernel_id, run.request_id)
+
+    def _unattended_of(self, kernel_id: str) -> Unattended:
+        runs = self._runs[kernel_id]
+        buffer = self._buffer(kernel_id)
+        return Unattended(
+            runs=tuple(
+                CellRun(request_id=id_, cell_id=run.cell_id, from_start=run.from_start) for id_, run in runs.items()
+            ),
+            passed=tuple(frames for run in runs.values() for frames in run.passed.values()),
+            buffered=() if buffer is None else tuple(_iopub(buffer)),
+        )
+
+    def _buffer(self, kernel_id: str) -> Any:
+        """What Jupyter keeps for the last front end of a kernel; None while one is connected."""
+        return getattr(self._kernels, "_kernel_buffers", {}).get(kernel_id)
+
+    def _note(self, kernel_id: str, frames: Frames) -> str | None:
+        """Remember a message of a run; the run's request."""
+        try:
+            start = frames.index(_DELIMITER)
+            header, parent = frames[start + 2], frames[start + 3]
+        except (ValueError, IndexError):
+            return None
+        request_id = _id_in(parent)
+        run = self._runs[kernel_id].get(request_id)
+        if run is None:
+            return None
+        if run.from_start and header not in run.passed:
+            run.passed[header] = frames
+            self._bytes[kernel_id] = self._bytes.get(kernel_id, 0) + _size(frames)
+            if self._bytes[kernel_id] > _MOST_BYTES:
+                self._let_go(kernel_id, run)
+        return request_id
+
+    def _let_go(self, kernel_id: str, run: _Run) -> None:
+        """Keep nothing of a run that puts out too much: what its front end has saved has to do for its start."""
+        self._bytes[kernel_id] -= sum(map(_size, run.passed.values()))
+        run.passed, run.from_start = {}, False
+
+    def _drop(self, kernel_id: str, request_id: str) -> None:
+        run = self._runs[kernel_id].pop(request_id)
+        self._bytes[kernel_id] = self._bytes.get(kernel_id, 0) - sum(map(_size, run.passed.values()))
+
+
+def read_messages(frames_of_messages: Iterable[Frames]) -> list[KernelMessage]:
+    """Messages of an IOPub channel, each once; whatever is none is left out.
+
+    Args:
+        frames_of_messages: as they come from ZeroMQ.
+    """
+    found: dict[bytes, KernelMessage] = {}
+    for frames in frames_of_messages:
+        try:
+            start = frames.index(_DELIMITER)
+            header = bytes(frames[start + 2])
+            if header not in found:
+                found[header] = KernelMessage(
+                    request_id=_id_in(bytes(frames[start + 3])),
+                    type=json.loads(header)["msg_type"],
+                    content=json.loads(frames[start + 5]),
+                )
+        except (ValueError, IndexError, KeyError, TypeError):
+            continue
+    return list(found.values())
+
+
+@lru_cache(maxsize=1024)
+def _id_in(parent_header: bytes) -> str:
+    """Kernels write the same parent header in all messages of a request."""
+    try:
+        return str(json.loads(parent_header).get("msg_id", ""))
+    except (ValueError, AttributeError):
+        return ""
+
+
+def _is_idle(frames: Frames) -> bool:
+    content = frames[frames.index(_DELIMITER) + 5]
+    return len(content) < _IDLE_BYTES and json.loads(content) == {"execution_state": "idle"}
+
+
+def _iopub(buffer: Mapping[str, Any]) -> Iterable[Frames]:
+    return [frames for channel, frames in buffer["buffer"] if channel == "iopub"]
+
+
+def _size(frames: Frames) -> int:
+    return sum(map(len, frames))

@@ -1,0 +1,171 @@
+"""Outputs of cells that ran with nobody connected, put into their notebooks before the kernels end.
+
+Protocol and races: docs/protocol/autopause.md. The notebooks are saved through the server's contents manager, like
+everybody's: locks, journal and conflicts are looked after there.
+"""
+
+import asyncio
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+from jupyter_server.utils import ensure_async
+from tornado.web import HTTPError
+
+from jupyter_terra_env.autopause.flush import UnsafeFile
+from jupyter_terra_env.rules.cell_outputs import with_outputs
+from jupyter_terra_env.server.cell_runs import CellRuns, Unattended, read_messages
+from jupyter_terra_env.server.large_notebooks.manager import LargeNotebookManager
+from jupyter_terra_env.server.large_notebooks.memory_file import MemoryFile
+
+if TYPE_CHECKING:
+    from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
+
+NOT_KEPT = "outputs-not-kept"
+_ROUNDS = 3
+_FORMAT = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """A notebook as it is on the disk.
+
+    Attributes:
+        notebook: its JSON.
+        state: tells whether the file has changed since.
+        signature: what the person who trusts it has signed.
+    """
+
+    notebook: Any
+    state: tuple[int, int, int]
+    signature: str
+
+
+class UnattendedOutputs:
+    """Keeps what cells put out while nobody was there to save it.
+
+    Args:
+        runs: which cells run.
+        serverapp: the Jupyter server.
+        log: where trouble is told.
+    """
+
+    def __init__(self, runs: CellRuns, serverapp: Any, *, log: logging.Logger | logging.LoggerAdapter[Any]) -> None:
+        self._runs = runs
+        self._contents = serverapp.contents_manager
+        self._sessions = serverapp.session_manager
+        self._kernels = serverapp.kernel_manager
+        self._log = log
+
+    async def keep(self, *, attended: bool) -> tuple[UnsafeFile, ...]:
+        """Put the outputs of running and unattended cells into their notebooks.
+
+        Args:
+            attended: whether front ends have saved what they show: kernels with one are theirs.
+
+        Returns:
+            The notebooks that the outputs could not be put into.
+        """
+        found = self._runs.unattended()
+        if not found:
+            return ()
+        notebooks = await self._notebooks_of_kernels()
+        unsafe: list[UnsafeFile] = []
+        for kernel_id, what in found.items():
+            if attended and self._kernels.kernel_model(kernel_id)["connections"] > 0:
+                continue
+            for path in notebooks.get(kernel_id, ()):
+                unsafe += await self._keep_in(path, what)
+            self._runs.kept(kernel_id, what)
+        return tuple(unsafe)
+
+    async def _notebooks_of_kernels(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for session in await ensure_async(self._sessions.list_sessions()):
+            if session.get("type") == "notebook" and session.get("kernel"):
+                found.setdefault(session["kernel"]["id"], []).append(session["path"].strip("/"))
+        return found
+
+    async def _keep_in(self, path: str, what: Unattended) -> tuple[UnsafeFile, ...]:
+        """Put outputs into one notebook; name it if they are lost."""
+        try:
+            await self._put(path, what)
+        except FileNotFoundError:
+            self._log.info("Outputs of a deleted notebook are not kept.")
+        except HTTPError as refused:
+            # With 409 they are on the disk, and whoever looks after what is owed tells of it.
+            if refused.status_code != 409:
+                self._log.error("Outputs of cells that ran with nobody connected could not be saved: %s", refused)
+                return (UnsafeFile(path=path, reason=NOT_KEPT),)
+        except Exception:  # noqa: BLE001 - whatever went wrong, the flush goes on, and says that they are lost
+            self._log.exception("Outputs of cells that ran with nobody connected could not be saved.")
+            return (UnsafeFile(path=path, reason=NOT_KEPT),)
+        return ()
+
+    async def _put(self, path: str, what: Unattended) -> None:
+        if self._is_somebody_elses(path):
+            self._log.info("Outputs are not put into a notebook that somebody else edits and this server never did.")
+            return
+        for _ in range(_ROUNDS):
+            read = await asyncio.to_thread(self._read, path)
+            trusted = self._is_trusted(read.signature)
+            body = await asyncio.to_thread(_body, read.notebook, what, trusted=trusted)
+            if body is None:
+                return
+            if await asyncio.to_thread(_state, self._os_path(path)) == read.state:
+                await self._save(path, body)
+                return
+        raise RuntimeError("the notebook kept changing")
+
+    def _is_somebody_elses(self, path: str) -> bool:
+        """Whether the notebook was only looked at here; where the lock was lost, the outputs are edits of ours."""
+        notebooks: WorkspaceNotebooks | None = getattr(self._contents, "notebooks", None)
+        if notebooks is None:
+            return False
+        location = notebooks.workspaces.locate(path)
+        if location is None or not location.is_delocalized:
+            return False
+        return notebooks.is_read_only(location) and not notebooks.locks.view(location).lost
+
+    def _os_path(self, path: str) -> Path:
+        return Path(self._contents._get_os_path(path))  # noqa: SLF001 - the contents managers' own word for it
+
+    def _read(self, path: str) -> _Read:
+        file = self._os_path(path)
+        state = _state(file)
+        notebook = nbformat.reads(file.read_text(encoding="utf-8"), as_version=_FORMAT)
+        return _Read(notebook=notebook, state=state, signature=self._contents.notary.compute_signature(notebook))
+
+    def _is_trusted(self, signature: str) -> bool:
+        notary = self._contents.notary
+        return bool(notary.store.check_signature(signature, notary.algorithm))
+
+    async def _save(self, path: str, body: bytes) -> None:
+        model = None
+        if isinstance(self._contents, LargeNotebookManager) and self._contents.is_large_save(path, len(body)):
+            file = MemoryFile("outputs")
+            await asyncio.to_thread(file.write, body)
+            model = await self._contents.prepare(path, file)
+        await ensure_async(self._contents.save(model or json.loads(body), path))
+        self._log.info("Outputs of cells that ran with nobody connected are in their notebook now.")
+
+
+def _body(notebook: Any, what: Unattended, *, trusted: bool) -> bytes | None:
+    """The notebook with its outputs, as a front end would send it; None when it has them already."""
+    told = with_outputs(notebook, what.runs, read_messages([*what.passed, *what.buffered]))
+    if told == notebook:
+        return None
+    for before, after in zip(notebook["cells"], told["cells"], strict=True):
+        if after["cell_type"] == "code":
+            # Whatever a person has had executed is trusted, as in every front end.
+            after["metadata"] = {**after["metadata"], "trusted": trusted or after is not before}
+    model = {"type": "notebook", "format": "json", "content": told}
+    return json.dumps(model, ensure_ascii=False).encode("utf-8", errors="surrogatepass")
+
+
+def _state(file: Path) -> tuple[int, int, int]:
+    info = file.stat()
+    return info.st_ino, info.st_size, info.st_mtime_ns

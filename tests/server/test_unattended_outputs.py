@@ -1,0 +1,363 @@
+"""What cells put out with nobody connected is in their notebooks before the kernels end: with real kernels."""
+
+import asyncio
+import json
+
+import pytest
+from nbformat import v4
+from workspace_kit import WORKSPACE, notebook
+
+PATH = f"{WORKSPACE}/edit/a.ipynb"
+CELL = "cell-0"
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture
+def go(tmp_path):
+    """Cells wait for it between what they put out."""
+    return tmp_path / "go"
+
+
+@pytest.fixture
+def steps(go):
+    """Code that prints 0, 1, …: each when it is told to."""
+
+    def code(count, what="print({0})"):
+        wait = f"while not __import__('os').path.exists('{go}{{0}}'): __import__('time').sleep(0.02)\n"
+        return "".join((wait + what + "\n").format(number) for number in range(count))
+
+    return code
+
+
+@pytest.fixture
+def step(go):
+    def tell(number):
+        go.with_name(f"go{number}").touch()
+
+    return tell
+
+
+@pytest.fixture
+def running(api, contents, front_end, bucket, jp_serverapp, jp_asyncio_loop, steps):
+    """Open a notebook, start its kernel, and run its only cell."""
+
+    async def start(code=None, type_="notebook", path=PATH, nb=None):
+        code = steps(4) if code is None else code
+        nb = notebook(code) if nb is None else nb
+        bucket.put("notebooks/a.ipynb", json.dumps(nb))
+        assert (await contents.open("a.ipynb")).code == 200
+        body = {"path": path, "type": type_, "name": "", "kernel": {"name": "python3"}}
+        session = await api("POST", "sessions", body=body)
+        front = await front_end(session.model["kernel"]["id"])
+        cell = await front.run(code, CELL)
+        await front.next("execute_input", parent=cell)
+        return front, cell
+
+    yield start
+    jp_asyncio_loop.run_until_complete(jp_serverapp.kernel_manager.shutdown_all())
+
+
+@pytest.fixture
+def leave(jp_serverapp, eventually):
+    """Close a front end's websocket, and wait until the server has seen it."""
+
+    async def go_away(front, connections=0):
+        front.close()
+        kernels = jp_serverapp.kernel_manager
+        await eventually(lambda: kernels.kernel_model(front.kernel_id)["connections"] == connections)
+
+    return go_away
+
+
+@pytest.fixture
+def buffered(jp_serverapp, eventually):
+    """Wait until so many messages of a type have come with nobody connected."""
+
+    async def wait(front, type_="stream", count=1):
+        def come():
+            buffer = jp_serverapp.kernel_manager._kernel_buffers[front.kernel_id]["buffer"]
+            return sum(type_.encode() in part for _, parts in buffer for part in parts[:1]) >= count
+
+        await eventually(come)
+
+    return wait
+
+
+@pytest.fixture
+def flush(api):
+    async def ask(**fields):
+        body = {"deadline_seconds": 20, "before_end": True, **fields}
+        return (await api("POST", "flush", base="terra-env", body=body)).model
+
+    return ask
+
+
+def cell_of(nb, index=0):
+    cell = json.loads(nb)["cells"][index]
+    text = "".join("".join(output.get("text", "")) for output in cell["outputs"])
+    return text, cell["execution_count"]
+
+
+async def test_outputs_before_and_after_the_browser_left_are_in_file_and_bucket(
+    running, leave, buffered, step, flush, edit, bucket
+):
+    front, cell = await running()
+    step(0)
+    await front.next("stream", parent=cell)
+    await leave(front)
+    step(1)
+    await buffered(front)
+    assert (await flush())["unpaid"] == []
+    # It runs on: what is there so far.
+    assert cell_of((edit / "a.ipynb").read_bytes()) == ("0\n1\n", 1)
+    step(2)
+    step(3)
+    await buffered(front, "status", 2)
+    await flush()
+    for content in ((edit / "a.ipynb").read_bytes(), bucket.get("a.ipynb").content):
+        assert cell_of(content) == ("0\n1\n2\n3\n", 1)
+
+
+async def test_partial_outputs_that_were_saved_are_there_once(
+    running, leave, buffered, step, flush, contents, steps, bucket, edit
+):
+    """Saved: 0. Seen and not saved: 1. Never seen: 2, 3."""
+    front, cell = await running()
+    step(0)
+    await front.next("stream", parent=cell)
+    nb = notebook(steps(4), outputs=[v4.new_output("stream", name="stdout", text="0\n")])
+    nb.cells[0].metadata["mine"] = "kept"
+    await contents.put("a.ipynb", {"type": "notebook", "format": "json", "content": nb})
+    step(1)
+    await front.next("stream", parent=cell)
+    await leave(front)
+    step(2)
+    step(3)
+    await buffered(front, "status", 1)
+    for _ in range(2):
+        await flush()
+        assert cell_of(bucket.get("a.ipynb").content) == ("0\n1\n2\n3\n", 1)
+    assert json.loads((edit / "a.ipynb").read_bytes())["cells"][0]["metadata"] == {"mine": "kept"}
+
+
+async def test_a_flush_that_ends_nothing_leaves_files_alone(running, leave, buffered, step, flush, edit):
+    front, _ = await running()
+    before = (edit / "a.ipynb").read_bytes()
+    await leave(front)
+    step(0)
+    await buffered(front)
+    await flush(before_end=False)
+    assert (edit / "a.ipynb").read_bytes() == before
+
+
+async def test_the_browser_that_comes_back_is_told_everything_and_is_right_from_then_on(
+    running, leave, buffered, step, flush, front_end, contents, bucket, steps
+):
+    front, cell = await running()
+    await leave(front)
+    for number in range(4):
+        step(number)
+    await buffered(front, "status", 1)
+    await flush()
+    again = await front_end(front.kernel_id)
+    heard = ""
+    while "3" not in heard:
+        heard += (await again.next("stream", parent=cell))["content"]["text"]
+    assert heard == "0\n1\n2\n3\n"
+    await again.finish(cell)
+    # Its outputs were cleared there.
+    await contents.put("a.ipynb", {"type": "notebook", "format": "json", "content": notebook(steps(4))})
+    await leave(again)
+    await flush()
+    assert cell_of(bucket.get("a.ipynb").content) == ("", None)
+
+
+async def test_another_browser_in_between_loses_nothing_of_what_runs(
+    running, leave, buffered, step, flush, front_end, bucket
+):
+    front, _ = await running()
+    await leave(front)
+    step(0)
+    await buffered(front)
+    other = await front_end(front.kernel_id, session="another")
+    step(1)
+    await other.next("stream")
+    await leave(other)
+    step(2)
+    step(3)
+    await buffered(front, "status", 1)
+    await flush()
+    assert cell_of(bucket.get("a.ipynb").content) == ("0\n1\n2\n3\n", 1)
+
+
+async def test_two_browsers_at_once_double_nothing(running, leave, step, flush, front_end, bucket, buffered):
+    front, cell = await running()
+    other = await front_end(front.kernel_id, session="another")
+    step(0)
+    for each in (front, other):
+        await each.next("stream", parent=cell)
+    await leave(other, connections=1)
+    await leave(front)
+    step(1)
+    await buffered(front)
+    await flush()
+    assert cell_of(bucket.get("a.ipynb").content) == ("0\n1\n", 1)
+
+
+async def test_a_connected_browser_that_does_not_answer_is_as_good_as_none(running, step, flush, api, bucket):
+    """A laptop that has just gone to sleep: its websocket is still open."""
+    front, cell = await running()
+    step(0)
+    await front.next("stream", parent=cell)
+    await flush()
+    assert cell_of(bucket.get("a.ipynb").content) == ("", None)
+    beat = {"action": "heartbeat", "tab": "t", "visible": True, "last_input_age_seconds": None}
+    await api("POST", "autopause", base="terra-env", body=beat)
+    await flush(deadline_seconds=4)
+    assert cell_of(bucket.get("a.ipynb").content) == ("0\n", 1)
+
+
+async def test_a_cell_that_is_run_anew_shows_the_new_run(running, leave, buffered, step, flush, bucket):
+    front, first = await running("print('first')")
+    await front.finish(first)
+    second = await front.run("print('second')\nimport time; time.sleep(1)", CELL)
+    await front.next("stream", parent=second)
+    await leave(front)
+    await buffered(front, "status", 1)
+    await flush()
+    assert cell_of(bucket.get("a.ipynb").content) == ("second\n", 2)
+
+
+async def test_a_restart_that_somebody_saw_ends_what_is_known_of_cells(
+    running, leave, step, flush, api, bucket, front_end
+):
+    front, cell = await running()
+    step(0)
+    await front.next("stream", parent=cell)
+    assert (await api("POST", "kernels", front.kernel_id, "restart")).code == 200
+    await leave(front)
+    await flush()
+    assert cell_of(bucket.get("a.ipynb").content) == ("", None)
+
+
+async def test_errors_and_pictures_are_kept(running, leave, buffered, step, flush, bucket, steps):
+    picture = "from IPython.display import display, HTML; h = display(HTML('<i>{0}</i>'), display_id=True)"
+    code = steps(2, picture) + "h.update(HTML('<b>new</b>'))\n1/0"
+    front, _ = await running(code)
+    await leave(front)
+    step(0)
+    step(1)
+    await buffered(front, "status", 1)
+    await flush()
+    first, second, error = json.loads(bucket.get("a.ipynb").content)["cells"][0]["outputs"]
+    assert "".join(first["data"]["text/html"]) == "<i>0</i>"
+    assert "".join(second["data"]["text/html"]) == "<b>new</b>"
+    assert error["ename"] == "ZeroDivisionError"
+
+
+async def test_they_are_trusted_as_if_a_browser_had_saved_them(running, leave, buffered, step, flush, contents, steps):
+    front, _ = await running(steps(1, "from IPython.display import HTML, display; display(HTML('<i>{0}</i>'))"))
+    await leave(front)
+    step(0)
+    await buffered(front, "status", 1)
+    await flush()
+    assert (await contents.open("a.ipynb")).model["content"]["cells"][0]["metadata"] == {"trusted": True}
+
+
+class TestNowhereToKeepThem:
+    async def test_a_console_has_no_notebook(self, running, leave, buffered, step, flush, edit):
+        front, _ = await running(type_="console", path="console-1")
+        before = (edit / "a.ipynb").read_bytes()
+        await leave(front)
+        step(0)
+        await buffered(front)
+        assert await flush() == {"paid": [], "unpaid": []}
+        assert (edit / "a.ipynb").read_bytes() == before
+
+    async def test_the_notebook_was_deleted_meanwhile(
+        self, running, leave, buffered, step, flush, contents, edit, bucket
+    ):
+        front, _ = await running()
+        await leave(front)
+        step(0)
+        await buffered(front)
+        assert (await contents.delete("a.ipynb")).code == 204
+        assert await flush() == {"paid": [], "unpaid": []}
+        assert not (edit / "a.ipynb").exists()
+        assert bucket.get("a.ipynb") is None
+
+    async def test_the_cell_was_deleted_meanwhile(self, running, leave, buffered, step, flush, contents, bucket):
+        front, _ = await running()
+        nb = v4.new_notebook(cells=[v4.new_code_cell("another", id="other")])
+        await contents.put("a.ipynb", {"type": "notebook", "format": "json", "content": nb})
+        await leave(front)
+        step(0)
+        await buffered(front)
+        await flush()
+        (cell,) = json.loads(bucket.get("a.ipynb").content)["cells"]
+        assert (cell["id"], cell["outputs"]) == ("other", [])
+
+    async def test_a_file_that_is_no_notebook_is_named(self, running, leave, buffered, step, flush, edit, api):
+        front, _ = await running()
+        await leave(front)
+        step(0)
+        await buffered(front)
+        (edit / "a.ipynb").write_text("{")
+        await flush()
+        report = (await api("GET", "autopause", base="terra-env")).model
+        assert {"path": PATH, "reason": "outputs-not-kept"} in report["flush"]["unsafe"]
+        assert (edit / "a.ipynb").read_text() == "{"
+
+
+async def test_somebody_elses_version_is_not_overwritten(running, leave, buffered, step, flush, bucket, edit):
+    front, _ = await running()
+    await leave(front)
+    step(0)
+    await buffered(front)
+    bucket.put_notebook("a.ipynb", "theirs")
+    flushed = await flush()
+    assert [(status["path"], status["place"]) for status in flushed["unpaid"]] == [(PATH, "conflict")]
+    assert bucket.sources("a.ipynb") == ["theirs"]
+    assert cell_of((edit / "a.ipynb").read_bytes()) == ("0\n", 1)
+
+
+async def test_large_notebooks_too(running, leave, buffered, step, flush, bucket, steps):
+    outputs = [v4.new_output("stream", name="stdout", text="old\n")]
+    nb = notebook(steps(2), "x = '" + "y" * 3_000_000 + "'", outputs=outputs)
+    front, _ = await running(steps(2), nb=nb)
+    await leave(front)
+    step(0)
+    step(1)
+    await buffered(front, "status", 1)
+    await flush()
+    content = bucket.get("a.ipynb").content
+    assert cell_of(content) == ("0\n1\n", 1)
+    assert len("".join(json.loads(content)["cells"][1]["source"])) > 3_000_000
+
+
+async def test_saved_while_outputs_are_put_in(running, leave, buffered, step, flush, contents, bucket, monkeypatch):
+    """A save of somebody else's between reading and writing is read again."""
+    from jupyter_terra_env.server import unattended_outputs
+
+    front, _ = await running()
+    await leave(front)
+    step(0)
+    await buffered(front)
+    loop = asyncio.get_running_loop()
+    saved = []
+    told = unattended_outputs._body
+
+    def body(*args, **kwargs):
+        if not saved:
+            saving = contents.save("a.ipynb", "typed meanwhile")
+            saved.append(asyncio.run_coroutine_threadsafe(saving, loop).result(20))
+        return told(*args, **kwargs)
+
+    monkeypatch.setattr(unattended_outputs, "_body", body)
+    await flush()
+    assert saved[0].code == 200
+    assert bucket.sources("a.ipynb") == ["typed meanwhile"]
+    assert cell_of(bucket.get("a.ipynb").content) == ("0\n", 1)
