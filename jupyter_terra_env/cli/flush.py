@@ -36,6 +36,7 @@ _EPILOG = """\
 examples:
   jupyter terra-env flush
   jupyter terra-env flush --deadline 20 --json
+  jupyter terra-env flush --deadline 25 --before-end    # in a machine's shutdown script
 
 exit codes: 0 everything is in the workspace, 1 something is not (it is named), 2 a setting is missing or wrong
 """
@@ -56,6 +57,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help=f"how long to try, in seconds (default: {_DEADLINE_SECONDS:g})",
     )
+    parser.add_argument(
+        "--before-end",
+        action="store_true",
+        help="the machine is about to stop: the server also saves what cells have put out with nobody connected",
+    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
@@ -74,7 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
     settings = load(arguments.root)
     if not settings.workspaces:
         raise SettingsError("No workspace is configured: set the variables WORKSPACE_NAME and WORKSPACE_BUCKET.")
-    report = _ask_server(settings, arguments.deadline) or asyncio.run(_flush_here(settings, arguments.deadline))
+    asked = _ask_server(settings, arguments.deadline, before_end=arguments.before_end)
+    report = asked or asyncio.run(_flush_here(settings, arguments.deadline))
     print(json.dumps(report, indent=2, ensure_ascii=False) if arguments.json else _text(report))
     return 1 if report["unpaid"] else 0
 
@@ -89,11 +96,11 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _ask_server(settings: "ServerSettings", deadline_seconds: float) -> Report | None:
+def _ask_server(settings: "ServerSettings", deadline_seconds: float, *, before_end: bool) -> Report | None:
     """Have the server of this root folder do it; None when there is none that answers."""
     for server in serving(settings.root):
         with contextlib.suppress(SettingsError, ServerRefused):
-            body = {"deadline_seconds": deadline_seconds}
+            body = {"deadline_seconds": deadline_seconds, "before_end": before_end}
             report = server.ask("POST", "terra-env/flush", body, seconds=deadline_seconds + _GRACE_SECONDS)
             return {"by": "server", **report}
     return None

@@ -107,13 +107,22 @@ class Places:
             settles = digest is not None and digest.crc32c == crc32c
             return await self.copies.run(self._advance, location, expected, version, crc32c, settles=settles)
 
-    async def save(self, location: Location, content: bytes | memoryview) -> None:
+    async def save(
+        self, location: Location, content: bytes | memoryview, *, replaces: FileDigest | None = None
+    ) -> None:
         """Write a working copy durably; what it then owes the bucket is in the journal first (promise P1).
 
+        Args:
+            location: the working copy.
+            content: what it is to hold.
+            replaces: what it has to hold still; None for whatever it holds.
+
         Raises:
+            ChangedMeanwhile: it holds something else; nothing has changed.
             OSError: the disk is full, read-only or failing; the old file is untouched.
         """
-        await self.copies.write(self.os_path(location), content, before=partial(self._owe, location))
+        before = partial(self._owe, location)
+        await self.copies.write(self.os_path(location), content, before=before, replaces=replaces)
 
     async def adopt(self, location: Location, complete: Path) -> None:
         """Make a complete file of the same folder the working copy; see ``save``."""

@@ -38,6 +38,10 @@ class Download:
     modified: datetime
 
 
+class ChangedMeanwhile(Exception):
+    """A file does not hold any more what was to be replaced; it was left alone."""
+
+
 BeforeReplacing = Callable[[FileDigest], None]
 
 
@@ -104,19 +108,28 @@ class WorkingCopies:
             handover.abandon()
             raise
 
-    async def write(self, os_path: Path, content: bytes | memoryview, *, before: BeforeReplacing = _nothing) -> None:
+    async def write(
+        self,
+        os_path: Path,
+        content: bytes | memoryview,
+        *,
+        before: BeforeReplacing = _nothing,
+        replaces: FileDigest | None = None,
+    ) -> None:
         """Replace a file durably: temporary file, fsync, rename, fsync of the folder (promise P1).
 
         Args:
             os_path: the file.
             content: what it is to hold.
             before: called, off the event loop, with the new content's checksums before the file is replaced.
+            replaces: what the file has to hold still; None for whatever it holds.
 
         Raises:
+            ChangedMeanwhile: it holds something else.
             OSError: the disk is full, read-only or failing; the old file is untouched.
         """
         async with self.lock(os_path):
-            await self.run(self._write, os_path, content, before)
+            await self.run(self._write, os_path, content, before, replaces)
 
     async def adopt(self, complete: Path, os_path: Path, *, before: BeforeReplacing = _nothing) -> None:
         """Put a complete file of this folder durably in the place of ``os_path``; ``before`` as for ``write``.
@@ -152,7 +165,11 @@ class WorkingCopies:
         async with self.lock(os_path):
             await self.run(keep_as, os_path, new)
 
-    def _write(self, os_path: Path, content: bytes | memoryview, before: BeforeReplacing) -> None:
+    def _write(
+        self, os_path: Path, content: bytes | memoryview, before: BeforeReplacing, replaces: FileDigest | None
+    ) -> None:
+        if replaces is not None and self._digest(os_path) != replaces:
+            raise ChangedMeanwhile
         with temporary_file(os_path) as (file, temporary):
             file.write(content)
             _copy_mode(os_path, file)

@@ -4,7 +4,10 @@ What Jupyter's own verbs call to read and write single files; the verbs themselv
 """
 
 import base64
+import contextlib
 import errno
+from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from traitlets import Any as AnyTrait
 from traitlets import TraitError, default
 
 from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.notebooks.file_digests import FileDigest
 from jupyter_terra_env.notebooks.temporary_files import make_parent
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import SettingsError
@@ -97,7 +101,7 @@ class DurableFileManager(AsyncLargeFileManager):
 
     async def _write(self, location: Location, content: bytes | memoryview) -> None:
         with self.perm_to_403(str(self.notebooks.places.os_path(location))):
-            await self.notebooks.places.save(location, content)
+            await self.notebooks.places.save(location, content, replaces=_replaces.get())
 
     async def _get_file(
         self, location: Location, content: Any, type: str | None, format: str | None, *, hashed: bool
@@ -133,6 +137,19 @@ class DurableFileManager(AsyncLargeFileManager):
             mimetype = model["mimetype"] or _MIMETYPES[read_format]
             model.update(type="file", content=content, format=read_format, mimetype=mimetype)
         return model
+
+
+_replaces: ContextVar[FileDigest | None] = ContextVar("replaces", default=None)
+
+
+@contextlib.contextmanager
+def replacing(digest: FileDigest | None) -> Iterator[None]:
+    """Within it, what this task saves replaces this content of a working copy only; else ``ChangedMeanwhile``."""
+    token = _replaces.set(digest)
+    try:
+        yield
+    finally:
+        _replaces.reset(token)
 
 
 def _wired_notebooks(serverapp: Any, root: Path) -> WorkspaceNotebooks | None:

@@ -107,7 +107,9 @@ class FlushHandler(WorkspaceHandler):
         if isinstance(deadline, bool) or not isinstance(deadline, int | float) or not 0 <= deadline <= _LONGEST_FLUSH:
             raise web.HTTPError(400, f"'deadline_seconds' must be a number from 0 to {_LONGEST_FLUSH}.")
         autopause: AutopauseService = self.settings[AUTOPAUSE_SETTING]
-        before_end = isinstance(body, dict) and body.get("before_end") is True
+        before_end = body.get("before_end", False) if isinstance(body, dict) else False
+        if not isinstance(before_end, bool):
+            raise web.HTTPError(400, "'before_end' must be true or false.")
         report = await autopause.flush(FlushCause.REQUESTED, float(deadline), before_end=before_end)
         payment = await self.notebooks.payment([file.path for file in report.paid.safe])
         self.finish(json.dumps(payment_fields(payment)))

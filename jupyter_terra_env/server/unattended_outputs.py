@@ -16,8 +16,12 @@ from jupyter_server.utils import ensure_async
 from tornado.web import HTTPError
 
 from jupyter_terra_env.autopause.flush import UnsafeFile
+from jupyter_terra_env.notebooks.file_digests import FileDigest
+from jupyter_terra_env.notebooks.working_copies import ChangedMeanwhile
 from jupyter_terra_env.rules.cell_outputs import with_outputs
+from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.cell_runs import CellRuns, Unattended, read_messages
+from jupyter_terra_env.server.durable_files import replacing
 from jupyter_terra_env.server.large_notebooks.manager import LargeNotebookManager
 from jupyter_terra_env.server.large_notebooks.memory_file import MemoryFile
 
@@ -36,11 +40,13 @@ class _Read:
     Attributes:
         notebook: its JSON.
         state: tells whether the file has changed since.
+        digest: its checksums, in a workspace folder.
         signature: what the person who trusts it has signed.
     """
 
     notebook: Any
     state: tuple[int, int, int]
+    digest: FileDigest | None
     signature: str
 
 
@@ -56,6 +62,7 @@ class UnattendedOutputs:
     def __init__(self, runs: CellRuns, serverapp: Any, *, log: logging.Logger | logging.LoggerAdapter[Any]) -> None:
         self._runs = runs
         self._contents = serverapp.contents_manager
+        self._notebooks: WorkspaceNotebooks | None = getattr(self._contents, "notebooks", None)
         self._sessions = serverapp.session_manager
         self._kernels = serverapp.kernel_manager
         self._log = log
@@ -110,38 +117,56 @@ class UnattendedOutputs:
             self._log.info("Outputs are not put into a notebook that somebody else edits and this server never did.")
             return
         for _ in range(_ROUNDS):
-            read = await asyncio.to_thread(self._read, path)
+            digest = await self._digest(path)
+            read = await asyncio.to_thread(self._read, path, digest)
             trusted = self._is_trusted(read.signature)
             body = await asyncio.to_thread(_body, read.notebook, what, trusted=trusted)
-            if body is None:
-                return
-            if await asyncio.to_thread(_state, self._os_path(path)) == read.state:
-                await self._save(path, body)
+            if body is None or await self._is_saved(path, body, read):
                 return
         raise RuntimeError("the notebook kept changing")
 
+    async def _digest(self, path: str) -> FileDigest | None:
+        location = self._location(path)
+        if self._notebooks is None or location is None:
+            return None
+        return await self._notebooks.places.copies.digest(self._notebooks.places.os_path(location))
+
+    def _location(self, path: str) -> Location | None:
+        return None if self._notebooks is None else self._notebooks.workspaces.locate(path)
+
     def _is_somebody_elses(self, path: str) -> bool:
         """Whether the notebook was only looked at here; where the lock was lost, the outputs are edits of ours."""
-        notebooks: WorkspaceNotebooks | None = getattr(self._contents, "notebooks", None)
-        if notebooks is None:
+        location = self._location(path)
+        if self._notebooks is None or location is None or not location.is_delocalized:
             return False
-        location = notebooks.workspaces.locate(path)
-        if location is None or not location.is_delocalized:
-            return False
-        return notebooks.is_read_only(location) and not notebooks.locks.view(location).lost
+        return self._notebooks.is_read_only(location) and not self._notebooks.locks.view(location).lost
 
     def _os_path(self, path: str) -> Path:
         return Path(self._contents._get_os_path(path))  # noqa: SLF001 - the contents managers' own word for it
 
-    def _read(self, path: str) -> _Read:
+    def _read(self, path: str, digest: FileDigest | None) -> _Read:
         file = self._os_path(path)
         state = _state(file)
         notebook = nbformat.reads(file.read_text(encoding="utf-8"), as_version=_FORMAT)
-        return _Read(notebook=notebook, state=state, signature=self._contents.notary.compute_signature(notebook))
+        signature = self._contents.notary.compute_signature(notebook)
+        return _Read(notebook=notebook, state=state, digest=digest, signature=signature)
 
     def _is_trusted(self, signature: str) -> bool:
         notary = self._contents.notary
         return bool(notary.store.check_signature(signature, notary.algorithm))
+
+    async def _is_saved(self, path: str, body: bytes, read: _Read) -> bool:
+        """Save, unless somebody else has saved since: in a workspace, not even at the last moment."""
+        if await asyncio.to_thread(_state, self._os_path(path)) != read.state:
+            return False
+        try:
+            with replacing(read.digest):
+                await self._save(path, body)
+        except HTTPError as error:
+            if isinstance(error.__cause__, ChangedMeanwhile):
+                return False
+            raise
+        return True
 
     async def _save(self, path: str, body: bytes) -> None:
         model = None

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sysconfig
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -64,6 +65,46 @@ class StolenBucket:
         self._gone.rename(self._file)
 
 
+def outputs_on_disk(server, name):
+    return json.loads((server.home / "root" / "w" / "edit" / name).read_text())["cells"][0]["outputs"]
+
+
+def outputs_in_bucket(server, name):
+    with EmbeddedBucket(server.data / "bucket.sqlite3") as engine, LoopbackFront(engine) as front:
+        client = storage.Client(
+            project="test", credentials=AnonymousCredentials(), client_options={"api_endpoint": front.url}
+        )
+        try:
+            content = client.bucket("bucket-of-tests").blob(f"notebooks/{name}").download_as_bytes()
+        finally:
+            client.close()
+    return json.loads(content)["cells"][0]["outputs"]
+
+
+def run_and_leave(server, name, code):
+    """Run the only cell of a notebook from a browser's websocket, and close that as soon as it prints."""
+    cell = v4.new_code_cell(code, id="the-cell")
+    body = {"type": "notebook", "format": "json", "content": json.loads(writes(v4.new_notebook(cells=[cell])))}
+    assert server.ask("PUT", f"api/contents/w/edit/{name}", body).ok
+    body = {"path": f"w/edit/{name}", "type": "notebook", "name": name, "kernel": {"name": "python3"}}
+    kernel = server.ask("POST", "api/sessions", body).json()["kernel"]["id"]
+    address = server.info["url"].replace("http", "ws", 1)
+    channels = f"{address}api/kernels/{kernel}/channels?token={server.info['token']}"
+    with closing(websocket.create_connection(channels, timeout=30)) as browser:
+        header = {"msg_id": "1", "msg_type": "execute_request", "session": "s", "username": "u", "version": "5.3"}
+        request = {
+            "channel": "shell",
+            "header": header,
+            "parent_header": {},
+            "metadata": {"cellId": "the-cell"},
+            "content": {"code": code, "silent": False, "store_history": True, "allow_stdin": True},
+        }
+        browser.send(json.dumps(request))
+        while json.loads(browser.recv())["header"]["msg_type"] != "stream":
+            pass
+    return kernel
+
+
 def manifest(server):
     return json.loads((server.home / "root" / ".jupyter-terra-env" / "flush.json").read_text())
 
@@ -119,3 +160,25 @@ def test_sigterm_and_the_command_at_once_are_one_flush(server):
     assert [file["path"] for file in manifest(server)["safe"]] == ["w/edit/a.ipynb"]
     assert (command.returncode, trouble) == (0, "")
     assert json.loads(told) == {"by": "server", "paid": ["w/edit/a.ipynb"], "unpaid": []}
+
+
+def test_outputs_of_a_cell_whose_browser_has_gone_are_kept_when_the_server_is_stopped(server, tmp_path):
+    """The server's extensions are stopped while its kernels are still there."""
+    go = tmp_path / "go"
+    code = (
+        "import time, pathlib\nprint('before')\n"
+        f"while not pathlib.Path('{go}').exists(): time.sleep(0.02)\n"
+        "print('after')\npathlib.Path('told').touch()\ntime.sleep(300)"
+    )
+    run_and_leave(server, "a.ipynb", code)
+    go.touch()
+    deadline = time.monotonic() + 30
+    while not (server.home / "root" / "w" / "edit" / "told").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(0.5)
+    server.terminate()
+    assert server.end() < 25
+    for outputs in (outputs_on_disk(server, "a.ipynb"), outputs_in_bucket(server, "a.ipynb")):
+        assert ["".join(output["text"]) for output in outputs] == ["before\nafter\n"]
+    assert manifest(server)["unsafe"] == []

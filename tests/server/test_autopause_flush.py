@@ -158,3 +158,23 @@ async def test_a_flush_does_not_wait_for_what_only_a_person_can_mend(bucket, con
         flushed = (await api("POST", "flush", base="terra-env", body={"deadline_seconds": 3000})).model
     assert flushed["paid"] == []
     assert [(status["path"], status["place"]) for status in flushed["unpaid"]] == [(PATH, "on-disk")]
+
+
+async def test_an_idle_pause_keeps_what_a_cell_put_out_with_nobody_there(
+    bucket, contents, api, marks, front_end, jp_serverapp
+):
+    bucket.put_notebook("a.ipynb", "")
+    await contents.open("a.ipynb")
+    body = {"path": PATH, "type": "notebook", "name": "", "kernel": {"name": "python3"}}
+    kernel = (await api("POST", "sessions", body=body)).model["kernel"]["id"]
+    front = await front_end(kernel)
+    await front.next("execute_input", parent=await front.run("import time; time.sleep(1); print('late')", "cell-0"))
+    front.close()
+
+    async def paused():
+        return marks.exists()
+
+    await until(paused, at_most=40)
+    (output,) = json.loads(bucket.get("a.ipynb").content)["cells"][0]["outputs"]
+    assert output["text"] == ["late\n"]
+    await jp_serverapp.kernel_manager.shutdown_all()

@@ -59,6 +59,11 @@ async def test_deadlines_that_are_none(api, jp_serverapp, deadline):
     assert "deadline_seconds" in answer.message
 
 
+async def test_saying_that_the_kernels_end_is_yes_or_no(api, jp_serverapp):
+    answer = await api("POST", "flush", base="terra-env", body={"deadline_seconds": 1, "before_end": "yes"})
+    assert (answer.code, answer.message) == (400, "'before_end' must be true or false.")
+
+
 async def test_a_server_that_stops_pays_and_says_what_it_could_not(bucket, contents, jp_serverapp, caplog):
     bucket.faults.add(Fault(operation="objects.insert", action=AnswerWith(status=503), times=2))
     await contents.save("a.ipynb", "1")

@@ -7,6 +7,8 @@ import pytest
 from nbformat import v4
 from workspace_kit import WORKSPACE, notebook
 
+from jupyter_terra_env.server import unattended_outputs
+
 PATH = f"{WORKSPACE}/edit/a.ipynb"
 CELL = "cell-0"
 pytestmark = [
@@ -338,25 +340,37 @@ async def test_large_notebooks_too(running, leave, buffered, step, flush, bucket
     assert len("".join(json.loads(content)["cells"][1]["source"])) > 3_000_000
 
 
-async def test_saved_while_outputs_are_put_in(running, leave, buffered, step, flush, contents, bucket, monkeypatch):
-    """A save of somebody else's between reading and writing is read again."""
-    from jupyter_terra_env.server import unattended_outputs
-
+@pytest.mark.parametrize("moment", ["_body", "_save"])
+async def test_saved_while_outputs_are_put_in(
+    running, leave, buffered, step, flush, contents, bucket, monkeypatch, moment
+):
+    """A save of somebody else's after reading, and one at the last moment."""
     front, _ = await running()
     await leave(front)
     step(0)
     await buffered(front)
     loop = asyncio.get_running_loop()
     saved = []
-    told = unattended_outputs._body
 
-    def body(*args, **kwargs):
-        if not saved:
-            saving = contents.save("a.ipynb", "typed meanwhile")
-            saved.append(asyncio.run_coroutine_threadsafe(saving, loop).result(20))
-        return told(*args, **kwargs)
+    if moment == "_body":
+        told = unattended_outputs._body
 
-    monkeypatch.setattr(unattended_outputs, "_body", body)
+        def body(*args, **kwargs):
+            if not saved:
+                saving = contents.save("a.ipynb", "typed meanwhile")
+                saved.append(asyncio.run_coroutine_threadsafe(saving, loop).result(20))
+            return told(*args, **kwargs)
+
+        monkeypatch.setattr(unattended_outputs, "_body", body)
+    else:
+        save = unattended_outputs.UnattendedOutputs._save
+
+        async def late(*args):
+            if not saved:
+                saved.append(await contents.save("a.ipynb", "typed meanwhile"))
+            await save(*args)
+
+        monkeypatch.setattr(unattended_outputs.UnattendedOutputs, "_save", late)
     await flush()
     assert saved[0].code == 200
     assert bucket.sources("a.ipynb") == ["typed meanwhile"]
