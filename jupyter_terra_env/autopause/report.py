@@ -112,6 +112,7 @@ def flush_json(flush: FlushReport) -> dict[str, Any]:
         "cause": flush.cause.value,
         "seconds": round(flush.seconds, 3),
         "tabs_saved": flush.tabs_saved,
+        "manifest_written": flush.manifest_written,
         "clean": flush.is_clean,
         "safe": len(flush.paid.safe),
         "unsafe": as_json(flush.paid.unsafe),

@@ -36,7 +36,7 @@ _FIELDS: Mapping[Action, frozenset[str]] = {
     Action.TAKE_LEASE: frozenset({"label", "seconds"}),
     Action.RENEW_LEASE: frozenset({"lease", "seconds"}),
     Action.END_LEASE: frozenset({"lease"}),
-    Action.FLUSH: frozenset({"deadline_seconds"}),
+    Action.FLUSH: frozenset({"deadline_seconds", "before_end"}),
 }
 
 

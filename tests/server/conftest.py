@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
@@ -78,6 +79,41 @@ def jp_server_config(terra_settings, bucket, workspace_environ):
         # Tests that leave debts behind do not wait for them at the end.
         "AutopauseSettings": {"shutdown_budget_seconds": 0.1},
     }
+
+
+@pytest.fixture
+def marks(tmp_path):
+    """A file that is there when the machine was paused, by ``pausing``."""
+    return tmp_path / "paused"
+
+
+@pytest.fixture
+def pausing(marks):
+    """Traitlets of AutopauseSettings by which a machine is paused within seconds."""
+    code = f"import pathlib; pathlib.Path('{marks}').touch()"
+    return {
+        "tick_seconds": 0.2,
+        "idle_timeout_seconds": 3.0,
+        "warning_lead_seconds": 0.5,
+        "resume_grace_seconds": 0.0,
+        "process_scope": "server",
+        "flush_seconds": 1.5,
+        "shutdown_budget_seconds": 0.1,
+        "watch_metadata": "off",
+        "pause_chain": ["command"],
+        "pause_command": [sys.executable, "-c", code],
+    }
+
+
+@pytest.fixture
+def autopause(api):
+    """Ask ``/terra-env/autopause``."""
+
+    async def ask(body=None):
+        method = "GET" if body is None else "POST"
+        return (await api(method, "autopause", base="terra-env", body=body)).model
+
+    return ask
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 import time
 
 import pytest
@@ -18,35 +17,8 @@ pytestmark = [
 
 
 @pytest.fixture
-def marks(tmp_path):
-    return tmp_path / "paused"
-
-
-@pytest.fixture
-def jp_server_config(jp_server_config, marks):
-    code = f"import pathlib; pathlib.Path('{marks}').touch()"
-    autopause = {
-        "tick_seconds": 0.2,
-        "idle_timeout_seconds": 3.0,
-        "warning_lead_seconds": 0.5,
-        "resume_grace_seconds": 0.0,
-        "process_scope": "server",
-        "flush_seconds": 1.5,
-        "shutdown_budget_seconds": 0.1,
-        "watch_metadata": "off",
-        "pause_chain": ["command"],
-        "pause_command": [sys.executable, "-c", code],
-    }
-    return {**jp_server_config, "AutopauseSettings": autopause}
-
-
-@pytest.fixture
-def autopause(api):
-    async def ask(body=None):
-        method = "GET" if body is None else "POST"
-        return (await api(method, "autopause", base="terra-env", body=body)).model
-
-    return ask
+def jp_server_config(jp_server_config, pausing):
+    return {**jp_server_config, "AutopauseSettings": pausing}
 
 
 async def until(holds, at_most=15):
