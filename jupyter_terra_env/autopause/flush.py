@@ -213,12 +213,19 @@ class Flusher:
         except TimeoutError:
             self._log.warning("Giving back the edit locks took too long; they expire by themselves.")
 
-    async def close(self) -> None:
-        """Give up what is under way; who asks later is told what the last flush did."""
+    async def close(self, cause: FlushCause) -> None:
+        """Give up what is under way, and say what is left; who asks later is told what the last flush did.
+
+        Args:
+            cause: why there is no more time.
+        """
         self._closed = True
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
+        if self._running is None or self._running.done():
+            return
+        self._running.cancel()
+        await asyncio.gather(self._running, return_exceptions=True)
+        now = self._monotonic()
+        await self._conclude(cause, began=now, tabs_saved=False, paid=await self._pay(now, _RESERVE_SECONDS))
 
     async def _flush(self, cause: FlushCause, deadline_seconds: float) -> FlushReport:
         began = self._monotonic()
@@ -228,6 +235,9 @@ class Flusher:
         reserve = min(_RESERVE_SECONDS, deadline_seconds * _RESERVE_SHARE)
         ends = began + deadline_seconds - 2 * reserve
         paid = await self._settle(ends, reserve, attended=tabs_saved)
+        return await self._conclude(cause, began=began, tabs_saved=tabs_saved, paid=paid)
+
+    async def _conclude(self, cause: FlushCause, *, began: float, tabs_saved: bool, paid: Paid) -> FlushReport:
         report = FlushReport(cause=cause, seconds=self._monotonic() - began, tabs_saved=tabs_saved, paid=paid)
         written = self._manifest is None or await asyncio.to_thread(self._write, self._manifest, report)
         self.last = FlushReport(

@@ -167,7 +167,7 @@ class AutopauseService:
             self._pricing.cancel()
             await asyncio.gather(self._pricing, return_exceptions=True)
         await self.flush(FlushCause.SERVER_STOP, self._settings.shutdown_budget_seconds)
-        await self._flusher.close()
+        await self._flusher.close(FlushCause.SERVER_STOP)
         self._kernels.close()
 
     def kernel_state(self, kernel_id: str) -> str | None:

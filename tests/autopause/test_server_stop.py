@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sysconfig
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -15,29 +16,39 @@ from nbformat import v4, writes
 from real_server import RealServer
 
 from jupyter_terra_env.bucket.embedded.api import EmbeddedBucket
+from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault, FaultPlan
 from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
 
+CLIENT_SAVE_SECONDS = 3
 COMMAND = Path(sysconfig.get_path("scripts")) / "jupyter-terra-env"
+
+
+def make_bucket(front):
+    client = storage.Client(
+        project="test", credentials=AnonymousCredentials(), client_options={"api_endpoint": front.url}
+    )
+    client.create_bucket("bucket-of-tests")
+    client.close()
+
+
+def started(home, **variables):
+    return RealServer(
+        home,
+        "--AutopauseSettings.shutdown_budget_seconds=10",
+        f"--AutopauseSettings.client_save_seconds={CLIENT_SAVE_SECONDS}",
+        WORKSPACE_NAME="w",
+        WORKSPACE_BUCKET="gs://bucket-of-tests",
+        OWNER_EMAIL="owner@example.org",
+        **variables,
+    )
 
 
 @pytest.fixture
 def server(tmp_path):
     data = tmp_path / "bucket"
     with EmbeddedBucket(data / "bucket.sqlite3") as engine, LoopbackFront(engine) as front:
-        client = storage.Client(
-            project="test", credentials=AnonymousCredentials(), client_options={"api_endpoint": front.url}
-        )
-        client.create_bucket("bucket-of-tests")
-        client.close()
-    server = RealServer(
-        tmp_path / "home",
-        "--AutopauseSettings.shutdown_budget_seconds=10",
-        "--AutopauseSettings.client_save_seconds=3",
-        WORKSPACE_NAME="w",
-        WORKSPACE_BUCKET="gs://bucket-of-tests",
-        OWNER_EMAIL="owner@example.org",
-        TERRA_ENV_EMBEDDED_BUCKET=str(data),
-    )
+        make_bucket(front)
+    server = started(tmp_path / "home", TERRA_ENV_EMBEDDED_BUCKET=str(data))
     server.data = data
     try:
         yield server.wait_until_it_serves()
@@ -45,24 +56,27 @@ def server(tmp_path):
         server.kill()
 
 
+@pytest.fixture
+def server_with_faults(tmp_path):
+    """A server whose bucket can be made to fail."""
+    faults = FaultPlan()
+    with (
+        EmbeddedBucket(tmp_path / "bucket" / "bucket.sqlite3") as engine,
+        LoopbackFront(engine, faults=faults) as front,
+    ):
+        make_bucket(front)
+        server = started(tmp_path / "home", STORAGE_EMULATOR_HOST=front.url)
+        try:
+            yield server.wait_until_it_serves(), faults
+        finally:
+            server.kill()
+
+
 def save(server, name, source):
     nb = json.loads(writes(v4.new_notebook(cells=[v4.new_code_cell(source)])))
     body = {"type": "notebook", "format": "json", "content": nb}
     answer = server.ask("PUT", f"api/contents/w/edit/{name}", body)
     assert answer.ok, answer.text
-
-
-class StolenBucket:
-    """Takes the embedded bucket away, and gives it back."""
-
-    def __init__(self, data):
-        self._file, self._gone = data / "bucket.sqlite3", data / "gone"
-        self._file.rename(self._gone)
-        self._file.mkdir()
-
-    def give_back(self):
-        self._file.rmdir()
-        self._gone.rename(self._file)
 
 
 def outputs_on_disk(server, name):
@@ -119,7 +133,8 @@ def test_sigterm_flushes_before_the_server_ends(server):
 
 
 def test_what_cannot_be_brought_to_safety_is_named_within_the_budget(server):
-    StolenBucket(server.data)
+    (server.data / "bucket.sqlite3").rename(server.data / "gone")
+    (server.data / "bucket.sqlite3").mkdir()
     save(server, "a.ipynb", "1")
     server.terminate()
     assert server.end() < 30
@@ -133,9 +148,10 @@ def test_tabs_get_their_time_and_no_more(server):
     assert manifest(server)["tabs_saved"] is False
 
 
-def test_sigterm_and_the_command_at_once_are_one_flush(server):
+def test_sigterm_and_the_command_at_once_are_one_flush(server_with_faults):
     """The shutdown script of a machine runs the command while the server is told to stop."""
-    stolen = StolenBucket(server.data)
+    server, faults = server_with_faults
+    faults.add(Fault(operation="*", action=AnswerWith(status=503), times=100_000))
     save(server, "a.ipynb", "1")
     server.wish("heartbeat", tab="t", visible=True, last_input_age_seconds=None)
     address = f"{server.info['url'].replace('http', 'ws', 1)}api/events/subscribe?token={server.info['token']}"
@@ -147,8 +163,10 @@ def test_sigterm_and_the_command_at_once_are_one_flush(server):
         # The tab does not answer, so this flush lasts for some seconds.
         while json.loads(events.recv()).get("save") != "requested":
             pass
-        stolen.give_back()
         server.terminate()
+        # The tab has had its time, and what is owed is being paid.
+        time.sleep(CLIENT_SAVE_SECONDS + 1)
+        faults.clear()
         try:
             assert server.end() < 15
             told, trouble = command.communicate(timeout=30)
@@ -182,3 +200,17 @@ def test_outputs_of_a_cell_whose_browser_has_gone_are_kept_when_the_server_is_st
     for outputs in (outputs_on_disk(server, "a.ipynb"), outputs_in_bucket(server, "a.ipynb")):
         assert ["".join(output["text"]) for output in outputs] == ["before\nafter\n"]
     assert manifest(server)["unsafe"] == []
+
+
+def test_a_stop_in_the_middle_of_a_longer_flush_says_what_is_left(server_with_faults):
+    server, faults = server_with_faults
+    faults.add(Fault(operation="*", action=AnswerWith(status=503), times=100_000))
+    save(server, "a.ipynb", "1")
+    asking = threading.Thread(target=server.wish, args=("flush",), kwargs={"deadline_seconds": 300})
+    asking.start()
+    time.sleep(1)
+    server.terminate()
+    assert server.end() < 25
+    asking.join()
+    assert [file["path"] for file in manifest(server)["unsafe"]] == ["w/edit/a.ipynb"]
+    assert manifest(server)["cause"] == "server-stop"
