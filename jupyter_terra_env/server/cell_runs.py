@@ -7,20 +7,16 @@ of Jupyter's; what it put out before is remembered here, as long as the cell run
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
-from jupyter_terra_env.rules.cell_outputs import CellRun, KernelMessage
+from jupyter_terra_env.rules.cell_outputs import CellRun
+from jupyter_terra_env.server.notebook_outputs import DELIMITER, Frames, Unattended, id_in
 
-_DELIMITER = b"<IDS|MSG>"
-"""Before it the topic; after it signature, header, parent header, metadata, content: Jupyter's wire protocol."""
 _MOST_RUNS = 1000
 _MOST_BYTES = 16_000_000
 """Kept for each kernel."""
 _IDLE_BYTES = 100
 """The content of a status message is shorter."""
-
-Frames = list[bytes]
 
 
 @dataclass(slots=True)
@@ -28,21 +24,6 @@ class _Run:
     cell_id: str
     passed: dict[bytes, Frames] = field(default_factory=dict)
     from_start: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unattended:
-    """What a kernel has done that its notebook may not show.
-
-    Attributes:
-        runs: executions of cells that nobody has seen the end of.
-        passed: messages of theirs that were seen.
-        buffered: messages of the kernel since nobody has been connected.
-    """
-
-    runs: tuple[CellRun, ...]
-    passed: tuple[Frames, ...]
-    buffered: tuple[Frames, ...]
 
 
 class CellRuns:
@@ -126,11 +107,11 @@ class CellRuns:
     def _note(self, kernel_id: str, frames: Frames) -> str | None:
         """Remember a message of a run; the run's request."""
         try:
-            start = frames.index(_DELIMITER)
+            start = frames.index(DELIMITER)
             header, parent = frames[start + 2], frames[start + 3]
         except (ValueError, IndexError):
             return None
-        request_id = _id_in(parent)
+        request_id = id_in(parent)
         run = self._runs[kernel_id].get(request_id)
         if run is None:
             return None
@@ -151,39 +132,8 @@ class CellRuns:
         self._bytes[kernel_id] = self._bytes.get(kernel_id, 0) - sum(map(_size, run.passed.values()))
 
 
-def read_messages(frames_of_messages: Iterable[Frames]) -> list[KernelMessage]:
-    """Messages of an IOPub channel, each once; whatever is none is left out.
-
-    Args:
-        frames_of_messages: as they come from ZeroMQ.
-    """
-    found: dict[bytes, KernelMessage] = {}
-    for frames in frames_of_messages:
-        try:
-            start = frames.index(_DELIMITER)
-            header = bytes(frames[start + 2])
-            if header not in found:
-                found[header] = KernelMessage(
-                    request_id=_id_in(bytes(frames[start + 3])),
-                    type=json.loads(header)["msg_type"],
-                    content=json.loads(frames[start + 5]),
-                )
-        except (ValueError, IndexError, KeyError, TypeError):
-            continue
-    return list(found.values())
-
-
-@lru_cache(maxsize=1024)
-def _id_in(parent_header: bytes) -> str:
-    """Kernels write the same parent header in all messages of a request."""
-    try:
-        return str(json.loads(parent_header).get("msg_id", ""))
-    except (ValueError, AttributeError):
-        return ""
-
-
 def _is_idle(frames: Frames) -> bool:
-    content = frames[frames.index(_DELIMITER) + 5]
+    content = frames[frames.index(DELIMITER) + 5]
     return len(content) < _IDLE_BYTES and json.loads(content) == {"execution_state": "idle"}
 
 

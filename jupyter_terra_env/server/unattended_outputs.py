@@ -5,6 +5,7 @@ everybody's: locks, journal and conflicts are looked after there.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 from dataclasses import dataclass
@@ -18,12 +19,14 @@ from tornado.web import HTTPError
 from jupyter_terra_env.autopause.flush import UnsafeFile
 from jupyter_terra_env.notebooks.file_digests import FileDigest
 from jupyter_terra_env.notebooks.working_copies import ChangedMeanwhile
-from jupyter_terra_env.rules.cell_outputs import with_outputs
 from jupyter_terra_env.rules.workspace import Location
-from jupyter_terra_env.server.cell_runs import CellRuns, Unattended, read_messages
+from jupyter_terra_env.server.cell_runs import CellRuns
 from jupyter_terra_env.server.durable_files import replacing
+from jupyter_terra_env.server.large_notebooks.conversions import NotConvertedError
+from jupyter_terra_env.server.large_notebooks.converter import NotebookConverter
 from jupyter_terra_env.server.large_notebooks.manager import LargeNotebookManager
 from jupyter_terra_env.server.large_notebooks.memory_file import MemoryFile
+from jupyter_terra_env.server.notebook_outputs import Unattended, body_with_outputs, packed
 
 if TYPE_CHECKING:
     from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
@@ -34,20 +37,18 @@ _FORMAT = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Read:
-    """A notebook as it is on the disk.
+class _Seen:
+    """A notebook's file before it is read.
 
     Attributes:
-        notebook: its JSON.
-        state: tells whether the file has changed since.
+        inode, size_bytes, modified_ns: tell whether it has changed since.
         digest: its checksums, in a workspace folder.
-        signature: what the person who trusts it has signed.
     """
 
-    notebook: Any
-    state: tuple[int, int, int]
+    inode: int
+    size_bytes: int
+    modified_ns: int
     digest: FileDigest | None
-    signature: str
 
 
 class UnattendedOutputs:
@@ -117,19 +118,19 @@ class UnattendedOutputs:
             self._log.info("Outputs are not put into a notebook that somebody else edits and this server never did.")
             return
         for _ in range(_ROUNDS):
-            digest = await self._digest(path)
-            read = await asyncio.to_thread(self._read, path, digest)
-            trusted = self._is_trusted(read.signature)
-            body = await asyncio.to_thread(_body, read.notebook, what, trusted=trusted)
-            if body is None or await self._is_saved(path, body, read):
+            seen = await self._look(path)
+            body = await self._body(path, what, seen.size_bytes)
+            if body is None or await self._is_saved(path, body, seen):
                 return
         raise RuntimeError("the notebook kept changing")
 
-    async def _digest(self, path: str) -> FileDigest | None:
+    async def _look(self, path: str) -> _Seen:
         location = self._location(path)
-        if self._notebooks is None or location is None:
-            return None
-        return await self._notebooks.places.copies.digest(self._notebooks.places.os_path(location))
+        digest = None
+        if self._notebooks is not None and location is not None:
+            digest = await self._notebooks.places.copies.digest(self._notebooks.places.os_path(location))
+        info = await asyncio.to_thread(self._os_path(path).stat)
+        return _Seen(inode=info.st_ino, size_bytes=info.st_size, modified_ns=info.st_mtime_ns, digest=digest)
 
     def _location(self, path: str) -> Location | None:
         return None if self._notebooks is None else self._notebooks.workspaces.locate(path)
@@ -144,23 +145,39 @@ class UnattendedOutputs:
     def _os_path(self, path: str) -> Path:
         return Path(self._contents._get_os_path(path))  # noqa: SLF001 - the contents managers' own word for it
 
-    def _read(self, path: str, digest: FileDigest | None) -> _Read:
-        file = self._os_path(path)
-        state = _state(file)
-        notebook = nbformat.reads(file.read_text(encoding="utf-8"), as_version=_FORMAT)
-        signature = self._contents.notary.compute_signature(notebook)
-        return _Read(notebook=notebook, state=state, digest=digest, signature=signature)
-
     def _is_trusted(self, signature: str) -> bool:
         notary = self._contents.notary
         return bool(notary.store.check_signature(signature, notary.algorithm))
 
-    async def _is_saved(self, path: str, body: bytes, read: _Read) -> bool:
+    async def _body(self, path: str, what: Unattended, size_bytes: int) -> MemoryFile | None:
+        """What a front end would send to save the notebook with its outputs; None when it has them already."""
+        contents = self._contents
+        is_large = isinstance(contents, LargeNotebookManager) and size_bytes >= contents.large_bytes
+        if is_large and contents.converter is not None and self._location(path) is not None:
+            with contextlib.suppress(NotConvertedError):
+                return await self._body_beside(path, what, contents.converter)
+        notebook, signature = await asyncio.to_thread(self._read, path)
+        trusted = self._is_trusted(signature)
+        body = await asyncio.to_thread(body_with_outputs, notebook, what, trusted=trusted)
+        return None if body is None else await asyncio.to_thread(_in_memory, body)
+
+    async def _body_beside(self, path: str, what: Unattended, converter: NotebookConverter) -> MemoryFile | None:
+        """By the process that converts large notebooks: Python parses on one thread at a time."""
+        outputs = await asyncio.to_thread(lambda: _in_memory(packed(what)))
+        with await asyncio.to_thread(self._os_path(path).open, "rb") as source:
+            notary = self._contents.notary
+            return await converter.put_outputs(source.fileno(), outputs, notary, is_trusted=self._is_trusted)
+
+    def _read(self, path: str) -> tuple[Any, str]:
+        notebook = nbformat.reads(self._os_path(path).read_text(encoding="utf-8"), as_version=_FORMAT)
+        return notebook, self._contents.notary.compute_signature(notebook)
+
+    async def _is_saved(self, path: str, body: MemoryFile, seen: _Seen) -> bool:
         """Save, unless somebody else has saved since: in a workspace, not even at the last moment."""
-        if await asyncio.to_thread(_state, self._os_path(path)) != read.state:
+        if await self._look(path) != seen:
             return False
         try:
-            with replacing(read.digest):
+            with replacing(seen.digest):
                 await self._save(path, body)
         except HTTPError as error:
             if isinstance(error.__cause__, ChangedMeanwhile):
@@ -168,29 +185,15 @@ class UnattendedOutputs:
             raise
         return True
 
-    async def _save(self, path: str, body: bytes) -> None:
-        model = None
-        if isinstance(self._contents, LargeNotebookManager) and self._contents.is_large_save(path, len(body)):
-            file = MemoryFile("outputs")
-            await asyncio.to_thread(file.write, body)
-            model = await self._contents.prepare(path, file)
-        await ensure_async(self._contents.save(model or json.loads(body), path))
+    async def _save(self, path: str, body: MemoryFile) -> None:
+        contents, model = self._contents, None
+        if isinstance(contents, LargeNotebookManager) and contents.is_large_save(path, len(body.view())):
+            model = await contents.prepare(path, body)
+        await ensure_async(contents.save(model or json.loads(body.read()), path))
         self._log.info("Outputs of cells that ran with nobody connected are in their notebook now.")
 
 
-def _body(notebook: Any, what: Unattended, *, trusted: bool) -> bytes | None:
-    """The notebook with its outputs, as a front end would send it; None when it has them already."""
-    told = with_outputs(notebook, what.runs, read_messages([*what.passed, *what.buffered]))
-    if told == notebook:
-        return None
-    for before, after in zip(notebook["cells"], told["cells"], strict=True):
-        if after["cell_type"] == "code":
-            # Whatever a person has had executed is trusted, as in every front end.
-            after["metadata"] = {**after["metadata"], "trusted": trusted or after is not before}
-    model = {"type": "notebook", "format": "json", "content": told}
-    return json.dumps(model, ensure_ascii=False).encode("utf-8", errors="surrogatepass")
-
-
-def _state(file: Path) -> tuple[int, int, int]:
-    info = file.stat()
-    return info.st_ino, info.st_size, info.st_mtime_ns
+def _in_memory(content: bytes) -> MemoryFile:
+    file = MemoryFile("outputs")
+    file.write(content)
+    return file

@@ -7,7 +7,8 @@ from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_
 
 from jupyter_terra_env.rules.cell_outputs import KernelMessage
 from jupyter_terra_env.server import cell_runs
-from jupyter_terra_env.server.cell_runs import CellRuns, read_messages
+from jupyter_terra_env.server.cell_runs import CellRuns
+from jupyter_terra_env.server.notebook_outputs import packed, read_messages, unpacked
 from jupyter_terra_env.server.watched_connections import ClientMessage, read_client_message
 
 HEADER = {"msg_id": "m", "msg_type": "execute_request", "session": "s"}
@@ -151,3 +152,11 @@ def test_what_is_no_message_is_left_out(runs, broken):
     runs.passes("k", broken)
     good = frames("r", text="1")
     assert read_messages([broken, good]) == [KernelMessage(request_id="r", type="stream", content={"text": "1"})]
+
+
+def test_what_is_packed_is_unpacked(runs, kernels):
+    runs.begin("k", "r", "cell")
+    runs.passes("k", frames("r", text="1"))
+    kernels._kernel_buffers["k"] = {"session_key": "s", "buffer": [("iopub", frames("r", text="é")), ("iopub", [b""])]}
+    (what,) = runs.unattended().values()
+    assert unpacked(memoryview(packed(what))) == what

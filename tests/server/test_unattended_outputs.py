@@ -326,7 +326,7 @@ async def test_somebody_elses_version_is_not_overwritten(running, leave, buffere
     assert cell_of((edit / "a.ipynb").read_bytes()) == ("0\n", 1)
 
 
-async def test_large_notebooks_too(running, leave, buffered, step, flush, bucket, steps):
+async def test_large_notebooks_too(running, leave, buffered, step, flush, bucket, steps, jp_serverapp):
     outputs = [v4.new_output("stream", name="stdout", text="old\n")]
     nb = notebook(steps(2), "x = '" + "y" * 3_000_000 + "'", outputs=outputs)
     front, _ = await running(steps(2), nb=nb)
@@ -334,13 +334,16 @@ async def test_large_notebooks_too(running, leave, buffered, step, flush, bucket
     step(0)
     step(1)
     await buffered(front, "status", 1)
+    before = jp_serverapp.contents_manager.converter.converted
     await flush()
     content = bucket.get("a.ipynb").content
     assert cell_of(content) == ("0\n1\n", 1)
+    # Read, and saved, beside the event loop.
+    assert jp_serverapp.contents_manager.converter.converted - before == 2
     assert len("".join(json.loads(content)["cells"][1]["source"])) > 3_000_000
 
 
-@pytest.mark.parametrize("moment", ["_body", "_save"])
+@pytest.mark.parametrize("moment", ["reading", "saving"])
 async def test_saved_while_outputs_are_put_in(
     running, leave, buffered, step, flush, contents, bucket, monkeypatch, moment
 ):
@@ -352,8 +355,8 @@ async def test_saved_while_outputs_are_put_in(
     loop = asyncio.get_running_loop()
     saved = []
 
-    if moment == "_body":
-        told = unattended_outputs._body
+    if moment == "reading":
+        told = unattended_outputs.body_with_outputs
 
         def body(*args, **kwargs):
             if not saved:
@@ -361,7 +364,7 @@ async def test_saved_while_outputs_are_put_in(
                 saved.append(asyncio.run_coroutine_threadsafe(saving, loop).result(20))
             return told(*args, **kwargs)
 
-        monkeypatch.setattr(unattended_outputs, "_body", body)
+        monkeypatch.setattr(unattended_outputs, "body_with_outputs", body)
     else:
         save = unattended_outputs.UnattendedOutputs._save
 

@@ -178,6 +178,31 @@ class NotebookConverter:
         )
         return answer["outline"], prepared
 
+    async def put_outputs(
+        self, source: int, outputs: MemoryFile, notary: NotebookNotary, *, is_trusted: Callable[[str], bool]
+    ) -> MemoryFile | None:
+        """Put what cells have put out into a notebook file's content.
+
+        Args:
+            source: descriptor of the file.
+            outputs: what they have put out, packed.
+            notary: the server's notary.
+            is_trusted: whether a signature is.
+
+        Returns:
+            The body of a request to save it; None when nothing changes.
+
+        Raises:
+            NotConvertedError: it cannot be done this way.
+        """
+        target = MemoryFile("outputs")
+        async with self._talk("put-outputs", source, target, notary, outputs) as talk:
+            first = await talk.hear()
+            await talk.say({"trusted": is_trusted(first["signature"])})
+            answer = await talk.hear()
+        self.converted += 1
+        return target if answer["changed"] else None
+
     async def close(self) -> None:
         """Stop the process."""
         if self._requests is not None:
@@ -186,14 +211,18 @@ class NotebookConverter:
             await asyncio.to_thread(self._process.wait, _STOPPING_SECONDS)
 
     @contextlib.asynccontextmanager
-    async def _talk(self, what: str, source: int, target: MemoryFile, notary: NotebookNotary) -> AsyncIterator["_Talk"]:
+    async def _talk(
+        self, what: str, source: int, target: MemoryFile, notary: NotebookNotary, *more: MemoryFile
+    ) -> AsyncIterator["_Talk"]:
         request = {
             "do": what,
             "secret": base64.b64encode(notary.secret).decode("ascii"),
             "algorithm": notary.algorithm,
         }
         async with self._turns:
-            ours = await self._ask(json.dumps(request).encode("ascii"), [source, target.fileno()])
+            ours = await self._ask(
+                json.dumps(request).encode("ascii"), [source, target.fileno(), *(file.fileno() for file in more)]
+            )
             reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_ANSWER_BYTES)
             try:
                 yield _Talk(reader, writer)

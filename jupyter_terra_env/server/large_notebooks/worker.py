@@ -23,9 +23,10 @@ import nbformat
 from jupyter_terra_env.server.large_notebooks import conversions
 from jupyter_terra_env.server.large_notebooks.json_text import written
 from jupyter_terra_env.server.large_notebooks.memory_file import view_of
+from jupyter_terra_env.server.notebook_outputs import body_with_outputs, unpacked
 
 MESSAGE_BYTES = 65_536
-_DESCRIPTORS = 3
+_DESCRIPTORS = 4
 
 
 def serve(descriptor: int) -> None:
@@ -58,15 +59,16 @@ def _warm_up() -> None:
     gc.disable()
 
 
-def _convert(request: dict[str, Any], source: int, target: int, answers: int) -> None:
+def _convert(request: dict[str, Any], source: int, target: int, *rest: int) -> None:
     """Do one conversion.
 
     Args:
         request: what to do, and the notary's secret and algorithm.
         source: descriptor of the file to convert.
         target: descriptor of the file to write.
-        answers: descriptor of the socket to answer at.
+        rest: descriptors of what else it takes, and last of the socket to answer at.
     """
+    *more, answers = rest
     _be_the_first_to_go()
     signer = conversions.notary(base64.b64decode(request["secret"]), request["algorithm"])
     with (
@@ -80,6 +82,8 @@ def _convert(request: dict[str, Any], source: int, target: int, answers: int) ->
                     answer = _show(source, signer, file, answering)
                 case "store":
                     answer = _store(source, signer, file)
+                case "put-outputs":
+                    answer = _put_outputs(source, more[0], signer, file, answering)
                 case unknown:
                     answer = {"declined": f"unknown request {unknown!r}"}
         except Exception as error:  # noqa: BLE001 - whatever it is, Jupyter's own code has the answer to it
@@ -145,6 +149,19 @@ def _store(source: int, signer: Any, file: Any) -> dict[str, Any]:
         "content_bytes": content_bytes,
         "message_bytes": len(message),
     }
+
+
+def _put_outputs(source: int, outputs: int, signer: Any, file: Any, answering: socket.socket) -> dict[str, Any]:
+    found = conversions.read(view_of(source), signer)
+    answering.sendall(conversions.as_json({"signature": found.signature}) + b"\n")
+    with answering.makefile("rb") as told:
+        answer = json.loads(told.readline() or "null")
+    if answer is None:
+        raise BrokenPipeError
+    body = body_with_outputs(found.notebook, unpacked(view_of(outputs)), trusted=answer["trusted"])
+    file.write(body or b"")
+    file.flush()
+    return {"changed": body is not None}
 
 
 def _be_the_first_to_go() -> None:
