@@ -414,6 +414,17 @@ class TestPeople:
         await asyncio.sleep(0.4)
         assert (await autopause())["last_human"] > before
 
+    @pytest.mark.parametrize("autopause_settings", [{"http_activity": "any"}])
+    async def test_where_every_request_counts_pollers_do_and_our_own_do_not(self, autopause, jp_fetch):
+        """Row 1."""
+        await asyncio.sleep(2.2)
+        before = (await autopause())["last_human"]
+        await asyncio.sleep(1.2)
+        assert (await autopause())["last_human"] == before
+        await jp_fetch("api", "kernels")
+        await asyncio.sleep(0.4)
+        assert (await autopause())["last_human"] > before
+
 
 class TestPause:
     @pytest.fixture

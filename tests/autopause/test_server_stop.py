@@ -2,14 +2,13 @@
 
 import json
 import subprocess
-import sysconfig
 import threading
 import time
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 import websocket
+from machines import COMMAND
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 from nbformat import v4, writes
@@ -20,7 +19,6 @@ from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault, FaultPla
 from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
 
 CLIENT_SAVE_SECONDS = 3
-COMMAND = Path(sysconfig.get_path("scripts")) / "jupyter-terra-env"
 
 
 def make_bucket(front):
