@@ -133,8 +133,12 @@ class CellRuns:
 
 
 def _is_idle(frames: Frames) -> bool:
-    content = frames[frames.index(DELIMITER) + 5]
-    return len(content) < _IDLE_BYTES and json.loads(content) == {"execution_state": "idle"}
+    content = b"".join(frames[frames.index(DELIMITER) + 5 :][:1])
+    try:
+        return len(content) < _IDLE_BYTES and json.loads(content) == {"execution_state": "idle"}
+    except ValueError:
+        # Whatever it is, it goes on to the front end.
+        return False
 
 
 def _iopub(buffer: Mapping[str, Any]) -> Iterable[Frames]:

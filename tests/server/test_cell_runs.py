@@ -146,6 +146,13 @@ def test_a_kernel_that_has_gone_is_forgotten(runs, kernels):
     assert runs.unattended() == {}
 
 
+@pytest.mark.parametrize("content", [[], [b""], [b"{"], [b"\xff"], [b"7"]])
+def test_a_broken_message_of_a_run_does_not_end_it(runs, content):
+    runs.begin("k", "r", "cell")
+    runs.passes("k", [b"topic", b"<IDS|MSG>", b"s", b'{"msg_id": "1"}', b'{"msg_id": "r"}', b"{}", *content])
+    assert known(runs) == [("r", True)]
+
+
 @pytest.mark.parametrize("broken", [[], [b"<IDS|MSG>"], [b"<IDS|MSG>", b"", b"{}", b"{}", b"", b""], [b"x"] * 7])
 def test_what_is_no_message_is_left_out(runs, broken):
     runs.begin("k", "r", "cell")

@@ -233,6 +233,42 @@ async def test_a_cell_that_is_run_anew_shows_the_new_run(running, leave, buffere
     assert cell_of(bucket.get("a.ipynb").content) == ("second\n", 2)
 
 
+async def test_cells_that_waited_for_their_turn_show_what_they_put_out(
+    running, leave, buffered, step, flush, bucket, contents, steps
+):
+    """Run all, and leave while the first runs."""
+    saved = [v4.new_output("stream", name="stdout", text="as it was saved\n")]
+    front, _ = await running(steps(1), nb=notebook(steps(1), "print('second')", "1/0", "print('never')"))
+    for index, code in enumerate(("print('second')", "1/0", "print('never')"), start=1):
+        await front.run(code, f"cell-{index}")
+    nb = notebook(steps(1), "print('second')", "1/0", "print('never')", outputs=saved)
+    await contents.put("a.ipynb", {"type": "notebook", "format": "json", "content": nb})
+    await leave(front)
+    step(0)
+    await buffered(front, "error")
+    await flush()
+    content = bucket.get("a.ipynb").content
+    assert [cell_of(content, index) for index in range(4)] == [("0\n", 1), ("second\n", 2), ("", 3), ("", None)]
+    assert json.loads(content)["cells"][2]["outputs"][0]["ename"] == "ZeroDivisionError"
+
+
+async def test_a_cell_that_ended_before_a_browser_that_left_is_that_browsers(
+    running, leave, buffered, step, flush, bucket, steps
+):
+    """It had them all; whether it saved them was up to it."""
+    nb = notebook(steps(1), "pass")
+    front, first = await running(steps(1), nb=nb)
+    second = await front.run("import time; time.sleep(1); print('second')", "cell-1")
+    step(0)
+    await front.finish(first)
+    await front.next("execute_input", parent=second)
+    await leave(front)
+    await buffered(front)
+    await flush()
+    content = bucket.get("a.ipynb").content
+    assert [cell_of(content, index) for index in range(2)] == [("", None), ("second\n", 2)]
+
+
 async def test_a_restart_that_somebody_saw_ends_what_is_known_of_cells(
     running, leave, step, flush, api, bucket, front_end
 ):
