@@ -13,8 +13,10 @@ from jupyter_terra_env.rules.cell_outputs import CellRun
 from jupyter_terra_env.server.notebook_outputs import DELIMITER, Frames, Unattended, id_in
 
 _MOST_RUNS = 1000
-_MOST_BYTES = 16_000_000
-"""Kept for each kernel."""
+_MOST_BYTES = 64_000_000
+"""Kept for each kernel: some hours of a progress bar that is drawn ten times a second."""
+_OBJECT_BYTES = 250
+"""About what Python adds to a message that is kept."""
 _IDLE_BYTES = 100
 """The content of a status message is shorter."""
 
@@ -23,6 +25,7 @@ _IDLE_BYTES = 100
 class _Run:
     cell_id: str
     passed: dict[bytes, Frames] = field(default_factory=dict)
+    parent: bytes = b""
     from_start: bool = True
 
 
@@ -108,16 +111,18 @@ class CellRuns:
         """Remember a message of a run; the run's request."""
         try:
             start = frames.index(DELIMITER)
-            header, parent = frames[start + 2], frames[start + 3]
-        except (ValueError, IndexError):
+            header, parent, _, content = frames[start + 2 : start + 6]
+        except ValueError:
             return None
         request_id = id_in(parent)
         run = self._runs[kernel_id].get(request_id)
         if run is None:
             return None
         if run.from_start and header not in run.passed:
-            run.passed[header] = frames
-            self._bytes[kernel_id] = self._bytes.get(kernel_id, 0) + _size(frames)
+            # All messages of a run share one parent header; topic, signature and widgets' buffers are not needed.
+            kept = run.passed[header] = [DELIMITER, b"", header, run.parent or parent, b"{}", content]
+            run.parent = kept[3]
+            self._bytes[kernel_id] = self._bytes.get(kernel_id, 0) + _size(kept)
             if self._bytes[kernel_id] > _MOST_BYTES:
                 self._let_go(kernel_id, run)
         return request_id
@@ -133,7 +138,7 @@ class CellRuns:
 
 
 def _is_idle(frames: Frames) -> bool:
-    content = b"".join(frames[frames.index(DELIMITER) + 5 :][:1])
+    content = frames[frames.index(DELIMITER) + 5]
     try:
         return len(content) < _IDLE_BYTES and json.loads(content) == {"execution_state": "idle"}
     except ValueError:
@@ -146,4 +151,4 @@ def _iopub(buffer: Mapping[str, Any]) -> Iterable[Frames]:
 
 
 def _size(frames: Frames) -> int:
-    return sum(map(len, frames))
+    return len(frames[2]) + len(frames[-1]) + _OBJECT_BYTES
