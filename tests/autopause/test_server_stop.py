@@ -8,9 +8,9 @@ from contextlib import closing
 
 import pytest
 import websocket
-from machines import COMMAND
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
+from machines import COMMAND
 from nbformat import v4, writes
 from real_server import RealServer
 
