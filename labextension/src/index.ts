@@ -1,10 +1,14 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { autopausePlugin } from './plugins/autopause';
 import { badgesPlugin } from './plugins/badges';
 import { bannerPlugin } from './plugins/banner';
 import { commandsPlugin } from './plugins/commands';
 import { conflictsPlugin } from './plugins/conflicts';
+import { countdownPlugin } from './plugins/countdown';
 import { fileBrowserPlugin } from './plugins/filebrowser';
 import { notebooksPlugin } from './plugins/notebooks';
+import { pauseBadgePlugin } from './plugins/pausebadge';
+import { pauseCommandsPlugin } from './plugins/pausecommands';
 import { presencePlugin } from './plugins/presence';
 import { previewPlugin } from './plugins/preview';
 import { savesPlugin } from './plugins/saves';
@@ -21,7 +25,11 @@ const plugins: JupyterFrontEndPlugin<any>[] = [
   commandsPlugin,
   conflictsPlugin,
   fileBrowserPlugin,
-  previewPlugin
+  previewPlugin,
+  autopausePlugin,
+  countdownPlugin,
+  pauseBadgePlugin,
+  pauseCommandsPlugin
 ];
 
 export default plugins;

@@ -3,7 +3,9 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import { ServerConnection } from '@jupyterlab/services';
+import { IPauseReport, parseReport } from './autopause';
 import { xsrfCookie } from './cookies';
+import type { IBeat } from './heartbeat';
 import { INotebookStatus, isFields, parseStatus } from './status';
 
 const ROOT = 'terra-env';
@@ -51,6 +53,19 @@ export interface IResolved {
   readonly keptEdits: string | null;
   /** Null: the notebook is gone. */
   readonly status: INotebookStatus | null;
+}
+
+/** What can be asked about the pause of the environment. */
+export type PauseWish =
+  | { readonly action: 'keep-awake'; readonly seconds: number }
+  | { readonly action: 'keep-awake-until-jobs-end' }
+  | { readonly action: 'end-keep-awake' }
+  | { readonly action: 'pause-now'; readonly force: boolean };
+
+export interface IPauseAnswer {
+  readonly report: IPauseReport;
+  /** The answer's `Date`: the server's time. */
+  readonly date: string | null;
 }
 
 /** Where the work of a notebook is; asks no bucket. */
@@ -107,6 +122,34 @@ export async function resolve(
   return { keptEdits: text(answer.kept_edits), status: parseStatus(answer.status) };
 }
 
+/** Why this environment is still running, and when it will be paused. */
+export async function getPause(settings: ServerConnection.ISettings): Promise<IPauseAnswer> {
+  return pauseAnswer(await exchange(settings, 'autopause'));
+}
+
+/**
+ * Ask for time, or for the pause.
+ *
+ * @throws Refusal with the sentence that says why not.
+ */
+export async function askPause(settings: ServerConnection.ISettings, wish: PauseWish): Promise<IPauseAnswer> {
+  return postPause(settings, wish);
+}
+
+/** Tell that a tab is there, and when it was last touched. */
+export async function sendBeat(
+  settings: ServerConnection.ISettings,
+  tab: string,
+  { visible, lastInputAgeSeconds }: IBeat
+): Promise<IPauseAnswer> {
+  return postPause(settings, { action: 'heartbeat', tab, visible, last_input_age_seconds: lastInputAgeSeconds });
+}
+
+/** Tell that a tab has saved everything it was asked to save. */
+export async function tellSaved(settings: ServerConnection.ISettings, tab: string): Promise<IPauseAnswer> {
+  return postPause(settings, { action: 'saved', tab });
+}
+
 /** Address of the rendered, read-only view. */
 export function previewUrl(settings: ServerConnection.ISettings, path: string): string {
   return `${URLExt.join(settings.baseUrl, ROOT, 'preview')}?path=${encodeURIComponent(path)}`;
@@ -138,6 +181,18 @@ export function releaseWhileLeaving(settings: ServerConnection.ISettings, path: 
   }
 }
 
+async function postPause(settings: ServerConnection.ISettings, body: object): Promise<IPauseAnswer> {
+  return pauseAnswer(await exchange(settings, 'autopause', { method: 'POST', body: JSON.stringify(body) }));
+}
+
+function pauseAnswer({ answer, date }: IExchange): IPauseAnswer {
+  const report = parseReport(answer);
+  if (report === null) {
+    throw new UnexpectedAnswer('autopause');
+  }
+  return { report, date };
+}
+
 async function post(settings: ServerConnection.ISettings, endpoint: string, body: object): Promise<unknown> {
   return request(settings, endpoint, { method: 'POST', body: JSON.stringify(body) });
 }
@@ -147,11 +202,24 @@ async function request(
   endpoint: string,
   init: RequestInit = {}
 ): Promise<unknown> {
+  return (await exchange(settings, endpoint, init)).answer;
+}
+
+interface IExchange {
+  readonly answer: unknown;
+  readonly date: string | null;
+}
+
+async function exchange(
+  settings: ServerConnection.ISettings,
+  endpoint: string,
+  init: RequestInit = {}
+): Promise<IExchange> {
   const url = URLExt.join(settings.baseUrl, ROOT, endpoint);
   const response = await ServerConnection.makeRequest(url, init, settings);
   const answer = asJson(await response.text());
   if (response.ok) {
-    return answer;
+    return { answer, date: response.headers.get('Date') };
   }
   const fields = isFields(answer) ? answer : {};
   throw new Refusal(response.status, text(fields.message) ?? response.statusText, text(fields.reason));

@@ -1,5 +1,7 @@
 import { Token } from '@lumino/coreutils';
 import type { OpenNotebooks } from './model';
+import type { PauseModel } from './pausemodel';
+import type { PauseWish } from './restapi';
 
 /** The open notebooks and their states, for all plugins of this extension. */
 export const IOpenNotebooks = new Token<OpenNotebooks>(
@@ -7,10 +9,29 @@ export const IOpenNotebooks = new Token<OpenNotebooks>(
   'Open notebooks, where their work is and who is editing them.'
 );
 
+/** The pause of this environment: what is known of it, and whom to ask. */
+export interface IAutopause {
+  readonly model: PauseModel;
+  /**
+   * Ask for time or for the pause.
+   *
+   * @throws Refusal with the server's sentence.
+   */
+  ask(wish: PauseWish): Promise<void>;
+}
+
+export const IAutopause = new Token<IAutopause>(
+  'jupyter-terra-env:IAutopause',
+  'When and why this environment will be paused, and what can be asked of that.'
+);
+
 /** Plugin and command ids start with it; so does the translation domain, with underscores. */
 export const EXTENSION = 'jupyter-terra-env';
 export const TRANSLATION_DOMAIN = 'jupyter_terra_env';
 export const EVENT_SCHEMA = 'https://jupyter-terra-env.invalid/events/notebook-status/v1';
+export const AUTOPAUSE_SCHEMA = 'https://jupyter-terra-env.invalid/events/autopause/v1';
+/** What is typed and clicked in it is meant for it. */
+export const COUNTDOWN_CLASS = 'jp-terra-Countdown';
 
 export const CommandIds = {
   playground: 'terra-env:open-in-playground',
@@ -23,6 +44,12 @@ export const CommandIds = {
   stopWaiting: 'terra-env:stop-waiting',
   resolve: 'terra-env:resolve-conflict',
   details: 'terra-env:show-status',
+  pauseDetails: 'terra-env:show-pause',
+  keepAwake: 'terra-env:keep-awake',
+  untilJobsEnd: 'terra-env:keep-awake-until-jobs-end',
+  endKeepAwake: 'terra-env:end-keep-awake',
+  pauseNow: 'terra-env:pause-now',
+  pauseAnyway: 'terra-env:pause-anyway',
   browserEdit: 'terra-env:browser-edit',
   browserPlayground: 'terra-env:browser-playground',
   browserPreview: 'terra-env:browser-preview'

@@ -6,7 +6,19 @@ import { INotebookStatus, isConflict, isHeldElsewhere } from './status';
 /** `good`: in the workspace; `plain`: nothing to worry about; `warn`: not where it should be; `bad`: act. */
 export type Tone = 'good' | 'plain' | 'warn' | 'bad';
 
-export type IconName = 'pencil' | 'flask' | 'lock' | 'dot' | 'disk' | 'upload' | 'check' | 'alert' | 'offline';
+export type IconName =
+  | 'pencil'
+  | 'flask'
+  | 'lock'
+  | 'dot'
+  | 'disk'
+  | 'upload'
+  | 'check'
+  | 'alert'
+  | 'offline'
+  | 'running'
+  | 'clock'
+  | 'pause';
 
 export interface IView {
   readonly icon: IconName;

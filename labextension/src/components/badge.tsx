@@ -3,7 +3,7 @@ import type { IView } from '../views';
 import { Icon } from './icon';
 
 export interface IBadgeProps {
-  readonly kind: 'mode' | 'place';
+  readonly kind: 'mode' | 'place' | 'pause';
   readonly view: IView;
   readonly onClick: () => void;
 }

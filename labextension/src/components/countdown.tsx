@@ -1,0 +1,63 @@
+import * as React from 'react';
+import type { ICountdown } from '../countdownview';
+import type { PauseAction } from '../pauseviews';
+import { COUNTDOWN_CLASS } from '../tokens';
+import { Icon } from './icon';
+
+export interface ICountdownProps {
+  readonly countdown: ICountdown;
+  /** Names the region for screen readers. */
+  readonly name: string;
+  readonly onAction: (action: PauseAction) => void;
+}
+
+/** What is about to happen, why, what it costs, and what can be done. The time that runs down is not read aloud. */
+export function Countdown({ countdown, name, onAction }: ICountdownProps): JSX.Element {
+  const { tone, icon, title, left, sentence, items, cost, buttons } = countdown;
+  return (
+    <section className={COUNTDOWN_CLASS} data-tone={tone} aria-label={name}>
+      <Icon name={icon} />
+      <div className="jp-terra-Countdown-words">
+        <div className="jp-terra-Countdown-title">
+          {title}{' '}
+          {left !== null && (
+            <span className="jp-terra-Countdown-left" role="timer" aria-live="off">
+              {left}
+            </span>
+          )}
+        </div>
+        <div className="jp-terra-Countdown-sentence">{sentence}</div>
+        <Items items={items} />
+        {cost !== null && <div className="jp-terra-Countdown-cost">{cost}</div>}
+      </div>
+      {buttons.length > 0 && (
+        <div className="jp-terra-Countdown-actions">
+          {buttons.map(({ action, label, unavailable }) => (
+            <button
+              key={action}
+              type="button"
+              className="jp-terra-Button"
+              data-action={action}
+              disabled={unavailable !== null}
+              title={unavailable ?? undefined}
+              onClick={() => onAction(action)}
+            >
+              {label}
+            </button>
+          ))}
+        </div>
+      )}
+    </section>
+  );
+}
+
+/** Things one below the other; nothing for none. */
+export function Items({ items }: { readonly items: readonly string[] }): JSX.Element | null {
+  return items.length === 0 ? null : (
+    <ul className="jp-terra-Items">
+      {items.map((item, index) => (
+        <li key={index}>{item}</li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,84 @@
+/** Speaks with the server about the pause, and tells the model what it answers. */
+
+import { ServerConnection } from '@jupyterlab/services';
+import type { IBeat } from './heartbeat';
+import type { PauseModel } from './pausemodel';
+import { IPauseAnswer, PauseWish, Refusal, UnexpectedAnswer, askPause, getPause, sendBeat, tellSaved } from './restapi';
+import type { IClocks } from './serverclock';
+
+export class PauseDesk {
+  /**
+   * @param tab - an id of this tab.
+   */
+  constructor(
+    private readonly _settings: ServerConnection.ISettings,
+    private readonly _tab: string,
+    private readonly _model: PauseModel,
+    private readonly _clocks: IClocks
+  ) {}
+
+  /**
+   * Ask for the report, as often as the server has told news meanwhile.
+   *
+   * @returns whether the server knows of a pause; what it does not know now it will not know later.
+   */
+  refresh(): Promise<boolean> {
+    this._isStale = this._asking !== null;
+    this._asking ??= this._refresh().finally(() => (this._asking = null));
+    return this._asking;
+  }
+
+  /** Tell that this tab is there. */
+  async beat(beat: IBeat): Promise<void> {
+    await this._quietly(() => sendBeat(this._settings, this._tab, beat));
+  }
+
+  /** Tell that this tab has saved what it was asked to save. */
+  async saved(): Promise<void> {
+    await this._quietly(() => tellSaved(this._settings, this._tab));
+  }
+
+  /**
+   * Ask for time or for the pause.
+   *
+   * @throws Refusal with the server's sentence.
+   */
+  async ask(wish: PauseWish): Promise<void> {
+    await this._take(() => askPause(this._settings, wish));
+  }
+
+  private async _refresh(): Promise<boolean> {
+    let known = true;
+    do {
+      this._isStale = false;
+      known = await this._quietly(() => getPause(this._settings));
+    } while (this._isStale && known);
+    return known;
+  }
+
+  /** False: the server has no such part, or does not let this person see it. */
+  private async _quietly(act: () => Promise<IPauseAnswer>): Promise<boolean> {
+    try {
+      await this._take(act);
+      return true;
+    } catch (error) {
+      return !(error instanceof Refusal || error instanceof UnexpectedAnswer);
+    }
+  }
+
+  private async _take(act: () => Promise<IPauseAnswer>): Promise<void> {
+    const askedAt = this._clocks.monotonic();
+    try {
+      const { report, date } = await act();
+      this._model.noteAnswer(report, date, askedAt);
+    } catch (error) {
+      if (error instanceof ServerConnection.NetworkError) {
+        this._model.noteSilence();
+      }
+      throw error;
+    }
+  }
+
+  private _asking: Promise<boolean> | null = null;
+  private _isStale = false;
+}

@@ -1,0 +1,150 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { IDocumentManager } from '@jupyterlab/docmanager';
+import { UUID } from '@lumino/coreutils';
+import { parseNews, saveAskedBy } from '../autopause';
+import { Heartbeat } from '../heartbeat';
+import { PauseDesk } from '../pausedesk';
+import { PauseModel } from '../pausemodel';
+import { isPauseNear } from '../pauseviews';
+import { ISavable, saveAll } from '../saveall';
+import type { IClocks } from '../serverclock';
+import { AUTOPAUSE_SCHEMA, COUNTDOWN_CLASS, EXTENSION, IAutopause } from '../tokens';
+
+const CLOCKS: IClocks = { monotonic: () => performance.now(), wall: () => Date.now() };
+const INPUTS = ['keydown', 'pointerdown', 'wheel'] as const;
+const SECOND_MS = 1000;
+const NEXT_TRY_MS = 30_000;
+
+/** Knows when this environment will be paused, tells the server who is there, and saves everything before. */
+export const autopausePlugin: JupyterFrontEndPlugin<IAutopause> = {
+  id: `${EXTENSION}:autopause`,
+  description: 'Tells the server that somebody is there, and saves everything before a pause.',
+  autoStart: true,
+  provides: IAutopause,
+  requires: [IDocumentManager],
+  activate: (app: JupyterFrontEnd, documents: IDocumentManager): IAutopause => {
+    const model = new PauseModel(CLOCKS);
+    const desk = new PauseDesk(app.serviceManager.serverSettings, UUID.uuid4(), model, CLOCKS);
+    void begin(app, documents, model, desk);
+    return { model, ask: wish => desk.ask(wish) };
+  }
+};
+
+async function begin(
+  app: JupyterFrontEnd,
+  documents: IDocumentManager,
+  model: PauseModel,
+  desk: PauseDesk
+): Promise<void> {
+  while ((await desk.refresh()) && model.known === null) {
+    await laterWhileVisible(); // the server is away
+  }
+  if (model.known === null) {
+    return; // it has no such part: nothing is sent and nothing is shown
+  }
+  const unsaved = () => savables(app, documents);
+  followInput(model, desk, unsaved);
+  followEvents(app, model, desk, unsaved);
+  letTimePass(model, desk);
+}
+
+async function laterWhileVisible(): Promise<void> {
+  do {
+    await new Promise(resolve => window.setTimeout(resolve, NEXT_TRY_MS));
+  } while (!isVisible());
+}
+
+function followInput(model: PauseModel, desk: PauseDesk, documents: () => readonly ISavable[]): void {
+  const heartbeat = new Heartbeat({
+    send: beat => desk.beat(beat),
+    clocks: CLOCKS,
+    every: (act, ms) => {
+      const timer = window.setInterval(act, ms);
+      return () => window.clearInterval(timer);
+    },
+    isVisible,
+    hasUnsaved: () => documents().some(document => document.isDirty && document.canSave),
+    isUrgent: () => model.known !== null && isPauseNear(model.known.report.state)
+  });
+  const note = (event: Event) => {
+    if (event.isTrusted) {
+      // Whoever is about to press a button of the countdown must find it there.
+      heartbeat.noteInput({ mayBeUrgent: !isInCountdown(event.target) });
+    }
+  };
+  INPUTS.forEach(name => window.addEventListener(name, note, { capture: true, passive: true }));
+  document.addEventListener('visibilitychange', () => heartbeat.noteVisibility());
+  const follow = () => heartbeat.setRunning(model.known?.report.enabled === true);
+  model.changed.connect(follow);
+  follow();
+}
+
+function followEvents(
+  app: JupyterFrontEnd,
+  model: PauseModel,
+  desk: PauseDesk,
+  documents: () => readonly ISavable[]
+): void {
+  app.serviceManager.events.stream.connect((_, event) => {
+    if (event.schema_id !== AUTOPAUSE_SCHEMA) {
+      return;
+    }
+    if (saveAskedBy(event) !== null) {
+      void saveAll(documents()).then(saved => (saved ? desk.saved() : undefined));
+    }
+    const news = parseNews(event);
+    if (news !== null) {
+      model.noteNews(news);
+    }
+    if (isVisible()) {
+      void desk.refresh(); // events do not tell everything
+    }
+  });
+}
+
+/** What is shown of the time that is left changes each second while a pause is near, and now and then otherwise. */
+function letTimePass(model: PauseModel, desk: PauseDesk): void {
+  let seconds = 0;
+  window.setInterval(() => {
+    seconds += 1;
+    const known = model.known;
+    if (!isVisible() || known === null || !known.report.enabled) {
+      return;
+    }
+    if (model.isOutOfTime) {
+      void desk.refresh();
+    }
+    if (isPauseNear(known.report.state) || seconds % SECONDS_BETWEEN_ROUGH_TIMES === 0) {
+      model.tick();
+    }
+  }, SECOND_MS);
+}
+
+const SECONDS_BETWEEN_ROUGH_TIMES = 20;
+
+function savables(app: JupyterFrontEnd, documents: IDocumentManager): readonly ISavable[] {
+  const contexts = new Set([...app.shell.widgets('main')].map(widget => documents.contextForWidget(widget)));
+  return [...contexts].flatMap(context =>
+    context === undefined
+      ? []
+      : [
+          {
+            get isDirty() {
+              return !context.isDisposed && context.model.dirty;
+            },
+            get canSave() {
+              return context.canSave !== false && context.contentsModel?.writable !== false;
+            },
+            save: () => context.save()
+          }
+        ]
+  );
+}
+
+function isVisible(): boolean {
+  return document.visibilityState === 'visible';
+}
+
+function isInCountdown(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest(`.${COUNTDOWN_CLASS}`) !== null;
+}

@@ -1,0 +1,186 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { Dialog, ICommandPalette, Notification, ReactWidget, showDialog } from '@jupyterlab/apputils';
+import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
+import * as React from 'react';
+import type { IPauseReport } from '../autopause';
+import { Items } from '../components/countdown';
+import { PauseDetails } from '../components/pausedetails';
+import { roughly } from '../durations';
+import { PauseModel } from '../pausemodel';
+import { offeredAtAnyTime, pauseBadge, secondsToAskFor, whatIsRunning } from '../pauseviews';
+import { PauseWish, Refusal } from '../restapi';
+import { CommandIds, EXTENSION, IAutopause, TRANSLATION_DOMAIN } from '../tokens';
+import { PAUSE_COMMANDS } from './countdown';
+
+/** What can be asked about the pause of this environment. */
+export const pauseCommandsPlugin: JupyterFrontEndPlugin<void> = {
+  id: `${EXTENSION}:pause-commands`,
+  description: 'Commands for the pause of this environment: why and when, keep running, pause now.',
+  autoStart: true,
+  requires: [IAutopause],
+  optional: [ITranslator, ICommandPalette],
+  activate: (
+    app: JupyterFrontEnd,
+    autopause: IAutopause,
+    translator: ITranslator | null,
+    palette: ICommandPalette | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
+    const desk = new PauseCommands(app, autopause, trans);
+    const add = (id: string, label: string, act: (report: IPauseReport) => Promise<void>) => {
+      app.commands.addCommand(id, {
+        label,
+        isEnabled: () => autopause.model.known?.report.enabled === true,
+        execute: () => desk.run(act)
+      });
+      palette?.addItem({ command: id, category: trans.__('Terra Workspace') });
+    };
+    add(CommandIds.pauseDetails, trans.__('Why Is This Environment Running?'), () => desk.explain());
+    add(CommandIds.keepAwake, trans.__('Keep This Environment Running for an Hour'), report => desk.keepAwake(report));
+    add(CommandIds.untilJobsEnd, trans.__('Keep This Environment Running until Its Jobs End'), () => desk.untilJobsEnd());
+    add(CommandIds.endKeepAwake, trans.__('Do Not Keep This Environment Running'), () => desk.endKeepAwake());
+    add(CommandIds.pauseNow, trans.__('Pause This Environment Now'), report => desk.pauseNow(report));
+    add(CommandIds.pauseAnyway, trans.__('Pause This Environment over What Is Not in the Workspace'), report =>
+      desk.pauseAnyway(report)
+    );
+  }
+};
+
+class PauseCommands {
+  constructor(
+    private readonly _app: JupyterFrontEnd,
+    private readonly _autopause: IAutopause,
+    private readonly _trans: TranslationBundle
+  ) {}
+
+  /** Run a command; tell in the server's own sentence why it was refused. */
+  async run(act: (report: IPauseReport) => Promise<void>): Promise<void> {
+    const report = this._autopause.model.known?.report;
+    if (report === undefined) {
+      return;
+    }
+    try {
+      await act(report);
+    } catch (error) {
+      const sentence =
+        error instanceof Refusal ? error.message : this._trans.__('Jupyter does not answer: nothing was changed.');
+      Notification.warning(sentence, { autoClose: TOLD_MS });
+    }
+  }
+
+  async keepAwake(report: IPauseReport): Promise<void> {
+    await this._ask({ action: 'keep-awake', seconds: secondsToAskFor(report) });
+    const { model } = this._autopause;
+    const left = model.secondsUntil(model.known?.report.keepAwake.until ?? null);
+    if (left !== null) {
+      this._tell(this._trans.__('This environment is kept running for %1.', roughly(left, this._trans)));
+    }
+  }
+
+  async untilJobsEnd(): Promise<void> {
+    await this._ask({ action: 'keep-awake-until-jobs-end' });
+    this._tell(this._trans.__('This environment is kept running until its jobs end.'));
+  }
+
+  async endKeepAwake(): Promise<void> {
+    await this._ask({ action: 'end-keep-awake' });
+    this._tell(this._trans.__('This environment is not kept running any longer than it works or is used.'));
+  }
+
+  async pauseNow(report: IPauseReport): Promise<void> {
+    const running = whatIsRunning(report);
+    const isMeant = running.length === 0 || (await this._isMeant(this._trans.__('This is ended by it:'), running));
+    if (isMeant) {
+      await this._ask({ action: 'pause-now', force: false });
+    }
+  }
+
+  async pauseAnyway(report: IPauseReport): Promise<void> {
+    const kept = this._trans.__('These are kept on the disk of this environment, and reach the workspace after it runs again:');
+    if (await this._isMeant(kept, [...report.unsafe, ...whatIsRunning(report)])) {
+      await this._ask({ action: 'pause-now', force: true });
+    }
+  }
+
+  /** Say why it is running, and offer what can be done. */
+  async explain(): Promise<void> {
+    const { model } = this._autopause;
+    const { _trans: trans } = this;
+    const known = model.known;
+    if (known === null) {
+      return;
+    }
+    const offered = offeredAtAnyTime(known.report, trans);
+    const body = new PauseDetailsWidget(model, trans);
+    const answer = await showDialog({
+      title: pauseBadge(known, trans)?.text ?? '',
+      body: body as any, // a widget without a value
+      buttons: [
+        Dialog.cancelButton({ label: trans.__('Close') }),
+        ...offered.map(({ action, label }) => Dialog.okButton({ label, actions: [action], accept: true }))
+      ],
+      defaultButton: 0
+    });
+    const action = offered.find(button => answer.button.actions.includes(button.action))?.action;
+    if (action !== undefined) {
+      await this._app.commands.execute(PAUSE_COMMANDS[action]);
+    }
+  }
+
+  private async _isMeant(sentence: string, items: readonly string[]): Promise<boolean> {
+    const answer = await showDialog({
+      title: this._trans.__('Pause this environment now?'),
+      body: ReactWidget.create(
+        <div>
+          <p>{sentence}</p>
+          <Items items={items} />
+        </div>
+      ) as any,
+      buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: this._trans.__('Pause Now') })],
+      defaultButton: 0
+    });
+    return answer.button.accept;
+  }
+
+  private async _ask(wish: PauseWish): Promise<void> {
+    await this._autopause.ask(wish);
+  }
+
+  private _tell(sentence: string): void {
+    Notification.info(sentence, { autoClose: TOLD_MS });
+  }
+}
+
+const TOLD_MS = 8000;
+
+/** Keeps up with the time while the dialog is open. */
+class PauseDetailsWidget extends ReactWidget {
+  constructor(
+    private readonly _model: PauseModel,
+    private readonly _trans: TranslationBundle
+  ) {
+    super();
+    _model.changed.connect(this._refresh, this);
+  }
+
+  protected render(): JSX.Element | null {
+    const { known } = this._model;
+    if (known === null) {
+      return null;
+    }
+    const kept = this._model.secondsUntil(known.report.keepAwake.until);
+    return (
+      <PauseDetails
+        known={known}
+        keptFor={kept === null ? null : roughly(kept, this._trans)}
+        hasServersTime={this._model.hasServersTime}
+        trans={this._trans}
+      />
+    );
+  }
+
+  private _refresh(): void {
+    this.update();
+  }
+}
+
