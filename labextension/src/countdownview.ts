@@ -29,7 +29,8 @@ export interface ICountdown {
   readonly sentence: string;
   /** What is meant by the sentence, one by one. */
   readonly items: readonly string[];
-  readonly cost: string | null;
+  /** What it costs, when it is tried again. */
+  readonly notes: readonly string[];
   readonly buttons: readonly IPauseButton[];
 }
 
@@ -40,7 +41,7 @@ export function countdownView(known: IPauseKnown, trans: TranslationBundle): ICo
     return isBeingPaused(report.state) ? goneView(trans) : null;
   }
   const { icon, tone } = looks(report.state);
-  const plain = { icon, tone, left: null, sentence: report.message, items: [], cost: null, buttons: [] };
+  const plain = { icon, tone, left: null, sentence: report.message, items: [], notes: [], buttons: [] };
   switch (report.state) {
     case 'active':
     case 'working':
@@ -64,7 +65,7 @@ export function countdownView(known: IPauseKnown, trans: TranslationBundle): ICo
       return {
         ...plain,
         title: trans.__('This environment should be paused'),
-        cost: costInWords(report, trans),
+        notes: costs(report, trans),
         buttons: [keepAwake(report, trans), pauseNow(trans)]
       };
   }
@@ -93,9 +94,9 @@ function warned({ report, secondsLeft }: IPauseKnown, trans: TranslationBundle) 
   return {
     title: isOver ? trans.__('This environment is about to be paused') : trans.__('This environment pauses in'),
     left: isOver ? null : countdown(secondsLeft),
-    sentence: trans.__('%1 Go on working, and it keeps running.', report.message),
+    sentence: trans.__('%1 Press any key to keep it running.', report.message),
     items: whatIsRunning(report),
-    cost: costInWords(report, trans),
+    notes: costs(report, trans),
     buttons: [keepAwake(report, trans), untilJobsEnd(report, trans), pauseNow(trans)]
   };
 }
@@ -103,22 +104,24 @@ function warned({ report, secondsLeft }: IPauseKnown, trans: TranslationBundle) 
 function flushing({ message, reason }: IPauseReport, trans: TranslationBundle) {
   return {
     title: trans.__('This environment is about to be paused'),
-    sentence: reason === 'requested' ? message : trans.__('%1 Go on working, and it keeps running.', message)
+    sentence: reason === 'requested' ? message : trans.__('%1 Press any key to keep it running.', message)
   };
 }
 
 function failed({ report, secondsToRetry }: IPauseKnown, trans: TranslationBundle) {
   const isUnflushed = report.failure === 'unflushed';
+  const retry = secondsToRetry === null ? [] : [trans.__('Next try in %1.', countdown(secondsToRetry))];
   return {
-    title:
-      secondsToRetry === null || secondsToRetry === 0
-        ? trans.__('This environment could not be paused')
-        : trans.__('This environment could not be paused; it is tried again in'),
-    left: secondsToRetry === null || secondsToRetry === 0 ? null : countdown(secondsToRetry),
+    title: trans.__('This environment could not be paused'),
     items: isUnflushed ? report.unsafe : [],
-    cost: costInWords(report, trans),
-    buttons: [keepAwake(report, trans), ...(isUnflushed ? [pauseAnyway(trans)] : [pauseNow(trans)])]
+    notes: [...retry, ...costs(report, trans)],
+    buttons: [keepAwake(report, trans), isUnflushed ? pauseAnyway(trans) : pauseNow(trans)]
   };
+}
+
+function costs(report: IPauseReport, trans: TranslationBundle): readonly string[] {
+  const cost = costInWords(report, trans);
+  return cost === null ? [] : [cost];
 }
 
 function goneView(trans: TranslationBundle): ICountdown {
@@ -129,7 +132,7 @@ function goneView(trans: TranslationBundle): ICountdown {
     left: null,
     sentence: trans.__('It was being paused. What you type here now may be lost. Start it again, then reload this page.'),
     items: [],
-    cost: null,
+    notes: [],
     buttons: []
   };
 }

@@ -13,7 +13,7 @@ export interface ICountdownProps {
 
 /** What is about to happen, why, what it costs, and what can be done. The time that runs down is not read aloud. */
 export function Countdown({ countdown, name, onAction }: ICountdownProps): JSX.Element {
-  const { tone, icon, title, left, sentence, items, cost, buttons } = countdown;
+  const { tone, icon, title, left, sentence, items, notes, buttons } = countdown;
   return (
     <section className={COUNTDOWN_CLASS} data-tone={tone} aria-label={name}>
       <Icon name={icon} />
@@ -28,7 +28,7 @@ export function Countdown({ countdown, name, onAction }: ICountdownProps): JSX.E
         </div>
         <div className="jp-terra-Countdown-sentence">{sentence}</div>
         <Items items={items} />
-        {cost !== null && <div className="jp-terra-Countdown-cost">{cost}</div>}
+        {notes.length > 0 && <div className="jp-terra-Countdown-notes">{notes.join(' ')}</div>}
       </div>
       {buttons.length > 0 && (
         <div className="jp-terra-Countdown-actions">

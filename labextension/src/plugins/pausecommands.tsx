@@ -113,7 +113,7 @@ class PauseCommands {
     const offered = offeredAtAnyTime(known.report, trans);
     const body = new PauseDetailsWidget(model, trans);
     const answer = await showDialog({
-      title: pauseBadge(known, trans)?.text ?? '',
+      title: trans.__('This environment: %1', pauseBadge(known, trans)?.text ?? ''),
       body: body as any, // a widget without a value
       buttons: [
         Dialog.cancelButton({ label: trans.__('Close') }),
