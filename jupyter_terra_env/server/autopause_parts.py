@@ -138,6 +138,7 @@ class KernelSource:
     async def look(self) -> Observation:
         """See ``WorkSource``."""
         self._kernels.reconcile()
+        await self._kernels.learn_names()
         ended = self._kernels.work_ended_seconds()
         return Observation(
             work=self._kernels.work(),

@@ -127,7 +127,11 @@ class AutopauseService:
             self._events.register_event_schema(AUTOPAUSE_SCHEMA)
         self._runs = CellRuns(serverapp.kernel_manager)
         self._kernels = KernelWatch(
-            serverapp.kernel_manager, self._events, self._observing(), on_restart=self._runs.restarted
+            serverapp.kernel_manager,
+            self._events,
+            self._observing(),
+            on_restart=self._runs.restarted,
+            sessions=serverapp.session_manager,
         )
         self._flusher = self._flusher_of(debts, UnattendedOutputs(self._runs, serverapp, log=self._log))
         marks = {"JUPYTER_SERVER_URL": serverapp.connection_url, "JPY_PARENT_PID": str(os.getpid())}

@@ -1,7 +1,11 @@
 """All kernels of a server: which of them work, which wait for a person, and what the server says of them."""
 
+import sqlite3
 from collections.abc import Callable
+from pathlib import PurePosixPath
 from typing import Any
+
+from tornado import web
 
 from jupyter_terra_env.rules.activity import Work, WorkKind
 from jupyter_terra_env.rules.processes import ProcessRoot
@@ -20,6 +24,7 @@ class KernelWatch:
         event_logger: the server's event logger; it tells of starts and ends at once.
         how: how they are observed.
         on_restart: is told the id of a kernel that was started anew.
+        sessions: the server's session manager: it knows which notebook a kernel belongs to. None where there is none.
     """
 
     def __init__(
@@ -29,9 +34,12 @@ class KernelWatch:
         how: Observing,
         *,
         on_restart: Callable[[str], None] = lambda _: None,
+        sessions: Any = None,
     ) -> None:
         self._kernels = kernels
         self._on_restart = on_restart
+        self._sessions = sessions
+        self._files: dict[str, str] = {}
         self._event_logger = event_logger
         self._how = how
         self._monotonic = how.monotonic
@@ -63,6 +71,18 @@ class KernelWatch:
             elif manager.iopub_port and manager.execution_state is not None:
                 self._observe(id_, manager)
 
+    async def learn_names(self) -> None:
+        """Ask which notebook each kernel belongs to; they can be renamed."""
+        if self._sessions is None:
+            return
+        try:
+            sessions = await self._sessions.list_sessions()
+        except (KeyError, sqlite3.Error, web.HTTPError):
+            return  # then kernels are named by their ids: who works is known all the same
+        self._files = {
+            session["kernel"]["id"]: PurePosixPath(session["path"]).name for session in sessions if session.get("path")
+        }
+
     def find(self, kernel_id: str) -> KernelObserver | None:
         """The observer of a kernel."""
         return self._observers.get(kernel_id)
@@ -80,7 +100,7 @@ class KernelWatch:
             Work(
                 kind=WorkKind.KERNEL,
                 id=observer.id,
-                detail=f"A cell of {self._name(observer)} waits for input.",
+                detail=f"{self._cell(observer)} waits for input.",
                 age_seconds=now - (observer.busy.waits_since_seconds or now),
             )
             for observer in self._observers.values()
@@ -164,7 +184,7 @@ class KernelWatch:
         state, since = observer.state, observer.busy.busy_since_seconds
         fresh = now - observer.attached_seconds < _STARTING_SECONDS
         if state == "busy":
-            detail = f"{self._name(observer)} runs a cell."
+            detail = f"{self._cell(observer)} runs."
         elif state == "starting" and fresh:
             detail, since = f"{self._name(observer)} starts.", observer.attached_seconds
         else:
@@ -186,8 +206,12 @@ class KernelWatch:
             self._how.input_wait_is_idle and observer.busy.waits_since_seconds is not None and observer.state == "busy"
         )
 
+    def _cell(self, observer: KernelObserver) -> str:
+        return f"A cell of {self._files.get(observer.id) or f'kernel {observer.manager.kernel_name} ({observer.id[:8]})'}"
+
     def _name(self, observer: KernelObserver) -> str:
-        return f"Kernel {observer.manager.kernel_name} ({observer.id[:8]})"
+        file = self._files.get(observer.id)
+        return f"The kernel of {file}" if file else f"Kernel {observer.manager.kernel_name} ({observer.id[:8]})"
 
 
 def _age(since: float | None, now: float) -> float | None:

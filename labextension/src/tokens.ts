@@ -12,6 +12,8 @@ export const IOpenNotebooks = new Token<OpenNotebooks>(
 /** The pause of this environment: what is known of it, and whom to ask. */
 export interface IAutopause {
   readonly model: PauseModel;
+  /** Ask the server how it is now: what runs begins and ends without an event. */
+  refresh(): Promise<unknown>;
   /**
    * Ask for time or for the pause.
    *

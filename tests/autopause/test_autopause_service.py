@@ -120,7 +120,7 @@ class TestKernels:
 
         (blocker,) = await eventually(named)
         assert blocker["id"] == kernel
-        assert "runs a cell" in blocker["detail"]
+        assert blocker["detail"] == "A cell of a.ipynb runs."
         (known,) = (await autopause())["kernels"]
         assert (known["state"], known["waits_for_input_since"]) == ("busy", None)
         await front.finish(cell)

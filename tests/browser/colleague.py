@@ -44,6 +44,12 @@ class Colleague:
         blob.reload()
         return blob.generation
 
+    def updated(self, name):
+        """When a notebook was last written, in seconds since 1970."""
+        blob = self._blob(name)
+        blob.reload()
+        return blob.updated.timestamp()
+
     def delete(self, name):
         """Delete a notebook."""
         self._blob(name).delete()

@@ -26,7 +26,7 @@ class Pausing:
 
     Attributes:
         jupyter: the server.
-        paused: the file that its pause command writes: what the bucket held of ``typed.ipynb`` is not in it.
+        paused: the file that its pause command writes.
     """
 
     jupyter: RealJupyter

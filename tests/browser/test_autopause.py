@@ -1,49 +1,256 @@
-"""The countdown before a pause: who is there keeps the environment running, who is not loses nothing."""
+"""The countdown before a pause: who is there keeps the environment running, and who is not loses nothing."""
+
+import json
+import re
 
 import pytest
 from pausing import pausing
+from test_appearance import AA, contrast
+
+CARD = ".jp-terra-Countdown"
+BADGE = ".jp-terra-Badge[data-kind=pause]"
+PATIENCE_MS = 30_000
+
+_WRONG_CLOCK = "const now = Date.now.bind(Date); Date.now = () => now() - 3 * 3600 * 1000;"
+_CAN_BE_HIDDEN = """
+let hidden = false;
+Object.defineProperty(document, 'visibilityState', { get: () => (hidden ? 'hidden' : 'visible') });
+Object.defineProperty(document, 'hidden', { get: () => hidden });
+window.setHidden = value => { hidden = value; document.dispatchEvent(new Event('visibilitychange')); };
+"""
 
 
 @pytest.fixture(scope="module")
 def patient(interface, tmp_path_factory):
     """Its countdown lasts longer than the tests that look at it."""
-    with pausing(interface, tmp_path_factory.mktemp(interface) / "home", lead_seconds=120) as server:
+    with pausing(interface, tmp_path_factory.mktemp(interface) / "home", lead_seconds=300) as server:
         yield server
 
 
-def test_a_key_ends_the_countdown(before_a_browser, patient):
-    patient.jupyter.colleague.put("key.ipynb", "x = 1")
-    person = before_a_browser(patient.jupyter, "ann")
+@pytest.fixture
+def given(before_a_browser):
+    """Somebody who is to open a notebook on a server."""
+
+    def sit_down(server, name, source="x = 1"):
+        server.jupyter.colleague.put(name, source)
+        return before_a_browser(server.jupyter, "ann")
+
+    return sit_down
+
+
+def card_of(person):
+    card = person.page.locator(CARD)
+    card.wait_for(timeout=PATIENCE_MS)
+    return card
+
+
+def seconds_left(card):
+    minutes, seconds = re.fullmatch(r"(\d+):(\d\d)", card.get_by_role("timer").inner_text()).groups()
+    return 60 * int(minutes) + int(seconds)
+
+
+def wait_until_gone(person, seconds=10):
+    person.wait_until(lambda: person.page.locator(CARD).count() == 0, seconds=seconds)
+
+
+def told_of(page):
+    """What a page tells and asks of autopause from now on."""
+    told = []
+    page.on("request", lambda request: told.append(request) if request.url.endswith("/terra-env/autopause") else None)
+    return told
+
+
+def test_the_countdown_says_why_and_a_key_ends_it(given, patient):
+    person = given(patient, "key.ipynb")
+    person.page.add_init_script(_WRONG_CLOCK)
     person.open("key.ipynb")
-    card = person.page.locator(".jp-terra-Countdown")
-    card.wait_for(timeout=30_000)
-    print(card.inner_text())
-    person.wait(1)
+    card = card_of(person)
+    assert card.get_attribute("aria-label") == "Pause of this environment"
+    for words in ("This environment pauses in", "Nobody is here and nothing works.", "Running costs $0.20 per hour"):
+        assert words in card.inner_text()
+    assert [button.inner_text() for button in card.get_by_role("button").all()] == [
+        "Keep Running 1 h",
+        "Until Jobs End",
+        "Pause Now",
+    ]
+    before, said = seconds_left(card), person.page.get_by_role("status").filter(has_text="Press any key").inner_text()
+    assert before <= 300, "by the server's clock; the browser's is three hours slow"
+    assert said.startswith("This environment is paused in less than 5 min.")
+    person.wait_until(lambda: seconds_left(card) <= before - 2)
+    assert person.page.get_by_role("status").filter(has_text="Press any key").inner_text() == said
+    assert person.page.locator(BADGE).inner_text().startswith("Pauses in ")
     person.take_picture("countdown")
-    cdp = person.page.context.new_cdp_session(person.page)
-    other = person.page.context.new_page()
-    other.bring_to_front()
+
+    person.page.keyboard.press("Shift")
+    wait_until_gone(person)
+    assert patient.report()["state"] == "active"
+    assert person.page.get_by_role("status").filter(has_text="This environment keeps running.").count() == 1
+    assert person.page.locator(BADGE).inner_text() == "Running"
+
+
+def test_who_asks_for_an_hour_gets_it_and_can_give_it_back(given, patient):
+    person = given(patient, "hour.ipynb")
+    person.open("hour.ipynb")
+    card_of(person).get_by_role("button", name="Keep Running 1 h").click()
+    wait_until_gone(person)
+    person.notification("This environment is kept running for 1 h.")
+    assert patient.report()["keep_awake"]["until"] is not None
+    person.page.locator(BADGE).click()
+    assert "Somebody has asked to keep it running for" in person.dialog()
+    person.take_picture("kept-running")
+    person.answer_dialog("Do Not Keep Running")
+    card_of(person)
+    assert patient.report()["keep_awake"]["until"] is None
+
+
+def test_a_hidden_tab_is_silent_and_keeps_nothing_running(given, patient):
+    person = given(patient, "hidden.ipynb")
+    person.page.add_init_script(_CAN_BE_HIDDEN)
+    person.page.clock.install()
+    person.open("hidden.ipynb")
+    card_of(person)
+    person.page.keyboard.press("Shift")
+    wait_until_gone(person)
+    person.page.keyboard.press("Shift")
+    with person.page.expect_request("**/terra-env/autopause") as leaving:
+        person.page.evaluate("window.setHidden(true)")
+    assert json.loads(leaving.value.post_data)["last_input_age_seconds"] < 60, "the last key is not forgotten"
+
+    told = told_of(person.page)
+    person.page.clock.fast_forward(120_000)
+    person.wait_until(lambda: patient.report()["state"] == "warning")
+    card_of(person)
+    person.page.clock.fast_forward(120_000)
     person.wait(0.5)
-    print("after other", person.page.evaluate("document.visibilityState"))
-    try:
-        w = cdp.send("Browser.getWindowForTarget")
-        cdp.send("Browser.setWindowBounds", {"windowId": w["windowId"], "bounds": {"windowState": "minimized"}})
+    assert told == []
+    with person.page.expect_request("**/terra-env/autopause") as back:
+        person.page.evaluate("window.setHidden(false)")
+    assert json.loads(back.value.post_data)["last_input_age_seconds"] > 200
+    assert patient.report()["state"] == "warning", "an old key is no new one"
+
+
+def test_a_computer_that_sleeps_keeps_nothing_running(given, patient):
+    person = given(patient, "sleep.ipynb")
+    person.open("sleep.ipynb")
+    card_of(person)
+    person.page.keyboard.press("Shift")
+    wait_until_gone(person)
+    lid = person.page.context.new_cdp_session(person.page)
+    lid.send("Page.setWebLifecycleState", {"state": "frozen"})
+    person.wait_until(lambda: patient.report()["state"] == "warning")
+    lid.send("Page.setWebLifecycleState", {"state": "active"})
+    card_of(person)
+    person.page.keyboard.press("Shift")
+    wait_until_gone(person)
+
+
+def test_untouched_it_is_paused_with_everything_saved(given, interface, tmp_path):
+    with pausing(interface, tmp_path / "home", lead_seconds=12, max_snooze_seconds=0) as server:
+        jupyter = server.jupyter
+        with jupyter.user_settings(autosave=False):
+            person = given(server, "typed.ipynb")
+            person.open("typed.ipynb")
+            person.click_cell()
+            person.page.keyboard.type("7")
+            person.wait_for_badge("place", "Unsaved")
+            card_of(person).locator("[data-action=keep-awake]").click()
+            person.notification("All the time that can be asked for has been asked for")
+            person.take_picture("refused")
+            assert jupyter.colleague.cell("typed.ipynb")["source"] == "x = 1"
+            person.wait_until(server.paused.exists, seconds=60)
+            assert jupyter.colleague.cell("typed.ipynb")["source"] == "x = 17"
+            assert jupyter.colleague.updated("typed.ipynb") <= server.paused.stat().st_mtime
+            flush = server.report()["flush"]
+            assert (flush["cause"], flush["clean"], flush["tabs_saved"]) == ("idle", True, True)
+            card = card_of(person)
+            person.wait_until(lambda: "This environment is paused" in card.inner_text())
+            assert person.page.locator(BADGE).inner_text() == "Paused"
+            assert person.dialogs() == 0
+            person.take_picture("paused")
+
+
+def test_pause_now_names_what_it_ends(given, interface, tmp_path):
+    with pausing(interface, tmp_path / "home", lead_seconds=300) as server:
+        person = given(server, "job.ipynb", "import time; time.sleep(600)")
+        person.open("job.ipynb")
+        person.click_cell()
+        person.page.keyboard.press("Shift+Enter")
+        person.wait_until(lambda: server.report()["blockers"] != [])
+        person.wait_until(lambda: "What keeps it running" in details(person))
+        person.take_picture("why-running")
+        person.answer_dialog("Pause Now")
+        assert "A cell of job.ipynb runs." in person.dialog(about="Pause this environment now?")
+        person.take_picture("pause-now")
+        person.answer_dialog("Cancel")
+        person.page.locator(".jp-Dialog").wait_for(state="detached")
+        assert server.report()["state"] == "active"
+        assert not server.paused.exists()
+        details(person)
+        person.answer_dialog("Pause Now")
+        person.dialog(about="Pause this environment now?")
+        person.answer_dialog("Pause Now")
+        person.wait_until(server.paused.exists)
+
+
+def details(person):
+    """Ask why it is running, with nothing else open."""
+    while person.dialogs():
+        person.page.keyboard.press("Escape")
+        person.wait(0.1)
+    person.page.locator(BADGE).click()
+    return person.dialog()
+
+
+def test_what_is_not_in_the_workspace_is_named_and_keeps_it_running(given, interface, tmp_path):
+    with pausing(interface, tmp_path / "home", lead_seconds=300) as server:
+        person = given(server, "both.ipynb")
+        person.open("both.ipynb")
+        server.jupyter.colleague.put("both.ipynb", "x = 2")
+        person.click_cell()
+        person.page.keyboard.type("7")
+        person.dialog(about="has two versions")
+        person.answer_dialog("Decide Later")
+        details(person)
+        person.answer_dialog("Pause Now")
+        card = card_of(person)
+        person.wait_until(lambda: "This environment could not be paused" in card.inner_text())
+        assert "some files are not in the workspace yet" in card.inner_text()
+        assert "my-workspace/edit/both.ipynb" in card.inner_text()
+        person.notification("some files are not in the workspace yet")
+        person.take_picture("unflushed")
+        assert not server.paused.exists()
+        card.get_by_role("button", name="Pause Anyway").click()
+        assert "my-workspace/edit/both.ipynb" in person.dialog(about="Pause this environment now?")
+        person.answer_dialog("Pause Now")
+        person.wait_until(server.paused.exists)
+        assert server.jupyter.source("both.ipynb") == "x = 17"
+
+
+@pytest.mark.parametrize("interface", ["lab"], indirect=True)
+def test_where_nothing_is_paused_nothing_is_shown_and_nothing_asked(given, interface, tmp_path):
+    with pausing(interface, tmp_path / "home", lead_seconds=300, enabled=False) as server:
+        person = given(server, "off.ipynb")
+        person.page.clock.install()
+        told = told_of(person.page)
+        person.open("off.ipynb")
+        person.wait_until(lambda: len(told) == 1)
+        person.click_cell()
+        person.page.keyboard.type("7")
+        person.page.clock.fast_forward(120_000)
         person.wait(0.5)
-        print("minimized", person.page.evaluate("document.visibilityState"))
-    except Exception as e:
-        print(e)
-    try:
-        cdp.send("Emulation.setFocusEmulationEnabled", {"enabled": False})
-        other.bring_to_front()
-        person.wait(0.5)
-        print("no focus emu", person.page.evaluate("document.visibilityState"))
-    except Exception as e:
-        print(e)
-    other.close()
-    person.click_cell()
-    person.page.keyboard.press("a")
-    person.wait_until(lambda: card.count() == 0, seconds=3)
-    print(patient.report())
-    person.page.locator(".jp-terra-Badge[data-kind=pause]").click()
-    person.wait(0.5)
-    person.take_picture("details")
+        assert [request.method for request in told] == ["GET"]
+        assert person.page.locator(f"{CARD}, {BADGE}").count() == 0
+
+
+@pytest.mark.parametrize("interface", ["lab"], indirect=True)
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_the_countdown_is_readable(given, interface, tmp_path, theme):
+    with pausing(interface, tmp_path / "home", lead_seconds=300, theme=theme) as server:
+        person = given(server, "theme.ipynb")
+        person.open("theme.ipynb")
+        card = card_of(person)
+        person.take_picture(f"countdown-{theme.rpartition(' ')[2].lower()}")
+        texts = card.locator(".jp-terra-Countdown-words > div, .jp-terra-Button:enabled").all()
+        assert len(texts) == 5
+        for text in [*texts, person.page.locator(f"{BADGE} .jp-terra-Badge-text")]:
+            assert contrast(text) >= AA, text.inner_text()

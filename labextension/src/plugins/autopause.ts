@@ -26,7 +26,7 @@ export const autopausePlugin: JupyterFrontEndPlugin<IAutopause> = {
     const model = new PauseModel(CLOCKS);
     const desk = new PauseDesk(app.serviceManager.serverSettings, UUID.uuid4(), model, CLOCKS);
     void begin(app, documents, model, desk);
-    return { model, ask: wish => desk.ask(wish) };
+    return { model, refresh: () => desk.refresh(), ask: wish => desk.ask(wish) };
   }
 };
 
@@ -96,7 +96,7 @@ function followEvents(
     if (news !== null) {
       model.noteNews(news);
     }
-    if (isVisible()) {
+    if (isVisible() && model.known?.report.enabled) {
       void desk.refresh(); // events do not tell everything
     }
   });

@@ -55,6 +55,7 @@ class PauseCommands {
 
   /** Run a command; tell in the server's own sentence why it was refused. */
   async run(act: (report: IPauseReport) => Promise<void>): Promise<void> {
+    await this._autopause.refresh();
     const report = this._autopause.model.known?.report;
     if (report === undefined) {
       return;
@@ -142,8 +143,8 @@ class PauseCommands {
     return answer.button.accept;
   }
 
-  private async _ask(wish: PauseWish): Promise<void> {
-    await this._autopause.ask(wish);
+  private _ask(wish: PauseWish): Promise<void> {
+    return this._autopause.ask(wish);
   }
 
   private _tell(sentence: string): void {
