@@ -6,12 +6,16 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from tornado import web
+from tornado.ioloop import IOLoop
 
 from jupyter_terra_env.rules.activity import Work, WorkKind
 from jupyter_terra_env.rules.processes import ProcessRoot
 from jupyter_terra_env.server.kernel_observer import KernelObserver, Observing
 
 ACTIONS_SCHEMA = "https://events.jupyter.org/jupyter_server/kernel_actions/v1"
+_SOON_SECONDS = 0.1
+_SOON_TIMES = 100
+"""A kernel's start is told before the server has finished it; waiting for a tick would miss its first cell."""
 _STARTING_SECONDS = 60.0
 """A kernel that no one has talked to says ``starting`` for ever; so long it is believed."""
 
@@ -46,6 +50,7 @@ class KernelWatch:
         self._observers: dict[str, KernelObserver] = {}
         self._work_ended: float | None = None
         self._unobservable: set[str] = set()
+        self._soon: dict[str, Any] = {}
 
     def start(self) -> None:
         """Begin to observe."""
@@ -55,6 +60,9 @@ class KernelWatch:
     def close(self) -> None:
         """Stop observing."""
         self._event_logger.remove_listener(schema_id=ACTIONS_SCHEMA, listener=self._on_action)
+        for waiting in self._soon.values():
+            IOLoop.current().remove_timeout(waiting)
+        self._soon.clear()
         for observer in self._observers.values():
             observer.close()
         self._observers.clear()
@@ -153,7 +161,17 @@ class KernelWatch:
         if data.get("action") == "restart" and observer is not None:
             observer.on_restart()
             self._on_restart(kernel_id)
+        self._reconcile_soon(kernel_id, _SOON_TIMES if data.get("action") == "start" else 0)
+
+    def _reconcile_soon(self, kernel_id: str, times: int) -> None:
+        """Look now, and again and again until a kernel is observed that has just been started."""
         self.reconcile()
+        waiting = self._soon.pop(kernel_id, None)
+        if waiting is not None:
+            IOLoop.current().remove_timeout(waiting)
+        if times > 0 and kernel_id not in self._observers:
+            again = IOLoop.current().call_later(_SOON_SECONDS, self._reconcile_soon, kernel_id, times - 1)
+            self._soon[kernel_id] = again
 
     def _observe(self, kernel_id: str, manager: Any) -> None:
         observer = KernelObserver(kernel_id, manager, self._how)

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from jupyter_terra_env.server.kernel_watch import KernelWatch
+
 pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
@@ -41,6 +43,20 @@ async def test_a_kernel_nobody_talks_to_becomes_idle(new_session, watch, eventua
     kernel_id = await new_session()
     await eventually(lambda: is_(reported, kernel_id, "idle"))
     assert watch.work() == ()
+
+
+async def test_a_kernel_is_observed_before_its_first_cell(new_session, observing, jp_serverapp, eventually, front_end):
+    """No audit comes between: the first cell may begin at once, and what is missed of it is missed for good."""
+    watch = KernelWatch(jp_serverapp.kernel_manager, jp_serverapp.event_logger, observing[0])
+    watch.start()
+    try:
+        kernel_id = await new_session()
+        await eventually(lambda: watch.find(kernel_id) is not None)
+        front = await front_end(kernel_id)
+        await front.run("__import__('time').sleep(3)")
+        await eventually(lambda: watch.busy_ids() == {kernel_id})
+    finally:
+        watch.close()
 
 
 async def test_without_us_it_stays_starting(new_session, reported):

@@ -38,6 +38,10 @@ class Pausing:
     def wish(self, action, **fields):
         return self._ask("POST", {"action": action, **fields})
 
+    def works(self):
+        """What works, in words, as it was seen at the last tick."""
+        return [work["detail"] for work in self.report()["blockers"]]
+
     def of_kernels(self):
         """``execution_state`` of every kernel in what Terra reads: of kernels, and of sessions."""
         kernels, sessions = self._get("api/kernels"), self._get("api/sessions")
