@@ -225,11 +225,16 @@ class KernelWatch:
         )
 
     def _cell(self, observer: KernelObserver) -> str:
-        return f"A cell of {self._files.get(observer.id) or f'kernel {observer.manager.kernel_name} ({observer.id[:8]})'}"
+        file = self._files.get(observer.id)
+        return f"A cell of {file}" if file else f"A cell of kernel {_label(observer)}"
 
     def _name(self, observer: KernelObserver) -> str:
         file = self._files.get(observer.id)
-        return f"The kernel of {file}" if file else f"Kernel {observer.manager.kernel_name} ({observer.id[:8]})"
+        return f"The kernel of {file}" if file else f"Kernel {_label(observer)}"
+
+
+def _label(observer: KernelObserver) -> str:
+    return f"{observer.manager.kernel_name} ({observer.id[:8]})"
 
 
 def _age(since: float | None, now: float) -> float | None:

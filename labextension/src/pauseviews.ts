@@ -181,7 +181,7 @@ function workInWords(blockers: readonly IWork[], trans: TranslationBundle): stri
 function notPaused(failure: string | null, trans: TranslationBundle): string {
   switch (failure) {
     case 'unflushed':
-      return trans.__('Not paused: files are not in the workspace');
+      return trans.__('Not paused: not all is uploaded');
     case 'actuators':
       return trans.__('Not paused: nothing could do it');
     case 'still-running':

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from real_jupyter import TOKEN, RealJupyter, running
 
-QUIET_SECONDS = 5
+QUIET_SECONDS = 3
 """From the last key to the countdown."""
 _METADATA = {
     "instance/machine-type": "projects/9/machineTypes/n1-standard-4",
@@ -85,6 +85,7 @@ def pausing(interface, home, *, lead_seconds, theme=None, **settings):
         "tick_seconds": 1,
         "resume_grace_seconds": 1,
         "process_scope": "server",
+        "client_save_seconds": 5,
         "cpu_active_cores": 0,
         "watch_metadata": "off",
         "boot_disk_gb": 250,

@@ -9,6 +9,7 @@ from test_appearance import AA, contrast
 
 CARD = ".jp-terra-Countdown"
 BADGE = ".jp-terra-Badge[data-kind=pause]"
+ASKED = "Pause this environment now?"
 ENDPOINT = re.compile("/terra-env/autopause([?]|$)")
 PATIENCE_MS = 30_000
 
@@ -54,6 +55,18 @@ def wait_until_gone(person, seconds=10):
     person.wait_until(lambda: person.page.locator(CARD).count() == 0, seconds=seconds)
 
 
+def said_to_all(person, words):
+    """What screen readers say."""
+    return person.page.get_by_role("status").filter(has_text=words).inner_text()
+
+
+def assert_readable(person):
+    texts = person.page.locator(f"{CARD}-words > div, {CARD} button:enabled, {BADGE} .jp-terra-Badge-text").all()
+    assert len(texts) == 6
+    for text in texts:
+        assert contrast(text) >= AA, text.inner_text()
+
+
 def told_of(page):
     """What a page tells and asks of autopause, from now on."""
     told = []
@@ -61,7 +74,7 @@ def told_of(page):
     return told
 
 
-def test_the_countdown_says_why_and_a_key_ends_it(given, patient):
+def test_a_key_ends_the_countdown_and_a_press_asks_for_an_hour(given, patient):
     person = given(patient, "key.ipynb")
     person.page.add_init_script(_WRONG_CLOCK)
     person.open("key.ipynb")
@@ -69,29 +82,23 @@ def test_the_countdown_says_why_and_a_key_ends_it(given, patient):
     assert card.get_attribute("aria-label") == "Pause of this environment"
     for words in ("This environment pauses in", "Nobody is here and nothing works.", "Running costs $0.20 per hour"):
         assert words in card.inner_text()
-    assert [button.inner_text() for button in card.get_by_role("button").all()] == [
-        "Keep Running 1 h",
-        "Until Jobs End",
-        "Pause Now",
-    ]
-    before, said = seconds_left(card), person.page.get_by_role("status").filter(has_text="Press any key").inner_text()
+    buttons = [button.inner_text() for button in card.get_by_role("button").all()]
+    assert buttons == ["Keep Running 1 h", "Until Jobs End", "Pause Now"]
+    before, said = seconds_left(card), said_to_all(person, "Press any key")
     assert before <= 300, "by the server's clock; the browser's is three hours slow"
     assert said.startswith("This environment is paused in less than 5 min.")
     person.wait_until(lambda: seconds_left(card) <= before - 2)
-    assert person.page.get_by_role("status").filter(has_text="Press any key").inner_text() == said
+    assert said_to_all(person, "Press any key") == said
     assert person.page.locator(BADGE).inner_text().startswith("Pauses in ")
     person.take_picture("countdown")
+    assert_readable(person)
 
     person.page.keyboard.press("Shift")
     wait_until_gone(person)
     assert patient.report()["state"] == "active"
-    assert person.page.get_by_role("status").filter(has_text="This environment keeps running.").count() == 1
+    assert said_to_all(person, "This environment keeps running.")
     assert person.page.locator(BADGE).inner_text() == "Running"
 
-
-def test_who_asks_for_an_hour_gets_it_and_can_give_it_back(given, patient):
-    person = given(patient, "hour.ipynb")
-    person.open("hour.ipynb")
     card_of(person).get_by_role("button", name="Keep Running 1 h").click()
     wait_until_gone(person)
     person.notification("This environment is kept running for 1 h.")
@@ -104,7 +111,7 @@ def test_who_asks_for_an_hour_gets_it_and_can_give_it_back(given, patient):
     assert patient.report()["keep_awake"]["until"] is None
 
 
-def test_a_hidden_tab_is_silent_and_keeps_nothing_running(given, patient):
+def test_neither_a_hidden_tab_nor_a_sleeping_computer_keeps_anything_running(given, patient):
     person = given(patient, "hidden.ipynb")
     person.page.add_init_script(_CAN_BE_HIDDEN)
     person.page.clock.install()
@@ -116,8 +123,8 @@ def test_a_hidden_tab_is_silent_and_keeps_nothing_running(given, patient):
     with person.page.expect_request(ENDPOINT) as leaving:
         person.page.evaluate("window.setHidden(true)")
     assert json.loads(leaving.value.post_data)["last_input_age_seconds"] < 60, "the last key is not forgotten"
-
     leaving.value.response()
+
     told = told_of(person.page)
     person.page.clock.fast_forward(120_000)
     person.wait_until(lambda: patient.report()["state"] == "warning")
@@ -130,11 +137,6 @@ def test_a_hidden_tab_is_silent_and_keeps_nothing_running(given, patient):
     assert json.loads(back.value.post_data)["last_input_age_seconds"] > 200
     assert patient.report()["state"] == "warning", "an old key is no new one"
 
-
-def test_a_computer_that_sleeps_keeps_nothing_running(given, patient):
-    person = given(patient, "sleep.ipynb")
-    person.open("sleep.ipynb")
-    card_of(person)
     person.page.keyboard.press("Shift")
     wait_until_gone(person)
     lid = person.page.context.new_cdp_session(person.page)
@@ -142,12 +144,10 @@ def test_a_computer_that_sleeps_keeps_nothing_running(given, patient):
     person.wait_until(lambda: patient.report()["state"] == "warning")
     lid.send("Page.setWebLifecycleState", {"state": "active"})
     card_of(person)
-    person.page.keyboard.press("Shift")
-    wait_until_gone(person)
 
 
 def test_untouched_it_is_paused_with_everything_saved(given, interface, tmp_path):
-    with pausing(interface, tmp_path / "home", lead_seconds=12, max_snooze_seconds=0) as server:
+    with pausing(interface, tmp_path / "home", lead_seconds=9, max_snooze_seconds=0) as server:
         jupyter = server.jupyter
         with jupyter.user_settings(autosave=False):
             person = given(server, "typed.ipynb")
@@ -171,61 +171,46 @@ def test_untouched_it_is_paused_with_everything_saved(given, interface, tmp_path
             person.take_picture("paused")
 
 
-def test_pause_now_names_what_it_ends(given, interface, tmp_path):
+def test_pause_now_names_what_it_ends_and_what_is_not_in_the_workspace(given, interface, tmp_path):
     with pausing(interface, tmp_path / "home", lead_seconds=300) as server:
         person = given(server, "job.ipynb", "import time; time.sleep(600)")
         person.open("job.ipynb")
         person.click_cell()
         person.page.keyboard.press("Shift+Enter")
         person.wait_until(lambda: server.works() == ["A cell of job.ipynb runs."])
-        assert "What keeps it running" in details(person)
+        person.page.locator(BADGE).click()
+        assert "What keeps it running" in person.dialog()
         person.take_picture("why-running")
         person.answer_dialog("Pause Now")
-        assert "A cell of job.ipynb runs." in person.dialog(about="Pause this environment now?")
+        assert "A cell of job.ipynb runs." in person.dialog(about=ASKED)
         person.take_picture("pause-now")
         person.answer_dialog("Cancel")
         person.page.locator(".jp-Dialog").wait_for(state="detached")
         assert server.report()["state"] == "active"
-        assert not server.paused.exists()
-        details(person)
-        person.answer_dialog("Pause Now")
-        person.dialog(about="Pause this environment now?")
-        person.answer_dialog("Pause Now")
-        person.wait_until(server.paused.exists)
 
-
-def details(person):
-    """Ask why it is running, with nothing else open."""
-    while person.dialogs():
-        person.page.keyboard.press("Escape")
-        person.wait(0.1)
-    person.page.locator(BADGE).click()
-    return person.dialog()
-
-
-def test_what_is_not_in_the_workspace_is_named_and_keeps_it_running(given, interface, tmp_path):
-    with pausing(interface, tmp_path / "home", lead_seconds=300) as server:
-        person = given(server, "both.ipynb")
-        person.open("both.ipynb")
-        server.jupyter.colleague.put("both.ipynb", "x = 2")
+        server.jupyter.colleague.put("job.ipynb", "x = 2")
         person.click_cell()
         person.page.keyboard.type("7")
         person.dialog(about="has two versions")
         person.answer_dialog("Decide Later")
-        details(person)
+        person.page.locator(BADGE).click()
+        person.dialog(about="What keeps it running")
+        person.answer_dialog("Pause Now")
+        person.dialog(about=ASKED)
         person.answer_dialog("Pause Now")
         card = card_of(person)
         person.wait_until(lambda: "This environment could not be paused" in card.inner_text())
         assert "some files are not in the workspace yet" in card.inner_text()
-        assert "my-workspace/edit/both.ipynb" in card.inner_text()
+        assert "my-workspace/edit/job.ipynb" in card.inner_text()
         person.notification("some files are not in the workspace yet")
+        person.wait(0.5)
         person.take_picture("unflushed")
         assert not server.paused.exists()
         card.get_by_role("button", name="Pause Anyway").click()
-        assert "my-workspace/edit/both.ipynb" in person.dialog(about="Pause this environment now?")
+        assert "my-workspace/edit/job.ipynb" in person.dialog(about=ASKED)
         person.answer_dialog("Pause Now")
         person.wait_until(server.paused.exists)
-        assert server.jupyter.source("both.ipynb") == "x = 17"
+        assert server.jupyter.source("job.ipynb") == "import time; time.sleep(600)7"
 
 
 @pytest.mark.parametrize("interface", ["lab"], indirect=True)
@@ -234,10 +219,9 @@ def test_where_nothing_is_paused_nothing_is_shown_and_nothing_asked(given, inter
         person = given(server, "off.ipynb")
         person.page.clock.install()
         told = told_of(person.page)
-        person.open("off.ipynb")
+        person.open_folder()
         person.wait_until(lambda: len(told) == 1)
-        person.click_cell()
-        person.page.keyboard.type("7")
+        person.page.keyboard.press("Shift")
         person.page.clock.fast_forward(120_000)
         person.wait(0.5)
         assert [request.method for request in told] == ["GET"]
@@ -245,14 +229,11 @@ def test_where_nothing_is_paused_nothing_is_shown_and_nothing_asked(given, inter
 
 
 @pytest.mark.parametrize("interface", ["lab"], indirect=True)
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_the_countdown_is_readable(given, interface, tmp_path, theme):
-    with pausing(interface, tmp_path / "home", lead_seconds=300, theme=theme) as server:
+def test_the_countdown_is_readable_in_the_dark(given, interface, tmp_path):
+    with pausing(interface, tmp_path / "home", lead_seconds=300, theme="JupyterLab Dark") as server:
         person = given(server, "theme.ipynb")
-        person.open("theme.ipynb")
-        card = card_of(person)
-        person.take_picture(f"countdown-{theme.rpartition(' ')[2].lower()}")
-        texts = card.locator(".jp-terra-Countdown-words > div, .jp-terra-Button:enabled").all()
-        assert len(texts) == 5
-        for text in [*texts, person.page.locator(f"{BADGE} .jp-terra-Badge-text")]:
-            assert contrast(text) >= AA, text.inner_text()
+        person.open_folder()
+        card_of(person)
+        person.page.wait_for_selector("body[data-jp-theme-light=false]", state="attached")
+        person.take_picture("countdown-dark")
+        assert_readable(person)

@@ -61,3 +61,24 @@ export function Items({ items }: { readonly items: readonly string[] }): JSX.Ele
     </ul>
   );
 }
+
+export interface IList {
+  readonly sentence: string;
+  readonly items: readonly string[];
+}
+
+/** Lists with a sentence each; those without items are left out. */
+export function Lists({ lists }: { readonly lists: readonly IList[] }): JSX.Element {
+  return (
+    <div className="jp-terra-PauseDetails">
+      {lists
+        .filter(({ items }) => items.length > 0)
+        .map(({ sentence, items }) => (
+          <React.Fragment key={sentence}>
+            <p>{sentence}</p>
+            <Items items={items} />
+          </React.Fragment>
+        ))}
+    </div>
+  );
+}

@@ -3,7 +3,7 @@ import { Dialog, ICommandPalette, Notification, ReactWidget, showDialog } from '
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import * as React from 'react';
 import type { IPauseReport } from '../autopause';
-import { Items } from '../components/countdown';
+import { IList, Lists } from '../components/countdown';
 import { PauseDetails } from '../components/pausedetails';
 import { roughly } from '../durations';
 import { PauseModel } from '../pausemodel';
@@ -89,16 +89,14 @@ class PauseCommands {
   }
 
   async pauseNow(report: IPauseReport): Promise<void> {
-    const running = whatIsRunning(report);
-    const isMeant = running.length === 0 || (await this._isMeant(this._trans.__('This is ended by it:'), running));
-    if (isMeant) {
+    if (whatIsRunning(report).length === 0 || (await this._isMeant([this._stopped(report)]))) {
       await this._ask({ action: 'pause-now', force: false });
     }
   }
 
   async pauseAnyway(report: IPauseReport): Promise<void> {
-    const kept = this._trans.__('These are kept on the disk of this environment, and reach the workspace after it runs again:');
-    if (await this._isMeant(kept, [...report.unsafe, ...whatIsRunning(report)])) {
+    const sentence = this._trans.__('This is on the disk of this environment only, until it runs again:');
+    if (await this._isMeant([{ sentence, items: report.unsafe }, this._stopped(report)])) {
       await this._ask({ action: 'pause-now', force: true });
     }
   }
@@ -128,15 +126,14 @@ class PauseCommands {
     }
   }
 
-  private async _isMeant(sentence: string, items: readonly string[]): Promise<boolean> {
+  private _stopped(report: IPauseReport): IList {
+    return { sentence: this._trans.__('This is stopped by it:'), items: whatIsRunning(report) };
+  }
+
+  private async _isMeant(lists: readonly IList[]): Promise<boolean> {
     const answer = await showDialog({
       title: this._trans.__('Pause this environment now?'),
-      body: ReactWidget.create(
-        <div>
-          <p>{sentence}</p>
-          <Items items={items} />
-        </div>
-      ) as any,
+      body: ReactWidget.create(<Lists lists={lists} />) as any, // a widget without a value
       buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: this._trans.__('Pause Now') })],
       defaultButton: 0
     });
