@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from jupyter_terra_env import __version__
+from jupyter_terra_env.rules.pause_state import Phase
 from jupyter_terra_env.server.announcements import SCHEMA_ID
+from jupyter_terra_env.server.autopause_events import AUTOPAUSE_SCHEMA_ID
 
 ROOT = Path(__file__).parent.parent
 SOURCES = ROOT / "labextension"
@@ -23,7 +25,13 @@ def test_the_lock_file_names_no_download_address():
 
 
 def test_it_listens_to_the_events_that_the_server_sends():
-    assert f"'{SCHEMA_ID}'" in (SOURCES / "src" / "tokens.ts").read_text()
+    for schema in (SCHEMA_ID, AUTOPAUSE_SCHEMA_ID):
+        assert f"'{schema}'" in (SOURCES / "src" / "tokens.ts").read_text()
+
+
+def test_it_knows_every_state_of_the_pause():
+    known = (SOURCES / "src" / "autopause.ts").read_text().partition("] as const")[0]
+    assert re.findall(r"'([a-z-]+)'[,\n]", known) == [phase.value for phase in Phase]
 
 
 @pytest.mark.parametrize("schema", sorted((SOURCES / "schema").glob("*.json")), ids=lambda path: path.stem)
