@@ -85,7 +85,7 @@ def pausing(interface, home, *, lead_seconds, theme=None, **settings):
         "tick_seconds": 1,
         "resume_grace_seconds": 1,
         "process_scope": "server",
-        "client_save_seconds": 5,
+        "client_save_seconds": 2,
         "cpu_active_cores": 0,
         "watch_metadata": "off",
         "boot_disk_gb": 250,
