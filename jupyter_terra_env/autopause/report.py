@@ -1,12 +1,11 @@
 """The answer to *why is this still running* and *why will it be paused*, ready for JSON."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from jupyter_terra_env.autopause.actuators.chain import Tried
+from jupyter_terra_env.autopause.actuators.chain import PauseChain
 from jupyter_terra_env.autopause.flush import FlushReport, as_json
 from jupyter_terra_env.rules.activity import Work
 from jupyter_terra_env.rules.autopause import due
@@ -62,7 +61,7 @@ def report(
     priced: Priced,
     *,
     kernels: list[dict[str, Any]],
-    tried: Iterable[Tried],
+    chain: PauseChain,
     flush: FlushReport | None,
 ) -> dict[str, Any]:
     """Everything that is known.
@@ -72,7 +71,7 @@ def report(
         rules: its settings.
         priced: what the machine costs.
         kernels: what is known of each kernel; ages are turned into moments.
-        tried: what the last attempt to pause tried.
+        chain: what can pause the machine.
         flush: the last flush.
     """
     return {
@@ -98,9 +97,10 @@ def report(
             "paused_shown": in_dollars(priced.cost.paused),
             "prices_of": priced.dated,
         },
+        "pauses_by": list(chain.that_pause),
         "attempts": [
             {"actuator": each.actuator, "result": each.outcome.result.value, "detail": each.outcome.detail}
-            for each in tried
+            for each in chain.last
         ],
         "flush": None if flush is None else flush_json(flush),
     }

@@ -184,9 +184,10 @@ def _when(report: Report) -> str:
         return "autopause is off"
     if report["deadline"] is None:
         return f"tried again at {_clock(report['retry_at'])}" if report["retry_at"] else "no pause is due"
+    paused = "paused" if report["pauses_by"] else "should be paused (nothing here can, see pause_chain)"
     if report["reason"] == "max-busy":
-        return f"paused at {_clock(report['deadline'])} at the latest: work without a person may take only so long"
-    return f"paused at {_clock(report['deadline'])} if nothing happens"
+        return f"{paused} at {_clock(report['deadline'])} at the latest: work without a person may take only so long"
+    return f"{paused} at {_clock(report['deadline'])} if nothing happens"
 
 
 def _clock(moment: str | None) -> str:

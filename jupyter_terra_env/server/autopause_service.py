@@ -194,7 +194,7 @@ class AutopauseService:
 
     async def release_locks(self, deadline_seconds: float) -> None:
         """Give back the edit locks, unless nothing here pauses the machine anyway."""
-        if self._chain.names != ("report_only",):
+        if self._chain.that_pause:
             await self._flusher.release_locks(deadline_seconds)
 
     def report(self) -> dict[str, Any]:
@@ -204,7 +204,7 @@ class AutopauseService:
             self._monitor.rules,
             self._priced,
             kernels=self._kernels.report(),
-            tried=self._chain.last,
+            chain=self._chain,
             flush=self._flusher.last,
         )
 

@@ -49,6 +49,8 @@ export interface IKeepAwake {
 export interface IPauseReport extends IPauseNews {
   /** Whether this environment is ever paused for being idle. */
   readonly enabled: boolean;
+  /** Whether anything here can pause it; otherwise the pause is only told. */
+  readonly canPause: boolean;
   readonly waits: readonly IWork[];
   readonly keepAwake: IKeepAwake;
   /** ISO 8601, UTC. */
@@ -95,6 +97,7 @@ export function parseReport(data: unknown): IPauseReport | null {
   return {
     ...news,
     enabled: data.enabled === true,
+    canPause: !Array.isArray(data.pauses_by) || data.pauses_by.length > 0,
     waits: works(data.waits),
     keepAwake: {
       until: text(kept.until),

@@ -84,7 +84,7 @@ export function announcement(known: IPauseKnown, before: Phase | null, trans: Tr
     return wasNear && known.answers ? trans.__('This environment keeps running.') : '';
   }
   if (known.report.state === 'warning') {
-    return `${lessThan(known.secondsLeft, trans)} ${view.sentence}`;
+    return `${warning(known, trans)} ${view.sentence}`;
   }
   return [`${view.title}.`, view.sentence, ...view.items].join(' ');
 }
@@ -92,13 +92,17 @@ export function announcement(known: IPauseKnown, before: Phase | null, trans: Tr
 function warned({ report, secondsLeft }: IPauseKnown, trans: TranslationBundle) {
   const isOver = secondsLeft === null || secondsLeft === 0;
   return {
-    title: isOver ? trans.__('This environment is about to be paused') : trans.__('This environment pauses in'),
+    title: isOver ? trans.__('This environment is about to be paused') : coming(report, trans),
     left: isOver ? null : countdown(secondsLeft),
     sentence: trans.__('%1 Press any key to keep it running.', report.message),
     items: whatIsRunning(report),
     notes: costs(report, trans),
     buttons: [keepAwake(report, trans), untilJobsEnd(report, trans), pauseNow(trans)]
   };
+}
+
+function coming({ canPause }: IPauseReport, trans: TranslationBundle): string {
+  return canPause ? trans.__('This environment pauses in') : trans.__('This environment should be paused in');
 }
 
 function flushing({ message, reason }: IPauseReport, trans: TranslationBundle) {
@@ -137,7 +141,10 @@ function goneView(trans: TranslationBundle): ICountdown {
   };
 }
 
-function lessThan(secondsLeft: number | null, trans: TranslationBundle): string {
+function warning({ report, secondsLeft }: IPauseKnown, trans: TranslationBundle): string {
+  if (!report.canPause) {
+    return trans.__('This environment should be paused soon, but nothing here can pause it.');
+  }
   const limit = ANNOUNCED_AT_SECONDS.find(seconds => (secondsLeft ?? 0) <= seconds);
   if (limit === undefined) {
     return trans.__('This environment is paused soon.');

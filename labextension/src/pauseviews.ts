@@ -62,7 +62,12 @@ export function pauseBadge(known: IPauseKnown, trans: TranslationBundle): IView 
 export function whyInWords({ report, secondsLeft }: IPauseKnown, trans: TranslationBundle): string {
   const sentences = [report.message];
   if (secondsLeft !== null && report.state !== 'warning') {
-    sentences.push(trans.__('If nothing changes, it is paused in %1.', roughly(secondsLeft, trans)));
+    const left = roughly(secondsLeft, trans);
+    sentences.push(
+      report.canPause
+        ? trans.__('If nothing changes, it is paused in %1.', left)
+        : trans.__('If nothing changes, it should be paused in %1; nothing here can pause it.', left)
+    );
   }
   const cost = costInWords(report, trans);
   return [...sentences, ...(cost === null ? [] : [cost])].join(' ');
@@ -142,9 +147,7 @@ function stateInWords({ report, secondsLeft }: IPauseKnown, trans: TranslationBu
     case 'idle':
       return idleInWords(report, secondsLeft, trans);
     case 'warning':
-      return secondsLeft === null || secondsLeft === 0
-        ? trans.__('About to be paused')
-        : trans.__('Pauses in %1', countdown(secondsLeft));
+      return warnedInWords(report, secondsLeft ?? 0, trans);
     case 'flushing':
       return trans.__('Saving before the pause…');
     case 'pausing':
@@ -158,6 +161,14 @@ function stateInWords({ report, secondsLeft }: IPauseKnown, trans: TranslationBu
   }
 }
 
+function warnedInWords(report: IPauseReport, secondsLeft: number, trans: TranslationBundle): string {
+  if (secondsLeft === 0) {
+    return report.canPause ? trans.__('About to be paused') : trans.__('Should be paused');
+  }
+  const left = countdown(secondsLeft);
+  return report.canPause ? trans.__('Pauses in %1', left) : trans.__('Should be paused in %1', left);
+}
+
 function idleInWords(report: IPauseReport, secondsLeft: number | null, trans: TranslationBundle): string {
   if (secondsLeft === null) {
     return trans.__('Running');
@@ -165,7 +176,9 @@ function idleInWords(report: IPauseReport, secondsLeft: number | null, trans: Tr
   const left = roughly(secondsLeft, trans);
   return report.keepAwake.until !== null && report.keepAwake.until === report.deadline
     ? trans.__('Kept running, %1', left)
-    : trans.__('Idle, pauses in %1', left);
+    : report.canPause
+      ? trans.__('Idle, pauses in %1', left)
+      : trans.__('Idle');
 }
 
 function workInWords(blockers: readonly IWork[], trans: TranslationBundle): string {

@@ -3,7 +3,7 @@ import test from 'node:test';
 import type { Phase } from '../src/autopause';
 import { announcement, countdownView } from '../src/countdownview';
 import { trans } from './given';
-import { INPUT, REPORT, UNFLUSHED, WARNING, WORKING, known } from './pausegiven';
+import { INPUT, ONLY_TOLD, REPORT, UNFLUSHED, WARNING, WORKING, known } from './pausegiven';
 
 const view = (data: object, change: object = {}) => countdownView(known(data, change), trans);
 const said = (data: object, before: Phase | null, change: object = {}) => announcement(known(data, change), before, trans);
@@ -21,6 +21,11 @@ test('the countdown says when, why, what it costs, and what can be done', () => 
   assert.equal(shown?.sentence, 'Nobody is here and nothing works. Press any key to keep it running.');
   assert.deepEqual(shown?.notes, ['Running costs $0.20 per hour, paused $0.01.']);
   assert.deepEqual(shown?.buttons.map(button => button.label), ['Keep Running 1 h', 'Until Jobs End', 'Pause Now']);
+});
+
+test('a pause that is only told is not announced as one', () => {
+  assert.equal(view(ONLY_TOLD)?.title, 'This environment should be paused in');
+  assert.match(said(ONLY_TOLD, 'idle'), /should be paused soon, but nothing here can pause it/);
 });
 
 test('waiting for jobs is offered when there are any', () => {

@@ -34,12 +34,15 @@ export const REPORT = {
     paused_shown: '$0.01',
     prices_of: '2026-09'
   },
+  pauses_by: ['leonardo'],
   attempts: [],
   flush: null as object | null
 };
 
 export const WORKING = { ...REPORT, state: 'working', message: 'Still running: A cell of a.ipynb runs.', blockers: [CELL] };
 export const WARNING = { ...REPORT, state: 'warning' };
+/** Nothing is configured that could pause it. */
+export const ONLY_TOLD = { ...WARNING, pauses_by: [] as string[] };
 export const UNFLUSHED = {
   ...REPORT,
   state: 'pause-failed',

@@ -4,7 +4,7 @@ import { PHASES } from '../src/autopause';
 import { countdown, roughly } from '../src/durations';
 import { offeredAtAnyTime, pauseBadge, secondsToAskFor, whyInWords } from '../src/pauseviews';
 import { trans } from './given';
-import { INPUT, JOB, REPORT, UNFLUSHED, WARNING, WORKING, known, report } from './pausegiven';
+import { INPUT, JOB, ONLY_TOLD, REPORT, UNFLUSHED, WARNING, WORKING, known, report } from './pausegiven';
 
 const badge = (data: object, change: object = {}) => pauseBadge(known(data, change), trans);
 
@@ -21,6 +21,14 @@ test('the state in words', () => {
   assert.equal(badge(UNFLUSHED)?.text, 'Not paused: not all is uploaded');
   assert.equal(badge({ ...UNFLUSHED, failure: 'actuators' })?.text, 'Not paused: nothing could do it');
   assert.equal(badge({ ...REPORT, state: 'pause-due' })?.text, 'Should be paused');
+});
+
+test('a pause that is only told is not shown as one', () => {
+  assert.equal(badge(ONLY_TOLD)?.text, 'Should be paused in 4:12');
+  assert.equal(badge(ONLY_TOLD, { secondsLeft: 0 })?.text, 'Should be paused');
+  const idle = badge({ ...ONLY_TOLD, state: 'idle' });
+  assert.equal(idle?.text, 'Idle');
+  assert.match(idle?.sentence ?? '', /should be paused in .*; nothing here can pause it/);
 });
 
 test('time that was asked for is shown as that', () => {

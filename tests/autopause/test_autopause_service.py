@@ -105,6 +105,7 @@ async def test_the_report_of_a_server_that_was_just_started(autopause):
     assert report["cost"]["running_shown"] == "unknown"
     assert report["cost_per_hour"] is None
     assert report["message"] == "Somebody is working here."
+    assert report["pauses_by"] == []
 
 
 class TestKernels:

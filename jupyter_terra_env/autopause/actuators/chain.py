@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from jupyter_terra_env.autopause.actuators.port import Actuator, Outcome, Result
+from jupyter_terra_env.autopause.actuators.report_only import ReportOnly
 from jupyter_terra_env.rules.pause_state import PauseReason
 
 TRIES = 3
@@ -55,6 +56,11 @@ class PauseChain:
     def names(self) -> tuple[str, ...]:
         """The actuators' names, in order."""
         return tuple(actuator.name for actuator in self._actuators)
+
+    @property
+    def that_pause(self) -> tuple[str, ...]:
+        """Those that do more than to tell."""
+        return tuple(name for name in self.names if name != ReportOnly.name)
 
     async def pause(self, reason: PauseReason) -> Result:
         """Pause the machine.
