@@ -1,6 +1,7 @@
 """The browser tabs that are open here: when a person last touched one, and whether it has saved when asked to."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ class FrontEnds:
         self._monotonic = monotonic
         self._on_human = on_human
         self._tabs: dict[str, _Tab] = {}
+        self._left: deque[str] = deque(maxlen=_MOST_TABS)
         self._answered = asyncio.Event()
 
     def heartbeat(self, tab_id: str, *, visible: bool, last_input_age: float | None) -> None:
@@ -39,13 +41,14 @@ class FrontEnds:
             last_input_age: seconds since the last key or click in it; None when there was none. A hidden tab's are
                 nobody's.
         """
+        if visible and last_input_age is not None:
+            self._on_human(last_input_age)
         self._forget_the_gone()
-        if tab_id not in self._tabs and len(self._tabs) >= _MOST_TABS:
+        # The last heartbeat of a tab may overtake its farewell.
+        if tab_id in self._left or (tab_id not in self._tabs and len(self._tabs) >= _MOST_TABS):
             return
         tab = self._tabs.setdefault(tab_id, _Tab(heard=0.0, visible=visible))
         tab.heard, tab.visible = self._monotonic(), visible
-        if visible and last_input_age is not None:
-            self._on_human(last_input_age)
 
     def saved(self, tab_id: str) -> None:
         """A tab has saved everything it was asked to save."""
@@ -53,6 +56,12 @@ class FrontEnds:
         if tab is not None:
             tab.saved = True
             self._answered.set()
+
+    def left(self, tab_id: str) -> None:
+        """A tab was closed, for good: nobody waits for it any more."""
+        self._left.append(tab_id)
+        self._tabs.pop(tab_id, None)
+        self._answered.set()
 
     @property
     def count(self) -> int:

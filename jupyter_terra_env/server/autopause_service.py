@@ -229,7 +229,7 @@ class AutopauseService:
                 self._monitor.wish(EndKeepAwake())
             case Action.PAUSE_NOW:
                 self._monitor.wish(PauseNow(force=wish.flag("force", otherwise=False)))
-            case Action.HEARTBEAT | Action.SAVED:
+            case Action.HEARTBEAT | Action.SAVED | Action.LEAVE:
                 await self._hear(wish)
             case Action.TAKE_LEASE | Action.RENEW_LEASE | Action.END_LEASE:
                 more = await self._lease(wish)
@@ -247,6 +247,9 @@ class AutopauseService:
         tab = wish.name("tab")
         if wish.action is Action.SAVED:
             self._tabs.saved(tab)
+            return
+        if wish.action is Action.LEAVE:
+            self._tabs.left(tab)
             return
         age = wish.maybe_seconds("last_input_age_seconds")
         self._tabs.heartbeat(tab, visible=wish.flag("visible"), last_input_age=age)

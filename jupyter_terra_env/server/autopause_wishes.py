@@ -16,6 +16,7 @@ class Action(StrEnum):
     PAUSE_NOW = "pause-now"
     HEARTBEAT = "heartbeat"
     SAVED = "saved"
+    LEAVE = "leave"
     TAKE_LEASE = "take-lease"
     RENEW_LEASE = "renew-lease"
     END_LEASE = "end-lease"
@@ -33,6 +34,7 @@ _FIELDS: Mapping[Action, frozenset[str]] = {
     Action.PAUSE_NOW: frozenset({"force"}),
     Action.HEARTBEAT: frozenset({"tab", "visible", "last_input_age_seconds"}),
     Action.SAVED: frozenset({"tab"}),
+    Action.LEAVE: frozenset({"tab"}),
     Action.TAKE_LEASE: frozenset({"label", "seconds"}),
     Action.RENEW_LEASE: frozenset({"lease", "seconds"}),
     Action.END_LEASE: frozenset({"lease"}),

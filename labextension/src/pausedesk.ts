@@ -3,7 +3,17 @@
 import { ServerConnection } from '@jupyterlab/services';
 import type { IBeat } from './heartbeat';
 import type { PauseModel } from './pausemodel';
-import { IPauseAnswer, PauseWish, Refusal, UnexpectedAnswer, askPause, getPause, sendBeat, tellSaved } from './restapi';
+import {
+  IPauseAnswer,
+  PauseWish,
+  Refusal,
+  UnexpectedAnswer,
+  askPause,
+  getPause,
+  sendBeat,
+  tellLeaving,
+  tellSaved
+} from './restapi';
 import type { IClocks } from './serverclock';
 
 export class PauseDesk {
@@ -36,6 +46,11 @@ export class PauseDesk {
   /** Tell that this tab has saved what it was asked to save. */
   async saved(): Promise<void> {
     await this._quietly(() => tellSaved(this._settings, this._tab));
+  }
+
+  /** Tell, while the page goes away, that this tab does not come back. */
+  leave(): void {
+    tellLeaving(this._settings, this._tab);
   }
 
   /**

@@ -170,11 +170,21 @@ export function presenceSocket(settings: ServerConnection.ISettings, path: strin
 
 /** Give the edit lock back while the page may be going away: a request that outlives it. */
 export function releaseWhileLeaving(settings: ServerConnection.ISettings, path: string): void {
-  const url = URLExt.join(settings.baseUrl, ROOT, 'lock');
-  const body = JSON.stringify({ path, action: 'release' });
+  // The server sees the presence socket close, and the lock expires by itself.
+  hint(settings, 'lock', { path, action: 'release' });
+}
+
+/** Tell that a tab is being closed: nobody is to wait until it has saved. The server forgets it by itself after a while. */
+export function tellLeaving(settings: ServerConnection.ISettings, tab: string): void {
+  hint(settings, 'autopause', { action: 'leave', tab });
+}
+
+/** A request that outlives the page, and whose answer nobody waits for. */
+function hint(settings: ServerConnection.ISettings, endpoint: string, fields: object): void {
+  const url = URLExt.join(settings.baseUrl, ROOT, endpoint);
+  const body = JSON.stringify(fields);
   if ('keepalive' in Request.prototype) {
     const init = { method: 'POST', body, keepalive: true };
-    // It is a hint: the server sees the presence socket close, and the lock expires by itself.
     void ServerConnection.makeRequest(url, init, settings).catch(() => undefined);
   } else {
     navigator.sendBeacon(`${url}?_xsrf=${encodeURIComponent(xsrfCookie(document.cookie))}`, new Blob([body]));

@@ -330,6 +330,7 @@ class TestWishes:
             {"action": "heartbeat", "tab": "a/b", "visible": True},
             {"action": "heartbeat", "tab": "a"},
             {"action": "saved", "tab": ""},
+            {"action": "leave"},
             {"action": "take-lease", "seconds": 1, "label": "a\x1bb"},
             {"action": "take-lease", "seconds": 1, "label": ""},
             {"action": "flush", "deadline_seconds": None},

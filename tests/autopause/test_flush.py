@@ -237,6 +237,18 @@ class TestTabs:
         tabs.saved("b")
         assert (await asyncio.wait_for(flush, 1)).tabs_saved
 
+    async def test_a_tab_that_is_closed_is_not_waited_for(self, made, tabs):
+        flusher, _ = made(Debts(), client_save_seconds=5.0)
+        for tab in ("a", "b"):
+            tabs.heartbeat(tab, visible=True, last_input_age=None)
+        tabs.left("a")
+        tabs.heartbeat("a", visible=True, last_input_age=None)
+        assert tabs.count == 1, "its last heartbeat was slower than its farewell"
+        flush = asyncio.ensure_future(flusher.flush(FlushCause.SERVER_STOP, 20, before_end=True))
+        await asyncio.sleep(0.1)
+        tabs.left("b")
+        assert (await asyncio.wait_for(flush, 1)).tabs_saved
+
     async def test_a_tab_that_does_not_answer_does_not_hold_the_flush(self, made, tabs):
         flusher, _ = made(Debts(), client_save_seconds=0.3)
         tabs.heartbeat("a", visible=True, last_input_age=None)

@@ -74,6 +74,14 @@ def told_of(page):
     return told
 
 
+def test_a_closed_tab_is_not_waited_for(given, patient):
+    person = given(patient, "closed.ipynb")
+    with person.page.expect_response(lambda answer: "heartbeat" in (answer.request.post_data or "")):
+        person.open("closed.ipynb")
+    person.page.goto("about:blank")
+    person.wait_until(lambda: patient.wish("flush", deadline_seconds=30)["flushed"]["tabs_saved"])
+
+
 def test_a_key_ends_the_countdown_and_a_press_asks_for_an_hour(given, patient):
     person = given(patient, "key.ipynb")
     person.page.add_init_script(_WRONG_CLOCK)

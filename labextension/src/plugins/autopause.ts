@@ -74,6 +74,11 @@ function followInput(model: PauseModel, desk: PauseDesk, documents: () => readon
   };
   INPUTS.forEach(name => window.addEventListener(name, note, { capture: true, passive: true }));
   document.addEventListener('visibilitychange', () => heartbeat.noteVisibility());
+  window.addEventListener('pagehide', event => {
+    if (!event.persisted) {
+      desk.leave();
+    }
+  });
   const follow = () => heartbeat.setRunning(model.known?.report.enabled === true);
   model.changed.connect(follow);
   follow();
