@@ -105,17 +105,43 @@ class LeonardoRuntime:
         found = _object(await self._ask("GET", "")).get("runtimeConfig")
         return found if isinstance(found, dict) else {}
 
-    async def _ask(self, method: str, path: str) -> httpx.Response:
-        answer = await self._once(method, path, refresh=False)
+    async def threshold(self) -> int | None:
+        """Minutes without use after which Leonardo pauses the runtime, 0 for never; None where it does not say.
+
+        Raises:
+            ConnectionError: there is no answer.
+        """
+        found = _object(await self._ask("GET", "")).get("autopauseThreshold")
+        return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+    async def set_threshold(self, minutes: int) -> int:
+        """Change it, which also counts as use.
+
+        Args:
+            minutes: at least 1.
+
+        Returns:
+            The answer's HTTP status: 202 for accepted.
+
+        Raises:
+            ConnectionError: there is no answer.
+        """
+        # Without both fields Leonardo sets the threshold to its default.
+        fields = {"autopause": True, "autopauseThreshold": minutes}
+        return (await self._ask("PATCH", "", fields)).status_code
+
+    async def _ask(self, method: str, path: str, fields: Mapping[str, Any] | None = None) -> httpx.Response:
+        answer = await self._once(method, path, fields, refresh=False)
         if answer.status_code == _UNAUTHORIZED:
             # A machine that was suspended wakes up with a token of yesterday.
-            answer = await self._once(method, path, refresh=True)
+            answer = await self._once(method, path, fields, refresh=True)
         return answer
 
-    async def _once(self, method: str, path: str, *, refresh: bool) -> httpx.Response:
+    async def _once(self, method: str, path: str, fields: Mapping[str, Any] | None, *, refresh: bool) -> httpx.Response:
         token = await self._tokens.token(refresh=refresh)
+        headers = {"Authorization": f"Bearer {token}"}
         try:
-            return await self._client.request(method, self._url + path, headers={"Authorization": f"Bearer {token}"})
+            return await self._client.request(method, self._url + path, headers=headers, json=fields)
         except httpx.TransportError as error:
             raise ConnectionError(f"Leonardo does not answer ({type(error).__name__}).") from error
 

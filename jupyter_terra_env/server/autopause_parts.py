@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from jupyter_terra_env.autopause.actuators.port import Actuator
 from jupyter_terra_env.autopause.actuators.report_only import ReportOnly
 from jupyter_terra_env.autopause.actuators.webhook import WebhookActuator
 from jupyter_terra_env.autopause.gpu_watch import GpuWatch
+from jupyter_terra_env.autopause.leonardo_bump import LeonardoBump
 from jupyter_terra_env.autopause.network_watch import NetworkWatch
 from jupyter_terra_env.autopause.observation import Observation, Spaced, WorkSource
 from jupyter_terra_env.autopause.process_watch import ProcessLimits, ProcessWatch, TerminalShell
@@ -75,6 +77,22 @@ def leonardo_runtime(
     from jupyter_terra_env.environment.access_token import AccessTokens  # noqa: PLC0415 - as above
 
     return LeonardoRuntime(runtime_name(environ, settings.leonardo_url), tokens=AccessTokens(), client=client)
+
+
+def leonardo_bump(
+    settings: AutopauseSettings,
+    environ: Mapping[str, str],
+    client: httpx.AsyncClient,
+    log: logging.Logger | logging.LoggerAdapter[Any],
+) -> LeonardoBump | None:
+    """What tells Leonardo that this environment is in use; None where it is not to be told.
+
+    Raises:
+        SettingsError: Terra's variables do not say which runtime this is.
+    """
+    if not settings.leonardo_bump:
+        return None
+    return LeonardoBump(leonardo_runtime(settings, environ, client), monotonic=time.monotonic, log=log)
 
 
 def pause_chain(

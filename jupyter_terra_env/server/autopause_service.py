@@ -35,7 +35,7 @@ from jupyter_terra_env.rules.pause_state import (
 from jupyter_terra_env.server import autopause_metrics as metrics
 from jupyter_terra_env.server.autopause_events import AUTOPAUSE_SCHEMA, AUTOPAUSE_SCHEMA_ID
 from jupyter_terra_env.server.autopause_handlers import AUTOPAUSE_SETTING
-from jupyter_terra_env.server.autopause_parts import Terminals, leonardo_runtime, pause_chain, sources
+from jupyter_terra_env.server.autopause_parts import Terminals, leonardo_bump, leonardo_runtime, pause_chain, sources
 from jupyter_terra_env.server.autopause_settings import AutopauseSettings
 from jupyter_terra_env.server.autopause_wishes import Action, Wish
 from jupyter_terra_env.server.cell_runs import CellRuns
@@ -104,6 +104,7 @@ class AutopauseService:
             on_tried=self._on_tried,
             new_id=new_id,
         )
+        self._bump = leonardo_bump(settings, environ, self._client, log)
         self._people = People(monotonic=time.monotonic, every_request=settings.http_activity == "any")
         self._tabs = FrontEnds(
             monotonic=time.monotonic, on_human=lambda ago: self._people.act("browser", ago_seconds=ago)
@@ -167,6 +168,8 @@ class AutopauseService:
         await self._monitor.close()
         if self._notices is not None:
             await self._notices.close()
+        if self._bump is not None:
+            await self._bump.close()
         if self._pricing is not None:
             self._pricing.cancel()
             await asyncio.gather(self._pricing, return_exceptions=True)
@@ -326,6 +329,8 @@ class AutopauseService:
 
     def _ticked(self) -> None:
         state = self._monitor.state
+        if self._bump is not None:
+            self._bump.ticked(state)
         metrics.observe(state, self._monitor.rules)
         signal = max(state.last_human, state.last_work)
         at = datetime.fromtimestamp(state.clocks.wall + signal - state.now, UTC)

@@ -97,6 +97,11 @@ class AutopauseSettings(Configurable):
     )
     actuator_seconds = Float(60.0, config=True, help="How long one of them may take before it is tried again.")
     leonardo_url = Unicode("", config=True, help="Leonardo's address; default: that of TERRA_DEPLOYMENT_ENV.")
+    leonardo_bump = Bool(
+        False,  # noqa: FBT003
+        config=True,
+        help="Whether Leonardo, which sees kernels only, is told of other use, by moving its threshold by a minute.",
+    )
     compute_engine_mode = Enum(
         [mode.value for mode in StopMode], StopMode.STOP.value, config=True, help="How Compute Engine pauses a machine."
     )

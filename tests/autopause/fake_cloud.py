@@ -37,6 +37,7 @@ class FakeCloud:
         self.tokens = ["token-1"]
         self.accepted_tokens = {"token-1"}
         self.runtime = "Running"
+        self.thresholds = [30]
         self.instance = "RUNNING"
         self.stops = []
         self.faults = {"leonardo": deque(), "leonardo-status": deque(), "compute": deque(), "metadata": deque()}
@@ -79,7 +80,7 @@ class FakeCloud:
         if path.startswith(METADATA):
             return self._metadata(path.removeprefix(METADATA), query, headers)
         if path.startswith(LEONARDO):
-            return self._leonardo(method, path, headers)
+            return self._leonardo(method, path, headers, body)
         if path.startswith(INSTANCE):
             return self._compute(method, path, query)
         return 404, b"{}", {}
@@ -119,18 +120,22 @@ class FakeCloud:
     def _etag(self, key):
         return f"e{hash(self.metadata.get(key)) & 0xFFFFFFFF:x}"
 
-    def _leonardo(self, method, path, headers):
+    def _leonardo(self, method, path, headers, sent):
         if headers.get("Authorization", "").removeprefix("Bearer ") not in self.accepted_tokens:
             return 401, b"{}", {}
         if method == "GET":
             if self.faults["leonardo-status"]:
                 return self.faults["leonardo-status"].popleft(), b"{}", {}
             config = {"machineType": "n1-standard-4", "bootDiskSize": 250, "zone": "us-central1-a", "gpuConfig": None}
-            body = {"status": self.runtime, "runtimeConfig": config}
+            body = {"status": self.runtime, "runtimeConfig": config, "autopauseThreshold": self.thresholds[-1]}
             return 200, json.dumps(body).encode(), {}
         fault = self.faults["leonardo"].popleft() if self.faults["leonardo"] else None
         if isinstance(fault, int) or fault == "drop":
             return fault, b"{}", {}
+        if method == "PATCH":
+            fields = json.loads(sent)
+            self.thresholds.append(fields["autopauseThreshold"] if fields.get("autopause") else 30)
+            return 202, b"", {}
         if isinstance(fault, float):
             time.sleep(fault)
         if self.runtime == "Running":
@@ -173,7 +178,7 @@ class FakeCloud:
                 self.end_headers()
                 self.wfile.write(answer)
 
-            do_GET = do_POST = handle_any  # noqa: N815 - the standard library's names
+            do_GET = do_PATCH = do_POST = handle_any  # noqa: N815 - the standard library's names
 
             def log_message(self, *args):
                 pass
