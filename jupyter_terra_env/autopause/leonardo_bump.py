@@ -9,7 +9,7 @@ from jupyter_terra_env.rules.leonardo_bump import another_threshold, is_in_use, 
 from jupyter_terra_env.rules.pause_state import PauseState
 
 _ACCEPTED = 202
-_FIRST_SECONDS = 60.0
+_AGAIN_SECONDS = 60.0
 """How soon it is asked again when it did not take it, or pauses nothing."""
 
 
@@ -56,7 +56,7 @@ class LeonardoBump:
         has_ended, self._was_in_use = self._was_in_use and not in_use, in_use
         is_due = has_ended or (in_use and self._monotonic() >= self._next)
         if is_due and (self._telling is None or self._telling.done()):
-            self._next = self._monotonic() + _FIRST_SECONDS
+            self._next = self._monotonic() + _AGAIN_SECONDS
             self._telling = asyncio.create_task(self._tell(), name="tell Leonardo")
 
     async def close(self) -> None:
@@ -80,7 +80,7 @@ class LeonardoBump:
             self._trouble(f"it answered {code}")
             return
         self._is_troubled = False
-        self._next = self._monotonic() + (_FIRST_SECONDS if other is None else seconds_between(minutes))
+        self._next = self._monotonic() + (_AGAIN_SECONDS if other is None else seconds_between(minutes))
 
     def _trouble(self, what: str) -> None:
         if not self._is_troubled:

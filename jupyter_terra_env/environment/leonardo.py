@@ -56,7 +56,7 @@ def runtime_name(environ: Mapping[str, str], url: str) -> RuntimeName:
     name = environ.get("RUNTIME_NAME") or environ.get("CLUSTER_NAME", "")
     for variable, value in (("leonardo_url", address), ("GOOGLE_PROJECT", project), ("RUNTIME_NAME", name)):
         if not value:
-            raise SettingsError(f"{variable}: it is not set, but pausing through Leonardo needs it.")
+            raise SettingsError(f"{variable}: it is not set, but Leonardo cannot be asked without it.")
     return RuntimeName(url=address.rstrip("/"), project=project, name=name)
 
 
