@@ -88,7 +88,7 @@ class TerraEnvApp(ExtensionApp):
         0.3, config=True, help="How long a save waits for its upload before it answers that the upload goes on."
     )
     listing_max_age_seconds = Float(3.0, config=True, help="How long a listing of the bucket is shown again.")
-    bucket_concurrency = Int(8, config=True, help="Requests to buckets at once.")
+    bucket_concurrency = Int(8, config=True, help="Transfers with buckets at once, half of them uploads.")
     bucket_read_timeout_seconds = Float(
         30.0, config=True, help="Longest silence of a bucket within a request before it counts as unreachable."
     )

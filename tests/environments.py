@@ -459,8 +459,7 @@ class Environment:
 
 
 def _end_of(threads):
-    threads._threads.shutdown(wait=True, cancel_futures=True)
-    threads._urgent_threads.shutdown(wait=True, cancel_futures=True)
+    threads.end_threads(wait=True)
 
 
 @contextlib.contextmanager

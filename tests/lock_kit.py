@@ -249,7 +249,7 @@ class Party:
         return [handled.operation for handled in self.faults.history]
 
     def close(self):
-        self.threads._threads.shutdown(wait=True)
+        self.threads.end_threads(wait=True)
         self.client.close()
         self.client._http.close()
 

@@ -31,6 +31,27 @@ class BucketTrouble(StrEnum):
     BUCKET_NOT_FOUND = "bucket-not-found"
     REQUESTER_PAYS = "requester-pays"
     BAD_REQUEST = "bad-request"
+    OBJECT_HELD = "object-held"
+    RETENTION_POLICY = "retention-policy"
+    BILLING_DISABLED = "billing-disabled"
+    USER_PROJECT = "user-project"
+    ORGANIZATION_POLICY = "organization-policy"
+    SERVICE_PERIMETER = "service-perimeter"
+    API_DISABLED = "api-disabled"
+    ENCRYPTION_KEY = "encryption-key"
+    UNREADABLE_OBJECT = "unreadable-object"
+
+
+FORBIDDEN = frozenset(BucketTrouble) - {
+    BucketTrouble.UNREACHABLE,
+    BucketTrouble.OVERLOADED,
+    BucketTrouble.SERVER_ERROR,
+    BucketTrouble.CORRUPT_TRANSFER,
+    BucketTrouble.BUCKET_NOT_FOUND,
+    BucketTrouble.BAD_REQUEST,
+    BucketTrouble.UNREADABLE_OBJECT,
+}
+"""Causes that somebody who may has to change: permissions, policies, billing."""
 
 
 class ConflictReason(StrEnum):
@@ -220,6 +241,42 @@ _SENTENCES = {
         "set 'user_project' of the workspace."
     ),
     BucketTrouble.BAD_REQUEST: "The workspace bucket {bucket} did not accept the request.",
+    BucketTrouble.OBJECT_HELD: (
+        "The notebook in the workspace bucket {bucket} is under a hold and cannot be replaced or deleted: "
+        "ask an owner of the workspace to release the hold, or save yours under a new name."
+    ),
+    BucketTrouble.RETENTION_POLICY: (
+        "A retention policy of the workspace bucket {bucket} forbids replacing or deleting this notebook yet: "
+        "wait until its retention period is over, or save yours under a new name."
+    ),
+    BucketTrouble.BILLING_DISABLED: (
+        "The workspace bucket {bucket} cannot be used because its project has no active billing account: "
+        "ask an owner of the workspace to restore billing."
+    ),
+    BucketTrouble.USER_PROJECT: (
+        "The project that is to pay for requests to the workspace bucket {bucket} was not accepted: "
+        "check that 'user_project' of the workspace exists, has billing, and that you may use it."
+    ),
+    BucketTrouble.ORGANIZATION_POLICY: (
+        "A policy of the organization forbids this in the workspace bucket {bucket}: "
+        "ask an administrator of the organization."
+    ),
+    BucketTrouble.SERVICE_PERIMETER: (
+        "The workspace bucket {bucket} is inside a service perimeter that this environment is outside of "
+        "(VPC Service Controls): work in an environment inside it, or ask an administrator of the organization."
+    ),
+    BucketTrouble.API_DISABLED: (
+        "Cloud Storage is switched off in the project that is used for the workspace bucket {bucket}: "
+        "ask an owner of that project to enable the Cloud Storage API."
+    ),
+    BucketTrouble.ENCRYPTION_KEY: (
+        "The encryption key of the workspace bucket {bucket} cannot be used: "
+        "ask an owner of the workspace to restore access to the key."
+    ),
+    BucketTrouble.UNREADABLE_OBJECT: (
+        "A notebook in the workspace bucket {bucket} is marked as compressed and cannot be unpacked: "
+        "ask whoever stored it to upload it again."
+    ),
 }
 
 _LOCKED = {

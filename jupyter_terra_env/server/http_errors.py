@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from tornado.web import HTTPError
 
 from jupyter_terra_env.rules.errors import (
+    FORBIDDEN,
     BucketError,
-    BucketTrouble,
     BucketUnavailable,
     LockHeldElsewhere,
     ObjectNotFound,
@@ -18,8 +18,6 @@ from jupyter_terra_env.rules.errors import (
     WorkspaceConflict,
 )
 from jupyter_terra_env.rules.status import REFUSED, WorkStatus
-
-_FORBIDDEN = {BucketTrouble.NO_CREDENTIALS, BucketTrouble.NO_PERMISSION, BucketTrouble.REQUESTER_PAYS}
 
 
 @contextlib.contextmanager
@@ -86,7 +84,7 @@ def as_http_error(error: TerraEnvError, path: str) -> HTTPError:
         case BucketUnavailable():
             return HTTPError(503, error.sentence, reason=error.trouble.value)
         case BucketError():
-            status = 403 if error.trouble in _FORBIDDEN else 503
+            status = 403 if error.trouble in FORBIDDEN else 503
             return HTTPError(status, error.sentence, reason=error.trouble.value)
         case _:
             return HTTPError(500, str(error))
