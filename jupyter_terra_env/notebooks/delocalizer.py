@@ -9,10 +9,12 @@ from enum import Enum, auto
 from functools import partial
 from weakref import WeakValueDictionary
 
-from jupyter_terra_env.bucket.store import MatchVersion, MustNotExist, ObjectVersion, Precondition
+from jupyter_terra_env.bucket.object_fields import ObjectFields
+from jupyter_terra_env.bucket.store import DamagedWrite, MatchVersion, MustNotExist, ObjectVersion, Precondition
 from jupyter_terra_env.notebooks.base_contents import BaseContents
 from jupyter_terra_env.notebooks.file_digests import FileDigest, Snapshot
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
+from jupyter_terra_env.notebooks.kept_fields import custom_in, fields_in
 from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.payer import Attempt, Payer
 from jupyter_terra_env.notebooks.places import Places, as_remote, kept_changing
@@ -297,8 +299,8 @@ class Delocalizer:
         if not has_unsaved_edits(baseline, snapshot.digest.crc32c):
             settled = await self._places.settle_if_equal(location, baseline)
             return _Step.DONE if settled else _Step.AGAIN
-        if look_first:
-            # A known conflict is not sent again and again: is it one still?
+        if look_first or (baseline.generation != ABSENT_GENERATION and fields_in(baseline.metadata) is None):
+            # A known conflict is not sent again and again: is it one still? And what is the object to keep?
             await self._read_back(location, baseline, snapshot.digest)
         elif not self._locks.may_write(location, baseline):
             await self._take_lock(location, baseline, snapshot.digest)
@@ -321,18 +323,25 @@ class Delocalizer:
         """One conditional write, settled. It renews the lock, or makes it for a new object."""
         os_path = self._places.os_path(location)
         await self._places.copies.run(self._bases.pin, location.api_path, os_path, snapshot)
-        metadata = {**baseline.metadata, **self._locks.fresh_record(location)}
+        metadata = {**custom_in(baseline.metadata), **self._locks.fresh_record(location)}
+        fields = fields_in(baseline.metadata) or ObjectFields()
         try:
             version = await self._places.bucket(location).write(
                 location.object_name,
                 snapshot.file,
-                content_type=content_type(location.name),
+                content_type=fields.content_type or content_type(location.name),
+                fields=fields,
                 metadata=with_write_id(metadata, baseline.write_token, snapshot.digest.crc32c),
                 precondition=_precondition(baseline),
             )
         except (PreconditionFailed, ObjectNotFound):
             await self._read_back(location, baseline, snapshot.digest)
-        except BucketUnavailable:
+        except DamagedWrite as damaged:
+            # What lies there is ours for certain: the next attempt replaces it.
+            await self._places.advance(location, baseline, damaged.stored, damaged.stored.crc32c)
+            raise
+        except BucketUnavailable as error:
+            self.tell(location, status.not_yet_in_workspace(error))
             if not await self._read_back(location, baseline, snapshot.digest):
                 raise
         else:
@@ -372,9 +381,11 @@ class Delocalizer:
 
 
 def content_type(name: str) -> str:
-    """The media type an object of this name is stored with (Terra UI uses the same for notebooks)."""
+    """The media type a new object of this name is stored with: Terra UI's for notebooks and for files of R."""
     if name.endswith(".ipynb"):
         return NOTEBOOK_CONTENT_TYPE
+    if name.lower().endswith((".r", ".rmd")):
+        return "application/octet-stream"
     return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.begun_act import Begun
 from jupyter_terra_env.notebooks.journal import Moved
+from jupyter_terra_env.notebooks.kept_fields import with_fields
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.rules.recovery import Act
 from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline
@@ -89,7 +90,7 @@ def _at(version: ObjectVersion, old_path: str, new: Location) -> Moved:
         **_names(old_path, new),
         generation=version.generation,
         metageneration=version.metageneration,
-        metadata=dict(version.metadata),
+        metadata=with_fields(version),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
 from jupyter_terra_env.notebooks.file_digests import FileDigest
 from jupyter_terra_env.notebooks.journal import Debt, Journal, Moved
+from jupyter_terra_env.notebooks.kept_fields import with_fields
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies, keep_as, resolve_inside
 from jupyter_terra_env.rules.errors import BucketTrouble, BucketUnavailable, OperationRefused, RefusalReason
 from jupyter_terra_env.rules.sync import Baseline, Remote, has_unsaved_edits
@@ -249,7 +250,7 @@ class Places:
             generation=version.generation,
             metageneration=version.metageneration,
             crc32c=crc32c,
-            metadata=dict(version.metadata),
+            metadata=with_fields(version),
             settles=settles,
         )
 
