@@ -134,7 +134,7 @@ def build(
     keeper = LockKeeper(
         locks,
         delocalizer,
-        LockWatch(places, locks),
+        LockWatch(places, locks, plan.log),
         in_use=in_use,
         monotonic=time.monotonic,
         log=plan.log,
