@@ -213,6 +213,7 @@ class Environment:
             bucket_of=lambda workspace: self.threads.bucket(workspace.bucket, workspace.user_project),
             journal=self.journal,
             copies=self.copies,
+            patience_seconds=settings.get("patience_seconds", 3.0),
         )
         self.folders = Folders(
             self.places, max_age_seconds=settings["max_age_seconds"], monotonic=time.monotonic, log=self.log
@@ -424,6 +425,7 @@ class Environment:
         self.faults.release()
         self.run(self.begun_moves.close())
         self.run(self.delocalizer.close(0.0))
+        self.run(self.localizer.close())
         self.run(self.folders.close())
         _end_of(self.threads)
         self.copies.close()
@@ -445,6 +447,7 @@ class Environment:
             task.cancel()
         await asyncio.gather(*payers, return_exceptions=True)
         await self.begun_moves.close()
+        await self.localizer.close()
         await self.folders.close()
         self.copies.close()
         self.database.close()

@@ -37,7 +37,7 @@ from jupyter_terra_env.rules.errors import BucketRefused, BucketTrouble, BucketU
 
 CONNECT_TIMEOUT_SECONDS: Final = 3.0
 QUESTION_TIMEOUT_SECONDS: Final = 10.0
-"""Longest silence while an object is looked up or a folder listed: somebody is waiting to see what is on the disk."""
+"""Longest silence while an object is looked up or fetched, or a folder listed: somebody is waiting for it."""
 _SINGLE_REQUEST_UPLOAD_BYTES: Final = 8 << 20
 """Above this the client uploads in a resumable session."""
 _CHUNK_BYTES: Final = 16 << 20
@@ -108,7 +108,7 @@ class GcsBucket:
                 partial(self._handle.blob, name),
                 generation,
                 file,
-                timeout=(CONNECT_TIMEOUT_SECONDS, self._connection.read_timeout_seconds),
+                timeout=self._asked["timeout"],
                 seconds=self._connection.retry_deadline_seconds,
             )
 

@@ -8,6 +8,7 @@ from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
 from jupyter_terra_env.notebooks.file_digests import FileDigest
 from jupyter_terra_env.notebooks.journal import Debt, Journal, Moved
 from jupyter_terra_env.notebooks.kept_fields import with_fields
+from jupyter_terra_env.notebooks.patience import PATIENCE_SECONDS, within
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies, keep_as, resolve_inside
 from jupyter_terra_env.rules.errors import BucketTrouble, BucketUnavailable, OperationRefused, RefusalReason
 from jupyter_terra_env.rules.sync import Baseline, Remote, has_unsaved_edits
@@ -22,6 +23,7 @@ class Places:
         bucket_of: gives a workspace's bucket.
         journal: baselines.
         copies: the files.
+        patience_seconds: how long a person waits for the bucket where the disk could answer.
     """
 
     def __init__(
@@ -31,8 +33,10 @@ class Places:
         bucket_of: Callable[[Workspace], BucketStore],
         journal: Journal,
         copies: WorkingCopies,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self.copies = copies
+        self.patience_seconds = patience_seconds
         self._root = root
         self._bucket_of = bucket_of
         self._journal = journal
@@ -62,6 +66,14 @@ class Places:
     async def stat(self, location: Location) -> ObjectVersion | None:
         """The object of a place as it is now. One request."""
         return await self.bucket(location).stat(location.object_name)
+
+    async def stat_soon(self, location: Location) -> ObjectVersion | None:
+        """The same, where the disk can answer instead.
+
+        Raises:
+            BucketUnavailable: there is no answer yet; and as the port says.
+        """
+        return await within(self.patience_seconds, self.stat(location), location.workspace.bucket)
 
     async def baseline(self, location: Location) -> Baseline | None:
         """What the working copy last equalled."""

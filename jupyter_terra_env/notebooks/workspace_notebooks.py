@@ -191,6 +191,7 @@ class WorkspaceNotebooks:
         Args:
             uploads_seconds: how long to try to pay; short after a flush that has just tried.
         """
+        await self.localizer.close()
         await self.begun_moves.close()
         await self.delocalizer.close(uploads_seconds)
         for location in await self.owed():
