@@ -36,6 +36,7 @@ from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.preview import Previews
 from jupyter_terra_env.notebooks.refusals import Refusals
+from jupyter_terra_env.notebooks.upload_attempts import UploadAttempts
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.backoff import pause_seconds
@@ -124,8 +125,7 @@ def build(
         places,
         locks,
         pace,
-        bases,
-        on_change=folders.forget,
+        UploadAttempts(places, locks, pace, bases, on_change=folders.forget),
         on_news=announce,
         save_wait_seconds=plan.save_wait_seconds,
         pause_seconds=pause,

@@ -45,6 +45,7 @@ from jupyter_terra_env.notebooks.object_acts import ObjectActs
 from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.refusals import Refusals
+from jupyter_terra_env.notebooks.upload_attempts import UploadAttempts
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.rules.edit_lock import ENVIRONMENT_KEY, EXPIRY_KEY, OWNER_KEY, Claim, claim_of, owner_hash
 from jupyter_terra_env.rules.errors import ObjectNotFound, PreconditionFailed
@@ -239,9 +240,14 @@ class Environment:
             self.places,
             self.locks,
             self.pace,
-            self.bases,
+            UploadAttempts(
+                self.places,
+                self.locks,
+                self.pace,
+                self.bases,
+                on_change=lambda location: (self.changed.append(location.api_path), self.folders.forget(location)),
+            ),
             on_news=self.news.append,
-            on_change=lambda location: (self.changed.append(location.api_path), self.folders.forget(location)),
             save_wait_seconds=settings["save_wait_seconds"],
             log=self.log,
             pause_seconds=lambda failures, passing: settings.get("pause_seconds", 30.0),
