@@ -139,7 +139,8 @@ class Journal:
             metageneration: of the version.
             crc32c: checksum of the working copy that equals it.
             metadata: custom metadata of the version.
-            settles: the working copy is that version now: nothing is owed any more.
+            settles: the working copy is that version now: nothing is owed any more, unless an upload over that very
+                version may still arrive.
 
         Returns:
             True when the journal now holds that version; False when another task changed the row meanwhile.
@@ -154,7 +155,9 @@ class Journal:
         )
         with self._database.transaction():
             replaced = self._replace(path, bucket, object_name, expected=expected, new=new)
-            if replaced and settles:
+            if replaced and settles and not self._attempts.on(
+                path, bucket, object_name, generation=generation, metageneration=metageneration
+            ):
                 self.settle(path)
         if replaced:
             return True

@@ -97,8 +97,8 @@ class UploadAttempts:
             digest: what the working copy holds.
 
         Returns:
-            True when the bucket holds the working copy's bytes or an upload of ours; False when no upload of ours has
-            taken effect, and the working copy may be uploaded again.
+            True when the bucket holds the working copy's bytes, or an upload of ours; False when no upload of ours has
+            taken effect yet, and the working copy may be uploaded again.
 
         Raises:
             WorkspaceConflict: somebody else's version is there, or the object is gone.
@@ -133,8 +133,7 @@ class UploadAttempts:
             BucketUnavailable, BucketRefused: as the port says.
         """
         try:
-            if await self.read_back(location, baseline, digest):
-                return
+            await self.read_back(location, baseline, digest)
         except WorkspaceConflict as parted:
             if parted.reason is ConflictReason.REMOTE_DELETED or has_unsaved_edits(baseline, digest.crc32c):
                 raise
