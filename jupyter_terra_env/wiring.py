@@ -118,7 +118,13 @@ def build(
         keeper.lock_changed(location)
 
     locks = HeldLocks(
-        places, pace, locks_of=locks_of, holder_of=plan.person.holder_in, now_ms=clock.now_ms, on_change=lock_changed
+        places,
+        pace,
+        locks_of=locks_of,
+        holder_of=plan.person.holder_in,
+        now_ms=clock.now_ms,
+        is_time_known=lambda: clock.is_set,
+        on_change=lock_changed,
     )
     folders = Folders(places, max_age_seconds=plan.listing_max_age_seconds, monotonic=time.monotonic, log=plan.log)
     delocalizer = Delocalizer(

@@ -239,6 +239,7 @@ class Environment:
             ),
             holder_of=self.person.holder_in,
             now_ms=self.clock.now_ms,
+            is_time_known=lambda: True,
             on_change=self._lock_changed,
         )
         self.delocalizer = Delocalizer(

@@ -285,8 +285,8 @@ class Delocalizer:
             return _Step.DONE if settled else _Step.AGAIN
         if not has_unsaved_edits(baseline, snapshot.digest.crc32c):
             await self._uploads.end_open_attempts(location, baseline, snapshot.digest)
-        elif look_first:
-            # A known conflict is not sent again and again: is it one still?
+        elif look_first or not self._locks.is_time_known:
+            # A known conflict is not sent again and again: is it one still? And the first answer tells the time.
             await self._uploads.read_back(location, baseline, snapshot.digest)
         elif not self._locks.may_write(location, baseline):
             await self._uploads.take_lock(location, baseline, snapshot.digest)

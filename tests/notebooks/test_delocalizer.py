@@ -504,6 +504,17 @@ class TestDeaths:
         assert list(outsider.history("a.ipynb").values()) == [b"one", b"two"]
         assert env.read("a.ipynb") == b"three"
 
+    def test_a_server_that_has_not_heard_the_buckets_time_asks_first(self, env):
+        """An upload carries the record of a lock: by a clock that is hours off, it would last for hours."""
+        env.save("a.ipynb", b"one")
+        env.run(env.places.save(env.at("a.ipynb"), b"two"))
+        env.restart()
+        env.faults.clear()
+        env.locks._is_time_known = lambda: bool(env.operations)
+        env.recover()
+        assert env.run(env.status_of("a.ipynb")).place is Place.IN_WORKSPACE
+        assert env.operations == ["objects.get", UPLOAD]
+
     def test_between_working_copy_and_upload(self, env, outsider):
         env.save("a.ipynb", b"one")
         env.run(env.places.save(env.at("a.ipynb"), b"two"))

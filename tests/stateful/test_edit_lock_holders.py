@@ -92,6 +92,7 @@ class Holders(RuleBasedStateMachine):
                     # What the disk remembers of a version, and its environment id, are those of then.
                     environment, self.held[index] = self.snapshots[index]
                     party.become(environment)
+                    party.start_anew()
                 case "clone" if EMAILS[index] == EMAILS[0] and index != 0:
                     # Two machines with one environment id; each goes on from what the disk remembered.
                     self.held[index] = self.held[0]
@@ -139,6 +140,7 @@ class Holders(RuleBasedStateMachine):
     @rule(index=HOLDERS, offset_hours=st.integers(-30, 30), ppm=st.integers(-300, 300))
     def a_machine_starts_anew(self, index, offset_hours, ppm):
         self.parties[index].local_ms.set(offset_hours * 3_600_000, ppm)
+        self.parties[index].start_anew()
         self.act(index, "crash")
 
     @rule(index=HOLDERS)
