@@ -178,9 +178,7 @@ async def until(condition):
 class Environment:
     """One disk with its journal. ``restart`` makes new parts on the same disk, as after ``kill -9``."""
 
-    def __init__(
-        self, root: Path, engine: EmbeddedBucket, runner: asyncio.Runner, *, name="e", owner=None, **settings
-    ):
+    def __init__(self, root: Path, engine: EmbeddedBucket, runner: asyncio.Runner, *, name="e", owner=None, **settings):
         self.root = root
         self.run = runner.run
         self.name = name

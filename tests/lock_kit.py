@@ -228,8 +228,7 @@ class Party:
         """
         content = json.dumps({"writer": f"{self.me.owner}/{self.me.environment}/{mark}", "over": version.generation})
         seen = version.generation
-        if not self.clock.is_set:
-            version = self.stat(version.name)
+        version = version if self.clock.is_set else self.stat(version.name)
         for _ in range(3):
             if version is None or version.generation != seen:
                 raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED)

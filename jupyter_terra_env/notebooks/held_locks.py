@@ -56,7 +56,7 @@ class HeldLocks:
         on_change: called with a location when what is known of its lock has changed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two parts, two makers, a clock and a listener, each by name
         self,
         places: Places,
         pace: Pace,

@@ -155,8 +155,12 @@ class Journal:
         )
         with self._database.transaction():
             replaced = self._replace(path, bucket, object_name, expected=expected, new=new)
-            if replaced and settles and not self._attempts.on(
-                path, bucket, object_name, generation=generation, metageneration=metageneration
+            if (
+                replaced
+                and settles
+                and not self._attempts.on(
+                    path, bucket, object_name, generation=generation, metageneration=metageneration
+                )
             ):
                 self.settle(path)
         if replaced:

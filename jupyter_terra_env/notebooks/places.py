@@ -10,7 +10,7 @@ from jupyter_terra_env.notebooks.journal import Debt, Journal, Moved
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies, keep_as, resolve_inside
 from jupyter_terra_env.rules.errors import BucketTrouble, BucketUnavailable, OperationRefused, RefusalReason
 from jupyter_terra_env.rules.readback import WriteAttempt
-from jupyter_terra_env.rules.sync import Baseline, Remote, has_unsaved_edits, is_settled
+from jupyter_terra_env.rules.sync import Baseline, Remote, is_settled
 from jupyter_terra_env.rules.workspace import Location, Workspace
 
 

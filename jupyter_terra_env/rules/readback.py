@@ -1,9 +1,9 @@
 """Settling an ambiguous write: was that object version written by one of our attempts?
 
-A conditional write whose answer was lost can fail against itself when repeated. So each attempt to upload has an id that
-is used once, is in the journal before its request leaves, and goes along in custom metadata as ``<id>:<crc32c>``. An id
-that lived longer than its attempt would make a restored or cloned journal take the uploads of another machine for its
-own. Protocol: docs/protocol/write-attempts.md.
+A conditional write whose answer was lost can fail against itself when repeated. So each attempt to upload has an id
+that is used once, is in the journal before its request leaves, and goes along in custom metadata as ``<id>:<crc32c>``.
+An id that lived longer than its attempt would make a restored or cloned journal take the uploads of another machine for
+its own. Protocol: docs/protocol/write-attempts.md.
 """
 
 from collections.abc import Iterable, Mapping

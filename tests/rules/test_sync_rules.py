@@ -26,8 +26,8 @@ from jupyter_terra_env.rules.sync import (
 SUMS = ("A", "B", "C")
 
 
-def attempt(id="ours", crc32c="B"):
-    return WriteAttempt(id=id, crc32c=crc32c)
+def attempt(name="ours", crc32c="B"):
+    return WriteAttempt(id=name, crc32c=crc32c)
 
 
 def base(generation=1, metageneration=1, crc32c="A", attempts=()):
@@ -59,7 +59,7 @@ BASELINES = [
     ),
 ]
 LOCALS = [None, *SUMS]
-MARKS = [None, *(write_id(attempt(id, crc32c)) for id in ("ours", "other") for crc32c in SUMS)]
+MARKS = [None, *(write_id(attempt(name, crc32c)) for name in ("ours", "other") for crc32c in SUMS)]
 REMOTES = [
     None,
     *(

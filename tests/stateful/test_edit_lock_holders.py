@@ -66,7 +66,7 @@ class Holders(RuleBasedStateMachine):
 
     # One act each; what may fail in the open is caught, whatever else fails the test.
 
-    def act(self, index, what):
+    def act(self, index, what):  # noqa: C901 - one act a case
         party = self.parties[index]
         with contextlib.suppress(LockHeldElsewhere, BucketUnavailable, WorkspaceConflict):
             match what:
