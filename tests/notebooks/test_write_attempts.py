@@ -6,11 +6,18 @@ import pytest
 from environments import until
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault, Hang, ResetConnection
+from jupyter_terra_env.notebooks.journal import Moved
 from jupyter_terra_env.rules.errors import OperationRefused
 from jupyter_terra_env.rules.status import Place
 
 NAME = "a.ipynb"
 UPLOAD = "objects.insert"
+RENAMED = {
+    "old_path": "ws/edit/a.ipynb",
+    "path": "ws/edit/b.ipynb",
+    "bucket": "a-bucket",
+    "object_name": "notebooks/b.ipynb",
+}
 
 
 def open_attempts(env, name=NAME):
@@ -81,6 +88,32 @@ class TestUndone:
         assert open_attempts(env) == ()
         assert env.open(NAME).place is Place.IN_WORKSPACE
         assert env.read(NAME) == outsider.content(NAME) == b"theirs"
+
+
+class TestBeforeTheUploadTaskGoesOn:
+    """The next server has started, and its upload task has not."""
+
+    @pytest.fixture
+    def started(self, env, undone):
+        undone()
+        env.die()
+        return env
+
+    def test_the_status_says_that_it_is_not_known(self, started):
+        assert started.run(started.delocalizer.current_status(started.at(NAME))).place is Place.ON_DISK
+
+    def test_so_does_opening_without_the_bucket(self, started):
+        started.run(started.localizer.open(started.at(NAME)))
+        assert started.delocalizer.last_told(started.at(NAME)).place is Place.ON_DISK
+        assert started.run(started.delocalizer.current_status(started.at(NAME))).place is Place.ON_DISK
+
+    def test_a_save_of_the_baselines_content_is_owed(self, started):
+        """The file was removed meanwhile, and its debt went with it."""
+        started.file(NAME).unlink()
+        started.run(started.places.settle(started.at(NAME)))
+        assert started.owed() == []
+        started.run(started.places.save(started.at(NAME), b"shared"))
+        assert started.owed() == ["ws/edit/a.ipynb"]
 
 
 def test_a_request_that_still_travels_is_kept_out(env, outsider):
@@ -155,8 +188,49 @@ class TestTheRow:
         assert open_attempts(env) == ()
         assert env.database.rows("SELECT * FROM attempts") == []
 
+    def test_keeps_the_debt_while_it_may_take_effect(self, env):
+        env.save(NAME, b"one")
+        baseline = env.baseline(NAME)
+        env.run(env.places.begin_attempt(env.at(NAME), baseline, "sum"))
+        env.run(env.places.owe_all([env.at(NAME)]))
+        version = env.run(env.places.stat(env.at(NAME)))
+        env.run(env.places.record(env.at(NAME), env.baseline(NAME), version, baseline.crc32c))
+        assert env.owed() == ["ws/edit/a.ipynb"]
+        env.take_over(NAME)
+        version = env.run(env.places.stat(env.at(NAME)))
+        env.run(env.places.record(env.at(NAME), env.baseline(NAME), version, baseline.crc32c))
+        assert env.owed() == []
+
     def test_goes_with_its_notebook(self, env):
         env.save(NAME, b"one")
         env.run(env.places.begin_attempt(env.at(NAME), env.baseline(NAME), "sum"))
         env.delete(NAME)
         assert env.database.rows("SELECT * FROM attempts") == []
+
+    def test_does_not_stay_behind_when_its_notebook_gets_a_new_name(self, env):
+        env.save(NAME, b"one")
+        moved = {"bucket": "a-bucket", "object_name": "notebooks/b.ipynb"}
+        env.run(env.places.begin_attempt(env.at(NAME), env.baseline(NAME), "sum"))
+        one = Moved(
+            old_path="ws/edit/a.ipynb", path="ws/edit/b.ipynb", **moved, generation=9, metageneration=1, metadata={}
+        )
+        env.journal.move([one])
+        assert env.database.rows("SELECT * FROM attempts") == []
+
+    def test_goes_along_while_the_baseline_stays(self, env):
+        env.save(NAME, b"one")
+        env.run(env.places.begin_attempt(env.at(NAME), env.baseline(NAME), "sum"))
+        moved = {"bucket": "a-bucket", "object_name": "notebooks/b.ipynb"}
+        env.journal.move(
+            [
+                Moved(
+                    old_path="ws/edit/a.ipynb",
+                    path="ws/edit/b.ipynb",
+                    **moved,
+                    generation=None,
+                    metageneration=0,
+                    metadata={},
+                )
+            ]
+        )
+        assert [one.crc32c for one in open_attempts(env, "b.ipynb")] == ["sum"]
