@@ -13,6 +13,7 @@ from traitlets import Dict, Float, Int, List, TraitError, Unicode
 from jupyter_terra_env.autopause_wiring import build_autopause, debts_of
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.environment.identity import Person, environment_id
+from jupyter_terra_env.environment.machine_identity import machine_identity
 from jupyter_terra_env.environment.settings import Defaults, collaborators, find_workspaces, owner_email
 from jupyter_terra_env.notebooks.lock_keeper import KeepingTimes
 from jupyter_terra_env.notebooks.pace import INTERVAL_SECONDS
@@ -264,8 +265,20 @@ class TerraEnvApp(ExtensionApp):
             )
         return Person(
             email=email,
-            environment=environment_id(state, new_id=lambda: secrets.token_hex(8)),
+            environment=environment_id(
+                state,
+                new_id=lambda: secrets.token_hex(8),
+                machine=machine_identity(os.environ),
+                on_other_machine=self._log_other_machine,
+            ),
             collaborators=collaborators(self.collaborators),
+        )
+
+    def _log_other_machine(self) -> None:
+        self._server_log.warning(
+            "jupyter_terra_env: this persistent disk was used on another machine before: it was cloned, restored or "
+            "moved. This machine gets an environment id of its own, so that neither takes the other's edit locks for "
+            "its own. A lock that the other machine still holds can be taken over, or expires in three minutes."
         )
 
     def _kernel_state(self, kernel_id: str) -> str | None:

@@ -36,6 +36,7 @@ from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.preview import Previews
 from jupyter_terra_env.notebooks.refusals import Refusals
+from jupyter_terra_env.notebooks.upload_attempts import UploadAttempts
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.backoff import pause_seconds
@@ -117,15 +118,20 @@ def build(
         keeper.lock_changed(location)
 
     locks = HeldLocks(
-        places, pace, locks_of=locks_of, holder_of=plan.person.holder_in, now_ms=clock.now_ms, on_change=lock_changed
+        places,
+        pace,
+        locks_of=locks_of,
+        holder_of=plan.person.holder_in,
+        now_ms=clock.now_ms,
+        is_time_known=lambda: clock.is_set,
+        on_change=lock_changed,
     )
     folders = Folders(places, max_age_seconds=plan.listing_max_age_seconds, monotonic=time.monotonic, log=plan.log)
     delocalizer = Delocalizer(
         places,
         locks,
         pace,
-        bases,
-        on_change=folders.forget,
+        UploadAttempts(places, locks, pace, bases, on_change=folders.forget),
         on_news=announce,
         save_wait_seconds=plan.save_wait_seconds,
         pause_seconds=pause,

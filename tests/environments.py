@@ -6,6 +6,7 @@ import itertools
 import logging
 import os
 import re
+import shutil
 import tempfile
 import time
 from dataclasses import dataclass, field, replace
@@ -45,6 +46,7 @@ from jupyter_terra_env.notebooks.object_acts import ObjectActs
 from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.refusals import Refusals
+from jupyter_terra_env.notebooks.upload_attempts import UploadAttempts
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.rules.edit_lock import ENVIRONMENT_KEY, EXPIRY_KEY, OWNER_KEY, Claim, claim_of, owner_hash
 from jupyter_terra_env.rules.errors import ObjectNotFound, PreconditionFailed
@@ -176,10 +178,12 @@ async def until(condition):
 class Environment:
     """One disk with its journal. ``restart`` makes new parts on the same disk, as after ``kill -9``."""
 
-    def __init__(self, root: Path, engine: EmbeddedBucket, runner: asyncio.Runner, *, name="e", **settings):
+    def __init__(self, root: Path, engine: EmbeddedBucket, runner: asyncio.Runner, *, name="e", owner=None, **settings):
         self.root = root
         self.run = runner.run
         self.name = name
+        self._owner = owner or name
+        self._runner = runner
         self.ahead_ms = 0
         self.faults = FaultPlan()
         self.changed = []
@@ -220,7 +224,7 @@ class Environment:
         )
         machine_ms = machine_clock()
         self.clock = BucketClock(local_ms=lambda: machine_ms() + self.ahead_ms, log=self.log)
-        self.person = Person(email=f"{self.name}@example.org", environment=f"environment-of-{self.name}")
+        self.person = Person(email=f"{self._owner}@example.org", environment=f"environment-of-{self._owner}")
         self.news = []
         self.bases = BaseContents(self.journal_file.parent / "bases")
         self.pace = Pace(monotonic=time.monotonic, interval_seconds=settings.get("pace_seconds", 0.0))
@@ -234,15 +238,21 @@ class Environment:
             ),
             holder_of=self.person.holder_in,
             now_ms=self.clock.now_ms,
+            is_time_known=lambda: True,
             on_change=self._lock_changed,
         )
         self.delocalizer = Delocalizer(
             self.places,
             self.locks,
             self.pace,
-            self.bases,
+            UploadAttempts(
+                self.places,
+                self.locks,
+                self.pace,
+                self.bases,
+                on_change=lambda location: (self.changed.append(location.api_path), self.folders.forget(location)),
+            ),
             on_news=self.news.append,
-            on_change=lambda location: (self.changed.append(location.api_path), self.folders.forget(location)),
             save_wait_seconds=settings["save_wait_seconds"],
             log=self.log,
             pause_seconds=lambda failures, passing: settings.get("pause_seconds", 30.0),
@@ -441,7 +451,7 @@ class Environment:
         """As after ``kill -9``, with a new server on the same disk: what was on the wire may still arrive."""
         self.run(self.dying())
 
-    async def dying(self):
+    async def dying(self, *, starts_again=True):
         payers = [payer.task for payer in self.delocalizer._payers.values()]
         for task in payers:
             task.cancel()
@@ -452,7 +462,26 @@ class Environment:
         self.copies.close()
         self.database.close()
         self._dead.append(self.threads)
+        if starts_again:
+            self._build(self.client)
+
+    def take_snapshot(self, directory):
+        """Copy the disk as it is at this moment, with the journal, into a folder that does not exist."""
+        with self.database._guard:
+            self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            shutil.copytree(self.root, directory, symlinks=True)
+
+    def restore(self, snapshot):
+        """The disk goes back in time, under a new server; what was on the wire may still arrive."""
+        self.run(self.dying(starts_again=False))
+        shutil.rmtree(self.root)
+        shutil.copytree(snapshot, self.root, symlinks=True)
         self._build(self.client)
+
+    def clone(self, root, name):
+        """Another machine of the same person on a copy of this disk. Neither notices."""
+        self.take_snapshot(root)
+        return Environment(root, self._engine, self._runner, name=name, owner=self._owner, **self._settings)
 
     def close(self):
         self.stop()

@@ -33,7 +33,7 @@ from jupyter_terra_env.bucket.store import (
     ObjectVersion,
     Precondition,
 )
-from jupyter_terra_env.rules.errors import BucketRefused, BucketTrouble, BucketUnavailable, ObjectNotFound
+from jupyter_terra_env.rules.errors import BucketError, BucketRefused, BucketTrouble, BucketUnavailable, ObjectNotFound
 
 CONNECT_TIMEOUT_SECONDS: Final = 3.0
 QUESTION_TIMEOUT_SECONDS: Final = 10.0
@@ -191,7 +191,10 @@ class GcsBucket:
         if version.crc32c == checksum:
             return version
         detail = f"the bucket says {version.crc32c} of what was sent as {checksum}"
-        stored = self.stat(version.name)
+        try:
+            stored = self.stat(version.name)
+        except BucketError as error:
+            raise BucketUnavailable(self.bucket, BucketTrouble.CORRUPT_TRANSFER, detail) from error
         if stored is None or stored.generation != version.generation:
             raise BucketUnavailable(self.bucket, BucketTrouble.CORRUPT_TRANSFER, detail)
         if stored.crc32c != checksum:

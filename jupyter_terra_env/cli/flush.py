@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import secrets
 from dataclasses import replace
 from pathlib import Path
@@ -108,6 +109,7 @@ def _ask_server(settings: "ServerSettings", deadline_seconds: float, *, before_e
 
 async def _flush_here(settings: "ServerSettings", deadline_seconds: float) -> Report:
     from jupyter_terra_env.environment.identity import Person, environment_id  # noqa: PLC0415 - as above
+    from jupyter_terra_env.environment.machine_identity import machine_identity  # noqa: PLC0415 - as above
     from jupyter_terra_env.notebooks.lock_keeper import KeepingTimes  # noqa: PLC0415
     from jupyter_terra_env.notebooks.pace import INTERVAL_SECONDS  # noqa: PLC0415
     from jupyter_terra_env.server.status_fields import payment_fields  # noqa: PLC0415
@@ -119,7 +121,9 @@ async def _flush_here(settings: "ServerSettings", deadline_seconds: float) -> Re
     log = logging.getLogger(__name__)
     log.setLevel(logging.ERROR)  # What is not paid is in the report.
     patience = min(_PATIENCE_SECONDS, settings.connection.retry_deadline_seconds)
-    environment = environment_id(settings.state_directory, new_id=lambda: secrets.token_hex(8))
+    environment = environment_id(
+        settings.state_directory, new_id=lambda: secrets.token_hex(8), machine=machine_identity(os.environ)
+    )
     notebooks = build(
         Plan(
             root=settings.root,

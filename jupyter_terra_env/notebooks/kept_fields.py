@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from jupyter_terra_env.bucket.object_fields import ObjectFields
 from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline
 
 _KEY = "\0fields"
 """Never sent: what begins so cannot be the name of a header, as which Cloud Storage offers custom metadata."""
@@ -26,6 +27,11 @@ def fields_in(baseline_metadata: Mapping[str, str]) -> ObjectFields | None:
     except (KeyError, ValueError):
         return None
     return ObjectFields.of(known) if isinstance(known, dict) else None
+
+
+def keeps_unknown(baseline: Baseline) -> bool:
+    """Whether there is an object of which it is not known what it keeps: it has to be read before it is replaced."""
+    return baseline.generation != ABSENT_GENERATION and fields_in(baseline.metadata) is None
 
 
 def custom_in(baseline_metadata: Mapping[str, str]) -> dict[str, str]:

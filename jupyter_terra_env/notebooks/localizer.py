@@ -36,6 +36,7 @@ from jupyter_terra_env.rules.sync import (
     adopted_checksum,
     decide_open,
     has_unsaved_edits,
+    is_settled,
     standing,
 )
 from jupyter_terra_env.rules.workspace import Location, Mode
@@ -78,6 +79,10 @@ class _Look:
     @property
     def has_edits(self) -> bool:
         return self.digest is not None and has_unsaved_edits(self.baseline, self.digest.crc32c)
+
+    @property
+    def is_settled(self) -> bool:
+        return self.digest is None or is_settled(self.baseline, self.digest.crc32c)
 
 
 class Localizer:
@@ -196,7 +201,7 @@ class Localizer:
             raise error
         if location.is_delocalized:
             self._locks.cannot_tell(location)
-            tell = status.not_yet_in_workspace if look.has_edits else status.offline
+            tell = status.offline if look.is_settled else status.not_yet_in_workspace
             self._delocalizer.tell(location, tell(error))
             self._late.go_on_asking(location)
         return Opened()

@@ -147,7 +147,7 @@ class ObjectActs:
             Exception: the error itself, when nothing has changed and trying again at once would not help.
         """
         baseline = await self._places.baseline(location)
-        own = baseline is not None and is_own_write(current, baseline.write_token)
+        own = baseline is not None and is_own_write(current, baseline.attempts)
         if current.generation != seen.generation and not own:
             raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED, about=location.api_path) from error
         self.require_free(location, current, named=True)

@@ -11,7 +11,8 @@ from jupyter_terra_env.notebooks.kept_fields import with_fields
 from jupyter_terra_env.notebooks.patience import PATIENCE_SECONDS, within
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies, keep_as, resolve_inside
 from jupyter_terra_env.rules.errors import BucketTrouble, BucketUnavailable, OperationRefused, RefusalReason
-from jupyter_terra_env.rules.sync import Baseline, Remote, has_unsaved_edits
+from jupyter_terra_env.rules.readback import WriteAttempt
+from jupyter_terra_env.rules.sync import Baseline, Remote, is_settled
 from jupyter_terra_env.rules.workspace import Location, Workspace
 
 
@@ -171,7 +172,7 @@ class Places:
             return await self.copies.run(self._keep_not_shown, location, os_path, kept)
 
     async def settle_if_equal(self, location: Location, baseline: Baseline) -> bool:
-        """Drop a debt if the working copy is what the bucket holds, or is gone.
+        """Drop a debt if the working copy is known to be what the bucket holds, or is gone.
 
         Returns:
             Whether nothing is owed now.
@@ -179,15 +180,30 @@ class Places:
         os_path = self.os_path(location)
         async with self.copies.lock(os_path):
             digest = await self.copies.digest(os_path)
-            if digest is not None and has_unsaved_edits(baseline, digest.crc32c):
+            if digest is not None and not is_settled(baseline, digest.crc32c):
                 return False
             await self.copies.run(self._journal.settle, location.api_path)
             return True
 
     async def has_edits(self, location: Location) -> bool:
-        """Whether the working copy holds something that the bucket was never seen to hold."""
+        """Whether the working copy is not known to be what the bucket holds."""
         digest = await self.copies.digest(self.os_path(location))
-        return digest is not None and has_unsaved_edits(await self.baseline(location), digest.crc32c)
+        return digest is not None and not is_settled(await self.baseline(location), digest.crc32c)
+
+    async def begin_attempt(self, location: Location, over: Baseline, crc32c: str) -> WriteAttempt | None:
+        """Record an upload before its request leaves; see ``Journal.begin_attempt``."""
+        bucket, object_name = location.workspace.bucket, location.object_name
+        return await self.copies.run(
+            self._journal.begin_attempt, location.api_path, bucket, object_name, over=over, crc32c=crc32c
+        )
+
+    async def end_attempt(self, attempt: WriteAttempt) -> None:
+        """Record that an upload certainly has no effect and will have none."""
+        await self.copies.run(self._journal.end_attempt, attempt.id)
+
+    async def settle_attempts(self, location: Location) -> None:
+        """Record that nothing is owed, and that no open attempt can have an effect any more."""
+        await self.copies.run(self._journal.settle_attempts, location.api_path)
 
     async def settle(self, location: Location) -> None:
         """Drop a debt: there is no working copy any more."""
@@ -227,7 +243,7 @@ class Places:
 
     def _owe(self, location: Location, digest: FileDigest) -> None:
         """Write down a debt for content that is about to become the working copy."""
-        if location.is_delocalized and has_unsaved_edits(self.baseline_now(location), digest.crc32c):
+        if location.is_delocalized and not is_settled(self.baseline_now(location), digest.crc32c):
             self._journal.owe(location.api_path, location.workspace.bucket, location.object_name)
 
     def _expect_absent_again(self, location: Location) -> None:

@@ -10,6 +10,7 @@ from fake_cloud import FakeCloud
 from jupyter_terra_env.autopause.flush import FlushCause
 from jupyter_terra_env.autopause.notices import NoticeWatch
 from jupyter_terra_env.environment.machine_facts import instance_name, machine_of_leonardo, machine_of_metadata
+from jupyter_terra_env.environment.machine_identity import machine_identity
 from jupyter_terra_env.environment.metadata import MetadataServer, NotMetadata, attributes, is_on_compute_engine
 from jupyter_terra_env.rules.cost import cost_of, in_dollars
 from jupyter_terra_env.rules.prices import built_in
@@ -167,6 +168,15 @@ def test_settings_of_the_machine_are_read_at_the_start(cloud):
     cloud.flavor = "Other"
     assert attributes({"GCE_METADATA_HOST": cloud.host}) == {}
     assert attributes({"GCE_METADATA_HOST": "127.0.0.1:9"}) == {}
+
+
+def test_a_machine_is_named_by_its_instance_id(cloud, tmp_path):
+    nothing = tmp_path / "no-machine-id"
+    there = {"GCE_METADATA_HOST": cloud.host}
+    assert machine_identity(there, machine_id_file=nothing) == "compute-engine:1"
+    cloud.flavor = "Somebody else's"
+    assert machine_identity(there, machine_id_file=nothing) is None
+    assert machine_identity({"GCE_METADATA_HOST": "127.0.0.1:9"}, machine_id_file=nothing) is None
 
 
 async def test_what_the_machine_is_and_costs(cloud, metadata):

@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from environments import until
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, ChangeAnswer, Fault, Hang, ResetConnection
 from jupyter_terra_env.notebooks.kept_fields import custom_in
+from jupyter_terra_env.notebooks.upload_attempts import content_type
 from jupyter_terra_env.rules.status import Place
 from jupyter_terra_env.rules.ways_out import WayOut
 
@@ -97,10 +99,10 @@ class TestKept:
         env.open("a.ipynb")
         blob = outsider.bucket.blob("notebooks/a.ipynb")
         blob.cache_control, blob.content_language = "public", None
-        blob.content_type = "text/plain"
+        blob.content_type = "text/csv"
         blob.patch()
         env.save("a.ipynb", b"two")
-        changed = {"cache_control": "public", "content_language": None, "content_type": "text/plain"}
+        changed = {"cache_control": "public", "content_language": None, "content_type": "text/csv"}
         assert (outsider.content("a.ipynb"), kept(outsider)) == (b"two", ALL | changed)
 
     def test_by_a_rename_and_the_save_after_it(self, env, outsider):
@@ -130,6 +132,25 @@ class TestKept:
         env.save("new.ipynb", b"one")
         expected = dict.fromkeys(FIELDS) | {"content_type": "application/x-ipynb+json"}
         assert kept(outsider, "new.ipynb") == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "stored", "expected"),
+    [
+        ("a.ipynb", None, "application/x-ipynb+json"),
+        ("a.ipynb", "application/octet-stream", "application/x-ipynb+json"),
+        ("a.ipynb", "text/plain", "application/x-ipynb+json"),
+        ("a.ipynb", "application/json", "application/json"),
+        ("a.Rmd", None, "application/octet-stream"),
+        ("a.R", None, "application/octet-stream"),
+        ("a.Rmd", "text/plain", "text/plain"),
+        ("a.R", "text/x-r", "text/x-r"),
+        ("a.py", None, "text/x-python"),
+        ("a.sas", None, "application/octet-stream"),
+    ],
+)
+def test_the_media_type_stays_unless_it_says_nothing_of_a_notebook(name, stored, expected):
+    assert content_type(name, stored) == expected
 
 
 class TestDamage:
