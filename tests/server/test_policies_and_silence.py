@@ -7,7 +7,6 @@ from workspace_kit import WORKSPACE, sources
 
 from jupyter_terra_env.bucket.embedded.faults import Fault, Hang
 from jupyter_terra_env.bucket.embedded.refusals import REFUSALS
-from jupyter_terra_env.notebooks.places import Places
 
 KEPT = ["object-held", "retention-policy"]
 POLICIES = sorted(REFUSALS.keys() - {"no-permission", "overloaded"})
@@ -66,9 +65,11 @@ async def test_what_is_kept_by_a_policy_can_still_be_locked_and_read(bucket, con
 
 
 @pytest.fixture
-def hurried(monkeypatch):
-    """Tests do not wait as long for a bucket that hangs as a person does."""
-    monkeypatch.setitem(Places.__init__.__kwdefaults__, "patience_seconds", 0.3)
+def hurried(monkeypatch, bucket, jp_serverapp):
+    """Tests do not wait as long for a bucket that hangs as a person does, and a server that stops not at all."""
+    monkeypatch.setattr(jp_serverapp.contents_manager.notebooks.places, "patience_seconds", 0.3)
+    yield
+    bucket.faults.clear()
 
 
 async def falls_silent(bucket, contents):
