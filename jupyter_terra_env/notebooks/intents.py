@@ -52,6 +52,7 @@ class Intent:
         files: what is deleted on the disk: API path and signature of each file; any other has been saved since.
         to_trash: deleted files go to the trash of the desktop.
         only_objects: a move is undone: the files never moved.
+        act_id: tells this act from every other; empty in what an earlier version wrote down.
     """
 
     act: Act
@@ -63,6 +64,7 @@ class Intent:
     files: tuple[tuple[str, str], ...] = ()
     to_trash: bool = False
     only_objects: bool = False
+    act_id: str = ""
 
     def to_json(self) -> str:
         """The intent as the journal stores it."""

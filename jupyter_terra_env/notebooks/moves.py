@@ -7,14 +7,16 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from jupyter_terra_env.notebooks import trash
 from jupyter_terra_env.notebooks.begun_act import Begun, Outcome
 from jupyter_terra_env.notebooks.begun_moves import BegunMoves
 from jupyter_terra_env.notebooks.carrier import Carrier, Steps
+from jupyter_terra_env.notebooks.disk_moves import require_movable
 from jupyter_terra_env.notebooks.intents import Intent, PlannedObject
 from jupyter_terra_env.notebooks.move_plans import MovePlans, Plan
 from jupyter_terra_env.notebooks.object_acts import left_unfinished
 from jupyter_terra_env.notebooks.places import Places, kept_changing
-from jupyter_terra_env.notebooks.refusals import Refusals, folder_name, path_exists
+from jupyter_terra_env.notebooks.refusals import Refusals, folder_name, path_exists, refused_by_disk
 from jupyter_terra_env.notebooks.temporary_files import make_parent
 from jupyter_terra_env.rules.errors import BucketUnavailable, ConflictReason, ObjectNotFound, WorkspaceConflict
 from jupyter_terra_env.rules.recovery import Act
@@ -109,9 +111,13 @@ class Moves:
             LockHeldElsewhere: somebody else is editing one of them.
             LeftUnfinished: the bucket went away halfway; it goes on by itself.
             BucketUnavailable, BucketRefused: as the port says; nothing was deleted.
-            OSError: the disk did not do it; what is in the bucket is deleted.
+            OperationRefused: a folder holds objects that are not shown; or the disk or the trash does not do it.
+            FilesStay: the objects are deleted, but the disk does not let the files go.
+            OSError: the disk did not do it; nothing was deleted.
         """
         await self._begun.settle(location.api_path)
+        if to_trash:
+            await self._places.copies.run(trash.require, self._places.entry(location.api_path), location.api_path)
         has_objects = location.is_edit and (is_folder or location.is_delocalized)
         copies = await self._plans.working_copies(location, is_folder=is_folder) if has_objects else []
         async with self._begun.turns(copies):
@@ -126,14 +132,27 @@ class Moves:
                 to_trash=to_trash,
             )
             async with self._begun.begin(intent) as begun:
-                outcome = await self._carrier.objects(begun, _as_planned(objects))
-                await self._leave_if_unavailable(outcome)
-                if outcome.failure is not None and not outcome.done:
-                    await self._begun.give_up(begun)
-                else:
-                    await self._carrier.end(begun, stays=outcome.stays, versions={})
-                if outcome.failure is not None:
-                    raise outcome.failure
+                await self._delete(begun)
+
+    async def _delete(self, begun: Begun) -> None:
+        """The disk first, as far as it can be taken back; then the objects; then what was taken from the disk."""
+        try:
+            await self._carrier.set_aside(begun)
+        except OSError as error:
+            if await self._carrier.has_aside(begun):
+                self._begun.later()
+                raise
+            await self._begun.give_up(begun)
+            raise refused_by_disk(begun.intent.path, error) from error
+        outcome = await self._carrier.objects(begun, _as_planned(begun.intent.objects))
+        await self._leave_if_unavailable(outcome)
+        if outcome.failure is not None and not outcome.done:
+            await self._carrier.bring_back(begun)
+            await self._begun.give_up(begun)
+        else:
+            await self._carrier.end(begun, stays=outcome.stays, versions={})
+        if outcome.failure is not None:
+            raise outcome.failure
 
     async def _rename_files(self, renaming: Renaming) -> None:
         """Rename what no object belongs to, and bring it to the bucket if it is to be there."""
@@ -145,8 +164,8 @@ class Moves:
         await self._places.owe_all(arriving)
         try:
             await self._carrier.rename_on_disk(renaming.old_path, renaming.new_path, arriving)
-        except FileExistsError as error:
-            raise path_exists(renaming.new_path) from error
+        except OSError as error:
+            raise refused_by_disk(renaming.old_path, error, renaming.new_path) from error
 
     async def _rename_objects(self, renaming: Renaming, old: Location, new: Location) -> None:
         """Rename within a workspace: the objects first, then the disk."""
@@ -177,9 +196,7 @@ class Moves:
                 await self._carrier.end(begun, stays=(), versions=outcome.moved)
             except OSError as error:
                 await self._undo(begun, outcome, error)
-                if isinstance(error, FileExistsError):
-                    raise path_exists(new.api_path) from error
-                raise
+                raise refused_by_disk(intent.path, error, new.api_path) from error
 
     async def _undo(self, begun: Begun, outcome: Outcome, cause: Exception) -> None:
         """Move objects back, each with the version its move made. What cannot be moved back is named."""
@@ -222,9 +239,7 @@ class Moves:
                 await self._carrier.take_out(begun)
             except OSError as error:
                 await self._begun.give_up(begun)
-                if isinstance(error, FileExistsError):
-                    raise path_exists(str(intent.new_path)) from error
-                raise
+                raise refused_by_disk(intent.path, error, str(intent.new_path)) from error
             outcome = await self._carrier.objects(begun, _as_planned(intent.objects))
             await self._leave_if_unavailable(outcome)
             await self._carrier.put_back(begun, outcome.stays)
@@ -259,6 +274,7 @@ class Moves:
         if await self._places.copies.run(os.path.lexists, new):
             raise path_exists(renaming.new_path)
         await self._places.copies.run(make_parent, new)
+        await self._places.copies.run(require_movable, self._places.entry(renaming.old_path), new)
 
     async def _require_something(self, renaming: Renaming, objects: Plan) -> None:
         if not objects and not await self._places.copies.run(self._places.entry(renaming.old_path).exists):

@@ -1,9 +1,22 @@
 """What is refused before anything changes."""
 
+import errno
+
 from jupyter_terra_env.notebooks.folders import Folders
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.rules.errors import BucketError, OperationRefused, RefusalReason
 from jupyter_terra_env.rules.workspace import Location, Workspace, is_notebook_name, why_not_shown
+
+
+_TOLD_BY_THE_SURFACE = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.ENAMETOOLONG,
+}
 
 
 class Refusals:
@@ -90,6 +103,24 @@ def not_in_workspace_yet(location: Location, why: str) -> OperationRefused:
     return OperationRefused(
         RefusalReason.NOT_IN_WORKSPACE_YET,
         f"{location.api_path} was not renamed: its last changes are not in the workspace yet. {why}",
+    )
+
+
+def refused_by_disk(api_path: str, error: OSError, new_path: str = "") -> Exception:
+    """The error of an act that the disk did not do, and by which nothing was changed.
+
+    Args:
+        api_path: the file or folder.
+        error: what the disk said.
+        new_path: the name it was to get.
+    """
+    if isinstance(error, FileExistsError):
+        return path_exists(new_path or api_path)
+    if error.errno in _TOLD_BY_THE_SURFACE:
+        return error
+    return OperationRefused(
+        RefusalReason.DISK_REFUSES,
+        f"{api_path} was not changed: the disk does not do it ({error.strerror or type(error).__name__}).",
     )
 
 

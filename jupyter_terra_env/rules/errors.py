@@ -9,6 +9,7 @@ TerraEnvError
 ├── BucketRefused        trying again does not help until a person changes something
 ├── WorkspaceConflict    the bucket and the working copy have parted: a person must choose
 ├── LockHeldElsewhere    somebody else is editing: read only, until the lock is given back or expires
+├── FilesStay            deleted in the bucket; the disk keeps its files after all
 ├── CloudRefused         the cloud does not do what was asked of the machine: the caller tries another way
 ├── AutopauseRefused     a wish about the pause that cannot be granted; nothing changed
 └── OperationRefused     not done, nothing changed; the sentence says what to do instead
@@ -64,6 +65,9 @@ class RefusalReason(StrEnum):
     CANNOT_MERGE = "cannot-merge"
     NO_PREVIEW = "no-preview"
     FOLDER_NAME = "folder-name"
+    NO_TRASH = "no-trash"
+    DISK_REFUSES = "disk-refuses"
+    ACT_UNDER_WAY = "act-under-way"
 
 
 class AutopauseRefusal(StrEnum):
@@ -171,6 +175,20 @@ class OperationRefused(TerraEnvError):
     def __init__(self, reason: RefusalReason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class FilesStay(TerraEnvError):
+    """What was deleted from the workspace could not be removed from the disk after all; its files are in their place.
+
+    Args:
+        api_path: the file or folder.
+        why: what the disk or the trash said.
+    """
+
+    def __init__(self, api_path: str, why: str) -> None:
+        super().__init__(
+            f"{api_path} was deleted from the workspace, but not from this disk ({why}): its files are where they were."
+        )
 
 
 class CloudRefused(TerraEnvError):

@@ -10,6 +10,7 @@ from jupyter_terra_env.rules.errors import (
     BucketError,
     BucketTrouble,
     BucketUnavailable,
+    FilesStay,
     LockHeldElsewhere,
     ObjectNotFound,
     OperationRefused,
@@ -81,6 +82,10 @@ def as_http_error(error: TerraEnvError, path: str) -> HTTPError:
             return HTTPError(409, str(error), reason=error.reason.value)
         case OperationRefused(reason=RefusalReason.OUTSIDE_WORKSPACE):
             return HTTPError(404, str(error), reason=error.reason.value)
+        case OperationRefused(reason=RefusalReason.NO_TRASH):
+            return HTTPError(400, str(error), reason=error.reason.value)  # As Jupyter answers.
+        case FilesStay():
+            return HTTPError(507, str(error), reason="files-stay")
         case OperationRefused():
             return HTTPError(409, str(error), reason=error.reason.value)
         case BucketUnavailable():
