@@ -6,6 +6,7 @@ import itertools
 import logging
 import os
 import re
+import secrets
 import tempfile
 import time
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ from jupyter_terra_env.bucket.embedded.messages import Request
 from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.environment.identity import Person
+from jupyter_terra_env.notebooks.act_owners import ActOwners
 from jupyter_terra_env.notebooks.base_contents import BaseContents
 from jupyter_terra_env.notebooks.begun_moves import BegunMoves
 from jupyter_terra_env.notebooks.carrier import Carrier
@@ -248,7 +250,8 @@ class Environment:
         )
         self.localizer = Localizer(self.places, self.delocalizer, self.locks, self.bases)
         self.conflicts = Conflicts(self.places, self.localizer, self.delocalizer, self.locks, self.bases)
-        self.intents = Intents(self.database)
+        self.intents = Intents(self.database, new_id=lambda: secrets.token_hex(8))
+        self.owners = ActOwners(self.journal_file.parent / "acts", new_id=lambda: secrets.token_hex(8))
         self.shown = []
         acts = ObjectActs(self.places, self.locks)
         self.carrier = Carrier(
@@ -264,6 +267,7 @@ class Environment:
         self.begun_moves = BegunMoves(
             self.places,
             self.intents,
+            self.owners,
             self.carrier,
             acts,
             self.delocalizer,

@@ -35,6 +35,14 @@ QUESTION_TIMEOUT_SECONDS: Final = 10.0
 """Longest silence while an object is looked up or a folder listed: somebody is waiting to see what is on the disk."""
 _SINGLE_REQUEST_UPLOAD_BYTES: Final = 8 << 20
 """Above this the client uploads in a resumable session."""
+_CARRIED_FIELDS: Final = (
+    "contentType",
+    "contentEncoding",
+    "contentLanguage",
+    "contentDisposition",
+    "cacheControl",
+    "customTime",
+)
 _LISTED_FIELDS: Final = (
     "items(name,generation,metageneration,crc32c,size,updated,timeCreated,metadata),prefixes,nextPageToken"
 )
@@ -134,6 +142,39 @@ class GcsBucket:
         """See ``BucketStore.delete``."""
         with self._translated():
             self._handle.blob(name).delete(**_matching(precondition), **self._once)
+
+    def copy(
+        self,
+        name: str,
+        new_name: str,
+        precondition: MatchVersion,
+        *,
+        metadata: Mapping[str, str],
+        to_bucket: str | None = None,
+    ) -> ObjectVersion:
+        """See ``BucketStore.copy`` (Cloud Storage: Objects: rewrite)."""
+        handle = self._client.bucket(to_bucket or self.bucket, user_project=self._handle.user_project)
+        with self._translated():
+            source = self._handle.blob(name)
+            source.reload(if_generation_match=precondition.generation, **self._asked)
+            if source.temporary_hold or source.event_based_hold or source.retention_expiration_time is not None:
+                raise api_errors.Forbidden(f"{name} is held in the bucket, or kept there for a time")
+            copy = handle.blob(new_name)
+            # A rewrite with any metadata in its body takes nothing else from the source.
+            copy._properties.update(_carried(source, in_same_bucket=handle.name == self.bucket))  # noqa: SLF001
+            copy.metadata = dict(metadata)
+            token: str | None = None
+            while True:
+                token, _, _ = copy.rewrite(
+                    self._handle.blob(name),
+                    token=token,
+                    if_generation_match=0,
+                    if_source_generation_match=precondition.generation,
+                    if_source_metageneration_match=precondition.metageneration,
+                    **self._once,
+                )
+                if token is None:
+                    return _version(copy)
 
     def move(self, name: str, new_name: str, precondition: MatchVersion) -> ObjectVersion:
         """See ``BucketStore.move`` (Cloud Storage: Objects: move, atomic in every bucket)."""
@@ -252,6 +293,12 @@ def _matching(precondition: Precondition) -> dict[str, int]:
             }
 
 
+def _carried(source: Any, *, in_same_bucket: bool) -> dict[str, Any]:
+    """What of an object's properties its copy is to have; the storage class is a bucket's own affair."""
+    fields = (*_CARRIED_FIELDS, *(["storageClass"] if in_same_bucket else []))
+    return {field: value for field in fields if (value := source._properties.get(field)) is not None}  # noqa: SLF001
+
+
 def _version(blob: Any) -> ObjectVersion:
     return ObjectVersion(
         name=blob.name,
@@ -280,8 +327,10 @@ _TROUBLES: Final = {
     400: BucketTrouble.BAD_REQUEST,
     401: BucketTrouble.NO_CREDENTIALS,
     403: BucketTrouble.NO_PERMISSION,
+    405: BucketTrouble.NOT_OFFERED,
     408: BucketTrouble.OVERLOADED,
     429: BucketTrouble.OVERLOADED,
+    501: BucketTrouble.NOT_OFFERED,
 }
 
 

@@ -17,7 +17,7 @@ from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.disk_moves import files_below, move_entry, signatures
 from jupyter_terra_env.notebooks.folders import Folders
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
-from jupyter_terra_env.notebooks.intents import Intent, PlannedObject
+from jupyter_terra_env.notebooks.intents import PlannedObject
 from jupyter_terra_env.notebooks.moved_rows import MovedRows, Rows
 from jupyter_terra_env.notebooks.object_acts import ObjectActs, Versioned
 from jupyter_terra_env.notebooks.places import Places
@@ -136,6 +136,15 @@ class Carrier:
         async with self._files_locked(begun):
             await self._places.copies.run(self._aside(begun).bring_back)
 
+    async def leave(self, begun: Begun) -> None:
+        """End an act of which nothing was done in the bucket: everything is as it was.
+
+        Raises:
+            OSError: the disk does not put the files back; the intent stays.
+        """
+        await self.bring_back(begun)
+        await self._places.end(begun.number, lambda: ([], []))
+
     async def has_aside(self, begun: Begun) -> bool:
         """Whether files of a deletion are out of their place."""
         return not await self._places.copies.run(self._aside(begun).is_empty)
@@ -160,7 +169,13 @@ class Carrier:
             await self._places.copies.run(move_entry, out, back, onto_folder=True)
 
     async def end(
-        self, begun: Begun, *, stays: Collection[str], versions: Mapping[str, ObjectVersion], joins: bool = False
+        self,
+        begun: Begun,
+        *,
+        stays: Collection[str],
+        versions: Mapping[str, ObjectVersion],
+        joins: bool = False,
+        refusal: OSError | None = None,
     ) -> None:
         """Do the disk's part and the rows', and end the intent.
 
@@ -169,6 +184,7 @@ class Carrier:
             stays: names of objects that are not moved or deleted: neither are their files.
             versions: by former name, the objects under their new names.
             joins: the new folder may be there already.
+            refusal: why the disk does not let the files of a deletion go; None when that is still to be seen.
 
         Raises:
             FileExistsError: the new name is taken; nothing was done.
@@ -183,7 +199,7 @@ class Carrier:
         before = self._notebooks(begun, {*on_disk, *(path for path, _ in intent.files)})
         kept = {self._places.entry(begun.location(name).api_path) for name in stays}
 
-        failure: OSError | None = None
+        failure = refusal
 
         def follow() -> Rows:
             if intent.act is Act.MOVE:
@@ -192,7 +208,7 @@ class Carrier:
             return self._rows.of(begun, kept=kept, versions=versions, forgets=failure is not None)
 
         async with self._files_locked(begun):
-            if intent.act is Act.DELETE:
+            if intent.act is Act.DELETE and failure is None:
                 failure = await self._places.copies.run(self._remove, begun, kept)
             await self._places.end(begun.number, follow)
         await self._tell(begun, [place for place in before if place.object_name not in stays])
@@ -210,7 +226,7 @@ class Carrier:
     async def _do(self, begun: Begun, planned: PlannedObject, version: Versioned) -> ObjectVersion | None:
         location = begun.location(planned.name)
         if begun.intent.act is Act.MOVE:
-            return await self._acts.move(location, begun.renamed(planned), version)
+            return await self._acts.move(location, begun.renamed(planned), version, begun.intent.act_id)
         await self._acts.delete(location, version)
         return None
 
@@ -245,7 +261,7 @@ class Carrier:
                 await self._places.copies.run(self._bases.forget, old.api_path)
                 continue
             await self._places.copies.run(self._bases.move, old.api_path, new.api_path)
-            if begun.intent.act is Act.MOVE:
+            if begun.intent.act is Act.MOVE and begun.intent.new_bucket is None:
                 self._locks.moved(old, new)
             else:
                 self._locks.forget(old)

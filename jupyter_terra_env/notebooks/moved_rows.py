@@ -38,7 +38,7 @@ class MovedRows:
             versions: by former name, the objects under their new names.
             forgets: files that were to go are there still, though their objects have gone: nothing is known of them.
         """
-        unwanted = {path for path, _ in begun.intent.files} if forgets else set()
+        unwanted = {begun.location(one.name).api_path for one in begun.intent.objects} if forgets else set()
         planned = {one.name: one.generation for one in begun.intent.objects}
         moved, gone = [], []
         for path in self._places.known_below_now(begun.intent.path):

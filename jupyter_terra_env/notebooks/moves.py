@@ -55,9 +55,13 @@ class Renaming:
 
     @property
     def is_within(self) -> bool:
-        """Whether its objects only get new names."""
-        same = self.old is not None and self.new is not None and self.old.workspace is self.new.workspace
-        return same and self.had_objects and self.gets_objects
+        """Whether its objects only get new names, in this workspace or another."""
+        return self.had_objects and self.gets_objects
+
+    @property
+    def crosses(self) -> bool:
+        """Whether it goes from one workspace to another."""
+        return self.old is not None and self.new is not None and self.old.workspace is not self.new.workspace
 
 
 class Moves:
@@ -147,8 +151,7 @@ class Moves:
         outcome = await self._carrier.objects(begun, _as_planned(begun.intent.objects))
         await self._leave_if_unavailable(outcome)
         if outcome.failure is not None and not outcome.done:
-            await self._carrier.bring_back(begun)
-            await self._begun.give_up(begun)
+            await self._carrier.leave(begun)
         else:
             await self._carrier.end(begun, stays=outcome.stays, versions={})
         if outcome.failure is not None:
@@ -168,7 +171,7 @@ class Moves:
             raise refused_by_disk(renaming.old_path, error, renaming.new_path) from error
 
     async def _rename_objects(self, renaming: Renaming, old: Location, new: Location) -> None:
-        """Rename within a workspace: the objects first, then the disk."""
+        """Rename within a workspace, or from one to another: the objects first, then the disk."""
         for _ in range(_ROUNDS):
             copies = await self._plans.working_copies(old, is_folder=renaming.is_folder)
             await self._plans.pay(copies)
@@ -177,8 +180,8 @@ class Moves:
                 if await self._plans.have_edits(copies):
                     continue  # A save came between: it has to reach the bucket first.
                 await self._require_free_on_disk(renaming)
-                if renaming.is_folder:
-                    await self._refusals.taken(new, is_folder=True)
+                if renaming.is_folder or renaming.crosses:
+                    await self._refusals.taken(new, is_folder=renaming.is_folder)
                 objects = await self._plans.to_move(old, new, is_folder=renaming.is_folder)
                 await self._require_something(renaming, objects)
                 await self._carry_within(self._intent(Act.MOVE, renaming, old, objects), new)
@@ -200,18 +203,9 @@ class Moves:
 
     async def _undo(self, begun: Begun, outcome: Outcome, cause: Exception) -> None:
         """Move objects back, each with the version its move made. What cannot be moved back is named."""
-        if not outcome.moved:
-            await self._begun.give_up(begun)
-            return
-        undoing = await self._begun.replace(begun, begun.intent.undone(outcome.moved))
-        back = await self._carrier.objects(undoing, _as_planned(undoing.intent.objects))
-        if isinstance(back.failure, BucketUnavailable):
-            self._begun.later()
-            return
-        await self._carrier.end(undoing, stays=back.stays, versions=back.moved)
-        if back.stays:
-            names = ", ".join(sorted(undoing.location(name).api_path for name in back.stays))
-            raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED, about=names) from cause
+        if stays := await self._begun.undo(begun, outcome):
+            paths = [begun.new.at(name).api_path for name in stays if begun.new is not None]
+            raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED, about=", ".join(sorted(paths))) from cause
 
     async def _take_out(self, renaming: Renaming, old: Location) -> None:
         """Bring files out of what the workspace keeps: the disk first, then the objects go."""
@@ -287,8 +281,17 @@ class Moves:
             new_path=renaming.new_path,
             is_folder=renaming.is_folder,
             bucket=old.workspace.bucket,
+            new_bucket=_other_bucket(renaming) if act is Act.MOVE else None,
             objects=objects,
         )
+
+
+def _other_bucket(renaming: Renaming) -> str | None:
+    """The bucket that objects get to, if it is not theirs already."""
+    if renaming.new is None or renaming.old is None:
+        return None
+    bucket = renaming.new.workspace.bucket
+    return None if bucket == renaming.old.workspace.bucket else bucket
 
 
 def _as_planned(objects: Iterable[PlannedObject]) -> Steps:

@@ -6,14 +6,16 @@ Functions block: call them off the event loop.
 import contextlib
 import errno
 import glob
+import importlib
 import os
 from pathlib import Path
 from urllib.parse import quote
 
-from send2trash import plat_other, send2trash
+from send2trash import send2trash
 
 from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 
+plat_other = importlib.import_module("send2trash.plat_other")  # For Linux without GIO; it has no type stubs.
 _OWN_IMPLEMENTATION = send2trash.__module__ == plat_other.__name__
 
 

@@ -32,6 +32,7 @@ class BucketTrouble(StrEnum):
     BUCKET_NOT_FOUND = "bucket-not-found"
     REQUESTER_PAYS = "requester-pays"
     BAD_REQUEST = "bad-request"
+    NOT_OFFERED = "not-offered"
 
 
 class ConflictReason(StrEnum):
@@ -238,6 +239,10 @@ _SENTENCES = {
         "set 'user_project' of the workspace."
     ),
     BucketTrouble.BAD_REQUEST: "The workspace bucket {bucket} did not accept the request.",
+    BucketTrouble.NOT_OFFERED: (
+        "What answers for the workspace bucket {bucket} does not offer this: "
+        "check that Cloud Storage is reached directly."
+    ),
 }
 
 _LOCKED = {

@@ -20,6 +20,8 @@ from jupyter_terra_env.rules.errors import (
 )
 from jupyter_terra_env.rules.status import REFUSED, WorkStatus
 
+_REFUSED = {RefusalReason.OUTSIDE_WORKSPACE: 404, RefusalReason.NO_TRASH: 400}
+"""Jupyter itself answers these where the trash cannot be used, and of what is outside its root."""
 _FORBIDDEN = {BucketTrouble.NO_CREDENTIALS, BucketTrouble.NO_PERMISSION, BucketTrouble.REQUESTER_PAYS}
 
 
@@ -80,14 +82,10 @@ def as_http_error(error: TerraEnvError, path: str) -> HTTPError:
             return HTTPError(404, f"No such file or directory: {path}", reason="not-found")
         case WorkspaceConflict() | LockHeldElsewhere():
             return HTTPError(409, str(error), reason=error.reason.value)
-        case OperationRefused(reason=RefusalReason.OUTSIDE_WORKSPACE):
-            return HTTPError(404, str(error), reason=error.reason.value)
-        case OperationRefused(reason=RefusalReason.NO_TRASH):
-            return HTTPError(400, str(error), reason=error.reason.value)  # As Jupyter answers.
+        case OperationRefused():
+            return HTTPError(_REFUSED.get(error.reason, 409), str(error), reason=error.reason.value)
         case FilesStay():
             return HTTPError(507, str(error), reason="files-stay")
-        case OperationRefused():
-            return HTTPError(409, str(error), reason=error.reason.value)
         case BucketUnavailable():
             return HTTPError(503, error.sentence, reason=error.trouble.value)
         case BucketError():
