@@ -380,6 +380,16 @@ class Environment:
     def begun(self):
         return [Intent.from_json(text) for _, text in self.intents.all()]
 
+    @contextlib.contextmanager
+    def dead_within(self, step):
+        """Within it, an act ends as its process would at a step of the carrier, without any cleaning up."""
+
+        async def died(*_, **__):
+            raise asyncio.CancelledError
+
+        with mock.patch.object(self.carrier, step, died):
+            yield
+
     def recover(self):
         """What a server does at its start: what was begun is finished, every debt gets its payer again."""
         self.run(self.begun_moves.finish())

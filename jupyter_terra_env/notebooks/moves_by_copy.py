@@ -103,7 +103,13 @@ class MovesByCopy:
             raise ObjectNotFound(old.api_path)
         if source.precondition != version:
             raise PreconditionFailed(old.api_path)
-        await self._require_deletable(old)
+        try:
+            await self._require_deletable(old)
+        except BucketRefused:
+            found = await self._places.stat(new)
+            if found is not None and is_own_copy(found, act_id, source.crc32c):
+                await self.drop(new, found)  # Of an earlier try, before it was refused.
+            raise
         return await self.finish(old, new, await self._copy(old, new, source, act_id), version)
 
     async def _copy(self, old: Location, new: Location, source: ObjectVersion, act_id: str) -> ObjectVersion:
