@@ -5,7 +5,7 @@ import json
 import shutil
 
 import pytest
-from environments import Environment, until
+from environments import Environment, environments, until
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault, Hang
 from jupyter_terra_env.rules.errors import LeftUnfinished, OperationRefused, WorkspaceConflict
@@ -230,10 +230,9 @@ class TestADiskThatWentBackInTime:
     def test_a_clone_leaves_what_the_other_machine_has_changed(self, tmp_path, outsider, env, act):
         env.save("deep/a.ipynb", b"one")
         env.stop()
-        shutil.copytree(env.root, tmp_path / "clone", symlinks=True)
+        shutil.copytree(env.root, tmp_path / "clone" / "mine", symlinks=True)
         env._build()
-        clone = Environment(tmp_path / "clone", outsider.engine, asyncio.Runner(), name="mine")
-        try:
+        with environments(tmp_path / "clone", outsider.engine, "mine") as [clone]:
             env.save("deep/a.ipynb", b"two, by the other machine")
             env.give_back("deep/a.ipynb")
             with pytest.raises(WorkspaceConflict):
@@ -244,5 +243,3 @@ class TestADiskThatWentBackInTime:
                 }[act]()
             assert outsider.content("deep/a.ipynb") == b"two, by the other machine"
             assert clone.read("deep/a.ipynb") == b"one"
-        finally:
-            clone.close()
