@@ -44,6 +44,8 @@ class ActOwners:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             fresh.rename(self._file(name))  # Nobody finds it without its lock.
             self._name, self._descriptor = name, descriptor
+            for other in self._folder.glob(f"*{_SUFFIX}"):
+                self.is_alive(other.name.removesuffix(_SUFFIX))
         return self._name
 
     def is_alive(self, owner: str) -> bool:

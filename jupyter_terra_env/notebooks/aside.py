@@ -8,6 +8,7 @@ import filecmp
 import itertools
 import os
 import shutil
+import stat
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from jupyter_terra_env.notebooks.disk_moves import (
 )
 from jupyter_terra_env.notebooks.temporary_files import TEMPORARY_PREFIX
 from jupyter_terra_env.notebooks.working_copies import sync_directory
+from jupyter_terra_env.rules.workspace import MAX_COMPONENT_BYTES
 
 Planned = Mapping[Path, str]
 """The files of a deletion, each with the signature it had when the deletion began."""
@@ -99,7 +101,9 @@ class Aside:
         if not os.path.lexists(self._aside):
             self._tidy(everything=True)
             return
-        if to_trash:
+        if to_trash and (
+            not _is_folder(self._aside) or not os.path.lexists(self._entry) or any(entries_below(self._aside))
+        ):
             trash.send(self._aside, as_if=self._entry)
         elif _is_folder(self._aside):
             shutil.rmtree(self._aside)
@@ -118,7 +122,9 @@ class Aside:
         if _is_folder(self._entry):
             for directory, _, _ in os.walk(self._entry):
                 place = Path(directory)
-                (self._folder / place.relative_to(self._entry.parent)).mkdir(parents=True, exist_ok=True)
+                mirrored = self._folder / place.relative_to(self._entry.parent)
+                mirrored.mkdir(parents=True, exist_ok=True)
+                mirrored.chmod(place.stat().st_mode | stat.S_IRWXU)
 
     def _take_file(self, file: Path) -> None:
         aside = self._folder / file.relative_to(self._entry.parent)
@@ -150,7 +156,10 @@ def _put_back(aside: Path, place: Path) -> None:
 
 
 def _other_names(place: Path) -> Iterable[Path]:
-    return (place.with_name(f"{place.stem} (deleted {number}){place.suffix}") for number in itertools.count(1))
+    for number in itertools.count(1):
+        ending = f" (deleted {number}){place.suffix}"
+        stem = os.fsencode(place.stem)[: MAX_COMPONENT_BYTES - len(os.fsencode(ending))].decode(errors="ignore")
+        yield place.with_name(stem + ending)
 
 
 def _make_like(folder: Path, place: Path) -> None:

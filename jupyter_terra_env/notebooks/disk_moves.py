@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from jupyter_terra_env.notebooks.temporary_files import make_parent, temporary_prefix
+from jupyter_terra_env.notebooks.temporary_files import make_parent, parent_is_file, temporary_prefix
 from jupyter_terra_env.notebooks.working_copies import NO_HARD_LINKS, sync_directory
 
 _ROUNDS = 3
@@ -58,17 +58,23 @@ def signatures(path: Path) -> dict[Path, str]:
 
 
 def require_movable(old: Path, new: Path) -> None:
-    """Make sure, as far as the disk tells, that a file or folder could be renamed; nothing when there is none.
+    """Make sure, as far as the disk tells, that a file or folder could be renamed. Changes nothing.
 
     Raises:
+        OperationRefused: the new folder's name is that of a file.
         PermissionError: it could not.
     """
+    into = new.parent
+    while not os.path.lexists(into):
+        into = into.parent
+    if not into.is_dir():
+        raise parent_is_file(new)
     if not os.path.lexists(old):
         return
-    needed = {old.parent, new.parent}
+    needed = {old.parent, into}
     if old.is_dir() and not old.is_symlink() and old.parent != new.parent:
         needed.add(old)  # A folder that moves to another has to be told so.
-        if old.lstat().st_dev != new.parent.stat().st_dev:
+        if old.lstat().st_dev != into.stat().st_dev:
             needed |= {Path(directory) for directory, _, _ in os.walk(old)}
     for folder in needed:
         if not os.access(folder, os.W_OK | os.X_OK):

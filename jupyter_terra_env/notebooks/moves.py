@@ -17,7 +17,6 @@ from jupyter_terra_env.notebooks.move_plans import MovePlans, Plan
 from jupyter_terra_env.notebooks.object_acts import left_unfinished
 from jupyter_terra_env.notebooks.places import Places, kept_changing
 from jupyter_terra_env.notebooks.refusals import Refusals, folder_name, path_exists, refused_by_disk
-from jupyter_terra_env.notebooks.temporary_files import make_parent
 from jupyter_terra_env.rules.errors import BucketUnavailable, ConflictReason, ObjectNotFound, WorkspaceConflict
 from jupyter_terra_env.rules.recovery import Act
 from jupyter_terra_env.rules.workspace import Location
@@ -247,8 +246,8 @@ class Moves:
         Raises:
             LeftUnfinished: it is left.
         """
-        error = outcome.failure
-        if isinstance(error, BucketUnavailable) and (outcome.done or outcome.is_unclear):
+        error = outcome.unclear or outcome.failure
+        if isinstance(error, BucketUnavailable) and (outcome.done or outcome.unclear):
             self._begun.later()
             raise left_unfinished(error) from error
 
@@ -267,7 +266,6 @@ class Moves:
         new = self._places.entry(renaming.new_path)
         if await self._places.copies.run(os.path.lexists, new):
             raise path_exists(renaming.new_path)
-        await self._places.copies.run(make_parent, new)
         await self._places.copies.run(require_movable, self._places.entry(renaming.old_path), new)
 
     async def _require_something(self, renaming: Renaming, objects: Plan) -> None:

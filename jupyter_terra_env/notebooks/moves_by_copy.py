@@ -34,6 +34,7 @@ class MovesByCopy:
     def __init__(self, places: Places) -> None:
         self._places = places
         self._do_not_rename: set[str] = set()
+        self._let_delete: set[str] = set()
 
     async def move(self, old: Location, new: Location, version: MatchVersion, act_id: str) -> ObjectVersion:
         """Rename an object, by a copy where it is not done otherwise.
@@ -110,7 +111,9 @@ class MovesByCopy:
             if found is not None and is_own_copy(found, act_id, source.crc32c):
                 await self.drop(new, found)  # Of an earlier try, before it was refused.
             raise
-        return await self.finish(old, new, await self._copy(old, new, source, act_id), version)
+        moved = await self.finish(old, new, await self._copy(old, new, source, act_id), version)
+        self._let_delete.add(old.workspace.bucket)
+        return moved
 
     async def _copy(self, old: Location, new: Location, source: ObjectVersion, act_id: str) -> ObjectVersion:
         in_same_bucket = new.workspace.bucket == old.workspace.bucket
@@ -139,7 +142,7 @@ class MovesByCopy:
         Raises:
             BucketRefused: the object may not be deleted.
         """
-        if old.workspace.bucket in self._do_not_rename:
+        if old.workspace.bucket in self._let_delete:
             return
         try:
             await self._places.bucket(old).delete(old.object_name, _NO_VERSION)
