@@ -208,7 +208,7 @@ class Finishing:
             seen,
             new_exists=target is not None,
             is_out=is_out,
-            is_own_copy=target is not None and is_own_copy(target, begun.intent.act_id, planned.crc32c),
+            is_own_copy=target is not None and is_own_copy(target, begun.intent.act_id),
         )
 
     def _has_left(self, begun: Begun, old: Location) -> bool:

@@ -108,7 +108,7 @@ class MovesByCopy:
             await self._require_deletable(old)
         except BucketRefused:
             found = await self._places.stat(new)
-            if found is not None and is_own_copy(found, act_id, source.crc32c):
+            if found is not None and is_own_copy(found, act_id):
                 await self.drop(new, found)  # Of an earlier try, before it was refused.
             raise
         moved = await self.finish(old, new, await self._copy(old, new, source, act_id), version)
@@ -132,7 +132,7 @@ class MovesByCopy:
                 if isinstance(error, BucketUnavailable):
                     raise LeftUnfinished(error.bucket, error.trouble, str(error)) from second
                 raise
-            if found is None or not is_own_copy(found, act_id, source.crc32c):
+            if found is None or not is_own_copy(found, act_id):
                 raise
             return found
 

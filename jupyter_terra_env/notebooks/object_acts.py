@@ -78,7 +78,7 @@ class ObjectActs:
             except (ObjectNotFound, PreconditionFailed, BucketUnavailable) as error:
                 target = await self._look(new, error)
                 current = await self._look(old, error)
-                is_ours = target is not None and is_own_copy(target, act_id, seen.crc32c)
+                is_ours = target is not None and is_own_copy(target, act_id)
                 if target is not None and current is None and (is_ours or isinstance(error, BucketUnavailable)):
                     # It was moved; only the answer was lost.
                     return target if target.crc32c == seen.crc32c else None

@@ -23,16 +23,11 @@ def metadata_of_copy(source: Marked, act_id: str, *, in_same_bucket: bool) -> di
     return {**kept, ACT_KEY: f"{act_id}:{source.crc32c}"}
 
 
-def is_own_copy(found: Marked, act_id: str, crc32c: str | None) -> bool:
-    """Whether an object is the copy that an act made.
+def is_own_copy(found: Marked, act_id: str) -> bool:
+    """Whether an object is the copy that an act made, and holds what was copied still.
 
     Args:
         found: the object.
         act_id: of the act; empty when it has none.
-        crc32c: of what was to be copied; None when it is not known.
     """
-    return bool(act_id) and _is_marked(found, act_id) and crc32c in {None, found.crc32c}
-
-
-def _is_marked(found: Marked, act_id: str) -> bool:
-    return found.metadata.get(ACT_KEY) == f"{act_id}:{found.crc32c}"
+    return bool(act_id) and found.metadata.get(ACT_KEY) == f"{act_id}:{found.crc32c}"

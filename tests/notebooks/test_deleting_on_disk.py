@@ -40,11 +40,11 @@ def asides(env):
 
 
 class TestWhatIsPlanned:
-    @pytest.mark.parametrize("moment", ["while the bucket is asked", "while the files go"])
+    @pytest.mark.parametrize("moment", ["before", "while the bucket is asked", "while the files go"])
     def test_a_notebook_made_in_the_folder_meanwhile_stays(self, env, outsider, monkeypatch, moment):
         outsider.put("deep/a.ipynb", b"a")
         env.open("deep/a.ipynb")
-        loop_of, discard, objects = [], Aside.discard, env.carrier.objects
+        loop_of, discard, objects, set_aside = [], Aside.discard, env.carrier.objects, env.carrier.set_aside
 
         async def saved_meanwhile(begun, steps):
             loop_of.append(asyncio.get_running_loop())
@@ -52,12 +52,18 @@ class TestWhatIsPlanned:
                 await env.places.save(env.at("deep/new.ipynb"), b"acknowledged")
             return await objects(begun, steps)
 
+        async def saved_before(begun):
+            if moment == "before":
+                await env.places.save(env.at("deep/new.ipynb"), b"acknowledged")
+            await set_aside(begun)
+
         def saved_then(aside, **kwargs):
             if moment == "while the files go":
                 saving = env.places.save(env.at("deep/new.ipynb"), b"acknowledged")
                 asyncio.run_coroutine_threadsafe(saving, loop_of[0]).result(10)
             discard(aside, **kwargs)
 
+        monkeypatch.setattr(env.carrier, "set_aside", saved_before)
         monkeypatch.setattr(env.carrier, "objects", saved_meanwhile)
         monkeypatch.setattr(Aside, "discard", saved_then)
         env.delete_folder("deep")
