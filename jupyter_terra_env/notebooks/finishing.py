@@ -16,7 +16,7 @@ from jupyter_terra_env.notebooks.intents import Intent, PlannedObject
 from jupyter_terra_env.notebooks.object_acts import ObjectActs
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.rules.act_copies import is_own_copy
-from jupyter_terra_env.rules.errors import BucketError, BucketTrouble, FilesStay
+from jupyter_terra_env.rules.errors import BucketError, BucketTrouble, FilesStay, OperationRefused
 from jupyter_terra_env.rules.recovery import Act, Seen, Step, step_for
 from jupyter_terra_env.rules.workspace import Location
 
@@ -97,7 +97,7 @@ class Finishing:
         """
         try:
             if begun.intent.act is Act.OUT:
-                with contextlib.suppress(FileExistsError):
+                with contextlib.suppress(FileExistsError, OperationRefused):
                     await self._carrier.take_out(begun)
             elif begun.intent.act is Act.DELETE:
                 await self._carrier.set_aside(begun)
@@ -161,7 +161,7 @@ class Finishing:
                 await self._carrier.leave(begun)
                 return
             if intent.act is Act.OUT:
-                await self._carrier.put_back(begun, work.stays)
+                await self._put_back(begun, work.stays)
             deletes = intent.act is Act.DELETE
             await self._carrier.end(
                 begun,
@@ -172,14 +172,21 @@ class Finishing:
             )
         except FilesStay as told:
             self._log.warning("%s", told)
-        except OSError as error:
-            if intent.act is not Act.MOVE or intent.only_objects or error.errno in _DISK_IS_AWAY:
+        except (OSError, OperationRefused) as error:
+            if intent.act is not Act.MOVE or intent.only_objects or getattr(error, "errno", None) in _DISK_IS_AWAY:
                 raise
             # The disk will not do it next time either: as in the act itself, the objects go back.
-            self._log.warning("%s is not renamed: the disk does not do it (%s).", intent.path, error.strerror)
+            self._log.warning("%s is not renamed: the disk does not do it (%s).", intent.path, error)
             work.stays |= set(await self._undo(begun, work.outcome))
         else:
             self._log.info("%s was finished.", name_of(intent))
+
+    async def _put_back(self, begun: Begun, stays: Collection[str]) -> None:
+        try:
+            await self._carrier.put_back(begun, set(stays))
+        except (OSError, OperationRefused) as error:
+            # The file is where the act has brought it, and the object where it was: nothing is lost.
+            self._log.warning("Files of %s stay at %s (%s).", begun.intent.path, begun.intent.new_path, error)
 
     async def _is_in_its_place(self, begun: Begun) -> bool:
         """Whether an act of which nothing is done can be given up: as in the act itself, all stays as it was."""

@@ -17,7 +17,13 @@ from jupyter_terra_env.notebooks.move_plans import MovePlans, Plan
 from jupyter_terra_env.notebooks.object_acts import left_unfinished
 from jupyter_terra_env.notebooks.places import Places, kept_changing
 from jupyter_terra_env.notebooks.refusals import Refusals, folder_name, path_exists, refused_by_disk
-from jupyter_terra_env.rules.errors import BucketUnavailable, ConflictReason, ObjectNotFound, WorkspaceConflict
+from jupyter_terra_env.rules.errors import (
+    BucketUnavailable,
+    ConflictReason,
+    ObjectNotFound,
+    OperationRefused,
+    WorkspaceConflict,
+)
 from jupyter_terra_env.rules.recovery import Act
 from jupyter_terra_env.rules.workspace import Location
 
@@ -196,7 +202,7 @@ class Moves:
                 raise outcome.failure
             try:
                 await self._carrier.end(begun, stays=(), versions=outcome.moved)
-            except OSError as error:
+            except (OSError, OperationRefused) as error:
                 await self._undo(begun, outcome, error)
                 raise refused_by_disk(intent.path, error, new.api_path) from error
 
@@ -230,7 +236,7 @@ class Moves:
         async with self._begun.begin(intent) as begun:
             try:
                 await self._carrier.take_out(begun)
-            except OSError as error:
+            except (OSError, OperationRefused) as error:
                 await self._begun.give_up(begun)
                 raise refused_by_disk(intent.path, error, str(intent.new_path)) from error
             outcome = await self._carrier.objects(begun, _as_planned(intent.objects))

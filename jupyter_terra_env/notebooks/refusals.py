@@ -169,7 +169,7 @@ def under_way_elsewhere(api_path: str) -> OperationRefused:
     )
 
 
-def refused_by_disk(api_path: str, error: OSError, new_path: str = "") -> Exception:
+def refused_by_disk(api_path: str, error: OSError | OperationRefused, new_path: str = "") -> Exception:
     """The error of an act that the disk did not do, and by which nothing was changed.
 
     Args:
@@ -179,7 +179,7 @@ def refused_by_disk(api_path: str, error: OSError, new_path: str = "") -> Except
     """
     if isinstance(error, FileExistsError):
         return path_exists(new_path or api_path)
-    if error.errno in _TOLD_BY_THE_SURFACE:
+    if isinstance(error, OperationRefused) or error.errno in _TOLD_BY_THE_SURFACE:
         return error
     return OperationRefused(
         RefusalReason.DISK_REFUSES,

@@ -89,6 +89,30 @@ class TestRefusedLater:
         assert (env.read("deep/0.ipynb"), env.read("a.ipynb", "playground")) == (b"mine", None)
 
 
+class TestRefusedByTheDisk:
+    @pytest.mark.parametrize("step", ["objects", "end"])
+    def test_of_a_rename_whose_new_folder_is_a_file_by_now(self, env, outsider, step):
+        env.save("deep/a.ipynb", b"mine")
+        with env.dead_within(step), pytest.raises(asyncio.CancelledError):
+            env.rename_folder("deep", "new/place")
+        env.restart()
+        shutil.rmtree(env.file("new"), ignore_errors=True)
+        env.file("new").write_bytes(b"a file")
+        env.recover()
+        assert (env.begun(), outsider.names(), env.read("deep/a.ipynb")) == ([], ["deep/a.ipynb"], b"mine")
+        assert env.save("deep/a.ipynb", b"next").place is Place.IN_WORKSPACE
+
+    def test_of_a_move_out_whose_new_folder_is_a_file_by_now(self, env, outsider):
+        env.save("a.ipynb", b"mine")
+        with env.dead_within("take_out"), pytest.raises(asyncio.CancelledError):
+            env.rename("a.ipynb", "/ws/playground/new/a.ipynb")
+        env.restart()
+        shutil.rmtree(env.file("new", "playground"), ignore_errors=True)
+        env.file("new", "playground").write_bytes(b"a file")
+        env.recover()
+        assert (env.begun(), outsider.names(), env.read("a.ipynb")) == ([], ["a.ipynb"], b"mine")
+
+
 class TestTwoServersOnOneDisk:
     @pytest.fixture
     def two(self, tmp_path, outsider, environment_settings):

@@ -294,6 +294,21 @@ class TestRights:
         assert [env.read(f"deep/{name}.ipynb") for name in ("a", "sub/b", "sub/c")] == [b"a", b"b", b"c"]
         env.rename_folder("deep", "new")
 
+    def test_a_rename_found_at_the_start(self, unprivileged):
+        """Its objects have moved and its folder cannot: they go back, and the path is free for all acts."""
+        env, outsider, act_as_nobody = unprivileged
+        self.prepare(env, act_as_nobody)
+        with env.dead_within("end"), pytest.raises(asyncio.CancelledError):
+            env.rename_folder("deep/sub", "deep/new")
+        env.restart()
+        env.file("deep").chmod(0o555)
+        env.recover()
+        env.file("deep").chmod(0o755)
+        assert env.begun() == []
+        assert outsider.names() == ["deep/a.ipynb", "deep/sub/b.ipynb", "deep/sub/c.ipynb"]
+        assert env.save("deep/sub/b.ipynb", b"next").place is Place.IN_WORKSPACE
+        env.rename_folder("deep", "new")
+
 
 class TestRenamesWithoutObjects:
     def test_wait_for_a_save_of_the_file(self, env):
