@@ -76,12 +76,17 @@ class Finishing:
             OSError: the disk is full, read-only or failing; likewise.
         """
         refusal = await self._disk_first(begun)
-        work = await self._look(begun)
-        if refusal is None or begun.intent.act is not Act.DELETE:
-            left = [(planned, work.at_old[planned.name]) for planned, step in work.steps.items() if step is Step.DO]
-            work.stays |= await self._do_all(begun, left, work.outcome)
-        else:
-            work.stays |= {planned.name for planned, step in work.steps.items() if step is Step.DO}
+        try:
+            work = await self._look(begun)
+            if refusal is None or begun.intent.act is not Act.DELETE:
+                left = [(planned, work.at_old[planned.name]) for planned, step in work.steps.items() if step is Step.DO]
+                work.stays |= await self._do_all(begun, left, work.outcome)
+            else:
+                work.stays |= {planned.name for planned, step in work.steps.items() if step is Step.DO}
+        except BucketError:
+            with contextlib.suppress(OSError):
+                await self._carrier.bring_back(begun)  # Until the bucket answers: an outage may be long.
+            raise
         await self._end(begun, work, refusal)
         for name in sorted(work.stays):
             self._log.warning(

@@ -3,6 +3,7 @@
 Protocol: docs/protocol/journal.md, Intents, and docs/protocol/open-and-save.md, races 11 and 12.
 """
 
+import contextlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from jupyter_terra_env.notebooks.refusals import Refusals, folder_name, path_exi
 from jupyter_terra_env.rules.errors import (
     BucketUnavailable,
     ConflictReason,
+    LeftUnfinished,
     ObjectNotFound,
     OperationRefused,
     WorkspaceConflict,
@@ -154,7 +156,12 @@ class Moves:
             await self._begun.give_up(begun)
             raise refused_by_disk(begun.intent.path, error) from error
         outcome = await self._carrier.objects(begun, _as_planned(begun.intent.objects))
-        await self._leave_if_unavailable(outcome)
+        try:
+            await self._leave_if_unavailable(outcome)
+        except LeftUnfinished:
+            with contextlib.suppress(OSError):
+                await self._carrier.bring_back(begun)  # Until the bucket answers: an outage may be long.
+            raise
         if outcome.failure is not None and not outcome.done:
             await self._carrier.leave(begun)
         else:

@@ -644,6 +644,9 @@ class TestWritesAreNotRepeated:
             do(store, seen)
         assert store.operations == [*(["objects.get"] if verb == "copy" else []), operation]
         unchanged = (found := store.stat("a")) is not None and version_of(found) == seen
+        if verb == "copy":
+            assert unchanged
+            unchanged = store.stat("b") is None
         assert unchanged is not after_effect
 
 

@@ -286,6 +286,7 @@ class TestDelete:
         with pytest.raises(LeftUnfinished):
             env.delete_folder("deep")
         env.run(env.begun_moves.close())
+        assert env.read("deep/0.ipynb") == b"mine", "as long as the outage lasts"
         env.run(env.places.save(env.at("deep/1.ipynb"), b"typed meanwhile"))
         env.restart()
         env.faults.clear()
