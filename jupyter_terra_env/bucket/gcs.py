@@ -375,7 +375,8 @@ def _fields(blob: Any) -> ObjectFields:
 
 def _set_fields(blob: Any, fields: ObjectFields) -> None:
     """Name in an upload what the object is to keep; its content type is an argument of the upload."""
-    blob.cache_control = fields.cache_control
-    blob.content_disposition = fields.content_disposition
-    blob.content_language = fields.content_language
-    blob.custom_time = None if fields.custom_time is None else datetime.fromisoformat(fields.custom_time)
+    known = fields.known()
+    for name in known.keys() & {"cache_control", "content_disposition", "content_language"}:
+        setattr(blob, name, known[name])
+    if fields.custom_time is not None:
+        blob.custom_time = datetime.fromisoformat(fields.custom_time)
