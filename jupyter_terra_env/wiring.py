@@ -36,6 +36,7 @@ from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.preview import Previews
 from jupyter_terra_env.notebooks.refusals import Refusals
+from jupyter_terra_env.notebooks.upload_gate import STILL_SECONDS, UploadGate
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.backoff import pause_seconds
@@ -57,6 +58,7 @@ class Plan:
         listing_max_age_seconds: how long a listing is shown again.
         keeping: the times of keeping locks.
         pace_seconds: the shortest time between two changes of one object.
+        still_seconds: how long a file that a program wrote must not have changed before it is brought to the bucket.
         log: the server's log.
     """
 
@@ -69,6 +71,7 @@ class Plan:
     listing_max_age_seconds: float
     keeping: KeepingTimes
     pace_seconds: float
+    still_seconds: float = STILL_SECONDS
     log: logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 
@@ -107,6 +110,7 @@ def build(
     places = Places(root=plan.root, bucket_of=bucket_of, journal=journal, copies=WorkingCopies())
     pace = Pace(monotonic=time.monotonic, interval_seconds=plan.pace_seconds)
     bases = BaseContents(plan.state / "bases")
+    gate = UploadGate(places.copies, wall=time.time, monotonic=time.monotonic, still_seconds=plan.still_seconds)
 
     def pause(failures: int, passing: bool) -> float:  # noqa: FBT001 - a callback
         return pause_seconds(failures, passing=passing, chance=random.random())
@@ -125,6 +129,7 @@ def build(
         locks,
         pace,
         bases,
+        gate,
         on_change=folders.forget,
         on_news=announce,
         save_wait_seconds=plan.save_wait_seconds,

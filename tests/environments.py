@@ -45,6 +45,7 @@ from jupyter_terra_env.notebooks.object_acts import ObjectActs
 from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.refusals import Refusals
+from jupyter_terra_env.notebooks.upload_gate import UploadGate
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.rules.edit_lock import ENVIRONMENT_KEY, EXPIRY_KEY, OWNER_KEY, Claim, claim_of, owner_hash
 from jupyter_terra_env.rules.errors import ObjectNotFound, PreconditionFailed
@@ -63,6 +64,10 @@ OTHER_WORKSPACE = replace(
     WORKSPACE, name="other", prefix="other/", edit_directory="other/edit", playground_directory="other/playground"
 )
 UPLOADS = "objects.insert"
+
+
+def anything(name, file, size_bytes, baseline_crc32c):
+    """Judges content as tests do that are about other things than notebooks: it is whole."""
 
 
 def taken_by(email, environment="elsewhere", left_seconds=170):
@@ -235,11 +240,19 @@ class Environment:
             now_ms=self.clock.now_ms,
             on_change=self._lock_changed,
         )
+        self.gate = UploadGate(
+            self.copies,
+            wall=time.time,
+            monotonic=time.monotonic,
+            still_seconds=settings.get("still_seconds", 0.0),
+            judge=settings.get("judge", anything),
+        )
         self.delocalizer = Delocalizer(
             self.places,
             self.locks,
             self.pace,
             self.bases,
+            self.gate,
             on_news=self.news.append,
             on_change=lambda location: (self.changed.append(location.api_path), self.folders.forget(location)),
             save_wait_seconds=settings["save_wait_seconds"],

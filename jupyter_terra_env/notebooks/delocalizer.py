@@ -16,11 +16,13 @@ from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.payer import Attempt, Payer
 from jupyter_terra_env.notebooks.places import Places, as_remote, kept_changing
+from jupyter_terra_env.notebooks.upload_gate import UploadGate
 from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.errors import (
     BucketError,
     BucketUnavailable,
     LockHeldElsewhere,
+    NotWhole,
     ObjectNotFound,
     PreconditionFailed,
     WorkspaceConflict,
@@ -35,6 +37,7 @@ from jupyter_terra_env.rules.sync import (
     conflict_between,
     has_unsaved_edits,
 )
+from jupyter_terra_env.rules.whole_content import Unfit
 from jupyter_terra_env.rules.workspace import Location
 
 NOTEBOOK_CONTENT_TYPE = "application/x-ipynb+json"
@@ -61,6 +64,7 @@ class Delocalizer:
         locks: only over a version that carries our record may an upload go.
         pace: how often one object may be changed.
         bases: told what the bucket holds.
+        gate: keeps what is broken or half-written from the bucket.
         on_change: called with a location after its object was written.
         on_news: called with a location when there is something new to tell of where its work is.
         save_wait_seconds: how long a save waits for its upload.
@@ -74,6 +78,7 @@ class Delocalizer:
         locks: HeldLocks,
         pace: Pace,
         bases: BaseContents,
+        gate: UploadGate,
         *,
         on_change: Callable[[Location], None],
         on_news: Callable[[Location], None],
@@ -85,6 +90,7 @@ class Delocalizer:
         self._locks = locks
         self._pace = pace
         self._bases = bases
+        self._gate = gate
         self._on_change = on_change
         self._on_news = on_news
         self._save_wait_seconds = save_wait_seconds
@@ -199,10 +205,16 @@ class Delocalizer:
         if last is not None and last.place in REFUSED:
             still = last.place is Place.CONFLICT or self._locks.view(location).state in READ_ONLY
             return last if still else status.owed()
-        digest = await self._places.copies.digest(os_path)
+        try:
+            return await self._status_by_content(location, last)
+        except PermissionError:
+            return status.not_fit(Unfit.NO_ACCESS)
+
+    async def _status_by_content(self, location: Location, last: WorkStatus | None) -> WorkStatus:
+        digest = await self._places.copies.digest(self._places.os_path(location))
         baseline = await self._places.baseline(location)
         if digest is None or not has_unsaved_edits(baseline, digest.crc32c):
-            return last if last is not None and last.place is Place.OFFLINE else status.in_workspace()
+            return last if last is not None and _is_news_of_equal(last) else status.in_workspace()
         if last is not None and last.place is Place.ON_DISK:
             return last
         return status.owed() if await self._places.is_owed(location) else status.never_sent()
@@ -260,6 +272,10 @@ class Delocalizer:
             news = status.conflict(parted.reason)
         except LockHeldElsewhere as held:
             news = status.locked(held)
+        except NotWhole as unfit:
+            news = status.not_fit(unfit.reason)
+            may_pass = unfit.reason is Unfit.STILL_BEING_WRITTEN
+            again_in_seconds = unfit.again_in_seconds
         except Exception:  # noqa: BLE001 - the task's boundary: the work is on the disk, and that is told
             self._log.exception("Upload of a notebook to the workspace bucket failed.")
             news = status.owed()
@@ -273,12 +289,13 @@ class Delocalizer:
         Raises:
             WorkspaceConflict: they have parted.
             LockHeldElsewhere: somebody else is editing.
+            NotWhole: the working copy is broken, half-written, or may not be read.
             BucketUnavailable, BucketRefused: as the port says.
         """
         known = self._last.get(location.api_path)
         look_first = known is not None and known.place is Place.CONFLICT
         for _ in range(_SETTLING_ROUNDS):
-            snapshot = await self._places.copies.snapshot(self._places.os_path(location))
+            snapshot = await self._gate.still_snapshot(self._places.os_path(location))
             if snapshot is None:
                 await self._places.settle(location)
                 return
@@ -297,6 +314,7 @@ class Delocalizer:
         if not has_unsaved_edits(baseline, snapshot.digest.crc32c):
             settled = await self._places.settle_if_equal(location, baseline)
             return _Step.DONE if settled else _Step.AGAIN
+        await self._gate.require_whole(location.name, snapshot, baseline)
         if look_first:
             # A known conflict is not sent again and again: is it one still?
             await self._read_back(location, baseline, snapshot.digest)
@@ -305,7 +323,9 @@ class Delocalizer:
         elif self._pace.is_early(location.api_path):
             return _Step.TOO_EARLY
         else:
-            await self._upload(location, baseline, snapshot)
+            async with self._gate.private_copy(self._places.os_path(location), snapshot) as content:
+                if content is not None:
+                    await self._upload(location, baseline, snapshot, content)
         return _Step.AGAIN
 
     async def _take_lock(self, location: Location, baseline: Baseline, digest: FileDigest) -> None:
@@ -317,15 +337,15 @@ class Delocalizer:
         if version is None or version.generation != baseline.generation:
             await self._read_back(location, baseline, digest)
 
-    async def _upload(self, location: Location, baseline: Baseline, snapshot: Snapshot) -> None:
-        """One conditional write, settled. It renews the lock, or makes it for a new object."""
+    async def _upload(self, location: Location, baseline: Baseline, snapshot: Snapshot, content: Snapshot) -> None:
+        """One conditional write of a private copy, settled. It renews the lock, or makes it for a new object."""
         os_path = self._places.os_path(location)
         await self._places.copies.run(self._bases.pin, location.api_path, os_path, snapshot)
         metadata = {**baseline.metadata, **self._locks.fresh_record(location)}
         try:
             version = await self._places.bucket(location).write(
                 location.object_name,
-                snapshot.file,
+                content.file,
                 content_type=content_type(location.name),
                 metadata=with_write_id(metadata, baseline.write_token, snapshot.digest.crc32c),
                 precondition=_precondition(baseline),
@@ -336,7 +356,7 @@ class Delocalizer:
             if not await self._read_back(location, baseline, snapshot.digest):
                 raise
         else:
-            await self._record(location, baseline, version, snapshot.digest.crc32c)
+            await self._record(location, baseline, version, version.crc32c)
         finally:
             self._pace.changed(location.api_path)
 
@@ -369,6 +389,11 @@ class Delocalizer:
             await self._places.copies.run(self._bases.keep_pinned, location.api_path)
         self._locks.saw(location, version)
         self._on_change(location)
+
+
+def _is_news_of_equal(told: WorkStatus) -> bool:
+    """Whether something is to be told of a notebook although bucket and working copy are equal."""
+    return told.place is Place.OFFLINE or (told.place is Place.IN_WORKSPACE and told.reason is not None)
 
 
 def content_type(name: str) -> str:

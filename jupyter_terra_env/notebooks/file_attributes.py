@@ -1,4 +1,4 @@
-"""What a file keeps when a save replaces it: what it would keep if it were written in place, as Jupyter's own saves do."""
+"""What a file keeps when a save replaces it: all that it keeps when Jupyter's own manager writes it in place."""
 
 import contextlib
 import errno
@@ -9,7 +9,7 @@ from pathlib import Path
 def require_replaceable(os_path: Path) -> None:
     """Make sure that a file may be read and written before another takes its place.
 
-    Renaming over a file needs no permission for the file itself; writing it in place, as Jupyter's own manager does, would.
+    Renaming over a file needs no permission for the file itself; writing it in place, as Jupyter's own manager does, does.
 
     Raises:
         PermissionError: it may not be; nothing has changed.

@@ -1,4 +1,4 @@
-"""Which contents this process put in place itself, by checksum: in memory only, so that another disk vouches for nothing."""
+"""Which contents this process put in place itself, by checksum; in memory only."""
 
 from collections import OrderedDict
 

@@ -8,6 +8,7 @@ TerraEnvError
 │   └── LeftUnfinished   a rename or deletion has begun, and goes on by itself
 ├── BucketRefused        trying again does not help until a person changes something
 ├── WorkspaceConflict    the bucket and the working copy have parted: a person must choose
+├── NotWhole             a working copy is not fit for the workspace: it stays on the disk, and is told why
 ├── LockHeldElsewhere    somebody else is editing: read only, until the lock is given back or expires
 ├── CloudRefused         the cloud does not do what was asked of the machine: the caller tries another way
 ├── AutopauseRefused     a wish about the pause that cannot be granted; nothing changed
@@ -17,6 +18,7 @@ TerraEnvError
 from enum import StrEnum
 
 from jupyter_terra_env.rules.edit_lock import EditLock
+from jupyter_terra_env.rules.whole_content import SENTENCES, Unfit
 
 
 class BucketTrouble(StrEnum):
@@ -64,6 +66,7 @@ class RefusalReason(StrEnum):
     CANNOT_MERGE = "cannot-merge"
     NO_PREVIEW = "no-preview"
     FOLDER_NAME = "folder-name"
+    NOT_A_FILE = "not-a-file"
 
 
 class AutopauseRefusal(StrEnum):
@@ -142,6 +145,20 @@ class WorkspaceConflict(TerraEnvError):
     def __init__(self, reason: ConflictReason, *, about: str = "") -> None:
         super().__init__(f"{about}: {_CONFLICTS[reason]}" if about else _CONFLICTS[reason])
         self.reason = reason
+
+
+class NotWhole(TerraEnvError):
+    """A working copy is not fit for the workspace, or not yet; nothing changed.
+
+    Args:
+        reason: why.
+        again_in_seconds: when it may be fit; None when a person has to do something first.
+    """
+
+    def __init__(self, reason: Unfit, *, again_in_seconds: float | None = None) -> None:
+        super().__init__(SENTENCES[reason])
+        self.reason = reason
+        self.again_in_seconds = again_in_seconds
 
 
 class LockHeldElsewhere(TerraEnvError):

@@ -11,6 +11,7 @@ from jupyter_terra_env.rules.errors import (
     BucketTrouble,
     BucketUnavailable,
     LockHeldElsewhere,
+    NotWhole,
     ObjectNotFound,
     OperationRefused,
     RefusalReason,
@@ -18,6 +19,7 @@ from jupyter_terra_env.rules.errors import (
     WorkspaceConflict,
 )
 from jupyter_terra_env.rules.status import REFUSED, WorkStatus
+from jupyter_terra_env.rules.whole_content import Unfit
 
 _FORBIDDEN = {BucketTrouble.NO_CREDENTIALS, BucketTrouble.NO_PERMISSION, BucketTrouble.REQUESTER_PAYS}
 
@@ -62,6 +64,12 @@ def _known_cause(cause: BaseException | None, path: str) -> HTTPError | None:
                 "This disk is read-only; nothing was saved. Keep this page open until it is mended.",
                 reason="read-only-disk",
             )
+        case OSError(errno=errno.EACCES | errno.EPERM):
+            return HTTPError(
+                403,
+                "This server may not read or change this on the disk; nothing was changed. Correct its permissions.",
+                reason=Unfit.NO_ACCESS.value,
+            )
         case OSError(errno=errno.EIO):
             return HTTPError(507, "This disk fails; nothing was overwritten. Keep this page open.", reason="disk-fails")
         case OSError(errno=errno.ENAMETOOLONG):
@@ -81,6 +89,8 @@ def as_http_error(error: TerraEnvError, path: str) -> HTTPError:
             return HTTPError(409, str(error), reason=error.reason.value)
         case OperationRefused(reason=RefusalReason.OUTSIDE_WORKSPACE):
             return HTTPError(404, str(error), reason=error.reason.value)
+        case OperationRefused(reason=RefusalReason.NOT_A_FILE) | NotWhole():
+            return HTTPError(400, str(error), reason=error.reason.value)
         case OperationRefused():
             return HTTPError(409, str(error), reason=error.reason.value)
         case BucketUnavailable():
