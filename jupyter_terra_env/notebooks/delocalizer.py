@@ -219,6 +219,14 @@ class Delocalizer:
             return last
         return status.owed() if await self._places.is_owed(location) else status.never_sent()
 
+    async def require_whole(self, location: Location) -> None:
+        """Make sure that a working copy is what its name claims it to be.
+
+        Raises:
+            NotWhole: it is not.
+        """
+        await self._gate.require_file_whole(self._places.os_path(location), await self._places.baseline(location))
+
     def last_told(self, location: Location) -> WorkStatus | None:
         """What was told of a notebook last, without a look at the disk."""
         return self._while_uploading(location) if self.is_paying(location) else self._last.get(location.api_path)

@@ -95,6 +95,17 @@ class UploadGate:
             again_in_seconds = _AGAIN_SECONDS if verdict is Unfit.NOT_CHECKED else None
             raise NotWhole(verdict, again_in_seconds=again_in_seconds)
 
+    async def require_file_whole(self, os_path: Path, baseline: Baseline | None) -> None:
+        """See ``require_whole``, of a working copy as it is now.
+
+        Raises:
+            NotWhole: a program is writing it, it is not what it should be, or it may not be read.
+        """
+        snapshot = await self.still_snapshot(os_path)
+        if snapshot is not None:
+            with snapshot.file:
+                await self.require_whole(os_path.name, snapshot, baseline)
+
     @contextlib.asynccontextmanager
     async def private_copy(self, os_path: Path, snapshot: Snapshot) -> AsyncIterator[Snapshot | None]:
         """A copy of a snapshot that nobody can write into while it travels; None when the content is another by now."""

@@ -1,4 +1,4 @@
-"""Which content may be brought to the workspace, and why other content is not. Protocol: docs/protocol/foreign-bytes.md."""
+"""Which content may be brought to the workspace, and why not. Protocol: docs/protocol/foreign-bytes.md."""
 
 import re
 from collections.abc import Callable
@@ -8,9 +8,10 @@ NOTEBOOK_SUFFIX = ".ipynb"
 EMPTY_CRC32C = "AAAAAA=="
 """Checksum of no bytes, as Cloud Storage writes it."""
 
-_TEXT_SUFFIXES = frozenset(
-    ".c .cfg .cpp .css .csv .do .h .htm .html .ini .ipynb .java .jl .js .json .log .m .md .py .qmd .r .rmd .rst .sas .scala"
-    " .sh .sql .stan .svg .tex .toml .ts .tsv .txt .wdl .xml .yaml .yml".split()
+_TEXT_NAME = re.compile(
+    r".*\.(c|cfg|cpp|css|csv|do|h|html?|ini|java|jl|js|json|log|m|md|py|qmd|r|rmd|rst|sas|scala|sh|sql|stan|svg|tex|toml"
+    r"|ts|tsv|txt|wdl|xml|ya?ml)",
+    re.DOTALL | re.IGNORECASE,
 )
 _UNMERGED = re.compile(rb"^<{7}(?: .*)?$.*?^={7}\r?$.*?^>{7}(?: .*)?$", re.DOTALL | re.MULTILINE)
 _COPY_OF_EDITS = re.compile(r".* \(my edits(?: \d+)?\)(?:\.[^.]*)?", re.DOTALL)
@@ -81,8 +82,7 @@ def is_notebook_document(document: object) -> bool:
 
 def is_text_name(name: str) -> bool:
     """Whether files of this name hold text, which has no NUL bytes."""
-    dot, suffix = name.rpartition(".")[1:]
-    return (dot + suffix).lower() in _TEXT_SUFFIXES
+    return _TEXT_NAME.fullmatch(name) is not None
 
 
 def judge_text(name: str, content: bytes, baseline_crc32c: str | None) -> Unfit | None:
