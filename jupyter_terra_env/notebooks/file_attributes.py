@@ -9,7 +9,7 @@ from pathlib import Path
 def require_replaceable(os_path: Path) -> None:
     """Make sure that a file may be read and written before another takes its place.
 
-    Renaming over a file needs no permission for the file; writing it in place, as Jupyter's own manager does, needs one.
+    Renaming over a file needs no permission for it; writing it in place, as Jupyter's own manager does, needs one.
 
     Raises:
         PermissionError: it may not be; nothing has changed.

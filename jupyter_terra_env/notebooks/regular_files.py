@@ -1,5 +1,6 @@
 """Opening files that other programs can put into a folder: regular ones only, so that opening never waits."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -45,7 +46,9 @@ def refuse_special(path: Path) -> None:
     """
     try:
         info = path.stat()
-    except OSError:
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _no_file(path) from error
         return  # Whoever opens it is told why that cannot be.
     if not stat.S_ISDIR(info.st_mode):
         _require(path, info)
@@ -53,9 +56,13 @@ def refuse_special(path: Path) -> None:
 
 def _require(path: Path, info: os.stat_result) -> None:
     if stat.S_ISDIR(info.st_mode):
-        raise IsADirectoryError(21, os.strerror(21), str(path))
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(info.st_mode):
-        raise OperationRefused(
-            RefusalReason.NOT_A_FILE,
-            f"{path.name} is not a file but a named pipe, a socket, a device or a link: it cannot be opened here.",
-        )
+        raise _no_file(path)
+
+
+def _no_file(path: Path) -> OperationRefused:
+    return OperationRefused(
+        RefusalReason.NOT_A_FILE,
+        f"{path.name} is not a file but a named pipe, a socket, a device or a link: it cannot be opened here.",
+    )

@@ -44,6 +44,10 @@ class DurableFileManager(AsyncLargeFileManager):
             # A TraitError at start-up ends the server with this one sentence.
             raise TraitError(str(error)) from error
 
+    def is_in_workspace(self, path: str) -> bool:
+        """Whether a path is in a workspace folder."""
+        return self._locate(path) is not None
+
     def _locate(self, path: str) -> Location | None:
         """The workspace folder a path is in.
 
@@ -58,11 +62,11 @@ class DurableFileManager(AsyncLargeFileManager):
         return location
 
     async def is_hidden(self, path: str) -> bool:
-        """See ``ContentsManager.is_hidden``; what cannot be on the disk is not hidden, it is not there."""
+        """See ``ContentsManager.is_hidden``; what cannot be on the disk, or be looked at, is not hidden."""
         try:
             return bool(await super().is_hidden(path))
         except OSError as error:
-            if error.errno in {errno.ENOTDIR, errno.ENAMETOOLONG}:
+            if error.errno in {errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES}:
                 return False
             raise
 
