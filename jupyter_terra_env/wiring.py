@@ -20,6 +20,7 @@ from jupyter_terra_env.notebooks.conflicts import Conflicts
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.edit_locks import EditLocks
 from jupyter_terra_env.notebooks.folders import Folders
+from jupyter_terra_env.notebooks.foreign_edits import ForeignEdits
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.intents import Intents
 from jupyter_terra_env.notebooks.journal import Journal
@@ -36,6 +37,7 @@ from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.preview import Previews
 from jupyter_terra_env.notebooks.refusals import Refusals
+from jupyter_terra_env.notebooks.seen_files import SeenFiles
 from jupyter_terra_env.notebooks.upload_gate import STILL_SECONDS, UploadGate
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
@@ -59,6 +61,7 @@ class Plan:
         keeping: the times of keeping locks.
         pace_seconds: the shortest time between two changes of one object.
         still_seconds: how long a file that a program wrote must not have changed before it is brought to the bucket.
+        deliver_program_changes: whether what programs write into working copies is brought to the bucket.
         log: the server's log.
     """
 
@@ -72,6 +75,7 @@ class Plan:
     keeping: KeepingTimes
     pace_seconds: float
     still_seconds: float = STILL_SECONDS
+    deliver_program_changes: bool = True
     log: logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 
@@ -136,6 +140,14 @@ def build(
         pause_seconds=pause,
         log=plan.log,
     )
+    foreign_edits = ForeignEdits(
+        places,
+        delocalizer,
+        SeenFiles(plan.root, workspaces),
+        locate=workspaces.locate,
+        delivers=plan.deliver_program_changes,
+        log=plan.log,
+    )
     keeper = LockKeeper(
         locks,
         delocalizer,
@@ -177,9 +189,11 @@ def build(
         keeper=keeper,
         localizer=localizer,
         delocalizer=delocalizer,
+        foreign_edits=foreign_edits,
+        gate=gate,
         conflicts=Conflicts(places, localizer, delocalizer, locks, bases),
         previews=Previews(places),
-        marks=Marks(places, delocalizer, locks),
+        marks=Marks(places, delocalizer, locks, foreign_edits),
         moves=Moves(places, plans, carrier, begun, Refusals(places, folders)),
         begun_moves=begun,
         database=database,

@@ -214,18 +214,10 @@ class Delocalizer:
         digest = await self._places.copies.digest(self._places.os_path(location))
         baseline = await self._places.baseline(location)
         if digest is None or not has_unsaved_edits(baseline, digest.crc32c):
-            return last if last is not None and _is_news_of_equal(last) else status.in_workspace()
+            return last if last is not None and last.is_news_of_equal else status.in_workspace()
         if last is not None and last.place is Place.ON_DISK:
             return last
         return status.owed() if await self._places.is_owed(location) else status.never_sent()
-
-    async def require_whole(self, location: Location) -> None:
-        """Make sure that a working copy is what its name claims it to be.
-
-        Raises:
-            NotWhole: it is not.
-        """
-        await self._gate.require_file_whole(self._places.os_path(location), await self._places.baseline(location))
 
     def last_told(self, location: Location) -> WorkStatus | None:
         """What was told of a notebook last, without a look at the disk."""
@@ -397,11 +389,6 @@ class Delocalizer:
             await self._places.copies.run(self._bases.keep_pinned, location.api_path)
         self._locks.saw(location, version)
         self._on_change(location)
-
-
-def _is_news_of_equal(told: WorkStatus) -> bool:
-    """Whether something is to be told of a notebook although bucket and working copy are equal."""
-    return told.place is Place.OFFLINE or (told.place is Place.IN_WORKSPACE and told.reason is not None)
 
 
 def content_type(name: str) -> str:

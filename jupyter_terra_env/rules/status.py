@@ -43,6 +43,11 @@ class WorkStatus:
     message: str
     reason: str | None = None
 
+    @property
+    def is_news_of_equal(self) -> bool:
+        """Whether it is to be told although bucket and working copy are equal."""
+        return self.place is Place.OFFLINE or (self.place is Place.IN_WORKSPACE and self.reason is not None)
+
 
 def in_workspace() -> WorkStatus:
     """The bucket holds what the disk holds."""

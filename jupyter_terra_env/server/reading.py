@@ -139,8 +139,17 @@ class ShowingManager(LargeNotebookManager):
                 await self.notebooks.localizer.discard(location)
             elif location.is_delocalized and error.status_code == 400:
                 # Jupyter's sentence does not say what became of the workspace's version.
-                await self.notebooks.delocalizer.require_whole(location)
+                await self._require_whole(location)
             raise
+
+    async def _require_whole(self, location: Location) -> None:
+        """Make sure that a working copy is what its name claims it to be.
+
+        Raises:
+            NotWhole: it is not.
+        """
+        places = self.notebooks.places
+        await self.notebooks.gate.require_file_whole(places.os_path(location), await places.baseline(location))
 
     async def _with_status(
         self, location: Location, model: dict[str, Any], work: WorkStatus | None = None
