@@ -13,11 +13,14 @@ def require_replaceable(os_path: Path) -> None:
 
     Raises:
         PermissionError: it may not be; nothing has changed.
+        OSError: the disk is read-only.
     """
     if not os_path.exists():
         return
     effective = os.geteuid() != os.getuid() or os.getegid() != os.getgid()
     if not os.access(os_path, os.R_OK | os.W_OK, effective_ids=effective):
+        if os.statvfs(os_path).f_flag & os.ST_RDONLY:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(os_path))
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(os_path))
 
 

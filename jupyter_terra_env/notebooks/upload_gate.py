@@ -138,8 +138,8 @@ class UploadGate:
             info = os_path.lstat()
         except OSError:
             return 0.0  # Whoever reads it is told.
-        signature = (info.st_ino, info.st_size, info.st_ctime_ns)
-        age = self._wall() - info.st_ctime
+        signature = (info.st_ino, info.st_size, info.st_mtime_ns)
+        age = self._wall() - info.st_mtime
         if age < 0:
             age = self._seen_for(str(os_path), signature)
         return max(0.0, self._still_seconds - age)

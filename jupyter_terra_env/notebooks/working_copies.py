@@ -61,6 +61,10 @@ class _Signature:
     modified_ns: int
     changed_ns: int
 
+    def is_written_as(self, info: os.stat_result) -> bool:
+        """Whether nobody has written since: names and permissions may be others."""
+        return (self.inode, self.size_bytes, self.modified_ns) == (info.st_ino, info.st_size, info.st_mtime_ns)
+
 
 class WorkingCopies:
     """The files of all workspace folders.
@@ -114,7 +118,8 @@ class WorkingCopies:
     def is_as_placed(self, os_path: Path) -> bool:
         """Whether a file is, by its signature, what this process put there. Blocks for a look at the file system."""
         known = self._digests.get(str(os_path))
-        return known is not None and known[0] == _signature(os_path.lstat()) and self.own.has_placed(known[1])
+        # Not its change time: a second name of ours, too, changes that.
+        return known is not None and known[0].is_written_as(os_path.lstat()) and self.own.has_placed(known[1])
 
     async def snapshot(self, os_path: Path) -> Snapshot | None:
         """Open the content a file has now; None when there is no such file."""
