@@ -33,6 +33,7 @@ from jupyter_terra_env.notebooks.conflicts import Conflicts
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.edit_locks import EditLocks
 from jupyter_terra_env.notebooks.folders import Folders
+from jupyter_terra_env.notebooks.foreign_edits import ForeignEdits
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.intents import Intent, Intents
 from jupyter_terra_env.notebooks.journal import Journal
@@ -45,6 +46,7 @@ from jupyter_terra_env.notebooks.object_acts import ObjectActs
 from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.refusals import Refusals
+from jupyter_terra_env.notebooks.seen_files import SeenFiles
 from jupyter_terra_env.notebooks.upload_gate import UploadGate
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.rules.edit_lock import ENVIRONMENT_KEY, EXPIRY_KEY, OWNER_KEY, Claim, claim_of, owner_hash
@@ -259,6 +261,15 @@ class Environment:
             log=self.log,
             pause_seconds=lambda failures, passing: settings.get("pause_seconds", 30.0),
         )
+        self.foreign_edits = ForeignEdits(
+            self.places,
+            self.delocalizer,
+            SeenFiles(self.root, Workspaces((WORKSPACE, OTHER_WORKSPACE))),
+            locate=self.locate,
+            delivers=settings.get("delivers", True),
+            log=self.log,
+            look_seconds=settings.get("look_seconds", 60.0),
+        )
         self.localizer = Localizer(self.places, self.delocalizer, self.locks, self.bases)
         self.conflicts = Conflicts(self.places, self.localizer, self.delocalizer, self.locks, self.bases)
         self.intents = Intents(self.database)
@@ -435,8 +446,10 @@ class Environment:
     def stop(self):
         """End without flushing anything."""
         self.faults.release()
+        self.run(self.foreign_edits.close())
         self.run(self.begun_moves.close())
         self.run(self.delocalizer.close(0.0))
+        self.gate.close()
         self.run(self.folders.close())
         _end_of(self.threads)
         self.copies.close()
@@ -457,8 +470,10 @@ class Environment:
         for task in payers:
             task.cancel()
         await asyncio.gather(*payers, return_exceptions=True)
+        await self.foreign_edits.close()
         await self.begun_moves.close()
         await self.folders.close()
+        self.gate.close()
         self.copies.close()
         self.database.close()
         self._dead.append(self.threads)

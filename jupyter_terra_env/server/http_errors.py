@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import shutil
 from collections.abc import Iterator
 
 from tornado.web import HTTPError
@@ -72,6 +73,12 @@ def _known_cause(cause: BaseException | None, path: str) -> HTTPError | None:
             )
         case OSError(errno=errno.EIO):
             return HTTPError(507, "This disk fails; nothing was overwritten. Keep this page open.", reason="disk-fails")
+        case shutil.SpecialFileError():
+            return HTTPError(
+                400,
+                "The file's checkpoint is not a file but a named pipe, a socket or a device: remove it.",
+                reason=RefusalReason.NOT_A_FILE.value,
+            )
         case OSError(errno=errno.ENAMETOOLONG):
             return HTTPError(400, "This name is too long.", reason="name-too-long")
         case KeyError() | AttributeError() | TypeError() | ValueError() | ImportError():
