@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
-from traitlets import Dict, Float, Int, List, TraitError, Unicode
+from traitlets import Bool, Dict, Float, Int, List, TraitError, Unicode
 
 from jupyter_terra_env.autopause_wiring import build_autopause, debts_of
 from jupyter_terra_env.bucket.connection import Connection
@@ -17,6 +17,7 @@ from jupyter_terra_env.environment.machine_identity import machine_identity
 from jupyter_terra_env.environment.settings import Defaults, collaborators, find_workspaces, owner_email
 from jupyter_terra_env.notebooks.lock_keeper import KeepingTimes
 from jupyter_terra_env.notebooks.pace import INTERVAL_SECONDS
+from jupyter_terra_env.notebooks.upload_gate import STILL_SECONDS
 from jupyter_terra_env.notebooks.workspace_notebooks import UPLOADS_SECONDS, WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Location, Workspace
@@ -90,6 +91,14 @@ class TerraEnvApp(ExtensionApp):
     )
     listing_max_age_seconds = Float(3.0, config=True, help="How long a listing of the bucket is shown again.")
     bucket_concurrency = Int(8, config=True, help="Transfers with buckets at once, half of them uploads.")
+    deliver_program_changes = Bool(
+        default_value=True,
+        config=True,
+        help=(
+            "Whether what programs write into working copies (nbconvert, papermill, git, …) is brought to the "
+            "workspace by itself, once it is whole."
+        ),
+    )
     bucket_read_timeout_seconds = Float(
         30.0, config=True, help="Longest silence of a bucket within a request before it counts as unreachable."
     )
@@ -99,6 +108,7 @@ class TerraEnvApp(ExtensionApp):
 
     keeping_times = KeepingTimes()
     pace_seconds = INTERVAL_SECONDS
+    still_seconds = STILL_SECONDS
     classes = [AutopauseSettings]  # noqa: RUF012 - traitlets' way
     wired: WorkspaceNotebooks | None = None
     autopause: AutopauseService | None = None
@@ -243,6 +253,8 @@ class TerraEnvApp(ExtensionApp):
                 listing_max_age_seconds=self.listing_max_age_seconds,
                 keeping=self.keeping_times,
                 pace_seconds=self.pace_seconds,
+                still_seconds=self.still_seconds,
+                deliver_program_changes=self.deliver_program_changes,
                 log=self._server_log,
             ),
             in_use=lambda: paths_in_use(self.serverapp, self._kernel_state),

@@ -21,6 +21,7 @@ from jupyter_terra_env.notebooks.conflicts import Conflicts
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.edit_locks import EditLocks
 from jupyter_terra_env.notebooks.folders import Folders
+from jupyter_terra_env.notebooks.foreign_edits import ForeignEdits
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.intents import Intents
 from jupyter_terra_env.notebooks.journal import Journal
@@ -37,7 +38,9 @@ from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.preview import Previews
 from jupyter_terra_env.notebooks.refusals import Refusals
+from jupyter_terra_env.notebooks.seen_files import SeenFiles
 from jupyter_terra_env.notebooks.upload_attempts import UploadAttempts
+from jupyter_terra_env.notebooks.upload_gate import STILL_SECONDS, UploadGate
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.backoff import pause_seconds
@@ -59,6 +62,8 @@ class Plan:
         listing_max_age_seconds: how long a listing is shown again.
         keeping: the times of keeping locks.
         pace_seconds: the shortest time between two changes of one object.
+        still_seconds: how long a file that a program wrote must not have changed before it is brought to the bucket.
+        deliver_program_changes: whether what programs write into working copies is brought to the bucket.
         log: the server's log.
     """
 
@@ -71,6 +76,8 @@ class Plan:
     listing_max_age_seconds: float
     keeping: KeepingTimes
     pace_seconds: float
+    still_seconds: float = STILL_SECONDS
+    deliver_program_changes: bool = True
     log: logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 
@@ -109,6 +116,7 @@ def build(
     places = Places(root=plan.root, bucket_of=bucket_of, journal=journal, copies=WorkingCopies())
     pace = Pace(monotonic=time.monotonic, interval_seconds=plan.pace_seconds)
     bases = BaseContents(plan.state / "bases")
+    gate = UploadGate(places.copies, wall=time.time, monotonic=time.monotonic, still_seconds=plan.still_seconds)
 
     def pause(failures: int, passing: bool) -> float:  # noqa: FBT001 - a callback
         return pause_seconds(failures, passing=passing, chance=random.random())
@@ -133,9 +141,18 @@ def build(
         locks,
         pace,
         UploadAttempts(places, locks, pace, bases, on_change=folders.forget),
+        gate,
         on_news=announce,
         save_wait_seconds=plan.save_wait_seconds,
         pause_seconds=pause,
+        log=plan.log,
+    )
+    foreign_edits = ForeignEdits(
+        places,
+        delocalizer,
+        SeenFiles(plan.root, workspaces),
+        locate=workspaces.locate,
+        delivers=plan.deliver_program_changes,
         log=plan.log,
     )
     keeper = LockKeeper(
@@ -180,9 +197,11 @@ def build(
         keeper=keeper,
         localizer=localizer,
         delocalizer=delocalizer,
+        foreign_edits=foreign_edits,
+        gate=gate,
         conflicts=Conflicts(places, localizer, delocalizer, locks, bases),
         previews=Previews(places),
-        marks=Marks(places, delocalizer, locks),
+        marks=Marks(places, delocalizer, locks, foreign_edits),
         moves=Moves(places, plans, carrier, begun, Refusals(places, folders)),
         begun_moves=begun,
         database=database,

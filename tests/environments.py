@@ -36,6 +36,7 @@ from jupyter_terra_env.notebooks.conflicts import Conflicts
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.edit_locks import EditLocks
 from jupyter_terra_env.notebooks.folders import Folders
+from jupyter_terra_env.notebooks.foreign_edits import ForeignEdits
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.intents import Intent, Intents
 from jupyter_terra_env.notebooks.journal import Journal
@@ -48,7 +49,9 @@ from jupyter_terra_env.notebooks.object_acts import ObjectActs
 from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.refusals import Refusals
+from jupyter_terra_env.notebooks.seen_files import SeenFiles
 from jupyter_terra_env.notebooks.upload_attempts import UploadAttempts
+from jupyter_terra_env.notebooks.upload_gate import UploadGate
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.rules.edit_lock import ENVIRONMENT_KEY, EXPIRY_KEY, OWNER_KEY, Claim, claim_of, owner_hash
 from jupyter_terra_env.rules.errors import ObjectNotFound, PreconditionFailed
@@ -67,6 +70,10 @@ OTHER_WORKSPACE = replace(
     WORKSPACE, name="other", prefix="other/", edit_directory="other/edit", playground_directory="other/playground"
 )
 UPLOADS = "objects.insert"
+
+
+def anything(name, file, size_bytes, baseline_crc32c):
+    """Judges content as tests do that are about other things than notebooks: it is whole."""
 
 
 def taken_by(email, environment="elsewhere", left_seconds=170):
@@ -243,6 +250,13 @@ class Environment:
             is_time_known=lambda: True,
             on_change=self._lock_changed,
         )
+        self.gate = UploadGate(
+            self.copies,
+            wall=time.time,
+            monotonic=time.monotonic,
+            still_seconds=settings.get("still_seconds", 0.0),
+            judge=settings.get("judge", anything),
+        )
         self.delocalizer = Delocalizer(
             self.places,
             self.locks,
@@ -254,10 +268,20 @@ class Environment:
                 self.bases,
                 on_change=lambda location: (self.changed.append(location.api_path), self.folders.forget(location)),
             ),
+            self.gate,
             on_news=self.news.append,
             save_wait_seconds=settings["save_wait_seconds"],
             log=self.log,
             pause_seconds=lambda failures, passing: settings.get("pause_seconds", 30.0),
+        )
+        self.foreign_edits = ForeignEdits(
+            self.places,
+            self.delocalizer,
+            SeenFiles(self.root, Workspaces((WORKSPACE, OTHER_WORKSPACE))),
+            locate=self.locate,
+            delivers=settings.get("delivers", True),
+            log=self.log,
+            look_seconds=settings.get("look_seconds", 60.0),
         )
         self.localizer = Localizer(self.places, self.delocalizer, self.locks, self.bases)
         self.conflicts = Conflicts(self.places, self.localizer, self.delocalizer, self.locks, self.bases)
@@ -447,9 +471,11 @@ class Environment:
     def stop(self):
         """End without flushing anything."""
         self.faults.release()
+        self.run(self.foreign_edits.close())
         self.run(self.begun_moves.close())
         self.run(self.delocalizer.close(0.0))
         self.run(self.localizer.close())
+        self.gate.close()
         self.run(self.folders.close())
         _end_of(self.threads)
         self.copies.close()
@@ -470,9 +496,11 @@ class Environment:
         for task in payers:
             task.cancel()
         await asyncio.gather(*payers, return_exceptions=True)
+        await self.foreign_edits.close()
         await self.begun_moves.close()
         await self.localizer.close()
         await self.folders.close()
+        self.gate.close()
         self.copies.close()
         self.database.close()
         self._dead.append(self.threads)

@@ -135,6 +135,7 @@ async def _flush_here(settings: "ServerSettings", deadline_seconds: float) -> Re
             listing_max_age_seconds=0.0,
             keeping=KeepingTimes(),
             pace_seconds=INTERVAL_SECONDS,
+            deliver_program_changes=settings.deliver_program_changes,
             log=log,
         ),
         in_use=nothing_in_use,

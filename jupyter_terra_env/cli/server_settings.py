@@ -31,6 +31,7 @@ class ServerSettings:
         state_directory: where this environment keeps its journal and its id.
         workspaces: the configured workspaces.
         connection: how buckets are reached.
+        deliver_program_changes: whether what programs write is brought to the workspace by itself.
     """
 
     root: Path
@@ -40,6 +41,7 @@ class ServerSettings:
     state_directory: Path
     workspaces: tuple[Workspace, ...]
     connection: Connection
+    deliver_program_changes: bool = True
 
     @property
     def owner_is_known(self) -> bool:
@@ -79,6 +81,7 @@ def load(root: Path | None) -> ServerSettings:
         # The application's own way to its settings, so that both always agree.
         workspaces=app.configured_workspaces(folder),
         connection=app.connection(),
+        deliver_program_changes=app.deliver_program_changes,
     )
 
 

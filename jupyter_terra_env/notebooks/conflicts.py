@@ -14,6 +14,7 @@ from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.merging import MOST_BYTES, merged
 from jupyter_terra_env.notebooks.places import Places, kept_changing
+from jupyter_terra_env.notebooks.regular_files import read_regular
 from jupyter_terra_env.rules.errors import (
     ConflictReason,
     ObjectNotFound,
@@ -24,6 +25,7 @@ from jupyter_terra_env.rules.errors import (
 )
 from jupyter_terra_env.rules.status import REFUSED
 from jupyter_terra_env.rules.ways_out import WayOut
+from jupyter_terra_env.rules.whole_content import BROKEN
 from jupyter_terra_env.rules.workspace import Location
 
 _ROUNDS = 5
@@ -208,7 +210,7 @@ class Conflicts:
 
     async def _reason(self, location: Location) -> str:
         status = await self._delocalizer.current_status(location)
-        if status.place not in REFUSED or status.reason is None:
+        if status.reason is None or (status.place not in REFUSED and status.reason not in BROKEN):
             raise OperationRefused(
                 RefusalReason.NO_CONFLICT, f"{location.api_path} is in no conflict with the workspace."
             )
@@ -216,7 +218,7 @@ class Conflicts:
 
     async def _read(self, location: Location) -> bytes:
         try:
-            return await self._places.copies.run(self._places.os_path(location).read_bytes)
+            return await self._places.copies.run(read_regular, self._places.os_path(location))
         except FileNotFoundError as error:
             raise ObjectNotFound(f"{location.api_path} is not on this disk.") from error
 

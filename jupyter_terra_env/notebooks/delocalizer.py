@@ -15,17 +15,20 @@ from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.payer import Attempt, Payer
 from jupyter_terra_env.notebooks.places import Places, kept_changing
 from jupyter_terra_env.notebooks.upload_attempts import UploadAttempts
+from jupyter_terra_env.notebooks.upload_gate import UploadGate
 from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.errors import (
     BucketError,
     BucketUnavailable,
     LockHeldElsewhere,
+    NotWhole,
     ObjectNotFound,
     WorkspaceConflict,
 )
 from jupyter_terra_env.rules.lock_view import READ_ONLY, LockState
 from jupyter_terra_env.rules.status import REFUSED, Place, WorkStatus
-from jupyter_terra_env.rules.sync import has_unsaved_edits, is_settled
+from jupyter_terra_env.rules.sync import Baseline, has_unsaved_edits, is_settled
+from jupyter_terra_env.rules.whole_content import Unfit
 from jupyter_terra_env.rules.workspace import Location
 
 _SETTLING_ROUNDS = 10
@@ -51,6 +54,7 @@ class Delocalizer:
         locks: only over a version that carries our record may an upload go.
         pace: how often one object may be changed.
         uploads: makes each upload, and settles those without an answer.
+        gate: keeps what is broken or half-written from the bucket.
         on_news: called with a location when there is something new to tell of where its work is.
         save_wait_seconds: how long a save waits for its upload.
         pause_seconds: how long to wait after so many failures, and whether their cause may pass by itself.
@@ -63,6 +67,7 @@ class Delocalizer:
         locks: HeldLocks,
         pace: Pace,
         uploads: UploadAttempts,
+        gate: UploadGate,
         *,
         on_news: Callable[[Location], None],
         save_wait_seconds: float,
@@ -73,6 +78,7 @@ class Delocalizer:
         self._locks = locks
         self._pace = pace
         self._uploads = uploads
+        self._gate = gate
         self._on_news = on_news
         self._save_wait_seconds = save_wait_seconds
         self._pause_seconds = pause_seconds
@@ -186,10 +192,16 @@ class Delocalizer:
         if last is not None and last.place in REFUSED:
             still = last.place is Place.CONFLICT or self._locks.view(location).state in READ_ONLY
             return last if still else status.owed()
-        digest = await self._places.copies.digest(os_path)
+        try:
+            return await self._status_by_content(location, last)
+        except PermissionError:
+            return status.not_fit(Unfit.NO_ACCESS)
+
+    async def _status_by_content(self, location: Location, last: WorkStatus | None) -> WorkStatus:
+        digest = await self._places.copies.digest(self._places.os_path(location))
         baseline = await self._places.baseline(location)
         if digest is None or is_settled(baseline, digest.crc32c):
-            return last if last is not None and last.place is Place.OFFLINE else status.in_workspace()
+            return last if last is not None and last.is_news_of_equal else status.in_workspace()
         if last is not None and last.place is Place.ON_DISK:
             return last
         return status.owed() if await self._places.is_owed(location) else status.never_sent()
@@ -247,6 +259,10 @@ class Delocalizer:
             news = status.conflict(parted.reason)
         except LockHeldElsewhere as held:
             news = status.locked(held)
+        except NotWhole as unfit:
+            news = status.not_fit(unfit.reason)
+            may_pass = unfit.reason is Unfit.STILL_BEING_WRITTEN
+            again_in_seconds = unfit.again_in_seconds
         except Exception:  # noqa: BLE001 - the task's boundary: the work is on the disk, and that is told
             self._log.exception("Upload of a notebook to the workspace bucket failed.")
             news = status.owed()
@@ -260,12 +276,13 @@ class Delocalizer:
         Raises:
             WorkspaceConflict: they have parted.
             LockHeldElsewhere: somebody else is editing.
+            NotWhole: the working copy is broken, half-written, or may not be read.
             BucketUnavailable, BucketRefused: as the port says.
         """
         known = self._last.get(location.api_path)
         look_first = known is not None and known.place is Place.CONFLICT
         for _ in range(_SETTLING_ROUNDS):
-            snapshot = await self._places.copies.snapshot(self._places.os_path(location))
+            snapshot = await self._gate.still_snapshot(self._places.os_path(location))
             if snapshot is None:
                 await self._places.settle(location)
                 return
@@ -289,7 +306,9 @@ class Delocalizer:
             return _Step.DONE if settled else _Step.AGAIN
         if not has_unsaved_edits(baseline, snapshot.digest.crc32c):
             await self._uploads.end_open_attempts(location, baseline, snapshot.digest)
-        elif look_first or not self._locks.is_time_known or keeps_unknown(baseline):
+            return _Step.AGAIN
+        await self._gate.require_whole(location.name, snapshot, baseline)
+        if look_first or not self._locks.is_time_known or keeps_unknown(baseline):
             # A known conflict is not sent again and again: is it one still? The first answer tells the time. And what
             # the object is to keep has to be known.
             await self._uploads.read_back(location, baseline, snapshot.digest)
@@ -298,5 +317,11 @@ class Delocalizer:
         elif self._pace.is_early(location.api_path):
             return _Step.TOO_EARLY
         else:
-            await self._uploads.upload(location, baseline, snapshot, unanswered=partial(self._tell_not_yet, location))
+            await self._upload(location, baseline, snapshot)
         return _Step.AGAIN
+
+    async def _upload(self, location: Location, baseline: Baseline, snapshot: Snapshot) -> None:
+        async with self._gate.private_copy(self._places.os_path(location), snapshot) as content:
+            if content is not None:
+                unanswered = partial(self._tell_not_yet, location)
+                await self._uploads.upload(location, baseline, snapshot, content, unanswered=unanswered)

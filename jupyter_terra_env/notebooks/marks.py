@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
+from jupyter_terra_env.notebooks.foreign_edits import ForeignEdits
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.rules.edit_lock import read_lock
@@ -35,12 +36,14 @@ class Marks:
         places: the journal.
         delocalizer: what was told of each notebook.
         locks: who takes part in locks.
+        foreign_edits: what programs wrote.
     """
 
-    def __init__(self, places: Places, delocalizer: Delocalizer, locks: HeldLocks) -> None:
+    def __init__(self, places: Places, delocalizer: Delocalizer, locks: HeldLocks, foreign_edits: ForeignEdits) -> None:
         self._places = places
         self._delocalizer = delocalizer
         self._locks = locks
+        self._foreign_edits = foreign_edits
 
     async def of(
         self, folder: Location, names: Collection[str], listed: Mapping[str, ObjectVersion]
@@ -52,7 +55,9 @@ class Marks:
             names: what it shows.
             listed: what the bucket has of it.
         """
+        await self._foreign_edits.look_among(folder, names)
         owed = {debt.path for debt in await self._places.debts()}
+        owed |= {location.api_path for location in await self._foreign_edits.undelivered()}
         # Thousands of names take a while: not on the event loop.
         return await self._places.copies.run(self._all, folder, names, listed, owed)
 

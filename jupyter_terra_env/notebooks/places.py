@@ -122,7 +122,12 @@ class Places:
             return await self.copies.run(self._advance, location, expected, version, crc32c, settles=settles)
 
     async def save(
-        self, location: Location, content: bytes | memoryview, *, replaces: FileDigest | None = None
+        self,
+        location: Location,
+        content: bytes | memoryview,
+        *,
+        replaces: FileDigest | None = None,
+        is_notebook: bool = False,
     ) -> None:
         """Write a working copy durably; what it then owes the bucket is in the journal first (promise P1).
 
@@ -130,12 +135,14 @@ class Places:
             location: the working copy.
             content: what it is to hold.
             replaces: what it has to hold still; None for whatever it holds.
+            is_notebook: the content is a notebook that has been validated.
 
         Raises:
             ChangedMeanwhile: it holds something else; nothing has changed.
+            OperationRefused, PermissionError: it may not be replaced; see ``WorkingCopies.write``.
             OSError: the disk is full, read-only or failing; the old file is untouched.
         """
-        before = partial(self._owe, location)
+        before = partial(self._owe, location, is_notebook=is_notebook)
         await self.copies.write(self.os_path(location), content, before=before, replaces=replaces)
 
     async def adopt(self, location: Location, complete: Path) -> None:
@@ -241,8 +248,10 @@ class Places:
         """Drop what is known of a working copy."""
         await self.copies.run(self._journal.forget, location.api_path)
 
-    def _owe(self, location: Location, digest: FileDigest) -> None:
+    def _owe(self, location: Location, digest: FileDigest, *, is_notebook: bool = False) -> None:
         """Write down a debt for content that is about to become the working copy."""
+        if is_notebook:
+            self.copies.own.is_notebook(digest)
         if location.is_delocalized and not is_settled(self.baseline_now(location), digest.crc32c):
             self._journal.owe(location.api_path, location.workspace.bucket, location.object_name)
 

@@ -71,6 +71,7 @@ class UploadAttempts:
         location: Location,
         baseline: Baseline,
         snapshot: Snapshot,
+        content: Snapshot,
         *,
         unanswered: Callable[[BucketUnavailable], None] = lambda _: None,
     ) -> None:
@@ -79,7 +80,8 @@ class UploadAttempts:
         Args:
             location: the working copy.
             baseline: what it last equalled.
-            snapshot: what is uploaded.
+            snapshot: what is uploaded, as the working copy's file.
+            content: the same in a file that nobody else can write into while it travels.
             unanswered: called before an upload without an answer is settled, which takes a while in an outage.
 
         Raises:
@@ -92,7 +94,7 @@ class UploadAttempts:
         os_path = self._places.os_path(location)
         await self._places.copies.run(self._bases.pin, location.api_path, os_path, snapshot)
         try:
-            version = await self._write(location, baseline, snapshot, attempt)
+            version = await self._write(location, baseline, content, attempt)
         except (PreconditionFailed, ObjectNotFound):
             await self.read_back(location, baseline, snapshot.digest)
         except BucketRefused:
@@ -107,7 +109,7 @@ class UploadAttempts:
             if not await self.read_back(location, baseline, snapshot.digest):
                 raise
         else:
-            await self._record(location, baseline, version, snapshot.digest.crc32c)
+            await self._record(location, baseline, version, version.crc32c)
         finally:
             self._pace.changed(location.api_path)
 

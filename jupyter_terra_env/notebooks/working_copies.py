@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
+from jupyter_terra_env.notebooks.file_attributes import copy_attributes, require_replaceable
 from jupyter_terra_env.notebooks.file_digests import FileDigest, Snapshot, SnapshotHandover, digest_file, digest_of
+from jupyter_terra_env.notebooks.own_contents import OwnContents
+from jupyter_terra_env.notebooks.regular_files import open_regular, refuse_special
 from jupyter_terra_env.notebooks.temporary_files import sweep, temporary_file
 
 P = ParamSpec("P")
@@ -58,17 +61,25 @@ class _Signature:
     modified_ns: int
     changed_ns: int
 
+    def is_written_as(self, info: os.stat_result) -> bool:
+        """Whether nobody has written since: names and permissions may be others."""
+        return (self.inode, self.size_bytes, self.modified_ns) == (info.st_ino, info.st_size, info.st_mtime_ns)
+
 
 class WorkingCopies:
     """The files of all workspace folders.
 
     Blocking work runs on a thread pool of its own, so that stuck bucket requests never block the disk.
+
+    Attributes:
+        own: which contents were put in place here.
     """
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="terra-env-disk")
         self._digests: OrderedDict[str, tuple[_Signature, FileDigest]] = OrderedDict()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self.own = OwnContents()
 
     def close(self) -> None:
         """Stop the threads; running work ends first."""
@@ -80,8 +91,13 @@ class WorkingCopies:
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking disk work off the event loop."""
+        return await self.run_on(self._threads, function, *args, **kwargs)
+
+    @staticmethod
+    async def run_on(threads: ThreadPoolExecutor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run blocking work on other threads than those that open and save."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: function(*args, **kwargs))
+        return await loop.run_in_executor(threads, lambda: function(*args, **kwargs))
 
     def lock(self, os_path: Path) -> asyncio.Lock:
         """The lock under which this path's file is replaced. Held for disk work only, never for a request."""
@@ -98,6 +114,12 @@ class WorkingCopies:
             The checksums, or None when there is no such file.
         """
         return await self.run(self._digest, os_path)
+
+    def is_as_placed(self, os_path: Path) -> bool:
+        """Whether a file is, by its signature, what this process put there. Blocks for a look at the file system."""
+        known = self._digests.get(str(os_path))
+        # Not its change time: a second name of ours, too, changes that.
+        return known is not None and known[0].is_written_as(os_path.lstat()) and self.own.has_placed(known[1])
 
     async def snapshot(self, os_path: Path) -> Snapshot | None:
         """Open the content a file has now; None when there is no such file."""
@@ -126,6 +148,8 @@ class WorkingCopies:
 
         Raises:
             ChangedMeanwhile: it holds something else.
+            OperationRefused: there is something that is no file.
+            PermissionError: this process may not read and write it.
             OSError: the disk is full, read-only or failing; the old file is untouched.
         """
         async with self.lock(os_path):
@@ -135,6 +159,8 @@ class WorkingCopies:
         """Put a complete file of this folder durably in the place of ``os_path``; ``before`` as for ``write``.
 
         Raises:
+            OperationRefused: there is something that is no file.
+            PermissionError: this process may not read and write it.
             OSError: the disk is full, read-only or failing; the old file is untouched.
         """
         async with self.lock(os_path):
@@ -168,17 +194,19 @@ class WorkingCopies:
     def _write(
         self, os_path: Path, content: bytes | memoryview, before: BeforeReplacing, replaces: FileDigest | None
     ) -> None:
+        _require_replaceable(os_path)
         if replaces is not None and self._digest(os_path) != replaces:
             raise ChangedMeanwhile
         with temporary_file(os_path) as (file, temporary):
             file.write(content)
-            _copy_mode(os_path, file)
+            copy_attributes(os_path, file.fileno())
             _sync_file(file)
             self._put_in_place(temporary, os_path, digest_of(content), file, before)
 
     def _adopt(self, complete: Path, os_path: Path, before: BeforeReplacing) -> None:
+        _require_replaceable(os_path)
         with complete.open("r+b") as file:
-            _copy_mode(os_path, file)
+            copy_attributes(os_path, file.fileno())
             _sync_file(file)
             self._put_in_place(complete, os_path, digest_file(file), file, before)
 
@@ -187,6 +215,7 @@ class WorkingCopies:
     ) -> None:
         written = os.fstat(file.fileno())
         before(digest)
+        self.own.placed(digest)
         complete.replace(os_path)
         self._remember_own(os_path, digest, written)
         sync_directory(os_path.parent)
@@ -195,7 +224,7 @@ class WorkingCopies:
         self, download: Download, os_path: Path, expected: FileDigest | None, keep_old_as: Path | None
     ) -> bool:
         with download.temporary.open("r+b") as file:
-            _copy_mode(os_path, file)
+            copy_attributes(os_path, file.fileno())
             os.utime(file.fileno(), (download.modified.timestamp(), download.modified.timestamp()))
             _sync_file(file)
             written = os.fstat(file.fileno())
@@ -221,7 +250,7 @@ class WorkingCopies:
 
     def _snapshot(self, os_path: Path) -> Snapshot | None:
         try:
-            file = os_path.open("rb")
+            file = open_regular(os_path)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
         try:
@@ -282,21 +311,9 @@ def _signature(info: os.stat_result) -> _Signature:
     return _Signature(info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
 
 
-def _copy_mode(os_path: Path, file: BinaryIO) -> None:
-    """Give the new file the old one's mode, or what ``open`` would have given a new file."""
-    try:
-        mode = os_path.stat().st_mode & 0o7777
-    except FileNotFoundError:
-        mode = 0o666 & ~_umask()
-    os.fchmod(file.fileno(), mode)
-
-
-def _umask() -> int:
-    # Reading the mask means setting it, which would race with other threads; Linux tells it in /proc as well.
-    for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
-        if line.startswith("Umask:"):
-            return int(line.split()[1], 8)
-    return 0o022
+def _require_replaceable(os_path: Path) -> None:
+    refuse_special(os_path)
+    require_replaceable(os_path)
 
 
 def _sync_file(file: BinaryIO) -> None:
@@ -315,7 +332,7 @@ def keep_as(os_path: Path, new: Path) -> None:
     except OSError as error:
         if error.errno not in NO_HARD_LINKS:
             raise
-        with os_path.open("rb") as source, new.open("xb") as copy:
+        with open_regular(os_path) as source, new.open("xb") as copy:
             shutil.copyfileobj(source, copy)
             _sync_file(copy)
     sync_directory(new.parent)

@@ -1,5 +1,7 @@
 """The notebooks of a server's workspaces, as the server's surface uses them."""
 
+import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from jupyter_terra_env.notebooks.begun_moves import BegunMoves
 from jupyter_terra_env.notebooks.conflicts import Conflicts
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.folders import Folders
+from jupyter_terra_env.notebooks.foreign_edits import ForeignEdits
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.journal_database import JournalDatabase
 from jupyter_terra_env.notebooks.localizer import Localizer
@@ -18,6 +21,7 @@ from jupyter_terra_env.notebooks.marks import Marks
 from jupyter_terra_env.notebooks.moves import Moves
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.preview import Previews
+from jupyter_terra_env.notebooks.upload_gate import UploadGate
 from jupyter_terra_env.rules.errors import ObjectNotFound
 from jupyter_terra_env.rules.lock_view import READ_ONLY, LockView
 from jupyter_terra_env.rules.status import WorkStatus, not_on_this_disk
@@ -74,6 +78,8 @@ class WorkspaceNotebooks:
         keeper: keeps and gives back locks.
         localizer: opening.
         delocalizer: saving.
+        foreign_edits: what programs write into working copies.
+        gate: keeps what is broken or half-written from the bucket.
         conflicts: the ways out when both sides have changed.
         previews: what a preview shows.
         marks: what a listing says beyond names.
@@ -92,6 +98,8 @@ class WorkspaceNotebooks:
     keeper: LockKeeper
     localizer: Localizer
     delocalizer: Delocalizer
+    foreign_edits: ForeignEdits
+    gate: UploadGate
     conflicts: Conflicts
     previews: Previews
     marks: Marks
@@ -107,6 +115,7 @@ class WorkspaceNotebooks:
         await self.finish_begun_moves()
         for location in await self.owed():
             self.delocalizer.start(location)
+        self.foreign_edits.start()
 
     async def finish_begun_moves(self) -> None:
         """Finish renames and deletions that were left halfway; what the bucket keeps from it is tried again later.
@@ -126,12 +135,21 @@ class WorkspaceNotebooks:
             and (location.workspace.bucket, location.object_name) == (debt.bucket, debt.object_name)
         )
 
+    async def undelivered(self) -> tuple[Location, ...]:
+        """All that the bucket has not: what is owed, and what programs wrote and nothing brings there by itself."""
+        places = {location.api_path: location for location in await self.owed()}
+        places.update((location.api_path, location) for location in await self.foreign_edits.undelivered())
+        return tuple(places[path] for path in sorted(places))
+
     async def pay(self, deadline_seconds: float) -> Payment:
         """Try to bring everything that is owed to the bucket.
 
         Args:
             deadline_seconds: how long to try.
         """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(deadline_seconds):
+                await self.foreign_edits.look()
         owed = await self.owed()
         await self.delocalizer.pay(owed, deadline_seconds)
         return await self.payment([location.api_path for location in owed])
@@ -142,7 +160,7 @@ class WorkspaceNotebooks:
         Args:
             sent: API paths of the notebooks that were sent to the bucket.
         """
-        still = {location.api_path: location for location in await self.owed()}
+        still = {location.api_path: location for location in await self.undelivered()}
         unpaid = [await self.status_of(still[path]) for path in sorted(still)]
         return Payment(paid=tuple(path for path in sent if path not in still), unpaid=tuple(unpaid))
 
@@ -191,14 +209,16 @@ class WorkspaceNotebooks:
         Args:
             uploads_seconds: how long to try to pay; short after a flush that has just tried.
         """
+        await self.foreign_edits.close()
         await self.localizer.close()
         await self.begun_moves.close()
         await self.delocalizer.close(uploads_seconds)
-        for location in await self.owed():
+        for location in await self.undelivered():
             status = await self.status_of(location)
             self.log.warning("Not in the workspace at the end: %s. %s", location.api_path, status.work.message)
         await self.keeper.close(_LOCKS_SECONDS)
         await self.folders.close()
+        self.gate.close()
         self.bucket_threads.close()
         self.places.copies.close()
         self.database.close()

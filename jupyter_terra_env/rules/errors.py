@@ -8,6 +8,7 @@ TerraEnvError
 │   └── LeftUnfinished   a rename or deletion has begun, and goes on by itself
 ├── BucketRefused        trying again does not help until a person changes something
 ├── WorkspaceConflict    the bucket and the working copy have parted: a person must choose
+├── NotWhole             a working copy is not fit for the workspace: it stays on the disk, and is told why
 ├── LockHeldElsewhere    somebody else is editing: read only, until the lock is given back or expires
 ├── FilesStay            deleted in the bucket; the disk keeps its files after all
 ├── CloudRefused         the cloud does not do what was asked of the machine: the caller tries another way
@@ -18,6 +19,7 @@ TerraEnvError
 from enum import StrEnum
 
 from jupyter_terra_env.rules.edit_lock import EditLock
+from jupyter_terra_env.rules.whole_content import SENTENCES, Unfit
 
 
 class BucketTrouble(StrEnum):
@@ -91,6 +93,7 @@ class RefusalReason(StrEnum):
     NO_TRASH = "no-trash"
     DISK_REFUSES = "disk-refuses"
     ACT_UNDER_WAY = "act-under-way"
+    NOT_A_FILE = "not-a-file"
 
 
 class AutopauseRefusal(StrEnum):
@@ -169,6 +172,20 @@ class WorkspaceConflict(TerraEnvError):
     def __init__(self, reason: ConflictReason, *, about: str = "") -> None:
         super().__init__(f"{about}: {_CONFLICTS[reason]}" if about else _CONFLICTS[reason])
         self.reason = reason
+
+
+class NotWhole(TerraEnvError):
+    """A working copy is not fit for the workspace, or not yet; nothing changed.
+
+    Args:
+        reason: why.
+        again_in_seconds: when it may be fit; None when a person has to do something first.
+    """
+
+    def __init__(self, reason: Unfit, *, again_in_seconds: float | None = None) -> None:
+        super().__init__(SENTENCES[reason])
+        self.reason = reason
+        self.again_in_seconds = again_in_seconds
 
 
 class LockHeldElsewhere(TerraEnvError):

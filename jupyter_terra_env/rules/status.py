@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from jupyter_terra_env.rules.errors import BucketError, ConflictReason, LockHeldElsewhere, WorkspaceConflict
+from jupyter_terra_env.rules.whole_content import SENTENCES, Unfit
 from jupyter_terra_env.rules.workspace import Location, Mode
 
 
@@ -42,6 +43,11 @@ class WorkStatus:
     message: str
     reason: str | None = None
 
+    @property
+    def is_news_of_equal(self) -> bool:
+        """Whether it is to be told although bucket and working copy are equal."""
+        return self.place is Place.OFFLINE or (self.place is Place.IN_WORKSPACE and self.reason is not None)
+
 
 def in_workspace() -> WorkStatus:
     """The bucket holds what the disk holds."""
@@ -77,12 +83,26 @@ def owed() -> WorkStatus:
     return WorkStatus(mode=Mode.EDIT, place=Place.ON_DISK, message=_OWED)
 
 
+def not_fit(reason: Unfit) -> WorkStatus:
+    """On the disk, and not brought to the bucket as it is."""
+    return WorkStatus(mode=Mode.EDIT, place=Place.ON_DISK, message=SENTENCES[reason], reason=reason.value)
+
+
 def never_sent() -> WorkStatus:
-    """A file that a program wrote, not a save: nobody asked for it to be in the bucket."""
+    """A file that a program wrote, not a save, and that nothing brings to the bucket by itself."""
+    return not_fit(Unfit.WRITTEN_BY_PROGRAM)
+
+
+def brought_for_program() -> WorkStatus:
+    """The bucket holds what a program wrote to the disk, which is newer than what was opened or saved last."""
     return WorkStatus(
         mode=Mode.EDIT,
-        place=Place.ON_DISK,
-        message="On this disk, NOT in the workspace: it was never saved from Jupyter. Open it and save.",
+        place=Place.IN_WORKSPACE,
+        message=(
+            "A program changed this file on this disk, and the workspace has that version. Where it is open, reload it "
+            "from the disk to see it."
+        ),
+        reason=Unfit.WRITTEN_BY_PROGRAM.value,
     )
 
 

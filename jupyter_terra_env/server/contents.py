@@ -12,6 +12,7 @@ from traitlets import default
 
 from jupyter_terra_env.notebooks.moves import Renaming
 from jupyter_terra_env.notebooks.refusals import only_in_workspace
+from jupyter_terra_env.notebooks.regular_files import read_regular
 from jupyter_terra_env.rules.errors import BucketError, ObjectNotFound, RefusalReason
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.chunked_uploads import LAST_CHUNK, ChunkedUploads, model_of_part
@@ -56,6 +57,7 @@ class TerraContentsManager(ShowingManager):
             os_path = self.notebooks.places.os_path(location)
             if await self._is_folder(location, os_path):
                 return await self._get_folder(location, os_path, content=bool(content), type=type)
+            await self._refuse_special(os_path)
             if not content and await self._is_on_disk(os_path):
                 # No question to the bucket: JupyterLab asks this before and after each save.
                 return await self._get_file(location, content, type, format, hashed=True)
@@ -70,7 +72,9 @@ class TerraContentsManager(ShowingManager):
         if location is None:
             return
         with translated(location.api_path):
-            if not await self._is_on_disk(self.notebooks.places.os_path(location)):
+            os_path = self.notebooks.places.os_path(location)
+            await self._refuse_special(os_path)
+            if not await self._is_on_disk(os_path):
                 await self.notebooks.localizer.open(location, to_edit=False)
 
     async def dir_exists(self, path: str) -> bool:
@@ -126,7 +130,7 @@ class TerraContentsManager(ShowingManager):
             return saved
         model = await self._without_stand_in(model)
         with translated(location.api_path):
-            self.notebooks.places.os_path(location)
+            await self._refuse_special(self.notebooks.places.os_path(location))
             await self.notebooks.localizer.kept_edits.keep_not_shown(location)
             chunk = model.get("chunk")
             if chunk is not None:
@@ -248,7 +252,7 @@ class TerraContentsManager(ShowingManager):
             return
         checkpoint = Path(self.checkpoints.checkpoint_path(checkpoint_id, location.api_path))
         try:
-            content = await self.notebooks.places.copies.run(checkpoint.read_bytes)
+            content = await self.notebooks.places.copies.run(read_regular, checkpoint)
         except FileNotFoundError:
             self.checkpoints.no_such_checkpoint(location.api_path, checkpoint_id)
         else:

@@ -44,6 +44,10 @@ class DurableFileManager(AsyncLargeFileManager):
             # A TraitError at start-up ends the server with this one sentence.
             raise TraitError(str(error)) from error
 
+    def is_in_workspace(self, path: str) -> bool:
+        """Whether a path is in a workspace folder."""
+        return self._locate(path) is not None
+
     def _locate(self, path: str) -> Location | None:
         """The workspace folder a path is in.
 
@@ -58,11 +62,11 @@ class DurableFileManager(AsyncLargeFileManager):
         return location
 
     async def is_hidden(self, path: str) -> bool:
-        """See ``ContentsManager.is_hidden``; what cannot be on the disk is not hidden, it is not there."""
+        """See ``ContentsManager.is_hidden``; what cannot be on the disk, or be looked at, is not hidden."""
         try:
             return bool(await super().is_hidden(path))
         except OSError as error:
-            if error.errno in {errno.ENOTDIR, errno.ENAMETOOLONG}:
+            if error.errno in {errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES}:
                 return False
             raise
 
@@ -85,7 +89,7 @@ class DurableFileManager(AsyncLargeFileManager):
             await super()._save_notebook(os_path, nb, capture_validation_error)
             return
         content = await self.notebooks.places.copies.run(serialised, nb, capture_validation_error)
-        await self._write(location, content)
+        await self._write(location, content, is_notebook=True)
 
     async def _save_file(self, os_path: str, content: str, format: str | None) -> None:
         location = self._place_of(os_path)
@@ -99,9 +103,9 @@ class DurableFileManager(AsyncLargeFileManager):
             await self.notebooks.places.copies.run(make_parent, Path(os_path))
         await super()._save_directory(os_path, model, path)
 
-    async def _write(self, location: Location, content: bytes | memoryview) -> None:
+    async def _write(self, location: Location, content: bytes | memoryview, *, is_notebook: bool = False) -> None:
         with self.perm_to_403(str(self.notebooks.places.os_path(location))):
-            await self.notebooks.places.save(location, content, replaces=_replaces.get())
+            await self.notebooks.places.save(location, content, replaces=_replaces.get(), is_notebook=is_notebook)
 
     async def _get_file(
         self, location: Location, content: Any, type: str | None, format: str | None, *, hashed: bool

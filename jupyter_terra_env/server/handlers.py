@@ -91,7 +91,8 @@ class DebtsHandler(WorkspaceHandler):
     @authorized
     async def get(self) -> None:
         """Answer ``{debts: [status…]}``."""
-        debts = [await self.announcements.status(location) for location in await self.notebooks.owed()]
+        await self.notebooks.foreign_edits.look()
+        debts = [await self.announcements.status(location) for location in await self.notebooks.undelivered()]
         self.finish(json.dumps({"debts": debts}))
 
 

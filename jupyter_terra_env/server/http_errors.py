@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import shutil
 from collections.abc import Iterator
 
 from tornado.web import HTTPError
@@ -12,6 +13,7 @@ from jupyter_terra_env.rules.errors import (
     BucketUnavailable,
     FilesStay,
     LockHeldElsewhere,
+    NotWhole,
     ObjectNotFound,
     OperationRefused,
     RefusalReason,
@@ -19,8 +21,9 @@ from jupyter_terra_env.rules.errors import (
     WorkspaceConflict,
 )
 from jupyter_terra_env.rules.status import REFUSED, WorkStatus
+from jupyter_terra_env.rules.whole_content import Unfit
 
-_REFUSED = {RefusalReason.OUTSIDE_WORKSPACE: 404, RefusalReason.NO_TRASH: 400}
+_REFUSED = {RefusalReason.OUTSIDE_WORKSPACE: 404, RefusalReason.NO_TRASH: 400, RefusalReason.NOT_A_FILE: 400}
 """Jupyter itself answers these where the trash cannot be used, and of what is outside its root."""
 
 
@@ -70,8 +73,27 @@ def _known_cause(cause: BaseException | None, path: str) -> HTTPError | None:
             return HTTPError(400, "This name is too long.", reason="name-too-long")
         case KeyError() | AttributeError() | TypeError() | ValueError() | ImportError():
             return HTTPError(400, "What was sent cannot be saved as a notebook or file.", reason="malformed")
+        case OSError():
+            return _refused_by_disk(cause)
         case _:
             return None
+
+
+def _refused_by_disk(cause: OSError) -> HTTPError | None:
+    """The answer for files that this server may not read or change, or that are none."""
+    if isinstance(cause, shutil.SpecialFileError):
+        return HTTPError(
+            400,
+            "The file's checkpoint is not a file but a named pipe, a socket or a device: remove it.",
+            reason=RefusalReason.NOT_A_FILE.value,
+        )
+    if cause.errno in {errno.EACCES, errno.EPERM}:
+        return HTTPError(
+            403,
+            "This server may not read or change this on the disk; nothing was changed. Correct its permissions.",
+            reason=Unfit.NO_ACCESS.value,
+        )
+    return None
 
 
 def as_http_error(error: TerraEnvError, path: str) -> HTTPError:
@@ -81,6 +103,8 @@ def as_http_error(error: TerraEnvError, path: str) -> HTTPError:
             return HTTPError(404, f"No such file or directory: {path}", reason="not-found")
         case WorkspaceConflict() | LockHeldElsewhere():
             return HTTPError(409, str(error), reason=error.reason.value)
+        case NotWhole():
+            return HTTPError(400, str(error), reason=error.reason.value)
         case OperationRefused():
             return HTTPError(_REFUSED.get(error.reason, 409), str(error), reason=error.reason.value)
         case FilesStay():

@@ -10,6 +10,7 @@ from typing import Any
 from tornado.web import HTTPError
 
 from jupyter_terra_env.notebooks.places import kept_changing
+from jupyter_terra_env.notebooks.regular_files import refuse_special
 from jupyter_terra_env.rules.errors import ObjectNotFound, OperationRefused, PreconditionFailed
 from jupyter_terra_env.rules.status import WorkStatus
 from jupyter_terra_env.rules.workspace import Location
@@ -33,6 +34,10 @@ class ShowingManager(LargeNotebookManager):
     async def _is_on_disk(self, os_path: Path) -> bool:
         # os.path tells where pathlib raises, of names that no disk can have.
         return bool(await self.notebooks.places.copies.run(os.path.exists, os_path))
+
+    async def _refuse_special(self, os_path: Path) -> None:
+        """Named pipes, sockets and devices are not opened: that would wait for another program."""
+        await self.notebooks.places.copies.run(refuse_special, os_path)
 
     async def _is_folder(self, location: Location, os_path: Path) -> bool:
         if location.relative_path == "" or await self.notebooks.places.copies.run(os.path.isdir, os_path):
@@ -128,11 +133,23 @@ class ShowingManager(LargeNotebookManager):
     ) -> dict[str, Any]:
         try:
             return await self._get_file(location, 1, type, format, hashed=hashed)
-        except HTTPError:
+        except HTTPError as error:
             if downloaded:
                 # What cannot be shown is not kept: the bucket has it.
                 await self.notebooks.localizer.discard(location)
+            elif location.is_delocalized and error.status_code == 400:
+                # Jupyter's sentence does not say what became of the workspace's version.
+                await self._require_whole(location)
             raise
+
+    async def _require_whole(self, location: Location) -> None:
+        """Make sure that a working copy is what its name claims it to be.
+
+        Raises:
+            NotWhole: it is not.
+        """
+        places = self.notebooks.places
+        await self.notebooks.gate.require_file_whole(places.os_path(location), await places.baseline(location))
 
     async def _with_status(
         self, location: Location, model: dict[str, Any], work: WorkStatus | None = None

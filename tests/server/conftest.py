@@ -59,6 +59,8 @@ def workspace_environ(monkeypatch):
 def no_pace(monkeypatch):
     """Tests save twice within a second; that this is spread out is tested where it is decided."""
     monkeypatch.setattr(TerraEnvApp, "pace_seconds", 0.0)
+    # Nor does a file that a test writes have to be still first: that is tested where it is decided.
+    monkeypatch.setattr(TerraEnvApp, "still_seconds", 0.0)
 
 
 @pytest.fixture

@@ -256,7 +256,7 @@ class LargeNotebookManager(DurableFileManager):
         if prepared is None or location is None:
             await super()._save_notebook(os_path, nb, capture_validation_error)
             return
-        await self._write(location, prepared.content.text)
+        await self._write(location, prepared.content.text, is_notebook=True)
 
     @staticmethod
     def _prepared(content: Any) -> Prepared | None:

@@ -1,0 +1,118 @@
+"""Which content may be brought to the workspace, and why not. Protocol: docs/protocol/foreign-bytes.md."""
+
+import re
+from collections.abc import Callable
+from enum import StrEnum
+
+NOTEBOOK_SUFFIX = ".ipynb"
+EMPTY_CRC32C = "AAAAAA=="
+"""Checksum of no bytes, as Cloud Storage writes it."""
+
+_TEXT_NAME = re.compile(
+    r".*\.(c|cfg|cpp|css|csv|do|h|html?|ini|java|jl|js|json|log|m|md|py|qmd|r|rmd|rst|sas|scala|sh|sql|stan|svg|tex|toml"
+    r"|ts|tsv|txt|wdl|xml|ya?ml)",
+    re.DOTALL | re.IGNORECASE,
+)
+_UNMERGED = re.compile(rb"^<{7}(?: .*)?$.*?^={7}\r?$.*?^>{7}(?: .*)?$", re.DOTALL | re.MULTILINE)
+_COPY_OF_EDITS = re.compile(r".* \(my edits(?: \d+)?\)(?:\.[^.]*)?", re.DOTALL)
+
+
+class Unfit(StrEnum):
+    """Why content is not brought to the workspace; append only, never rename."""
+
+    UNREADABLE = "unreadable"
+    EMPTIED = "emptied"
+    UNMERGED = "unmerged"
+    STILL_BEING_WRITTEN = "still-being-written"
+    NO_ACCESS = "no-access"
+    NOT_CHECKED = "not-checked"
+    WRITTEN_BY_PROGRAM = "written-by-program"
+
+
+BROKEN = frozenset({Unfit.UNREADABLE, Unfit.EMPTIED, Unfit.UNMERGED})
+"""Only a person can help: repair the file, or take the workspace's version."""
+
+SENTENCES = {
+    Unfit.UNREADABLE: (
+        "The copy on this disk cannot be read as what its name says (damaged or half-written), so it is NOT brought to "
+        "the workspace, where nothing was changed. Repair the file, or open the workspace version: this copy is then "
+        "kept beside it."
+    ),
+    Unfit.EMPTIED: (
+        "The copy on this disk was emptied by a program, so it is NOT brought to the workspace, where nothing was "
+        "changed. Save it in Jupyter if that is meant, or open the workspace version."
+    ),
+    Unfit.UNMERGED: (
+        "The copy on this disk has the markers of an unfinished merge, so it is NOT brought to the workspace, where "
+        "nothing was changed. Finish the merge, or open the workspace version: this copy is then kept beside it."
+    ),
+    Unfit.STILL_BEING_WRITTEN: (
+        "A program is writing this file on this disk; it is brought to the workspace once it has been still for a "
+        "moment."
+    ),
+    Unfit.NO_ACCESS: (
+        "This server may not read the copy on this disk, so it is NOT brought to the workspace: correct the file's "
+        "permissions."
+    ),
+    Unfit.NOT_CHECKED: (
+        "The copy on this disk could not be checked, so it is NOT in the workspace yet; it is tried again until it "
+        "succeeds."
+    ),
+    Unfit.WRITTEN_BY_PROGRAM: (
+        "A program wrote this file on this disk; it is NOT in the workspace: open it, or save it in Jupyter."
+    ),
+}
+
+
+def is_notebook_document(document: object) -> bool:
+    """Whether parsed JSON is a notebook that Jupyter can open.
+
+    The parts looked at are those that nbformat 5 needs in order to read one (``nbformat.reads``, ``strip_transient``).
+    """
+    if not isinstance(document, dict):
+        return False
+    version = document.get("nbformat")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        return False
+    if version < 4:
+        worksheets = document.get("worksheets", document.get("cells"))
+        return _is_list_of_objects(worksheets)
+    return isinstance(document.get("metadata"), dict) and _is_list_of_objects(document.get("cells"), _is_cell)
+
+
+def is_text_name(name: str) -> bool:
+    """Whether files of this name hold text, which has no NUL bytes."""
+    return _TEXT_NAME.fullmatch(name) is not None
+
+
+def judge_text(name: str, content: bytes, baseline_crc32c: str | None) -> Unfit | None:
+    """Judge what a program wrote into a file that is no notebook.
+
+    Args:
+        name: file name.
+        content: its content, or the beginning of it.
+        baseline_crc32c: of what the bucket holds; None when it holds nothing.
+
+    Returns:
+        Why it is not to be brought to the workspace; None when it may be.
+    """
+    if not content and baseline_crc32c not in {None, EMPTY_CRC32C}:
+        return Unfit.EMPTIED
+    if not is_text_name(name):
+        return None
+    if b"\0" in content:
+        return Unfit.UNREADABLE
+    return Unfit.UNMERGED if _UNMERGED.search(content) else None
+
+
+def is_copy_of_edits(name: str) -> bool:
+    """Whether a name is one under which edits are kept beside a notebook."""
+    return _COPY_OF_EDITS.fullmatch(name) is not None
+
+
+def _is_list_of_objects(value: object, is_right: Callable[[dict[object, object]], bool] = lambda _: True) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) and is_right(item) for item in value)
+
+
+def _is_cell(cell: dict[object, object]) -> bool:
+    return isinstance(cell.get("cell_type"), str) and isinstance(cell.get("metadata"), dict)
