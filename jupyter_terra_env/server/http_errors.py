@@ -65,26 +65,33 @@ def _known_cause(cause: BaseException | None, path: str) -> HTTPError | None:
                 "This disk is read-only; nothing was saved. Keep this page open until it is mended.",
                 reason="read-only-disk",
             )
-        case OSError(errno=errno.EACCES | errno.EPERM):
-            return HTTPError(
-                403,
-                "This server may not read or change this on the disk; nothing was changed. Correct its permissions.",
-                reason=Unfit.NO_ACCESS.value,
-            )
         case OSError(errno=errno.EIO):
             return HTTPError(507, "This disk fails; nothing was overwritten. Keep this page open.", reason="disk-fails")
-        case shutil.SpecialFileError():
-            return HTTPError(
-                400,
-                "The file's checkpoint is not a file but a named pipe, a socket or a device: remove it.",
-                reason=RefusalReason.NOT_A_FILE.value,
-            )
         case OSError(errno=errno.ENAMETOOLONG):
             return HTTPError(400, "This name is too long.", reason="name-too-long")
         case KeyError() | AttributeError() | TypeError() | ValueError() | ImportError():
             return HTTPError(400, "What was sent cannot be saved as a notebook or file.", reason="malformed")
+        case OSError():
+            return _refused_by_disk(cause)
         case _:
             return None
+
+
+def _refused_by_disk(cause: OSError) -> HTTPError | None:
+    """The answer for files that this server may not read or change, or that are none."""
+    if isinstance(cause, shutil.SpecialFileError):
+        return HTTPError(
+            400,
+            "The file's checkpoint is not a file but a named pipe, a socket or a device: remove it.",
+            reason=RefusalReason.NOT_A_FILE.value,
+        )
+    if cause.errno in {errno.EACCES, errno.EPERM}:
+        return HTTPError(
+            403,
+            "This server may not read or change this on the disk; nothing was changed. Correct its permissions.",
+            reason=Unfit.NO_ACCESS.value,
+        )
+    return None
 
 
 def as_http_error(error: TerraEnvError, path: str) -> HTTPError:

@@ -13,6 +13,11 @@ from jupyter_terra_env.notebooks.journal_database import JournalDatabase
 
 BUCKET = "a-bucket"
 
+ONE, TWO, MINE = (
+    json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {"title": title}, "cells": []}).encode()
+    for title in ("one", "two", "mine")
+)
+
 
 @pytest.fixture
 def bucket_folder(tmp_path):
@@ -48,38 +53,38 @@ def contents(folder):
 
 
 def test_without_a_server_the_command_pays_itself(machine, workspace, bucket_folder):
-    owe(machine.home, "a.ipynb", b"one")
-    owe(machine.home, "b.ipynb", b"two")
+    owe(machine.home, "a.ipynb", ONE)
+    owe(machine.home, "b.ipynb", TWO)
     done = machine.run("flush", **workspace)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "in the workspace now: ws/edit/a.ipynb\nin the workspace now: ws/edit/b.ipynb\n"
-    assert contents(bucket_folder) == {"notebooks/a.ipynb": b"one", "notebooks/b.ipynb": b"two"}
+    assert contents(bucket_folder) == {"notebooks/a.ipynb": ONE, "notebooks/b.ipynb": TWO}
     again = machine.run("flush", "--json", **workspace)
     assert (again.returncode, json.loads(again.stdout)) == (0, {"by": "command", "paid": [], "unpaid": []})
 
 
 def test_locks_taken_on_the_way_are_given_back(machine, workspace, bucket_folder):
-    owe(machine.home, "a.ipynb", b"one")
+    owe(machine.home, "a.ipynb", ONE)
     machine.run("flush", **workspace)
     with closing(connect(Connection(embedded_directory=bucket_folder))) as client:
         assert client.bucket(BUCKET).get_blob("notebooks/a.ipynb").metadata["lockExpiresAt"] == "0"
 
 
 def test_what_cannot_be_paid_is_named_and_kept(machine, workspace, bucket_folder):
-    owe(machine.home, "a.ipynb", b"mine")
+    owe(machine.home, "a.ipynb", MINE)
     with closing(connect(Connection(embedded_directory=bucket_folder))) as client:
         client.bucket(BUCKET).blob("notebooks/a.ipynb").upload_from_string(b"theirs")
     done = machine.run("flush", "--deadline", "5", **workspace)
     assert done.returncode == 1
     assert done.stdout.startswith("NOT in the workspace: ws/edit/a.ipynb. A notebook of this name is already")
-    assert (machine.home / "ws" / "edit" / "a.ipynb").read_bytes() == b"mine"
+    assert (machine.home / "ws" / "edit" / "a.ipynb").read_bytes() == MINE
     assert contents(bucket_folder) == {"notebooks/a.ipynb": b"theirs"}
     report = json.loads(machine.run("flush", "--json", "--deadline", "5", **workspace).stdout)
     assert [(status["path"], status["place"]) for status in report["unpaid"]] == [("ws/edit/a.ipynb", "conflict")]
 
 
 def test_an_unreachable_bucket_is_told_within_the_deadline(machine, workspace):
-    owe(machine.home, "a.ipynb", b"mine")
+    owe(machine.home, "a.ipynb", MINE)
     workspace = {**workspace, "TERRA_ENV_EMBEDDED_BUCKET": "", "STORAGE_EMULATOR_HOST": "http://127.0.0.1:9"}
     done = machine.run("flush", "--deadline", "8", **workspace)
     assert done.returncode == 1
