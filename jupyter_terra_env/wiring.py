@@ -13,6 +13,7 @@ from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.store import BucketStore
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.environment.identity import Person
+from jupyter_terra_env.notebooks.act_owners import ActOwners
 from jupyter_terra_env.notebooks.base_contents import BaseContents
 from jupyter_terra_env.notebooks.begun_moves import BegunMoves
 from jupyter_terra_env.notebooks.carrier import Carrier
@@ -151,7 +152,8 @@ def build(
     carrier = Carrier(places, folders, delocalizer, locks, acts, bases, locate=workspaces.locate, on_moved=keeper.moved)
     begun = BegunMoves(
         places,
-        Intents(database),
+        Intents(database, new_id=lambda: secrets.token_hex(8)),
+        ActOwners(plan.state / "acts", new_id=lambda: secrets.token_hex(8)),
         carrier,
         acts,
         delocalizer,

@@ -6,6 +6,7 @@ import itertools
 import logging
 import os
 import re
+import secrets
 import shutil
 import tempfile
 import time
@@ -27,6 +28,7 @@ from jupyter_terra_env.bucket.embedded.messages import Request
 from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.environment.identity import Person
+from jupyter_terra_env.notebooks.act_owners import ActOwners
 from jupyter_terra_env.notebooks.base_contents import BaseContents
 from jupyter_terra_env.notebooks.begun_moves import BegunMoves
 from jupyter_terra_env.notebooks.carrier import Carrier
@@ -259,7 +261,8 @@ class Environment:
         )
         self.localizer = Localizer(self.places, self.delocalizer, self.locks, self.bases)
         self.conflicts = Conflicts(self.places, self.localizer, self.delocalizer, self.locks, self.bases)
-        self.intents = Intents(self.database)
+        self.intents = Intents(self.database, new_id=lambda: secrets.token_hex(8))
+        self.owners = ActOwners(self.journal_file.parent / "acts", new_id=lambda: secrets.token_hex(8))
         self.shown = []
         acts = ObjectActs(self.places, self.locks)
         self.carrier = Carrier(
@@ -275,6 +278,7 @@ class Environment:
         self.begun_moves = BegunMoves(
             self.places,
             self.intents,
+            self.owners,
             self.carrier,
             acts,
             self.delocalizer,
@@ -386,6 +390,16 @@ class Environment:
 
     def begun(self):
         return [Intent.from_json(text) for _, text in self.intents.all()]
+
+    @contextlib.contextmanager
+    def dead_within(self, step):
+        """Within it, an act ends as its process would at a step of the carrier, without any cleaning up."""
+
+        async def died(*_, **__):
+            raise asyncio.CancelledError
+
+        with mock.patch.object(self.carrier, step, died):
+            yield
 
     def recover(self):
         """What a server does at its start: what was begun is finished, every debt gets its payer again."""

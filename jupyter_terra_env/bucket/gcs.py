@@ -42,6 +42,14 @@ _SINGLE_REQUEST_UPLOAD_BYTES: Final = 8 << 20
 """Above this the client uploads in a resumable session."""
 _CHUNK_BYTES: Final = 16 << 20
 """Of such a session: what a break-off repeats, and what a time limit is for. A multiple of 256 KiB."""
+_CARRIED_FIELDS: Final = (
+    "contentType",
+    "contentEncoding",
+    "contentLanguage",
+    "contentDisposition",
+    "cacheControl",
+    "customTime",
+)
 _LISTED_FIELDS: Final = (
     "items(name,generation,metageneration,crc32c,size,updated,timeCreated,metadata,"
     "cacheControl,contentDisposition,contentLanguage,contentType,customTime),prefixes,nextPageToken"
@@ -156,6 +164,39 @@ class GcsBucket:
         """See ``BucketStore.delete``."""
         with self._translated():
             self._handle.blob(name).delete(**_matching(precondition), **self._once)
+
+    def copy(
+        self,
+        name: str,
+        new_name: str,
+        precondition: MatchVersion,
+        *,
+        metadata: Mapping[str, str],
+        to_bucket: str | None = None,
+    ) -> ObjectVersion:
+        """See ``BucketStore.copy`` (Cloud Storage: Objects: rewrite)."""
+        handle = self._client.bucket(to_bucket or self.bucket, user_project=self._handle.user_project)
+        with self._translated():
+            source = self._handle.blob(name)
+            source.reload(if_generation_match=precondition.generation, **self._asked)
+            if source.temporary_hold or source.event_based_hold or source.retention_expiration_time is not None:
+                raise api_errors.Forbidden(f"{name} is held in the bucket, or kept there for a time")
+            copy = handle.blob(new_name)
+            # A rewrite with any metadata in its body takes nothing else from the source.
+            copy._properties.update(_carried(source, in_same_bucket=handle.name == self.bucket))  # noqa: SLF001
+            copy.metadata = dict(metadata)
+            token: str | None = None
+            while True:
+                token, _, _ = copy.rewrite(
+                    self._handle.blob(name),
+                    token=token,
+                    if_generation_match=0,
+                    if_source_generation_match=precondition.generation,
+                    if_source_metageneration_match=precondition.metageneration,
+                    **{**self._once, "timeout": self._patience(source.size or 0)},
+                )
+                if token is None:
+                    return _version(copy)
 
     def move(self, name: str, new_name: str, precondition: MatchVersion) -> ObjectVersion:
         """See ``BucketStore.move`` (Cloud Storage: Objects: move, atomic in every bucket)."""
@@ -300,6 +341,12 @@ def _matching(precondition: Precondition) -> dict[str, int]:
                 "if_generation_match": precondition.generation,
                 "if_metageneration_match": precondition.metageneration,
             }
+
+
+def _carried(source: Any, *, in_same_bucket: bool) -> dict[str, Any]:
+    """What of an object's properties its copy is to have; the storage class is a bucket's own affair."""
+    fields = (*_CARRIED_FIELDS, *(["storageClass"] if in_same_bucket else []))
+    return {field: value for field in fields if (value := source._properties.get(field)) is not None}  # noqa: SLF001
 
 
 def _version(blob: Any) -> ObjectVersion:

@@ -20,9 +20,11 @@ _TROUBLES: Final = {
     400: BucketTrouble.BAD_REQUEST,
     401: BucketTrouble.NO_CREDENTIALS,
     403: BucketTrouble.NO_PERMISSION,
+    405: BucketTrouble.NOT_OFFERED,
     408: BucketTrouble.OVERLOADED,
     410: BucketTrouble.SERVER_ERROR,  # An upload session that is gone; the next attempt begins another.
     429: BucketTrouble.OVERLOADED,
+    501: BucketTrouble.NOT_OFFERED,
 }
 
 

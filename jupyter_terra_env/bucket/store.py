@@ -167,10 +167,39 @@ class BucketStore(Protocol):
             PreconditionFailed: the object is at another version.
         """
 
+    async def copy(
+        self,
+        name: str,
+        new_name: str,
+        precondition: MatchVersion,
+        *,
+        metadata: Mapping[str, str],
+        to_bucket: str | None = None,
+    ) -> ObjectVersion:
+        """Copy exactly one version of an object within Cloud Storage, never onto an existing object.
+
+        The content type and all else that Cloud Storage keeps with an object goes along, but for its ACL. Two requests;
+        more for a large object that changes its place or storage class.
+
+        Args:
+            name: object name.
+            new_name: name of the copy.
+            precondition: the version that is copied.
+            metadata: all custom metadata of the copy.
+            to_bucket: the bucket of the copy; None for this one.
+
+        Raises:
+            ObjectNotFound: there is no object.
+            PreconditionFailed: the object is at another version, or the new name exists.
+            BucketRefused: it may not be copied, or is held, so that it could not be deleted once it is copied.
+            BucketUnavailable: the outcome is unknown; look at the new name.
+        """
+
     async def move(self, name: str, new_name: str, precondition: MatchVersion) -> ObjectVersion:
         """Rename atomically, never onto an existing object. One request.
 
         Raises:
             ObjectNotFound: there is no object.
             PreconditionFailed: the object is at another version, or the new name exists.
+            BucketRefused: ``NOT_OFFERED`` where the service, or what stands before it, has no such method.
         """

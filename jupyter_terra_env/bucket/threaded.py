@@ -171,6 +171,21 @@ class ThreadedBucket(BucketStore):
         """See ``BucketStore.delete``."""
         await self._run(Lane.CHANGES, lambda bucket: bucket.delete(name, precondition))
 
+    async def copy(
+        self,
+        name: str,
+        new_name: str,
+        precondition: MatchVersion,
+        *,
+        metadata: Mapping[str, str],
+        to_bucket: str | None = None,
+    ) -> ObjectVersion:
+        """See ``BucketStore.copy``."""
+        return await self._run(
+            Lane.CHANGES,
+            lambda bucket: bucket.copy(name, new_name, precondition, metadata=metadata, to_bucket=to_bucket),
+        )
+
     async def move(self, name: str, new_name: str, precondition: MatchVersion) -> ObjectVersion:
         """See ``BucketStore.move``."""
         return await self._run(Lane.CHANGES, lambda bucket: bucket.move(name, new_name, precondition))

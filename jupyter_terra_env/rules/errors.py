@@ -9,6 +9,7 @@ TerraEnvError
 ├── BucketRefused        trying again does not help until a person changes something
 ├── WorkspaceConflict    the bucket and the working copy have parted: a person must choose
 ├── LockHeldElsewhere    somebody else is editing: read only, until the lock is given back or expires
+├── FilesStay            deleted in the bucket; the disk keeps its files after all
 ├── CloudRefused         the cloud does not do what was asked of the machine: the caller tries another way
 ├── AutopauseRefused     a wish about the pause that cannot be granted; nothing changed
 └── OperationRefused     not done, nothing changed; the sentence says what to do instead
@@ -31,6 +32,7 @@ class BucketTrouble(StrEnum):
     BUCKET_NOT_FOUND = "bucket-not-found"
     REQUESTER_PAYS = "requester-pays"
     BAD_REQUEST = "bad-request"
+    NOT_OFFERED = "not-offered"
     OBJECT_HELD = "object-held"
     RETENTION_POLICY = "retention-policy"
     BILLING_DISABLED = "billing-disabled"
@@ -49,6 +51,7 @@ FORBIDDEN = frozenset(BucketTrouble) - {
     BucketTrouble.CORRUPT_TRANSFER,
     BucketTrouble.BUCKET_NOT_FOUND,
     BucketTrouble.BAD_REQUEST,
+    BucketTrouble.NOT_OFFERED,
     BucketTrouble.UNREADABLE_OBJECT,
 }
 """Causes that somebody who may has to change: permissions, policies, billing."""
@@ -85,6 +88,9 @@ class RefusalReason(StrEnum):
     CANNOT_MERGE = "cannot-merge"
     NO_PREVIEW = "no-preview"
     FOLDER_NAME = "folder-name"
+    NO_TRASH = "no-trash"
+    DISK_REFUSES = "disk-refuses"
+    ACT_UNDER_WAY = "act-under-way"
 
 
 class AutopauseRefusal(StrEnum):
@@ -194,6 +200,20 @@ class OperationRefused(TerraEnvError):
         self.reason = reason
 
 
+class FilesStay(TerraEnvError):
+    """What was deleted from the workspace could not be removed from the disk after all; its files are in their place.
+
+    Args:
+        api_path: the file or folder.
+        why: what the disk or the trash said.
+    """
+
+    def __init__(self, api_path: str, why: str) -> None:
+        super().__init__(
+            f"{api_path} was deleted from the workspace, but not from this disk ({why}): its files are where they were."
+        )
+
+
 class CloudRefused(TerraEnvError):
     """A service of the cloud refuses.
 
@@ -276,6 +296,10 @@ _SENTENCES = {
     BucketTrouble.UNREADABLE_OBJECT: (
         "A notebook in the workspace bucket {bucket} is marked as compressed and cannot be unpacked: "
         "ask whoever stored it to upload it again."
+    ),
+    BucketTrouble.NOT_OFFERED: (
+        "What answers for the workspace bucket {bucket} does not offer this: "
+        "check that Cloud Storage is reached directly."
     ),
 }
 

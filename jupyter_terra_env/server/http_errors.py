@@ -10,6 +10,7 @@ from jupyter_terra_env.rules.errors import (
     FORBIDDEN,
     BucketError,
     BucketUnavailable,
+    FilesStay,
     LockHeldElsewhere,
     ObjectNotFound,
     OperationRefused,
@@ -18,6 +19,9 @@ from jupyter_terra_env.rules.errors import (
     WorkspaceConflict,
 )
 from jupyter_terra_env.rules.status import REFUSED, WorkStatus
+
+_REFUSED = {RefusalReason.OUTSIDE_WORKSPACE: 404, RefusalReason.NO_TRASH: 400}
+"""Jupyter itself answers these where the trash cannot be used, and of what is outside its root."""
 
 
 @contextlib.contextmanager
@@ -77,10 +81,10 @@ def as_http_error(error: TerraEnvError, path: str) -> HTTPError:
             return HTTPError(404, f"No such file or directory: {path}", reason="not-found")
         case WorkspaceConflict() | LockHeldElsewhere():
             return HTTPError(409, str(error), reason=error.reason.value)
-        case OperationRefused(reason=RefusalReason.OUTSIDE_WORKSPACE):
-            return HTTPError(404, str(error), reason=error.reason.value)
         case OperationRefused():
-            return HTTPError(409, str(error), reason=error.reason.value)
+            return HTTPError(_REFUSED.get(error.reason, 409), str(error), reason=error.reason.value)
+        case FilesStay():
+            return HTTPError(507, str(error), reason="files-stay")
         case BucketUnavailable():
             return HTTPError(503, error.sentence, reason=error.trouble.value)
         case BucketError():

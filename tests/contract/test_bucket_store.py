@@ -629,14 +629,78 @@ class TestMove:
         with pytest.raises(ObjectNotFound):
             store.move("old", "new", MatchVersion(generation=1, metageneration=1))
 
+    @pytest.mark.parametrize("status", [405, 501])
+    def test_where_it_is_not_offered(self, store, status):
+        seen = store.put("old", b"one")
+        store.faults.add(Fault(operation="objects.move", action=AnswerWith(status=status, reason="x")))
+        with pytest.raises(BucketRefused) as refused:
+            store.move("old", "new", seen)
+        assert refused.value.trouble is BucketTrouble.NOT_OFFERED
+        assert (store.content("old"), store.stat("new")) == (b"one", None)
+
+
+class TestCopy:
+    @pytest.mark.parametrize("target", NAMES[:4])
+    def test_copies_all_but_the_custom_metadata(self, store, target):
+        blob = store.outsider.bucket.blob("old")
+        blob.metadata = {"k": "v"}
+        blob.cache_control, blob.content_disposition = "no-store", "attachment"
+        blob.content_language, blob.custom_time = "en", datetime(2026, 1, 2, tzinfo=UTC)
+        blob.upload_from_string(b"one", content_type="application/x-ipynb+json")
+        version = store.copy("old", target, version_of(blob), metadata={"of": "an act"})
+        assert version == store.stat(target)
+        assert (version.name, version.metadata) == (target, {"of": "an act"})
+        copy = store.outsider.bucket.get_blob(target)
+        for kept in ("cache_control", "content_disposition", "content_language", "custom_time", "content_type"):
+            assert getattr(copy, kept) == getattr(blob, kept), kept
+        assert (store.content(target), store.content("old")) == (b"one", b"one")
+        assert store.operations == ["objects.get", "objects.rewrite", "objects.get"]
+
+    def test_to_another_bucket(self, store):
+        store.outsider.client.create_bucket("another-bucket")
+        seen = store.put("old", b"one")
+        version = store.copy("old", "new", seen, metadata={}, to_bucket="another-bucket")
+        copy = store.outsider.client.bucket("another-bucket").get_blob("new")
+        assert (copy.download_as_bytes(), copy.generation) == (b"one", version.generation)
+        assert store.stat("new") is None
+
+    def test_what_takes_more_than_one_call(self, store):
+        seen = store.put("old", content := b"0123456789abcdef" * (20 << 16))
+        version = store.copy("old", "new", seen, metadata={"k": "v"})
+        assert store.operations == ["objects.get", *["objects.rewrite"] * 3]
+        assert (store.content("new"), version.metadata) == (content, {"k": "v"})
+
+    def test_never_onto_an_object(self, store):
+        seen = store.put("old", b"mine")
+        store.put("new", b"theirs")
+        with pytest.raises(PreconditionFailed):
+            store.copy("old", "new", seen, metadata={})
+        assert store.content("new") == b"theirs"
+
+    def test_not_another_version(self, store):
+        seen = store.put("old", b"one")
+        store.patch_metadata("old", {"k": "v"}, seen)
+        with pytest.raises(PreconditionFailed):
+            store.copy("old", "new", seen, metadata={})
+        store.put("old", b"two")
+        with pytest.raises(PreconditionFailed):
+            store.copy("old", "new", seen, metadata={})
+        assert store.stat("new") is None
+
+    def test_of_nothing(self, store):
+        with pytest.raises(ObjectNotFound):
+            store.copy("old", "new", MatchVersion(generation=1, metageneration=1), metadata={})
+
 
 EXPECTED = {
     400: (BucketRefused, "bad-request"),
     401: (BucketRefused, "no-credentials"),
     403: (BucketRefused, "no-permission"),
+    405: (BucketRefused, "not-offered"),
     408: (BucketUnavailable, "overloaded"),
     429: (BucketUnavailable, "overloaded"),
     500: (BucketUnavailable, "server-error"),
+    501: (BucketRefused, "not-offered"),
     502: (BucketUnavailable, "server-error"),
     503: (BucketUnavailable, "server-error"),
     504: (BucketUnavailable, "server-error"),
@@ -653,6 +717,7 @@ WRITES = {
     "write": ("objects.insert", lambda store, seen: store.save("a", b"mine", seen)),
     "patch_metadata": ("objects.patch", lambda store, seen: store.patch_metadata("a", {"k": "mine"}, seen)),
     "delete": ("objects.delete", lambda store, seen: store.delete("a", seen)),
+    "copy": ("objects.rewrite", lambda store, seen: store.copy("a", "b", seen, metadata={})),
     "move": ("objects.move", lambda store, seen: store.move("a", "b", seen)),
 }
 VERBS = {
@@ -766,8 +831,11 @@ class TestWritesAreNotRepeated:
         store.faults.add(Fault(operation=operation, action=action, after_effect=after_effect))
         with pytest.raises(BucketUnavailable):
             do(store, seen)
-        assert store.operations == [operation]
+        assert store.operations == [*(["objects.get"] if verb == "copy" else []), operation]
         unchanged = (found := store.stat("a")) is not None and version_of(found) == seen
+        if verb == "copy":
+            assert unchanged
+            unchanged = store.stat("b") is None
         assert unchanged is not after_effect
 
 
