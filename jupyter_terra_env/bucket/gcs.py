@@ -179,8 +179,10 @@ class GcsBucket:
         with self._translated():
             source = self._handle.blob(name)
             source.reload(if_generation_match=precondition.generation, **self._asked)
-            if source.temporary_hold or source.event_based_hold or source.retention_expiration_time is not None:
-                raise api_errors.Forbidden(f"{name} is held in the bucket, or kept there for a time")
+            if source.temporary_hold or source.event_based_hold:
+                raise BucketRefused(self.bucket, BucketTrouble.OBJECT_HELD, name)
+            if source.retention_expiration_time is not None:
+                raise BucketRefused(self.bucket, BucketTrouble.RETENTION_POLICY, name)
             copy = handle.blob(new_name)
             # A rewrite with any metadata in its body takes nothing else from the source.
             copy._properties.update(_carried(source, in_same_bucket=handle.name == self.bucket))  # noqa: SLF001

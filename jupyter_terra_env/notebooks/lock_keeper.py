@@ -12,6 +12,8 @@ from jupyter_terra_env.rules.errors import BucketError, LockHeldElsewhere, Objec
 from jupyter_terra_env.rules.lock_view import WAITED_FOR, LockState
 from jupyter_terra_env.rules.workspace import Location
 
+_BLIND = "Which notebooks kernels use cannot be seen; their locks are kept as they were used last."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepingTimes:
@@ -79,6 +81,7 @@ class LockKeeper:
         self._not_before: dict[str, float] = {}
         self._looking: asyncio.Task[None] | None = None
         self._asking: asyncio.Task[Collection[str]] | None = None
+        self._blind = False
         self._watched_at = 0.0
         self._closed = False
 
@@ -199,10 +202,14 @@ class LockKeeper:
             return self._with_kernel
         asked, self._asking = self._asking, None
         try:
-            return frozenset(asked.result())
+            used = frozenset(asked.result())
         except Exception:  # noqa: BLE001 - another part's fault must not cost locks
-            self._log.exception("It cannot be seen which notebooks kernels use.")
+            # Told once: it is asked every two seconds.
+            self._log.log(logging.DEBUG if self._blind else logging.ERROR, _BLIND, exc_info=True)
+            self._blind = True
             return self._with_kernel
+        self._blind = False
+        return used
 
     def _is_used(self, location: Location, now: float) -> bool:
         path = location.api_path
