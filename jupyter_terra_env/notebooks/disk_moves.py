@@ -8,7 +8,7 @@ from pathlib import Path
 
 from send2trash import send2trash
 
-from jupyter_terra_env.notebooks.temporary_files import make_parent, temporary_prefix
+from jupyter_terra_env.notebooks.temporary_files import make_parent, temporary_sibling
 from jupyter_terra_env.notebooks.working_copies import NO_HARD_LINKS, sync_directory
 
 _CHECKPOINTS = ".ipynb_checkpoints"
@@ -143,7 +143,7 @@ def _move_folder(old: Path, new: Path) -> None:
 
 def _move_across(old: Path, new: Path) -> None:
     """Move to another file system: whole under a temporary name first, so that a death leaves no half."""
-    temporary = new.with_name(f"{temporary_prefix()}{new.name}"[:255])
+    temporary = temporary_sibling(new)
     if old.is_dir():
         shutil.copytree(old, temporary, symlinks=True)
         for file in files_below(temporary):
