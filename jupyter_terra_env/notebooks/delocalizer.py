@@ -20,6 +20,7 @@ from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.errors import (
     BucketError,
     BucketUnavailable,
+    ConflictReason,
     LockHeldElsewhere,
     ObjectNotFound,
     PreconditionFailed,
@@ -348,6 +349,7 @@ class Delocalizer:
 
         Raises:
             WorkspaceConflict: somebody else's version is there, or the object is gone.
+            LockHeldElsewhere: somebody else is editing an object that was never here.
         """
         version = await self._places.stat(location)
         remote = as_remote(version)
@@ -360,6 +362,12 @@ class Delocalizer:
                 await self._record(location, baseline, version, adopted_checksum(baseline, remote))
                 return False
         parted = conflict_between(baseline, remote)
+        if parted is ConflictReason.NAME_TAKEN and version is not None:
+            self._locks.require_free(location, version)  # Who edits it is why nothing is sent.
+            if version.size_bytes == 0:
+                # Nobody can lose anything of an empty object: the new notebook goes over it.
+                await self._record(location, baseline, version, version.crc32c)
+                return False
         if parted is not None:
             raise WorkspaceConflict(parted)
         return False

@@ -209,6 +209,21 @@ def is_notebook_name(workspace: Workspace, name: str) -> bool:
     return workspace.pattern.fullmatch(name) is not None
 
 
+def is_roundabout(relative_path: str) -> bool:
+    """Whether a path names a place, or none, in a roundabout way, and so could get round the place's rules.
+
+    Args:
+        relative_path: path without outer slashes; may be empty.
+    """
+    components = relative_path.split("/") if relative_path else []
+    return not {"", ".", ".."}.isdisjoint(components)
+
+
+def is_name_of_nothing(path: str) -> bool:
+    """Whether no request can be about this path: no disk has it, or it is no UTF-8."""
+    return "\0" in path or not is_unicode(path)
+
+
 def is_unicode(name: str) -> bool:
     """Whether a name can be written as UTF-8. Python gives undecodable bytes of a file name as lone surrogates."""
     return not any("\ud800" <= character <= "\udfff" for character in name)

@@ -81,6 +81,8 @@ def as_http_error(error: TerraEnvError, path: str) -> HTTPError:
             return HTTPError(409, str(error), reason=error.reason.value)
         case OperationRefused(reason=RefusalReason.OUTSIDE_WORKSPACE):
             return HTTPError(404, str(error), reason=error.reason.value)
+        case OperationRefused(reason=RefusalReason.TOO_LARGE):
+            return HTTPError(413, str(error), reason=error.reason.value)
         case OperationRefused():
             return HTTPError(409, str(error), reason=error.reason.value)
         case BucketUnavailable():

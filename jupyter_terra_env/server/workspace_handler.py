@@ -8,7 +8,7 @@ from tornado import web
 
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import LockReason
-from jupyter_terra_env.rules.workspace import Location, why_not_shown
+from jupyter_terra_env.rules.workspace import Location, is_name_of_nothing, is_roundabout
 from jupyter_terra_env.server.announcements import Announcements
 from jupyter_terra_env.server.status_fields import lock_fields
 
@@ -42,9 +42,15 @@ class FindsNotebooks:
         if not isinstance(path, str) or not path.strip("/"):
             raise web.HTTPError(400, "'path' must be the path of a file in a workspace folder.")
         location = self.notebooks.workspaces.locate(path)
-        if location is None or why_not_shown(location.relative_path) is not None:
+        if location is None or _is_no_file(location.relative_path):
             raise web.HTTPError(404, "This path is no file of a workspace folder.", reason="not-in-workspace")
         return location
+
+
+def _is_no_file(relative_path: str) -> bool:
+    """Whether it is the folder itself, a roundabout or impossible path, or hidden."""
+    hidden = any(component.startswith(".") for component in relative_path.split("/"))
+    return not relative_path or hidden or is_roundabout(relative_path) or is_name_of_nothing(relative_path)
 
 
 class TellsTheLock(FindsNotebooks, APIHandler):
