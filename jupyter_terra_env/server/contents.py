@@ -67,7 +67,7 @@ class TerraContentsManager(ShowingManager):
             first_a_notebook = await self._is_first_a_notebook(location, os_path)
             if not first_a_notebook and await self._is_folder(location, os_path):
                 if location.relative_path and type in {"file", "notebook"}:
-                    return await self._get_behind_folder(location, os_path, content, type, format)
+                    return await self._get_behind_folder(location, content, type, format, hashed=bool(require_hash))
                 return await self._get_folder(location, os_path, content=bool(content), type=type)
             if not content and await self._is_on_disk(os_path):
                 # No question to the bucket: JupyterLab asks this before and after each save.

@@ -12,6 +12,7 @@ from typing import Any
 
 from tornado.web import HTTPError
 
+from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.localizer import refuse_too_large
 from jupyter_terra_env.notebooks.places import kept_changing
 from jupyter_terra_env.rules.errors import ObjectNotFound, OperationRefused, PreconditionFailed
@@ -178,11 +179,7 @@ class ShowingManager(LargeNotebookManager):
                     await self.notebooks.localizer.kept_edits.shown(location)
                 break
             try:
-                async with self.notebooks.localizer.content_of(location, opened.shown) as file:
-                    model = await self._get_version(location, opened.shown, file, type, format)
-                    if hashed:
-                        digest = await self.notebooks.places.copies.digest(file)
-                        model.update(hash=digest.sha256, hash_algorithm="sha256")
+                model = await self._get_from_bucket(location, opened.shown, type, format, hashed=hashed)
                 break
             except (ObjectNotFound, PreconditionFailed):
                 continue  # Whoever edits it has just saved again.
@@ -190,18 +187,28 @@ class ShowingManager(LargeNotebookManager):
             raise kept_changing(location)
         return self._with_writable(location, await self._with_status(location, model))
 
+    async def _get_from_bucket(
+        self, location: Location, version: ObjectVersion, type: str | None, format: str | None, *, hashed: bool
+    ) -> dict[str, Any]:
+        """A version in the bucket, to look at; see ``Localizer.content_of`` for what it raises."""
+        async with self.notebooks.localizer.content_of(location, version) as file:
+            model = await self._get_version(location, version, file, type, format)
+            if hashed:
+                digest = await self.notebooks.places.copies.digest(file)
+                model.update(hash=digest.sha256, hash_algorithm="sha256")
+        return model
+
     async def _get_behind_folder(
-        self, location: Location, os_path: Path, content: Any, type: str | None, format: str | None
+        self, location: Location, content: Any, type: str | None, format: str | None, *, hashed: bool
     ) -> dict[str, Any]:
         """A file in the bucket that a folder of its name is shown before: to read; it cannot be on the disk as well."""
         version = await self.notebooks.places.stat(location) if location.belongs_in_bucket else None
         if version is None:
-            return await self._get_folder(location, os_path, content=bool(content), type=type)
-        if not content:
+            raise HTTPError(400, f"{location.api_path} is a directory, not a {type}", reason="bad type")
+        if not content and not hashed:
             return {**notebook_in_bucket(location, version), "writable": False}
         refuse_too_large(location, version.size_bytes, LARGEST_SHOWN_BYTES)
-        async with self.notebooks.localizer.content_of(location, version) as file:
-            return await self._get_version(location, version, file, type, format)
+        return await self._get_from_bucket(location, version, type, format, hashed=hashed)
 
     async def _get_opened(
         self, location: Location, type: str | None, format: str | None, *, hashed: bool, downloaded: bool

@@ -1,4 +1,4 @@
-"""A folder is a folder because there are objects below it, whatever its name; files of all kinds where the pattern says so."""
+"""A folder is one because there are objects below it, whatever its name; other files where the pattern says so."""
 
 import base64
 import json
@@ -105,6 +105,7 @@ class TestBothAtOnce:
         assert "rename the folder to see it" in caplog.text
         assert entries(await contents.open("data", hash=0)) == {"b.ipynb": "notebook"}
         read = await contents.open("data", type="file")
+        assert read.code == 200, read.body
         assert (read.model["content"], read.model["writable"]) == ("a,b\n1,2\n", False)
         await api("GET", f"{WORKSPACE}/edit/data", base="files")
         assert sources((await contents.open("data/b.ipynb")).model["content"]) == ["2"]
@@ -156,20 +157,21 @@ class TestAFileOnTheDisk:
         assert bucket.names() == ["notebooks/data", "notebooks/deep/n.ipynb"]
 
 
+FILES = {
+    "table.csv": (b"a,b\n1,2\n", "text"),
+    "notes": (b"plain", "text"),
+    "empty.txt": (b"", "text"),
+    "plot.png": (b"\x89PNG\r\n\x1a\n\x00\xff", "base64"),
+    "deep/Makefile": (b"all:\n", "text"),
+    "script.R": (b"x <- 1\n", "text"),
+}
+
+
 @pytest.mark.parametrize("pattern", [".*", ".+"])
 class TestOtherFiles:
-    FILES = {
-        "table.csv": (b"a,b\n1,2\n", "text"),
-        "notes": (b"plain", "text"),
-        "empty.txt": (b"", "text"),
-        "plot.png": (b"\x89PNG\r\n\x1a\n\x00\xff", "base64"),
-        "deep/Makefile": (b"all:\n", "text"),
-        "script.R": (b"x <- 1\n", "text"),
-    }
-
     @pytest.mark.parametrize("name", FILES)
     async def test_are_used_like_notebooks(self, bucket, contents, api, name, jp_serverapp):
-        content, content_format = self.FILES[name]
+        content, content_format = FILES[name]
         bucket.put("notebooks/" + name, content)
         folder, _, file = name.rpartition("/")
         assert entries(await contents.list(folder)) == {file: "file"}
@@ -189,9 +191,9 @@ class TestOtherFiles:
 
     @pytest.mark.parametrize("name", FILES)
     async def test_are_renamed_and_deleted_unopened(self, bucket, contents, name, jp_serverapp):
-        bucket.put("notebooks/" + name, self.FILES[name][0])
+        bucket.put("notebooks/" + name, FILES[name][0])
         assert (await contents.rename(name, "elsewhere.dat")).code == 200
-        assert bucket.get("elsewhere.dat").content == self.FILES[name][0]
+        assert bucket.get("elsewhere.dat").content == FILES[name][0]
         assert (await contents.delete("elsewhere.dat")).code == 204
         assert bucket.names() == []
 

@@ -90,7 +90,7 @@ async def test_a_folder_leaves_the_workspace_and_comes_back_with_them(
     assert bucket.names() == ["notebooks/study/good.ipynb"]
 
 
-@pytest.mark.parametrize("name", ["caf\udce9.ipynb", "\ud800.ipynb", "d\udce9p/x.ipynb"])
+@pytest.mark.parametrize("name", ["caf\udce9.ipynb", "d\udce9p/x.ipynb"])
 async def test_no_request_makes_one(bucket, contents, api, edit, name, jp_serverapp):
     bucket.put_notebook("a.ipynb", "1")
     await contents.open("a.ipynb")
