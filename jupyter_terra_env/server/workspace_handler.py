@@ -47,6 +47,16 @@ class FindsNotebooks:
         return location
 
 
+def exact_query_argument(handler: web.RequestHandler, name: str) -> str:
+    """An argument of the query as it was sent: Tornado strips blanks and control characters, which names may have.
+
+    Raises:
+        HTTPError: 400, when it is no UTF-8.
+    """
+    values = handler.request.query_arguments.get(name, [])
+    return handler.decode_argument(values[-1], name) if values else ""
+
+
 def _is_no_file(relative_path: str) -> bool:
     """Whether it is the folder itself, a roundabout or impossible path, or hidden."""
     hidden = any(component.startswith(".") for component in relative_path.split("/"))
@@ -80,5 +90,7 @@ class WorkspaceHandler(TellsTheLock):
     def path_in_question(self) -> str:
         """The path in the query or in the body."""
         body = None if self.request.method == "GET" else self.get_json_body()
-        path = body.get("path") if isinstance(body, dict) else self.get_query_argument("path", "")
-        return path if isinstance(path, str) else ""
+        if isinstance(body, dict):
+            path = body.get("path")
+            return path if isinstance(path, str) else ""
+        return exact_query_argument(self, "path")
