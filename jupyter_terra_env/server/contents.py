@@ -333,4 +333,7 @@ class TerraContentsManager(ShowingManager):
 
 
 def _names_in(folder: Path) -> set[str]:
-    return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+    try:
+        return {entry.name for entry in folder.iterdir()}
+    except OSError:
+        return set()  # There is no such folder yet, or it may not be read: making the file tells.

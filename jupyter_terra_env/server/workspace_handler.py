@@ -73,8 +73,9 @@ class TellsTheLock(FindsNotebooks, APIHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer an error as Jupyter does, and add the lock to a refusal by it."""
         error = kwargs.get("exc_info", (None, None, None))[1]
-        location = self.notebooks.workspaces.locate(self.path_in_question())
-        if not isinstance(error, web.HTTPError) or error.reason not in set(LockReason) or location is None:
+        is_by_lock = isinstance(error, web.HTTPError) and error.reason in set(LockReason)
+        location = self.notebooks.workspaces.locate(self.path_in_question()) if is_by_lock else None
+        if location is None:
             super().write_error(status_code, **kwargs)
             return
         lock = lock_fields(self.notebooks.locks.view(location), email=self.notebooks.email_of_holder(location))

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from workspace_kit import WORKSPACE, notebook, text_of
 
 NAMES = [b"caf\xe9.ipynb", b"caf\xe9.csv", b"\xff\xfe", b"\xed\xa0\x80.ipynb"]
@@ -107,3 +108,21 @@ async def test_no_request_makes_one(bucket, contents, api, edit, name, jp_server
         assert 400 <= answer.code < 500
     flushed = await api("POST", "flush", base="terra-env", body={"deadline_seconds": 1})
     assert flushed.code == 200
+
+
+async def test_a_link_with_a_good_name_leads_to_one(bucket, contents, api, edit, jp_serverapp):
+    put_odd_files(edit)
+    (edit / "good.ipynb").symlink_to(os.fsdecode(NAMES[0]))
+    assert (await contents.open("good.ipynb")).code == 200
+    assert (await contents.save("good.ipynb", "new")).code == 200
+    await contents.settled("good.ipynb")
+    assert bucket.sources("good.ipynb") == ["new"]
+    assert (await api("POST", "contents", f"{WORKSPACE}/edit/good.ipynb", "checkpoints")).code == 201
+
+
+async def test_a_question_with_bytes_that_are_no_utf8_is_malformed(api, jp_serverapp):
+    for endpoint in ("status", "preview", "conflict"):
+        url = f"{jp_serverapp.connection_url.rstrip('/')}/terra-env/{endpoint}?path=caf%E9.ipynb"
+        headers = {"Authorization": f"token {jp_serverapp.identity_provider.token}"}
+        answer = await AsyncHTTPClient().fetch(HTTPRequest(url, headers=headers), raise_error=False)
+        assert (answer.code, b"message" in answer.body) == (400, True)
