@@ -26,6 +26,7 @@ from jupyter_terra_env.server.autopause_handlers import AUTOPAUSE_HANDLERS
 from jupyter_terra_env.server.autopause_service import AutopauseService
 from jupyter_terra_env.server.autopause_settings import AutopauseSettings
 from jupyter_terra_env.server.contents_handlers import CONTENTS_HANDLERS, large_save_rules
+from jupyter_terra_env.server.exports import EXPORT_HANDLERS
 from jupyter_terra_env.server.handlers import HANDLERS
 from jupyter_terra_env.server.kernel_use import paths_in_use
 from jupyter_terra_env.server.large_notebooks.converter import NotebookConverter
@@ -171,7 +172,7 @@ class TerraEnvApp(ExtensionApp):
             server: Any = self.serverapp
             server.web_app.add_handlers(".*$", large_save_rules(server.base_url, server.contents_manager))
             self.handlers.extend((url_path_join("/terra-env", path), handler) for path, handler in HANDLERS)
-            self.handlers.extend(CONTENTS_HANDLERS)
+            self.handlers.extend((*CONTENTS_HANDLERS, *EXPORT_HANDLERS))
 
     async def stop_extension(self) -> None:
         """Let uploads in flight end, and give locks back."""

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from jupyter_terra_env.notebooks.temporary_files import make_parent, parent_is_file, temporary_prefix
+from jupyter_terra_env.notebooks.temporary_files import make_parent, parent_is_file, temporary_sibling
 from jupyter_terra_env.notebooks.working_copies import NO_HARD_LINKS, sync_directory
 
 _ROUNDS = 3
@@ -180,7 +180,7 @@ def _move_across(old: Path, new: Path) -> None:
         FileExistsError: the new name is taken.
         OSError: a program went on writing; nothing was moved.
     """
-    temporary = new.with_name(f"{temporary_prefix()}{new.name}"[:255])
+    temporary = temporary_sibling(new)
     for _ in range(_ROUNDS):
         copied = signatures(old)
         _copy_all(old, temporary)

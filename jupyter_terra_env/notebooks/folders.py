@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from jupyter_terra_env.bucket.store import Listing, ObjectVersion
 from jupyter_terra_env.notebooks.patience import no_answer
@@ -19,12 +20,15 @@ class BucketFolder:
     Attributes:
         notebooks: objects that can be opened, by file name.
         folders: names of the folders below.
+        doubled: names of which the bucket has an object, and objects below it as well. A notebook is shown then, and
+            not the folder; any other object gives way to the folder.
         exists: whether the bucket has anything in it, openable or not.
         trouble: why the bucket could not be asked; then nothing else is known.
     """
 
     notebooks: Mapping[str, ObjectVersion] = field(default_factory=dict)
     folders: frozenset[str] = frozenset()
+    doubled: frozenset[str] = frozenset()
     exists: bool = False
     trouble: BucketError | None = None
 
@@ -32,6 +36,14 @@ class BucketFolder:
     def names(self) -> frozenset[str]:
         """All names in the folder."""
         return self.folders | self.notebooks.keys()
+
+
+class Kind(Enum):
+    """What the bucket shows at a place."""
+
+    FILE = auto()
+    FOLDER = auto()
+    NOTHING = auto()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,12 +116,36 @@ class Folders:
         """
         if not location.belongs_in_bucket:
             return False
-        known = self._remembered.get(_key(location.parent))
-        if known is not None and known.folder.done() and not self._is_stale(known):
-            folder = known.folder.result()
-            if folder.trouble is None:
-                return location.name in folder.notebooks
+        folder = self._fresh(location.parent)
+        if folder is not None:
+            return location.name in folder.notebooks
         return await self._places.stat(location) is not None
+
+    async def kind(self, location: Location) -> Kind:
+        """What the bucket shows at a place: from a fresh listing, else by one or two requests.
+
+        Raises:
+            BucketUnavailable, BucketRefused: as the port says.
+        """
+        parent = self._fresh(location.parent) if location.relative_path else None
+        if parent is not None:
+            if location.name in parent.folders:
+                return Kind.FOLDER
+            return Kind.FILE if location.name in parent.notebooks else Kind.NOTHING
+        if location.is_notebook and await self.has_notebook(location):
+            return Kind.FILE
+        if await self.has_folder(location):
+            return Kind.FOLDER
+        return Kind.FILE if not location.is_notebook and await self.has_notebook(location) else Kind.NOTHING
+
+    async def is_folder(self, location: Location) -> bool:
+        """Whether the bucket shows a folder at this place, whatever its name; False when it cannot be asked."""
+        if not location.is_notebook or not location.belongs_in_bucket:
+            return await self.has_folder(location)
+        try:
+            return await self.kind(location) is Kind.FOLDER
+        except BucketError:
+            return False
 
     def is_listed(self, location: Location) -> bool:
         """Whether a listing that is still remembered has this notebook. Asks nobody."""
@@ -120,6 +156,9 @@ class Folders:
         """Whether the bucket has anything below this place; False when it cannot be asked."""
         if why_not_shown(location.relative_path) is not None:
             return False
+        parent = self._fresh(location.parent)
+        if parent is not None:
+            return location.name in parent.folders | parent.doubled
         return (await self.bucket_folder(location)).exists
 
     def forget(self, location: Location) -> None:
@@ -158,6 +197,14 @@ class Folders:
             self._log.info("The workspace bucket %s answers again.", bucket)
         return self._shown(location, listing)
 
+    def _fresh(self, location: Location) -> BucketFolder | None:
+        """A folder as it was listed a moment ago; None when it has to be asked for."""
+        known = self._remembered.get(_key(location))
+        if known is None or not known.folder.done() or self._is_stale(known):
+            return None
+        folder = known.folder.result()
+        return folder if folder.trouble is None else None
+
     def _shown(self, location: Location, listing: Listing) -> BucketFolder:
         start = len(location.object_prefix)
         notebooks = {
@@ -168,11 +215,19 @@ class Folders:
             and is_notebook_name(location.workspace, version.name[start:])
         }
         folders = {prefix[start:-1] for prefix in listing.prefixes if self._can_show(location, prefix[:-1])}
-        for name in {name for name in folders if is_notebook_name(location.workspace, name)}:
-            self._name_once(location, f"{location.object_prefix}{name}/", "a folder cannot have a notebook's name")
-            folders.discard(name)
+        doubled = frozenset(folders & notebooks.keys())
+        for name in doubled:
+            if location.child(name).is_notebook:
+                self._name_once(location, f"{location.object_prefix}{name}/", _FOLDER_GIVES_WAY)
+                folders.discard(name)
+            else:
+                self._name_once(location, f"{location.object_prefix}{name}", _FILE_GIVES_WAY)
+                del notebooks[name]
         return BucketFolder(
-            notebooks=notebooks, folders=frozenset(folders), exists=bool(listing.objects or listing.prefixes)
+            notebooks=notebooks,
+            folders=frozenset(folders),
+            doubled=doubled,
+            exists=bool(listing.objects or listing.prefixes),
         )
 
     def _can_show(self, location: Location, object_name: str) -> bool:
@@ -193,6 +248,10 @@ class Folders:
     def _drop_stale(self) -> None:
         for key in [key for key, known in self._remembered.items() if self._is_stale(known)]:
             del self._remembered[key]
+
+
+_FOLDER_GIVES_WAY = "a folder cannot have a notebook's name beside that notebook; rename the notebook to see it"
+_FILE_GIVES_WAY = "a folder has the name of this file; rename the folder to see it"
 
 
 def _key(location: Location) -> tuple[str, str, str, str | None]:

@@ -14,13 +14,22 @@ from jupyter_terra_env.rules.edit_lock import (
     EditLock,
     Holder,
     claim_of,
+    is_implausible,
     is_own_record,
     is_renewal_due,
     read_lock,
     taken,
 )
 from jupyter_terra_env.rules.errors import BucketError, BucketTrouble, LockHeldElsewhere
-from jupyter_terra_env.rules.lock_view import NO_LOCK, UNKNOWN_LOCK, LockState, LockView, as_of, seen
+from jupyter_terra_env.rules.lock_view import (
+    NO_LOCK,
+    UNKNOWN_LOCK,
+    LockState,
+    LockView,
+    as_of,
+    seen,
+    without_permission,
+)
 from jupyter_terra_env.rules.sync import Baseline
 from jupyter_terra_env.rules.workspace import Location, Workspace
 
@@ -75,6 +84,7 @@ class HeldLocks:
         self._is_time_known = is_time_known
         self._on_change = on_change
         self._known: dict[str, _Known] = {}
+        self._not_permitted: set[str] = set()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def view(self, location: Location) -> LockView:
@@ -82,7 +92,8 @@ class HeldLocks:
         if not location.is_delocalized:
             return NO_LOCK
         known = self._known.get(location.api_path)
-        return UNKNOWN_LOCK if known is None else as_of(known.view, self._now_ms())
+        view = UNKNOWN_LOCK if known is None else as_of(known.view, self._now_ms())
+        return without_permission(view) if location.api_path in self._not_permitted else view
 
     def held(self) -> Iterator[tuple[Location, EditLock]]:
         """The locks that this server took and has neither given back nor lost."""
@@ -117,8 +128,9 @@ class HeldLocks:
         Returns:
             Whose its lock is.
         """
-        claim = self.claim(location, version.metadata)
-        self._note(location, seen(claim, read_lock(version.metadata), before=self._last(location)), version)
+        claim, lock = self.claim(location, version.metadata), read_lock(version.metadata)
+        void = lock is not None and is_implausible(lock, self._now_ms())
+        self._note(location, seen(claim, lock, before=self._last(location), void=void), version)
         return claim
 
     def saw_none(self, location: Location) -> None:
@@ -148,10 +160,14 @@ class HeldLocks:
     def forget(self, location: Location) -> None:
         """Drop what is known: the notebook has gone."""
         self._known.pop(location.api_path, None)
+        self._not_permitted.discard(location.api_path)
 
     def moved(self, old: Location, new: Location) -> None:
         """The object has a new name; its record went along."""
         known = self._known.pop(old.api_path, None)
+        if old.api_path in self._not_permitted:
+            self._not_permitted.remove(old.api_path)
+            self._not_permitted.add(new.api_path)
         if known is not None:
             # The version is another one now: the next renewal reads it.
             self._note(new, known.view)
@@ -240,10 +256,13 @@ class HeldLocks:
             raise
         except BucketError as error:
             if error.trouble is BucketTrouble.NO_PERMISSION:
+                # Only a PATCH that succeeds ends this: the object looks free to who may only read it.
+                self._not_permitted.add(location.api_path)
                 self._note(location, LockView(state=LockState.NOT_PERMITTED))
             else:
                 self.cannot_tell(location)
             raise
+        self._not_permitted.discard(location.api_path)
         await self._adopt(location, held.version)
         self._note(location, LockView(state=LockState.HELD, lock=held.lock), held.version)
         return held.version
@@ -262,6 +281,8 @@ class HeldLocks:
         return None if known is None else known.view
 
     def _note(self, location: Location, view: LockView, version: ObjectVersion | None = None) -> None:
+        if location.api_path in self._not_permitted:
+            view = without_permission(view)
         before = self._last(location)
         self._known[location.api_path] = _Known(location=location, view=view, version=version)
         if before != view:

@@ -108,5 +108,6 @@ def _notebooks_below(root: Path, workspaces: Workspaces) -> Iterator[str]:
 def _kept_edits_name(os_path: Path, number: int) -> Path:
     ordinal = "" if number == 1 else f" {number}"
     ending = f" (my edits{ordinal}){os_path.suffix}"
-    stem = os_path.stem.encode()[: MAX_COMPONENT_BYTES - len(ending.encode())].decode(errors="ignore")
+    # The working copy of a link may be a file whose name is no UTF-8; the new name is to be seen and opened.
+    stem = os_path.stem.encode(errors="replace")[: MAX_COMPONENT_BYTES - len(ending.encode())].decode(errors="ignore")
     return os_path.with_name(stem + ending)

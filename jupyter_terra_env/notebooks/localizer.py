@@ -24,7 +24,9 @@ from jupyter_terra_env.rules.errors import (
     ConflictReason,
     LockHeldElsewhere,
     ObjectNotFound,
+    OperationRefused,
     PreconditionFailed,
+    RefusalReason,
 )
 from jupyter_terra_env.rules.lock_view import READ_ONLY
 from jupyter_terra_env.rules.status import Place
@@ -106,7 +108,9 @@ class Localizer:
         self.kept_edits = KeptEdits(places)
         self._late = LateAnswers(places, is_wanted=self._is_offline, on_answer=self._answered_late)
 
-    async def open(self, location: Location, *, to_edit: bool = True) -> Opened:
+    async def open(
+        self, location: Location, *, to_edit: bool = True, take_lock: bool = True, largest_bytes: int | None = None
+    ) -> Opened:
         """Refresh the working copy from the bucket, unless it holds edits, and take the edit lock.
 
         A working copy is shown even when the bucket cannot be asked; the status then says so. A notebook that somebody
@@ -115,9 +119,12 @@ class Localizer:
         Args:
             location: the notebook.
             to_edit: take the lock; otherwise the content is only read.
+            take_lock: unset, the lock stays as it is, and the content is still what opening to edit would show.
+            largest_bytes: what is larger is not downloaded; None for any size.
 
         Raises:
             ObjectNotFound: neither disk nor bucket has it.
+            OperationRefused: it is larger.
             BucketUnavailable, BucketRefused: it is not on the disk and the bucket cannot be asked.
         """
         if not location.belongs_in_bucket:
@@ -128,8 +135,10 @@ class Localizer:
                 return Opened()
             try:
                 version = await (self._places.stat if look.digest is None else self._places.stat_soon)(location)
+                if version is not None and largest_bytes is not None:
+                    refuse_too_large(location, version.size_bytes, largest_bytes)
                 if version is not None and to_edit and location.is_delocalized:
-                    opened = await self._open_to_edit(location, look, version)
+                    opened = await self._open_to_edit(location, look, version, take_lock=take_lock)
                 else:
                     opened = await self._open(location, look, version)
             except BucketError as error:
@@ -225,13 +234,15 @@ class Localizer:
         else:
             self._tell(location, look, as_remote(version), held=_held_by(version, claim))
 
-    async def _open_to_edit(self, location: Location, look: _Look, version: ObjectVersion) -> Opened | None:
+    async def _open_to_edit(
+        self, location: Location, look: _Look, version: ObjectVersion, *, take_lock: bool
+    ) -> Opened | None:
         """Take the lock, beside the download where there is one."""
         claim = self._locks.saw(location, version)
         if claim in _OTHERS:
             return await self._open_read_only(location, look, version, claim)
         lock = read_lock(version.metadata)
-        if claim is Claim.MINE and lock is not None and not self._locks.is_due(lock):
+        if not take_lock or (claim is Claim.MINE and lock is not None and not self._locks.is_due(lock)):
             return await self._open(location, look, version)
         taking = asyncio.create_task(self._taken(location, version))
         try:
@@ -368,6 +379,20 @@ class Localizer:
 
 def _held_by(version: ObjectVersion, claim: Claim | None) -> LockHeldElsewhere:
     return LockHeldElsewhere(read_lock(version.metadata), by_same_person=claim is Claim.MINE_ELSEWHERE)
+
+
+def refuse_too_large(location: Location, size_bytes: int, largest_bytes: int) -> None:
+    """Refuse to show what nobody could look at.
+
+    Raises:
+        OperationRefused: it is larger than may be.
+    """
+    if size_bytes > largest_bytes:
+        raise OperationRefused(
+            RefusalReason.TOO_LARGE,
+            f"{location.api_path} is too large to be opened here ({size_bytes // 2**20} MiB; at most "
+            f"{largest_bytes // 2**20} MiB). Download it, or read it in a notebook or terminal.",
+        )
 
 
 async def _ended(task: "asyncio.Task[ObjectVersion]") -> None:

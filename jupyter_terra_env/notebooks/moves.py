@@ -192,7 +192,8 @@ class Moves:
                 if await self._plans.have_edits(copies):
                     continue  # A save came between: it has to reach the bucket first.
                 await self._require_free_on_disk(renaming)
-                if renaming.is_folder or renaming.crosses:
+                if renaming.is_folder or renaming.crosses or not new.is_notebook:
+                    # A folder may have the name, which the object's own precondition does not see.
                     await self._refusals.taken(new, is_folder=renaming.is_folder)
                 objects = await self._plans.to_move(old, new, is_folder=renaming.is_folder)
                 await self._require_something(renaming, objects)

@@ -7,7 +7,7 @@ from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.folders import Folders
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.rules.errors import BucketError, OperationRefused, RefusalReason
-from jupyter_terra_env.rules.workspace import Location, Workspace, is_notebook_name, why_not_shown
+from jupyter_terra_env.rules.workspace import Location, Workspace, why_not_shown
 
 _TOLD_BY_THE_SURFACE = {
     errno.EACCES,
@@ -52,11 +52,13 @@ class Refusals:
         if new.belongs_in_bucket and not is_folder:
             if await self._has_object(new):
                 raise name_exists(new)
+            if not new.is_notebook and await self._folders.has_folder(new):
+                raise name_exists(new)
         elif new.is_edit and why_not_shown(new.relative_path) is None:
             folder = await self._folders.fresh_bucket_folder(new)
             if folder.trouble is not None and is_folder:
                 raise folder.trouble
-            if folder.exists:
+            if folder.exists or (is_folder and new.belongs_in_bucket and await self._has_object(new)):
                 raise name_exists(new)
 
     async def _has_object(self, new: Location) -> bool:
@@ -81,7 +83,7 @@ def folder_name(old_path: str, new_path: str, workspace: Workspace | None) -> No
     """
     if new_path.startswith(old_path + "/"):
         raise OperationRefused(RefusalReason.FOLDER_NAME, f"{old_path} cannot be moved into itself.")
-    if workspace is not None and is_notebook_name(workspace, new_path.rpartition("/")[2]):
+    if workspace is not None and new_path.endswith(".ipynb"):
         raise OperationRefused(RefusalReason.FOLDER_NAME, f"A folder cannot have a notebook's name: {new_path}")
 
 

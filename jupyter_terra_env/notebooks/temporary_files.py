@@ -1,7 +1,16 @@
-"""Temporary files beside what they are to replace: hidden, gone at the end, and swept when their process died."""
+"""Temporary files beside what they are to replace: hidden, gone at the end, and swept when their process died.
+
+Their names say which process made them: ``.terra-env-PID.START-…``. The number alone is not enough, because the server
+of a container has the same one at every start; START stands for this boot of the machine and the moment the process
+began. An open temporary file is locked (``flock``), so that a server in another container, which sees other numbers,
+leaves it alone.
+"""
 
 import contextlib
+import fcntl
+import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,11 +19,16 @@ from typing import BinaryIO
 from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 
 TEMPORARY_PREFIX = ".terra-env-"
+_LONGEST_NAME_BYTES = 255
+_START_DIGITS = 10
+_START_TIME_FIELD = 19
+"""Field 22 of ``/proc/PID/stat``, counted after the command's name (Linux: proc_pid_stat)."""
 
 
 def temporary_prefix() -> str:
     """Start of the names of this process's temporary files: hidden, and known to be whose."""
-    return f"{TEMPORARY_PREFIX}{os.getpid()}-"
+    pid = os.getpid()
+    return f"{TEMPORARY_PREFIX}{pid}.{_start_of(pid) or ''}-"
 
 
 def make_parent(target: Path) -> None:
@@ -48,16 +62,65 @@ def temporary_file(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "w+b") as file:
+            with contextlib.suppress(OSError):  # Not every file system has locks.
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
             yield file, temporary
     finally:
         temporary.unlink(missing_ok=True)
 
 
+def temporary_sibling(target: Path) -> Path:
+    """A temporary name beside a target, as long as the disk allows, and recognisable in a listing."""
+    start = os.fsencode(temporary_prefix())
+    return target.with_name(os.fsdecode((start + os.fsencode(target.name))[:_LONGEST_NAME_BYTES]))
+
+
 def sweep(directories: Sequence[Path], own_pid: int) -> None:
-    """Remove temporary files that processes which are gone left below these folders."""
+    """Remove temporary files that processes which are gone left below these folders.
+
+    Args:
+        directories: the folders.
+        own_pid: this process's number.
+    """
     for directory in directories:
         for leftover in directory.rglob(f"{TEMPORARY_PREFIX}*"):
-            pid, _, _ = leftover.name.removeprefix(TEMPORARY_PREFIX).partition("-")
-            # A process of the same number in another container would be unlucky: its file is only left for later.
-            if pid.isdigit() and int(pid) != own_pid and not Path(f"/proc/{pid}").exists():
-                leftover.unlink(missing_ok=True)
+            if _is_left_over(leftover.name, own_pid):
+                with contextlib.suppress(OSError):  # In use after all, or it cannot be removed: on with the others.
+                    _remove(leftover)
+
+
+def _is_left_over(name: str, own_pid: int) -> bool:
+    owner, _, _ = name.removeprefix(TEMPORARY_PREFIX).partition("-")
+    pid, _, start = owner.partition(".")
+    if not pid.isascii() or not pid.isdigit():
+        return False
+    if not start:
+        # Made by an earlier version, or where the start of a process cannot be found out: the number has to do.
+        return (int(pid) == own_pid and _start_of(own_pid) is not None) or not Path(f"/proc/{pid}").exists()
+    return start != _start_of(int(pid))
+
+
+def _start_of(pid: int) -> str | None:
+    """What tells a running process from others of its number; None when there is none, or it cannot be found out."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
+    except OSError:
+        boot = ""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        began = stat.rpartition(")")[2].split()[_START_TIME_FIELD]
+    except (OSError, IndexError):
+        return None
+    return hashlib.sha256(f"{boot}:{began}".encode()).hexdigest()[:_START_DIGITS]
+
+
+def _remove(leftover: Path) -> None:
+    if leftover.is_dir() and not leftover.is_symlink():
+        shutil.rmtree(leftover)  # Half a copy of a folder, which is still where it was.
+        return
+    descriptor = os.open(leftover, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        leftover.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)

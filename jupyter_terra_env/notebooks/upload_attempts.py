@@ -127,6 +127,7 @@ class UploadAttempts:
 
         Raises:
             WorkspaceConflict: somebody else's version is there, or the object is gone.
+            LockHeldElsewhere: somebody else is editing an object that was never here.
             BucketUnavailable, BucketRefused: as the port says.
         """
         baseline = await self._places.baseline(location) or baseline
@@ -143,6 +144,12 @@ class UploadAttempts:
                 await self._record(location, baseline, version, adopted_checksum(baseline, remote))
                 return False
         parted = conflict_between(baseline, remote)
+        if parted is ConflictReason.NAME_TAKEN and version is not None:
+            self._locks.require_free(location, version)  # Who edits it is why nothing is sent.
+            if version.size_bytes == 0:
+                # Nobody can lose anything of an empty object: the new notebook goes over it.
+                await self._record(location, baseline, version, version.crc32c)
+                return False
         if parted is not None:
             raise WorkspaceConflict(parted)
         return False

@@ -15,6 +15,8 @@ RENEWAL_MS = TTL_MS // 3
 ALLOWANCE_MS = 5_000
 """The bucket tells its time in whole seconds, and the answer has to travel."""
 RELEASED_MS = 0
+LONGEST_MS = 24 * 3600 * 1000
+"""Every client's lock lasts minutes: an expiry further ahead counts in another unit (microseconds), or is garbage."""
 _EXPIRY_DIGITS = 18
 """Other clients read the expiry as a 64-bit integer: what has more digits is malformed, and no lock."""
 
@@ -91,13 +93,25 @@ def claim_of(metadata: Mapping[str, str], me: Holder, now_ms: int) -> Claim:
         now_ms: the bucket's time, epoch milliseconds.
     """
     lock = read_lock(metadata)
-    if lock is None:
+    if lock is None or is_implausible(lock, now_ms):
         return Claim.FREE
     if lock.holder == me:
-        return Claim.MINE if now_ms < lock.expires_at_ms - ALLOWANCE_MS else Claim.FREE
+        # On both sides an own lock counts as lost before others may take it, by a clock that differs a little.
+        left_ms = lock.expires_at_ms - now_ms
+        return Claim.MINE if ALLOWANCE_MS < left_ms <= LONGEST_MS - ALLOWANCE_MS else Claim.FREE
     if now_ms >= lock.expires_at_ms + ALLOWANCE_MS:
         return Claim.FREE
     return Claim.MINE_ELSEWHERE if lock.holder.owner == me.owner else Claim.OTHERS
+
+
+def is_implausible(lock: EditLock, now_ms: int) -> bool:
+    """Whether a record expires so far ahead that no client can have meant it: it counts as no lock.
+
+    Args:
+        lock: the record.
+        now_ms: the bucket's time, epoch milliseconds.
+    """
+    return lock.expires_at_ms - now_ms > LONGEST_MS + ALLOWANCE_MS
 
 
 def is_own_record(metadata: Mapping[str, str], me: Holder) -> bool:

@@ -94,6 +94,7 @@ class RefusalReason(StrEnum):
     DISK_REFUSES = "disk-refuses"
     ACT_UNDER_WAY = "act-under-way"
     NOT_A_FILE = "not-a-file"
+    TOO_LARGE = "too-large"
 
 
 class AutopauseRefusal(StrEnum):

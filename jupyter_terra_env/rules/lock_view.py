@@ -40,15 +40,19 @@ class LockView:
         state: who holds it.
         lock: the record, when somebody holds it.
         lost: this environment held it before, and did not give it back.
+        void: the notebook carries a record that counts as no lock, because of its expiry.
     """
 
     state: LockState
     lock: EditLock | None = None
     lost: bool = False
+    void: bool = False
 
     @property
     def message(self) -> str:
         """One constant sentence; empty where there is nothing to say."""
+        if self.void and self.state is LockState.FREE:
+            return _VOID
         return _LOST[self.state] if self.lost and self.state in _LOST else _SENTENCES[self.state]
 
     @property
@@ -69,13 +73,14 @@ NO_LOCK = LockView(state=LockState.NONE)
 UNKNOWN_LOCK = LockView(state=LockState.UNKNOWN)
 
 
-def seen(claim: Claim, lock: EditLock | None, *, before: LockView | None) -> LockView:
+def seen(claim: Claim, lock: EditLock | None, *, before: LockView | None, void: bool = False) -> LockView:
     """The view after an object's record was read.
 
     Args:
         claim: whose the record is.
         lock: the record.
         before: the last view of it.
+        void: the record's expiry is implausible, see ``edit_lock.is_implausible``.
     """
     state = _STATES[claim]
     had_it = before is not None and (before.state is LockState.HELD or before.lost)
@@ -83,7 +88,17 @@ def seen(claim: Claim, lock: EditLock | None, *, before: LockView | None) -> Loc
         state=state,
         lock=None if state is LockState.FREE else lock,
         lost=had_it and state in WAITED_FOR,
+        void=void and state is LockState.FREE,
     )
+
+
+def without_permission(view: LockView) -> LockView:
+    """The view for someone whose last attempt to write the lock was refused: read-only, whoever holds it.
+
+    Args:
+        view: as it would be with permission.
+    """
+    return view if view.state in READ_ONLY else LockView(state=LockState.NOT_PERMITTED)
 
 
 def as_of(view: LockView, now_ms: int) -> LockView:
@@ -121,6 +136,10 @@ _SENTENCES = {
     LockState.UNKNOWN: "It is not known whether somebody else is editing this notebook.",
     LockState.NONE: "",
 }
+_VOID = (
+    "Nobody is editing this notebook: its lock is set to expire more than a day from now, which no editor does, and is "
+    "ignored."
+)
 _LOST = {
     LockState.HELD_BY_OTHER: (
         "Somebody else is editing this notebook now: your time as its editor had run out. What was not saved to the "

@@ -157,6 +157,13 @@ def kept_on_disk(location: Location) -> WorkStatus:
             place=Place.PLAYGROUND,
             message="Playground: changes stay on this disk and are never saved to the workspace.",
         )
+    if (why := location.why_not_in_bucket) is not None:
+        return WorkStatus(
+            mode=location.mode,
+            place=Place.LOCAL_ONLY,
+            message=f"Kept on this disk only: the workspace cannot hold it, because {why}. Rename it to change that.",
+            reason="name-pattern",
+        )
     return WorkStatus(
         mode=location.mode,
         place=Place.LOCAL_ONLY,

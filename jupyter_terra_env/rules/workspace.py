@@ -11,6 +11,8 @@ from enum import StrEnum
 
 MAX_COMPONENT_BYTES = 244
 """255 bytes are what file systems allow a file name; Jupyter adds ``-checkpoint`` to it."""
+MAX_OBJECT_NAME_BYTES = 1024
+"""Cloud Storage: object naming."""
 
 
 class Mode(StrEnum):
@@ -88,7 +90,21 @@ class Location:
     @property
     def belongs_in_bucket(self) -> bool:
         """Whether a file of this name is kept in the bucket at all, in either mode."""
-        return why_not_shown(self.relative_path) is None and is_notebook_name(self.workspace, self.name)
+        return self.why_not_in_bucket is None and is_notebook_name(self.workspace, self.name)
+
+    @property
+    def why_not_in_bucket(self) -> str | None:
+        """Why no object can have the name of this place, whatever the workspace's pattern; None when one can."""
+        if (reason := why_not_shown(self.relative_path)) is not None:
+            return reason
+        if len(self.object_name.encode()) > MAX_OBJECT_NAME_BYTES:
+            return f"its name in the workspace bucket would be longer than {MAX_OBJECT_NAME_BYTES} bytes"
+        return None
+
+    @property
+    def is_notebook(self) -> bool:
+        """Whether the name is a notebook's."""
+        return self.name.endswith(".ipynb")
 
     @property
     def is_delocalized(self) -> bool:
@@ -193,6 +209,26 @@ def is_notebook_name(workspace: Workspace, name: str) -> bool:
     return workspace.pattern.fullmatch(name) is not None
 
 
+def is_roundabout(relative_path: str) -> bool:
+    """Whether a path names a place, or none, in a roundabout way, and so could get round the place's rules.
+
+    Args:
+        relative_path: path without outer slashes; may be empty.
+    """
+    components = relative_path.split("/") if relative_path else []
+    return not {"", ".", ".."}.isdisjoint(components)
+
+
+def is_name_of_nothing(path: str) -> bool:
+    """Whether no request can be about this path: no disk has it, or it is no UTF-8."""
+    return "\0" in path or not is_unicode(path)
+
+
+def is_unicode(name: str) -> bool:
+    """Whether a name can be written as UTF-8. Python gives undecodable bytes of a file name as lone surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
 def why_not_shown(relative_path: str) -> str | None:
     """Why an object cannot be opened as a file below a workspace folder.
 
@@ -204,6 +240,8 @@ def why_not_shown(relative_path: str) -> str | None:
     Returns:
         The reason in words, or None when the name is a path.
     """
+    if not is_unicode(relative_path):
+        return "its name is not valid UTF-8"
     components = relative_path.split("/")
     if "" in components:
         return "it has an empty path component"
@@ -211,7 +249,7 @@ def why_not_shown(relative_path: str) -> str | None:
         return "it has a '.' or '..' path component"
     if any(ord(character) < 0x20 or character == "\x7f" for character in relative_path):
         return "it has a control character"
-    if any(len(component.encode(errors="replace")) > MAX_COMPONENT_BYTES for component in components):
+    if any(len(component.encode()) > MAX_COMPONENT_BYTES for component in components):
         return f"it has a path component longer than {MAX_COMPONENT_BYTES} bytes"
     if any(component.startswith(".") for component in components):
         return "it is hidden"

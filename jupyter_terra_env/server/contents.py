@@ -10,6 +10,7 @@ from jupyter_server.services.contents.filecheckpoints import AsyncFileCheckpoint
 from tornado.web import HTTPError
 from traitlets import default
 
+from jupyter_terra_env.notebooks.folders import Kind
 from jupyter_terra_env.notebooks.moves import Renaming
 from jupyter_terra_env.notebooks.refusals import only_in_workspace
 from jupyter_terra_env.notebooks.regular_files import read_regular
@@ -20,7 +21,16 @@ from jupyter_terra_env.server.files import WorkspaceFileHandler
 from jupyter_terra_env.server.http_errors import raise_when_refused, translated
 from jupyter_terra_env.server.large_notebooks.conversions import NotConvertedError
 from jupyter_terra_env.server.models import check_model
-from jupyter_terra_env.server.reading import ShowingManager
+from jupyter_terra_env.server.new_names import (
+    goes_by_checkpoints,
+    is_there,
+    is_too_long_for_checkpoint,
+    is_without_checkpoint,
+    require_free_name,
+    require_possible_name,
+    without_checkpoint,
+)
+from jupyter_terra_env.server.reading import ShowingManager, only_reading
 
 
 class TerraContentsManager(ShowingManager):
@@ -55,13 +65,21 @@ class TerraContentsManager(ShowingManager):
             return await self._get_unread(location, type, format)
         with translated(location.api_path):
             os_path = self.notebooks.places.os_path(location)
-            if await self._is_folder(location, os_path):
+            first_a_notebook = await self._is_first_a_notebook(location, os_path)
+            if not first_a_notebook and await self._is_folder(location, os_path):
+                if location.relative_path and type in {"file", "notebook"}:
+                    return await self._get_behind_folder(location, content, type, format, hashed=bool(require_hash))
                 return await self._get_folder(location, os_path, content=bool(content), type=type)
             await self._refuse_special(os_path)
             if not content and await self._is_on_disk(os_path):
                 # No question to the bucket: JupyterLab asks this before and after each save.
                 return await self._get_file(location, content, type, format, hashed=True)
-            return await self._get_localized(location, content, type, format, hashed=bool(require_hash))
+            try:
+                return await self._get_localized(location, content, type, format, hashed=bool(require_hash))
+            except ObjectNotFound:
+                if not first_a_notebook or not await self.notebooks.folders.has_folder(location):
+                    raise
+            return await self._get_folder(location, os_path, content=bool(content), type=type)
 
     async def localize(self, path: str) -> None:
         """Make sure that a file about to be read from the disk is there, and is inside its workspace folder.
@@ -74,30 +92,30 @@ class TerraContentsManager(ShowingManager):
         with translated(location.api_path):
             os_path = self.notebooks.places.os_path(location)
             await self._refuse_special(os_path)
-            if not await self._is_on_disk(os_path):
+            if await self._is_on_disk(os_path):
+                return
+            # A file that a folder of its name is shown before would hide that folder from now on.
+            if location.is_notebook or not await self._is_folder(location, os_path):
                 await self.notebooks.localizer.open(location, to_edit=False)
 
     async def dir_exists(self, path: str) -> bool:
-        """Whether disk or bucket have this folder."""
-        location = self._locate(path)
-        if location is None:
+        """Whether disk or bucket have this folder. A question is answered as Jupyter does, whatever the path."""
+        location = self._located_if_plain(path)
+        os_path = None if location is None else self._os_path_inside(location)
+        if location is None or os_path is None:
             return bool(await super().dir_exists(path))
-        with translated(location.api_path):
-            return await self._is_folder(location, self.notebooks.places.os_path(location))
+        return bool(await self._is_folder(location, os_path))
 
     async def file_exists(self, path: str) -> bool:
         """Whether disk or bucket have this file; the disk alone counts while the bucket cannot be asked."""
-        location = self._locate(path)
-        if location is None:
+        location = self._located_if_plain(path)
+        os_path = None if location is None else self._os_path_inside(location)
+        if location is None or os_path is None or await self._is_on_disk(os_path):
             return bool(await super().file_exists(path))
-        with translated(location.api_path):
-            os_path = self.notebooks.places.os_path(location)
-            if await self._is_on_disk(os_path):
-                return bool(await super().file_exists(path))
-            try:
-                return bool(await self.notebooks.folders.has_notebook(location))
-            except BucketError:
-                return False
+        try:
+            return bool(await self.notebooks.folders.has_notebook(location))
+        except BucketError:
+            return False
 
     async def increment_filename(self, filename: str, path: str = "", insert: str = "") -> str:
         """See ``ContentsManager.increment_filename``: one listing instead of a question per candidate."""
@@ -131,12 +149,14 @@ class TerraContentsManager(ShowingManager):
         model = await self._without_stand_in(model)
         with translated(location.api_path):
             await self._refuse_special(self.notebooks.places.os_path(location))
+            await self._require_name(location, model)
             await self.notebooks.localizer.kept_edits.keep_not_shown(location)
             chunk = model.get("chunk")
             if chunk is not None:
                 return await self._save_chunk(location, model, chunk)
             check_model(model)
-            saved = await super().save(model, path)
+            with without_checkpoint(location):
+                saved = await super().save(model, path)
             return saved if model["type"] == "directory" else await self._delocalize(location, saved)
 
     async def delete_file(self, path: str) -> None:
@@ -168,6 +188,9 @@ class TerraContentsManager(ShowingManager):
             await self._refuse_hidden(old_path, new_path)
             is_folder = await (self._to_change(old, localized=True) if old is not None else self.dir_exists(old_path))
             renaming = Renaming(old_path=old_path, new_path=new_path, old=old, new=new, is_folder=is_folder)
+            if new is not None:
+                model = {"type": "directory"} if is_folder else {}
+                require_possible_name(new, needs_checkpoint=goes_by_checkpoints(model, new))
             await self.notebooks.moves.rename(renaming)
             if new is not None and new.is_delocalized and not renaming.is_within:
                 raise_when_refused(await self.notebooks.delocalizer.after_save(new))
@@ -179,6 +202,10 @@ class TerraContentsManager(ShowingManager):
             raise HTTPError(
                 400, "Folders of a workspace cannot be copied whole. Copy the notebooks in them.", reason="folder"
             )
+        with only_reading():
+            return await self._copy_file(from_path, to_path)
+
+    async def _copy_file(self, from_path: str, to_path: str | None) -> dict[str, Any]:
         destination = self._locate(from_path if to_path is None else to_path)
         if destination is not None and self._locate(from_path) is not None and not self._has_save_hooks():
             try:
@@ -192,6 +219,11 @@ class TerraContentsManager(ShowingManager):
 
     async def create_checkpoint(self, path: str) -> dict[str, Any]:
         """See ``ContentsManager.create_checkpoint``; what is only in the bucket is brought to the disk first."""
+        location = self._locate(path)
+        if location is not None and is_too_long_for_checkpoint(location):
+            if not is_without_checkpoint():
+                raise HTTPError(400, "This name is too long for a checkpoint.", reason="name-too-long")
+            return {}
         await self.localize(path)
         made: dict[str, Any] = await super().create_checkpoint(path)
         return made
@@ -238,6 +270,16 @@ class TerraContentsManager(ShowingManager):
         self.notebooks.keeper.touch(location)
         return await self._with_status(location, saved, status)
 
+    async def _require_name(self, location: Location, model: dict[str, Any]) -> None:
+        """Refuse a new name before anything is written; what is there already is saved under any name."""
+        if model.get("chunk", 1) != 1:
+            return  # The first chunk was asked about.
+        if await self.notebooks.places.copies.run(is_there, self.notebooks.places.os_path(location)):
+            return
+        require_possible_name(location, needs_checkpoint=goes_by_checkpoints(model, location))
+        is_folder = model.get("type") == "directory"
+        await require_free_name(self.notebooks.folders, location, is_folder=is_folder)
+
     def _refuse_workspace_folder(self, path: str) -> None:
         if self.notebooks is not None and self.notebooks.workspaces.holds_workspace_folder(path):
             raise HTTPError(
@@ -271,22 +313,22 @@ class TerraContentsManager(ShowingManager):
             OperationRefused: a playground shows it, and only the bucket has it.
         """
         os_path = self.notebooks.places.os_path(location)
-        on_disk = await self._is_on_disk(os_path)
-        is_folder = await self._is_folder(location, os_path)
-        if on_disk or (is_folder and location.is_edit):
-            return is_folder
-        if is_folder:
+        if location.relative_path == "" or await self._is_on_disk(os_path):
+            return await self._is_folder(location, os_path)
+        shown_only = location.belongs_in_bucket and not location.is_edit
+        if shown_only and not localized:
             raise only_in_workspace(location)
-        if location.is_delocalized:
-            if not await self.notebooks.folders.has_notebook(location):
+        match await self.notebooks.folders.kind(location):
+            case Kind.FOLDER if location.is_edit:
+                return True
+            case Kind.FOLDER:
+                raise only_in_workspace(location)
+            case Kind.NOTHING:
                 raise ObjectNotFound(location.api_path)
-        elif not location.belongs_in_bucket:
-            raise ObjectNotFound(location.api_path)
-        elif not localized:
-            raise only_in_workspace(location)
-        else:
-            await self.notebooks.localizer.open(location)
-        return False
+            case _:
+                if shown_only:
+                    await self.notebooks.localizer.open(location)
+                return False
 
     async def _refuse_hidden(self, *paths: str) -> None:
         for path in paths:
@@ -295,4 +337,7 @@ class TerraContentsManager(ShowingManager):
 
 
 def _names_in(folder: Path) -> set[str]:
-    return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+    try:
+        return {entry.name for entry in folder.iterdir()}
+    except OSError:
+        return set()  # There is no such folder yet, or it may not be read: making the file tells.

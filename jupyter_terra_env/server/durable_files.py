@@ -22,8 +22,8 @@ from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.file_digests import FileDigest
 from jupyter_terra_env.notebooks.temporary_files import make_parent
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
-from jupyter_terra_env.rules.errors import SettingsError
-from jupyter_terra_env.rules.workspace import Location
+from jupyter_terra_env.rules.errors import OperationRefused, SettingsError
+from jupyter_terra_env.rules.workspace import Location, is_name_of_nothing, is_roundabout
 from jupyter_terra_env.server.models import notebook_in_bucket
 
 EXTENSION = "jupyter_terra_env"
@@ -52,14 +52,29 @@ class DurableFileManager(AsyncLargeFileManager):
         """The workspace folder a path is in.
 
         Raises:
-            HTTPError: 404 for a path that names a folder in a roundabout way, and so could get round its rules.
+            HTTPError: 404 for a path that names a folder in a roundabout way, and so could get round its rules, or that
+            nothing in a workspace folder can have.
         """
         if self.notebooks is None:
             return None
-        if any(component in {"", ".", ".."} for component in path.strip("/").split("/")) and path.strip("/"):
+        if is_roundabout(path.strip("/")):
             raise HTTPError(404, "There is no such path.", reason="not-found")
         location: Location | None = self.notebooks.workspaces.locate(path)
+        if location is not None and is_name_of_nothing(path):
+            raise HTTPError(404, "There is no such path.", reason="not-found")
         return location
+
+    def _located_if_plain(self, path: str) -> Location | None:
+        """The workspace folder a path is in; None for one in a roundabout way, which Jupyter is asked about."""
+        return None if is_roundabout(path.strip("/")) or is_name_of_nothing(path) else self._locate(path)
+
+    def _os_path_inside(self, location: Location) -> Path | None:
+        """The path on the disk; None for one that leads out of its workspace folder by a link, or nowhere."""
+        try:
+            found: Path = self.notebooks.places.os_path(location)
+        except (OperationRefused, OSError, ValueError):
+            return None
+        return found
 
     async def is_hidden(self, path: str) -> bool:
         """See ``ContentsManager.is_hidden``; what cannot be on the disk, or be looked at, is not hidden."""

@@ -23,8 +23,13 @@ from jupyter_terra_env.rules.errors import (
 from jupyter_terra_env.rules.status import REFUSED, WorkStatus
 from jupyter_terra_env.rules.whole_content import Unfit
 
-_REFUSED = {RefusalReason.OUTSIDE_WORKSPACE: 404, RefusalReason.NO_TRASH: 400, RefusalReason.NOT_A_FILE: 400}
-"""Jupyter itself answers these where the trash cannot be used, and of what is outside its root."""
+_REFUSED = {
+    RefusalReason.OUTSIDE_WORKSPACE: 404,
+    RefusalReason.NO_TRASH: 400,
+    RefusalReason.NOT_A_FILE: 400,
+    RefusalReason.TOO_LARGE: 413,
+}
+"""Everything else that is refused is a 409. Jupyter has its own answers to what is outside its root or has no trash."""
 
 
 @contextlib.contextmanager

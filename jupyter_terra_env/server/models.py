@@ -52,6 +52,21 @@ def link_that_is_not_followed(location: Location) -> dict[str, Any]:
     return {**folder_in_bucket(location, datetime.fromtimestamp(0, UTC)), "type": "file", "writable": False}
 
 
+def entry_no_path_can_name(location: Location, *, is_folder: bool) -> dict[str, Any]:
+    """The model, in a listing, of what has a name that is no UTF-8: it can be seen, and nothing else."""
+    kept = "This name" if is_folder else "Kept on this disk only: its name"
+    return {
+        **link_that_is_not_followed(location),
+        "type": "directory" if is_folder else "file",
+        STATUS_KEY: {
+            "place": Place.LOCAL_ONLY.value,
+            "lock": None,
+            "message": f"{kept} is not valid UTF-8. Rename it in a terminal to use it here.",
+            "reason": "name-pattern",
+        },
+    }
+
+
 def add_bucket_entries(
     model: dict[str, Any],
     location: Location,
@@ -75,6 +90,10 @@ def add_bucket_entries(
             child, version = location.child(name), folder.notebooks.get(name)
             entry = folder_in_bucket(child, folder_time) if version is None else notebook_in_bucket(child, version)
             model["content"].append(entry)
+    for entry in model["content"]:
+        sentence = _what_it_hides(entry, folder)
+        if sentence is not None:
+            entry[STATUS_KEY] = {"place": None, "lock": None, "message": sentence, "reason": "hides-another"}
     if folder.trouble is not None:
         model[STATUS_KEY] = {
             "mode": location.mode.value,
@@ -90,6 +109,7 @@ def add_marks(model: dict[str, Any], marks: Mapping[str, Mark]) -> None:
         mark = marks.get(entry["name"])
         if mark is not None:
             entry[STATUS_KEY] = {
+                **entry.get(STATUS_KEY, {}),
                 "place": None if mark.place is None else mark.place.value,
                 "lock": None if mark.lock is None else {"state": mark.lock.value},
             }
@@ -116,6 +136,16 @@ def check_model(model: dict[str, Any]) -> None:
         _check_file(model["content"], model.get("format"))
     else:
         raise HTTPError(400, f"Unhandled contents type: {kind}")
+
+
+def _what_it_hides(entry: Mapping[str, Any], folder: BucketFolder) -> str | None:
+    """What to say of an entry that hides another of its name; only one of them can be on a disk."""
+    name = entry["name"]
+    if entry["type"] != "directory" and name in folder.folders | folder.doubled:
+        return "This file hides a folder of the same name in the workspace. Rename the file to see the folder."
+    if entry["type"] == "directory" and (name in folder.notebooks or name in folder.doubled):
+        return "This folder hides a file of the same name in the workspace. Rename the folder to see the file."
+    return None
 
 
 def _check_notebook(content: Any) -> None:

@@ -15,7 +15,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from jupyter_terra_env.notebooks.lock_keeper import Tab
 from jupyter_terra_env.rules.errors import TerraEnvError
 from jupyter_terra_env.rules.workspace import Location
-from jupyter_terra_env.server.workspace_handler import FindsNotebooks
+from jupyter_terra_env.server.workspace_handler import FindsNotebooks, exact_query_argument
 
 
 class PresenceSocket(FindsNotebooks, WebSocketMixin, WebSocketHandler, JupyterHandler):
@@ -36,7 +36,7 @@ class PresenceSocket(FindsNotebooks, WebSocketMixin, WebSocketHandler, JupyterHa
         allowed = await ensure_async(self.authorizer.is_authorized(self, self.current_user, "read", self.auth_resource))
         if not allowed:
             raise web.HTTPError(403)
-        self.location = self.locate(self.get_query_argument("path", ""))
+        self.location = self.locate(exact_query_argument(self, "path"))
         opened = super().get(*args, **kwargs)
         if opened is not None:
             await opened

@@ -1,7 +1,10 @@
 """What the contents manager shows: folders as the union of bucket and disk, notebooks as opening made them."""
 
 import asyncio
+import contextlib
 import os
+from collections.abc import Iterator
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -9,16 +12,20 @@ from typing import Any
 
 from tornado.web import HTTPError
 
+from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.notebooks.localizer import refuse_too_large
 from jupyter_terra_env.notebooks.places import kept_changing
 from jupyter_terra_env.notebooks.regular_files import refuse_special
 from jupyter_terra_env.rules.errors import ObjectNotFound, OperationRefused, PreconditionFailed
 from jupyter_terra_env.rules.status import WorkStatus
 from jupyter_terra_env.rules.workspace import Location
+from jupyter_terra_env.server.disk_entries import DiskEntry, entries_of
 from jupyter_terra_env.server.http_errors import translated
 from jupyter_terra_env.server.large_notebooks.manager import LargeNotebookManager
 from jupyter_terra_env.server.models import (
     add_bucket_entries,
     add_marks,
+    entry_no_path_can_name,
     folder_in_bucket,
     link_that_is_not_followed,
     notebook_in_bucket,
@@ -26,6 +33,22 @@ from jupyter_terra_env.server.models import (
 from jupyter_terra_env.server.status_fields import STATUS_KEY, status_fields
 
 _ROUNDS = 5
+_ENTRIES_AT_ONCE = 20
+LARGEST_SHOWN_BYTES = 100 * 1024 * 1024
+"""Of files that are no notebooks: Jupyter holds them in memory several times over to show them."""
+
+
+_only_reads: ContextVar[bool] = ContextVar("only_reads", default=False)
+
+
+@contextlib.contextmanager
+def only_reading() -> Iterator[None]:
+    """Within it, what this task gets is what opening would show, and nobody is going to edit it: no lock is taken."""
+    token = _only_reads.set(True)
+    try:
+        yield
+    finally:
+        _only_reads.reset(token)
 
 
 class ShowingManager(LargeNotebookManager):
@@ -40,11 +63,16 @@ class ShowingManager(LargeNotebookManager):
         await self.notebooks.places.copies.run(refuse_special, os_path)
 
     async def _is_folder(self, location: Location, os_path: Path) -> bool:
+        """Whether this is a folder, whatever its name: on the disk, or because the bucket has objects below it."""
         if location.relative_path == "" or await self.notebooks.places.copies.run(os.path.isdir, os_path):
             return True
-        if location.belongs_in_bucket or await self._is_on_disk(os_path):
+        if await self._is_on_disk(os_path):
             return False
-        return bool(await self.notebooks.folders.has_folder(location))
+        return bool(await self.notebooks.folders.is_folder(location))
+
+    async def _is_first_a_notebook(self, location: Location, os_path: Path) -> bool:
+        """Whether to look for a notebook before a folder: its name is rarely a folder's, and a listing is a request."""
+        return location.is_notebook and location.belongs_in_bucket and not await self._is_on_disk(os_path)
 
     async def _get_folder(
         self,
@@ -58,12 +86,13 @@ class ShowingManager(LargeNotebookManager):
             raise HTTPError(400, f"{location.api_path} is a directory, not a {type}", reason="bad type")
         listing = asyncio.create_task(self.notebooks.folders.bucket_folder(location)) if content else None
         time = self._folder_time(location)
+        model: dict[str, Any]
         if await self._is_on_disk(os_path):
-            model: dict[str, Any] = await super()._dir_model(location.api_path, content=content)
+            model = await super()._dir_model(location.api_path, content=False)
         else:
             model = folder_in_bucket(location, time)
-            model.update(content=[] if content else None, format="json" if content else None)
         if listing is not None:
+            model.update(content=await self._entries_on_disk(location, os_path), format="json")
             folder = await listing
             add_entries = partial(add_bucket_entries, model, location, folder)
             # Thousands of entries take a while: not on the event loop.
@@ -71,6 +100,32 @@ class ShowingManager(LargeNotebookManager):
             if location.is_edit:
                 names = [entry["name"] for entry in model["content"]]
                 add_marks(model, await self.notebooks.marks.of(location, names, folder.notebooks))
+        return model
+
+    async def _entries_on_disk(self, location: Location, os_path: Path) -> list[dict[str, Any]]:
+        """The models of what the disk has in a folder; an entry that cannot be read now is left out."""
+        find = partial(entries_of, str(os_path), allow_hidden=self.allow_hidden, log=self.log)
+        try:
+            with self.perm_to_403(location.api_path):
+                found = await self.notebooks.places.copies.run(find)
+        except (FileNotFoundError, NotADirectoryError):
+            return []  # The bucket's alone, or gone meanwhile.
+        models = []
+        for number, entry in enumerate(found):
+            if number % _ENTRIES_AT_ONCE == 0:
+                await asyncio.sleep(0)  # Thousands of entries must not hold the event loop.
+            if self.should_list(entry.name) and (model := await self._entry(location.child(entry.name), entry)):
+                models.append(model)
+        return models
+
+    async def _entry(self, location: Location, entry: DiskEntry) -> dict[str, Any] | None:
+        if not entry.is_addressable:
+            return entry_no_path_can_name(location, is_folder=entry.is_folder)
+        try:
+            model: dict[str, Any] = await self.get(location.api_path, content=False)
+        except (HTTPError, OSError, ValueError) as error:
+            self.log.debug("Not listed: %r (%s)", location.api_path, type(error).__name__)
+            return None
         return model
 
     def _folder_time(self, location: Location) -> datetime:
@@ -86,20 +141,29 @@ class ShowingManager(LargeNotebookManager):
             on_disk = os.path.exists(self.notebooks.places.os_path(location))  # noqa: ASYNC240, PTH110 - as Jupyter does; tells, never raises
         except OperationRefused:
             return link_that_is_not_followed(location)
-        if on_disk:
+        # Jupyter shows a link that leads nowhere.
+        if on_disk or os.path.islink(self.notebooks.places.entry(location.api_path)):  # noqa: ASYNC240, PTH114 - as above
             model: dict[str, Any] = await super().get(location.api_path, False, type, format)
             return self._with_writable(location, model)
         with translated(location.api_path):
-            if not location.belongs_in_bucket:
-                if await self._is_folder(location, self.notebooks.places.os_path(location)):
-                    return folder_in_bucket(location, self._folder_time(location))
+            return await self._get_unread_in_bucket(location, type)
+
+    async def _get_unread_in_bucket(self, location: Location, type: str | None) -> dict[str, Any]:
+        folders = self.notebooks.folders
+        wants_file = type not in {None, "directory"}
+        first_a_notebook = location.is_notebook and location.belongs_in_bucket
+        if not wants_file and not first_a_notebook and await folders.is_folder(location):
+            return folder_in_bucket(location, self._folder_time(location))
+        version = await self.notebooks.places.stat(location) if location.belongs_in_bucket else None
+        if version is None:
+            if not await folders.has_folder(location):
                 raise ObjectNotFound(location.api_path)
-            version = await self.notebooks.places.stat(location)
-            if version is None:
-                raise ObjectNotFound(location.api_path)
-            if type == "directory":
-                raise HTTPError(400, f"{location.api_path} is not a directory", reason="bad type")
-            return notebook_in_bucket(location, version)
+            if wants_file:
+                raise HTTPError(400, f"{location.api_path} is a directory, not a {type}", reason="bad type")
+            return folder_in_bucket(location, self._folder_time(location))
+        if type == "directory":
+            raise HTTPError(400, f"{location.api_path} is not a directory", reason="bad type")
+        return notebook_in_bucket(location, version)
 
     async def _get_localized(
         self, location: Location, content: Any, type: str | None, format: str | None, *, hashed: bool
@@ -108,19 +172,19 @@ class ShowingManager(LargeNotebookManager):
         if not content:
             await self.notebooks.localizer.open(location, to_edit=False)
             return await self._get_file(location, content, type, format, hashed=hashed)
+        to_edit = not _only_reads.get()
+        largest_bytes = None if _is_notebook_wanted(location, type) else LARGEST_SHOWN_BYTES
         for _ in range(_ROUNDS):
-            opened = await self.notebooks.localizer.open(location)
-            self.notebooks.keeper.touch(location)
+            opened = await self.notebooks.localizer.open(location, take_lock=to_edit, largest_bytes=largest_bytes)
+            if to_edit:
+                self.notebooks.keeper.touch(location)
             if opened.shown is None:
                 model = await self._get_opened(location, type, format, hashed=hashed, downloaded=opened.downloaded)
-                await self.notebooks.localizer.kept_edits.shown(location)
+                if to_edit:
+                    await self.notebooks.localizer.kept_edits.shown(location)
                 break
             try:
-                async with self.notebooks.localizer.content_of(location, opened.shown) as file:
-                    model = await self._get_version(location, opened.shown, file, type, format)
-                    if hashed:
-                        digest = await self.notebooks.places.copies.digest(file)
-                        model.update(hash=digest.sha256, hash_algorithm="sha256")
+                model = await self._get_from_bucket(location, opened.shown, type, format, hashed=hashed)
                 break
             except (ObjectNotFound, PreconditionFailed):
                 continue  # Whoever edits it has just saved again.
@@ -128,14 +192,43 @@ class ShowingManager(LargeNotebookManager):
             raise kept_changing(location)
         return self._with_writable(location, await self._with_status(location, model))
 
+    async def _get_from_bucket(
+        self, location: Location, version: ObjectVersion, type: str | None, format: str | None, *, hashed: bool
+    ) -> dict[str, Any]:
+        """A version in the bucket, to look at; see ``Localizer.content_of`` for what it raises."""
+        async with self.notebooks.localizer.content_of(location, version) as file:
+            model = await self._get_version(location, version, file, type, format)
+            if hashed:
+                digest = await self.notebooks.places.copies.digest(file)
+                model.update(hash=digest.sha256, hash_algorithm="sha256")
+        return model
+
+    async def _get_behind_folder(
+        self, location: Location, content: Any, type: str | None, format: str | None, *, hashed: bool
+    ) -> dict[str, Any]:
+        """A file in the bucket that a folder of its name is shown before: to read; it cannot be on the disk as well."""
+        version = await self.notebooks.places.stat(location) if location.belongs_in_bucket else None
+        if version is None:
+            raise HTTPError(400, f"{location.api_path} is a directory, not a {type}", reason="bad type")
+        if not content and not hashed:
+            return {**notebook_in_bucket(location, version), "writable": False}
+        refuse_too_large(location, version.size_bytes, LARGEST_SHOWN_BYTES)
+        return await self._get_from_bucket(location, version, type, format, hashed=hashed)
+
     async def _get_opened(
         self, location: Location, type: str | None, format: str | None, *, hashed: bool, downloaded: bool
     ) -> dict[str, Any]:
+        os_path = self.notebooks.places.os_path(location)
+        if not _is_notebook_wanted(location, type) and await self._is_on_disk(os_path):
+            refuse_too_large(
+                location, (await self.notebooks.places.copies.run(os_path.stat)).st_size, LARGEST_SHOWN_BYTES
+            )
         try:
             return await self._get_file(location, 1, type, format, hashed=hashed)
         except HTTPError as error:
-            if downloaded:
-                # What cannot be shown is not kept: the bucket has it.
+            if downloaded and (await self.notebooks.places.copies.run(os_path.stat)).st_size > 0:
+                # What cannot be shown is not kept: the bucket has it. An empty file may be saved over, which takes
+                # its baseline.
                 await self.notebooks.localizer.discard(location)
             elif location.is_delocalized and error.status_code == 400:
                 # Jupyter's sentence does not say what became of the workspace's version.
@@ -159,3 +252,7 @@ class ShowingManager(LargeNotebookManager):
 
     def _with_writable(self, location: Location, model: dict[str, Any]) -> dict[str, Any]:
         return {**model, "writable": model["writable"] and not self.notebooks.is_read_only(location)}
+
+
+def _is_notebook_wanted(location: Location, type: str | None) -> bool:
+    return type == "notebook" or (type is None and location.is_notebook)

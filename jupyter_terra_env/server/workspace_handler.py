@@ -8,7 +8,7 @@ from tornado import web
 
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import LockReason
-from jupyter_terra_env.rules.workspace import Location, why_not_shown
+from jupyter_terra_env.rules.workspace import Location, is_name_of_nothing, is_roundabout
 from jupyter_terra_env.server.announcements import Announcements
 from jupyter_terra_env.server.status_fields import lock_fields
 
@@ -42,9 +42,25 @@ class FindsNotebooks:
         if not isinstance(path, str) or not path.strip("/"):
             raise web.HTTPError(400, "'path' must be the path of a file in a workspace folder.")
         location = self.notebooks.workspaces.locate(path)
-        if location is None or why_not_shown(location.relative_path) is not None:
+        if location is None or _is_no_file(location.relative_path):
             raise web.HTTPError(404, "This path is no file of a workspace folder.", reason="not-in-workspace")
         return location
+
+
+def exact_query_argument(handler: web.RequestHandler, name: str) -> str:
+    """An argument of the query as it was sent: Tornado strips blanks and control characters, which names may have.
+
+    Raises:
+        HTTPError: 400, when it is no UTF-8.
+    """
+    values = handler.request.query_arguments.get(name, [])
+    return handler.decode_argument(values[-1], name) if values else ""
+
+
+def _is_no_file(relative_path: str) -> bool:
+    """Whether it is the folder itself, a roundabout or impossible path, or hidden."""
+    hidden = any(component.startswith(".") for component in relative_path.split("/"))
+    return not relative_path or hidden or is_roundabout(relative_path) or is_name_of_nothing(relative_path)
 
 
 class TellsTheLock(FindsNotebooks, APIHandler):
@@ -57,8 +73,9 @@ class TellsTheLock(FindsNotebooks, APIHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer an error as Jupyter does, and add the lock to a refusal by it."""
         error = kwargs.get("exc_info", (None, None, None))[1]
-        location = self.notebooks.workspaces.locate(self.path_in_question())
-        if not isinstance(error, web.HTTPError) or error.reason not in set(LockReason) or location is None:
+        is_by_lock = isinstance(error, web.HTTPError) and error.reason in set(LockReason)
+        location = self.notebooks.workspaces.locate(self.path_in_question()) if is_by_lock else None
+        if location is None:
             super().write_error(status_code, **kwargs)
             return
         lock = lock_fields(self.notebooks.locks.view(location), email=self.notebooks.email_of_holder(location))
@@ -74,5 +91,7 @@ class WorkspaceHandler(TellsTheLock):
     def path_in_question(self) -> str:
         """The path in the query or in the body."""
         body = None if self.request.method == "GET" else self.get_json_body()
-        path = body.get("path") if isinstance(body, dict) else self.get_query_argument("path", "")
-        return path if isinstance(path, str) else ""
+        if isinstance(body, dict):
+            path = body.get("path")
+            return path if isinstance(path, str) else ""
+        return exact_query_argument(self, "path")

@@ -133,12 +133,21 @@ class TestListing:
 
     def test_a_record_of_nonsense_can_be_printed(self, bucket, run):
         blob = bucket.blob("notebooks/a.ipynb")
-        blob.metadata = {"lastLockedBy": f"{OTHER}\x1b[31m", "lockExpiresAt": "9" * 18}
+        in_an_hour = str(int(time.time() * 1000) + 3_600_000)
+        blob.metadata = {"lastLockedBy": f"{OTHER}\x1b[31m", "lockExpiresAt": in_an_hour}
         blob.upload_from_string(b"{}")
         code, said = run()
         assert code == 0
         assert "\x1b" not in said.out
-        assert "until beyond any date" in said.out
+        assert "a.ipynb" in said.out
+
+    @pytest.mark.parametrize("expiry", ["9" * 18, "1700000000000000"])
+    def test_an_impossible_expiry_is_no_lock(self, bucket, run, expiry):
+        blob = bucket.blob("notebooks/a.ipynb")
+        blob.metadata = {"lastLockedBy": OTHER, "lockExpiresAt": expiry}
+        blob.upload_from_string(b"{}")
+        code, said = run()
+        assert (code, "a.ipynb" in said.out) == (0, False)
 
     def test_too_many_folders_are_told_of(self, bucket, report, monkeypatch):
         monkeypatch.setattr(lock_questions, "MAX_FOLDERS", 3)

@@ -276,9 +276,14 @@ class TestOthers:
             return await asyncio.gather(ann.saving("a.ipynb", b"ann"), bob.saving("a.ipynb", b"bob"))
 
         told = ann.run(story())
-        assert sorted(news.place for news in told) == [Place.CONFLICT, Place.IN_WORKSPACE]
-        winner = b"ann" if told[0].place is Place.IN_WORKSPACE else b"bob"
-        assert list(outsider.history("a.ipynb").values()) == [winner]
+        # Who came first edits it, which is why the other's is not sent; once it is free, the name is what is left.
+        assert sorted(news.place for news in told) == [Place.IN_WORKSPACE, Place.LOCKED]
+        first, second = (ann, bob) if told[0].place is Place.IN_WORKSPACE else (bob, ann)
+        content = first.read("a.ipynb")
+        first.run(first.locks.release(first.at("a.ipynb"), unless=lambda: False))
+        told = second.save("a.ipynb", second.read("a.ipynb"))
+        assert (told.place, told.reason) == (Place.CONFLICT, "name-taken")
+        assert list(outsider.history("a.ipynb").values()) == [content]
         assert (ann.read("a.ipynb"), bob.read("a.ipynb")) == (b"ann", b"bob")
 
     def test_metadata_that_never_rests_ends_the_attempt(self, env, outsider):

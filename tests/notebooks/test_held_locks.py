@@ -10,9 +10,10 @@ from environments import BUCKET, taken_by
 from environments import UPLOADS as UPLOAD
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Delay, Fault, ResetConnection
+from jupyter_terra_env.notebooks.lock_watch import LockWatch
 from jupyter_terra_env.rules.edit_lock import ENVIRONMENT_KEY, EXPIRY_KEY, OWNER_KEY, owner_hash
 from jupyter_terra_env.rules.errors import LockHeldElsewhere
-from jupyter_terra_env.rules.lock_view import LockState
+from jupyter_terra_env.rules.lock_view import LockState, LockView
 from jupyter_terra_env.rules.status import Place
 
 STAT, DOWNLOAD, PATCH = "objects.get", "objects.download", "objects.patch"
@@ -108,6 +109,44 @@ class TestOpening:
         results = ann.run(both())
         assert sorted(result.read_only for result in results) == [False, True]
         assert ann.holds("a.ipynb") is not bob.holds("a.ipynb")
+
+
+class TestWithoutPermission:
+    """Who may read the workspace only: the object looks free, and stays read-only here all the same."""
+
+    @pytest.fixture
+    def reader(self, env, outsider):
+        outsider.put("a.ipynb", b"one")
+        env.faults.add(Fault(operation="objects.patch", action=AnswerWith(status=403, reason="forbidden"), times=1000))
+        opened(env, "a.ipynb")
+        assert env.lock_state("a.ipynb") == "not-permitted"
+        return env
+
+    def test_no_look_at_the_object_makes_it_writable(self, reader, outsider):
+        place = reader.at("a.ipynb")
+        opened(reader, "a.ipynb")
+        outsider.lock("a.ipynb", team="blue")
+        reader.run(reader.locks.resume(place))
+        assert reader.lock_state("a.ipynb") == "not-permitted"
+        reader.run(reader.locks.release(place, unless=lambda: False))
+        assert reader.lock_state("a.ipynb") == "not-permitted"
+        assert reader.locks.view(place).message == LockView(state=LockState.NOT_PERMITTED).message
+        reader.locks.cannot_tell(place)
+        assert reader.lock_state("a.ipynb") == "not-permitted"
+
+    def test_somebody_elses_lock_comes_and_goes(self, reader, outsider):
+        place = reader.at("a.ipynb")
+        outsider.lock("a.ipynb", **taken_by("bob@example.org"))
+        opened(reader, "a.ipynb")
+        assert reader.lock_state("a.ipynb") == "held-by-other"
+        outsider.lock("a.ipynb", **taken_by("bob@example.org", left_seconds=-60))
+        reader.run(LockWatch(reader.places, reader.locks).look([place]))
+        assert reader.lock_state("a.ipynb") == "not-permitted"
+
+    def test_a_lock_that_can_be_written_ends_it(self, reader):
+        reader.faults.clear()
+        opened(reader, "a.ipynb")
+        assert reader.lock_state("a.ipynb") == "held"
 
 
 class TestSaving:

@@ -18,7 +18,13 @@ import pytest
 from jupyter_terra_env.notebooks import temporary_files, working_copies
 from jupyter_terra_env.notebooks.disk_moves import move_file
 from jupyter_terra_env.notebooks.file_digests import digest_file
-from jupyter_terra_env.notebooks.temporary_files import TEMPORARY_PREFIX, temporary_file
+from jupyter_terra_env.notebooks.temporary_files import (
+    TEMPORARY_PREFIX,
+    sweep,
+    temporary_file,
+    temporary_prefix,
+    temporary_sibling,
+)
 from jupyter_terra_env.notebooks.working_copies import Download, WorkingCopies, resolve_inside
 
 
@@ -294,13 +300,55 @@ class TestInstallingAndMoving:
     def test_leftovers_of_a_dead_process_are_swept(self, copies, file):
         dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
         leftover = file.with_name(f"{TEMPORARY_PREFIX}{int(dead.stdout)}-x")
-        living = file.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-x")
+        living = file.with_name(f"{temporary_prefix()}x")
         file.parent.mkdir(exist_ok=True)
         for path in (leftover, living, file):
             path.write_bytes(b"x")
         copies.sweep_later([file.parent])
         copies.close()
         assert (leftover.exists(), living.exists(), file.exists()) == (False, True, True)
+
+    @pytest.mark.parametrize("start", ["", ".", ".0123456789"])
+    def test_leftovers_of_an_earlier_process_of_the_same_number_are_swept(self, file, start):
+        """In a container a server has the same number at every start."""
+        file.parent.mkdir()
+        leftover = file.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}{start}-x")
+        leftover.write_bytes(b"x")
+        sweep([file.parent], os.getpid())
+        assert not leftover.exists()
+
+    def test_what_another_container_has_open_is_not_swept(self, file, monkeypatch):
+        """It sees other numbers of processes than we do."""
+        monkeypatch.setattr(temporary_files, "temporary_prefix", lambda: f"{TEMPORARY_PREFIX}1.abc-")
+        with temporary_file(file) as (open_file, path):
+            sweep([file.parent], os.getpid())
+            assert path.exists()
+            open_file.close()
+            sweep([file.parent], os.getpid())
+            assert not path.exists()
+
+    def test_half_a_copy_of_a_folder_is_swept_and_nothing_keeps_the_sweep_from_the_rest(self, file):
+        file.parent.mkdir()
+        half = file.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}.old-sub")
+        half.mkdir()
+        (half / os.fsdecode(b"caf\xe9.txt")).write_bytes(b"x")
+        link = file.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}.old-link")
+        link.symlink_to(file.parent, target_is_directory=True)
+        others = file.with_name(f"{TEMPORARY_PREFIX}notes-of-mine")
+        others.write_bytes(b"x")
+        last = file.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}.old-z")
+        last.write_bytes(b"x")
+        sweep([file.parent], os.getpid())
+        assert (half.exists(), last.exists(), others.exists()) == (False, False, True)
+
+    def test_the_longest_name_of_a_disk_can_be_saved_and_moved_to_another_one(self, copies, file):
+        long = file.with_name("é" * 127 + "x")
+        write(copies, long, b"one")
+        assert long.read_bytes() == b"one"
+        temporary = temporary_sibling(long)
+        assert len(os.fsencode(temporary.name)) <= 255
+        assert temporary.name.startswith(TEMPORARY_PREFIX)
+        temporary.write_bytes(b"")
 
     def test_a_temporary_file_lies_beside_its_target_and_goes(self, file):
         with temporary_file(file) as (_, path):

@@ -10,6 +10,7 @@ from jupyter_terra_env.rules.edit_lock import (
     ALLOWANCE_MS,
     ENVIRONMENT_KEY,
     EXPIRY_KEY,
+    LONGEST_MS,
     OWNER_KEY,
     RENEWAL_MS,
     TTL_MS,
@@ -183,8 +184,27 @@ class TestClaims:
     @given(HOLDERS, HOLDERS, TIMES, TIMES, TIMES)
     def test_what_is_free_stays_free_as_time_goes_on(self, holder, me, expires, now, later):
         metadata = record_of(holder, expires)
-        if claim_of(metadata, me, min(now, later)) is Claim.FREE:
+        plausible = expires - min(now, later) <= LONGEST_MS - ALLOWANCE_MS
+        if plausible and claim_of(metadata, me, min(now, later)) is Claim.FREE:
             assert claim_of(metadata, me, max(now, later)) is Claim.FREE
+
+    @pytest.mark.parametrize("holder", [ME, ELSEWHERE, SOMEBODY])
+    @pytest.mark.parametrize("expiry", [NOW * 1000, NOW + 1000 * 86_400_000, 10**17 - 1, 10**18 - 1])
+    def test_an_expiry_no_client_can_have_meant_is_no_lock(self, holder, expiry):
+        assert claim_of(welders(holder.owner, expiry), ME, NOW) is Claim.FREE
+        assert claim_of(record_of(holder, expiry), ME, NOW) is Claim.FREE
+
+    @pytest.mark.parametrize(
+        ("holder", "left_ms", "claim"),
+        [
+            (SOMEBODY, LONGEST_MS + ALLOWANCE_MS, Claim.OTHERS),
+            (SOMEBODY, LONGEST_MS + ALLOWANCE_MS + 1, Claim.FREE),
+            (ME, LONGEST_MS - ALLOWANCE_MS, Claim.MINE),
+            (ME, LONGEST_MS - ALLOWANCE_MS + 1, Claim.FREE),
+        ],
+    )
+    def test_a_lock_of_a_day_is_the_longest(self, holder, left_ms, claim):
+        assert claim_of(record_of(holder, NOW + left_ms), ME, NOW) is claim
 
     @given(HOLDERS, HOLDERS, TIMES)
     def test_a_live_lock_is_its_holders_alone(self, holder, me, now):

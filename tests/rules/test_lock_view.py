@@ -12,6 +12,7 @@ from jupyter_terra_env.rules.lock_view import (
     LockView,
     as_of,
     seen,
+    without_permission,
 )
 
 LOCK = EditLock(holder=Holder(owner="o", environment="e"), expires_at_ms=180_000)
@@ -56,3 +57,17 @@ def test_every_state_has_its_words_and_its_ways_out(state):
     assert bool(view.message) == (view != NO_LOCK)
     assert (LockAction.PLAYGROUND in view.actions) == (state in READ_ONLY)
     assert (LockAction.TAKE_OVER in view.actions) == (state is LockState.HELD_ELSEWHERE)
+
+
+def test_a_record_that_counts_as_none_is_said_so():
+    view = seen(Claim.FREE, LOCK, before=None, void=True)
+    assert (view.state, view.lock) == (LockState.FREE, None)
+    assert "ignored" in view.message
+    assert view.message != seen(Claim.FREE, None, before=None).message
+
+
+@pytest.mark.parametrize("state", LockState)
+def test_without_permission_a_notebook_is_read_only_whoever_holds_it(state):
+    view = without_permission(LockView(state=state))
+    assert view.state in READ_ONLY
+    assert view.state in {state, LockState.NOT_PERMITTED}

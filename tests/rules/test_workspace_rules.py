@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from jupyter_terra_env.notebooks.working_copies import resolve_inside
+from jupyter_terra_env.rules.status import kept_on_disk
 from jupyter_terra_env.rules.workspace import (
     MAX_COMPONENT_BYTES,
     Mode,
@@ -114,6 +115,9 @@ def test_known_troublemakers_are_refused_or_can_be_files(name, tmp_path):
         ("é" * 123, "244"),
         ("a/.git/config", "hidden"),
         ("a\x00/../.b", "'..'"),
+        ("caf\udce9.ipynb", "UTF-8"),
+        ("caf\udce9/a.ipynb", "UTF-8"),
+        ("\ud800", "UTF-8"),
     ],
 )
 def test_reasons(name, reason):
@@ -259,3 +263,23 @@ def test_join(directory, name, joined):
 def test_the_bound_leaves_room_for_a_checkpoint(tmp_path):
     longest = "x" * MAX_COMPONENT_BYTES
     Path(tmp_path, f"{longest}-checkpoint").write_bytes(b"")
+
+
+def test_a_name_that_no_disk_knows_the_letters_of_is_kept_on_the_disk():
+    place = LAYOUTS["one"].locate("ws/edit/caf\udce9.ipynb")
+    assert not place.belongs_in_bucket
+    status = kept_on_disk(place)
+    assert "UTF-8" in status.message
+    assert status.message.isascii()
+
+
+def test_an_object_name_has_an_end():
+    folder = "/".join(["d" * 200] * 5)
+    place = LAYOUTS["one"].locate(
+        f"ws/edit/{folder}/{'n' * (1024 - 1005 - len('.ipynb') - len(LAYOUTS['one'].all[0].prefix))}.ipynb"
+    )
+    assert len(place.object_name) == 1024
+    assert place.belongs_in_bucket
+    longer = place.sibling("n" + place.name)
+    assert not longer.belongs_in_bucket
+    assert "1024 bytes" in kept_on_disk(longer).message

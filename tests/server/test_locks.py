@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from tornado.httpclient import HTTPClientError
 from tornado.websocket import websocket_connect
-from workspace_kit import WORKSPACE, notebook, sources
+from workspace_kit import WORKSPACE, WRITES, notebook, somebody_elses_lock, sources
 
 from jupyter_terra_env.app import TerraEnvApp
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
@@ -425,3 +425,75 @@ async def test_jupyters_own_contents_endpoints_are_all_there(api, contents, jp_s
     assert (await api("PUT", "contents", "outside.ipynb", body=body)).code == 201
     wrong = await api("GET", "contents", "outside.ipynb", content=7)
     assert (wrong.code, wrong.message, wrong.reason) == (400, "Content '7' is invalid", None)
+
+
+@pytest.mark.parametrize("opened", [False, True])
+async def test_copying_and_exporting_leave_the_lock_to_those_who_edit(
+    bucket, contents, api, edit, opened, jp_serverapp
+):
+    bucket.put_notebook("a.ipynb", "1")
+    if opened:
+        (edit / "a.ipynb").write_bytes(bucket.get("a.ipynb").content)
+    copied = await contents.new(copy_from=f"{WORKSPACE}/edit/a.ipynb")
+    assert (copied.code, copied.model["name"]) == (201, "a-Copy1.ipynb")
+    exported = await api("GET", "html", f"{WORKSPACE}/edit/a.ipynb", base="nbconvert")
+    assert exported.code == 200
+    assert not (bucket.get("a.ipynb").metadata or {}).get("lastLockedBy")
+    await contents.settled("a-Copy1.ipynb")
+    assert bucket.sources("a-Copy1.ipynb") == ["1"]
+    assert (await contents.open("a.ipynb")).model["terra"]["lock"]["state"] == "held"
+
+
+async def test_what_somebody_else_edits_can_be_copied(bucket, contents, jp_serverapp):
+    bucket.put_notebook("a.ipynb", "theirs", metadata=record(bucket, "bob@example.org"))
+    copied = await contents.new(copy_from=f"{WORKSPACE}/edit/a.ipynb")
+    assert copied.code == 201
+    await contents.settled("a-Copy1.ipynb")
+    assert bucket.sources("a-Copy1.ipynb") == ["theirs"]
+
+
+async def test_a_save_over_what_was_never_here_is_refused_by_the_lock_not_the_name(
+    bucket, contents, edit, jp_serverapp
+):
+    bucket.put_notebook("a.ipynb", "theirs", metadata=somebody_elses_lock())
+    refused = await contents.save("a.ipynb", "mine")
+    assert (refused.code, refused.reason) == (409, "locked-by-other")
+    assert refused.model["lock"]["state"] == "held-by-other"
+    status = await contents.status("a.ipynb")
+    assert (status["place"], status["writable"]) == ("locked", False)
+    assert bucket.sources("a.ipynb") == ["theirs"]
+    # When it is free, what is left is that two notebooks have one name: a person decides.
+    blob = bucket.get("a.ipynb")
+    blob.metadata = somebody_elses_lock(left_seconds=-3600)
+    blob.patch()
+    refused = await contents.save("a.ipynb", "mine")
+    assert (refused.code, refused.reason) == (409, "name-taken")
+    assert bucket.sources("a.ipynb") == ["theirs"]
+
+
+@pytest.mark.parametrize("expiry", [lambda: int(time.time() * 1_000_000), lambda: 10**17, lambda: 99999999999999])
+async def test_an_impossible_expiry_locks_nobody_out(bucket, contents, expiry, jp_serverapp):
+    bucket.put_notebook("a.ipynb", "1", metadata={**somebody_elses_lock(), "lockExpiresAt": str(expiry())})
+    opened = (await contents.open("a.ipynb")).model
+    assert (opened["writable"], opened["terra"]["lock"]["state"]) == (True, "held")
+    assert (await contents.save("a.ipynb", "2")).code == 200
+    await contents.settled("a.ipynb")
+    assert bucket.sources("a.ipynb") == ["2"]
+
+
+async def test_a_reader_of_a_workspace_stays_one_whatever_is_asked(bucket, contents, presence, act):
+    bucket.put_notebook("a.ipynb", "shared")
+    forbidden = AnswerWith(status=403, reason="forbidden", message="no storage.objects.update")
+    bucket.faults.add(*(Fault(operation=write, action=forbidden, times=1000) for write in WRITES))
+    assert (await contents.open("a.ipynb")).model["writable"] is False
+    bucket.mark()
+    socket = await presence("a.ipynb")
+    states = [(await told(socket))["lock"]["state"]]
+    await until(lambda: ("objects.get", 200) in bucket.requests)  # The tab's coming looks at the object.
+    states.append((await contents.status("a.ipynb"))["lock"]["state"])
+    socket.close()
+    await act("a.ipynb", "release")
+    states += [(await contents.status("a.ipynb"))["lock"]["state"] for _ in range(3)]
+    status = await contents.status("a.ipynb")
+    assert (set(states), status["writable"]) == ({"not-permitted"}, False)
+    assert (await contents.open("a.ipynb")).model["writable"] is False

@@ -1,6 +1,7 @@
 """What the tests of a whole server share: notebooks, the bucket as somebody else sees it, answers."""
 
 import json
+import time
 from dataclasses import dataclass, field
 
 import nbformat
@@ -31,6 +32,11 @@ def text_of(nb):
 def sources(nb):
     """The cells' sources; files have them as lists of lines."""
     return ["".join(cell["source"]) for cell in nb["cells"]]
+
+
+def somebody_elses_lock(left_seconds=3600):
+    """The record of another person who edits a notebook just now."""
+    return {"lastLockedBy": "f" * 64, "lockExpiresAt": str(int((time.time() + left_seconds) * 1000))}
 
 
 @dataclass

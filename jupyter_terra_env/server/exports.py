@@ -1,0 +1,29 @@
+"""Exports (``/nbconvert/…``): the notebook is read, so its edit lock stays free for those who edit."""
+
+from typing import Any
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.nbconvert import handlers as jupyter_handlers
+from tornado import web
+
+from jupyter_terra_env.server.reading import only_reading
+
+
+class WorkspaceExportHandler(jupyter_handlers.NbconvertFileHandler):
+    """``/nbconvert/FORMAT/PATH``, without taking the lock."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, format: str, path: str) -> None:  # noqa: A002 - Jupyter's name
+        """Answer the exported notebook."""
+        with only_reading():
+            answer: Any = super().get(format, path)
+            if answer is not None:
+                await answer
+
+
+EXPORT_HANDLERS = tuple(
+    (pattern, WorkspaceExportHandler)
+    for pattern, handler in jupyter_handlers.default_handlers
+    if handler is jupyter_handlers.NbconvertFileHandler
+)
