@@ -13,7 +13,7 @@ from tornado.web import HTTPError
 from jupyter_terra_env.notebooks.folders import Folders, Kind
 from jupyter_terra_env.notebooks.refusals import name_exists
 from jupyter_terra_env.rules.errors import BucketError
-from jupyter_terra_env.rules.workspace import MAX_COMPONENT_BYTES, Location
+from jupyter_terra_env.rules.workspace import MAX_COMPONENT_BYTES, Location, is_notebook_name
 
 _DISK_BYTES = 255
 _WAIT_SECONDS = 1.0
@@ -86,7 +86,7 @@ def is_without_checkpoint() -> bool:
 
 def goes_by_checkpoints(model: dict[str, Any], location: Location) -> bool:
     """Whether what is to be saved gets a checkpoint beside it, or is kept in the bucket by its name."""
-    by_name = location.workspace.pattern.fullmatch(location.name) is not None
+    by_name = is_notebook_name(location.workspace, location.name)
     return by_name or location.is_notebook or model.get("type") in {"notebook", "directory"}
 
 

@@ -226,9 +226,8 @@ class ShowingManager(LargeNotebookManager):
         try:
             return await self._get_file(location, 1, type, format, hashed=hashed)
         except HTTPError as error:
-            if downloaded and (await self.notebooks.places.copies.run(os_path.stat)).st_size > 0:
-                # What cannot be shown is not kept: the bucket has it. An empty file may be saved over, which takes
-                # its baseline.
+            if downloaded:
+                # What cannot be shown is not kept: the bucket has it.
                 await self.notebooks.localizer.discard(location)
             elif location.is_delocalized and error.status_code == 400:
                 # Jupyter's sentence does not say what became of the workspace's version.

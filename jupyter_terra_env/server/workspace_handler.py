@@ -47,6 +47,10 @@ class FindsNotebooks:
         return location
 
 
+_DISK_BYTES = 255
+"""No disk has longer names."""
+
+
 def exact_query_argument(handler: web.RequestHandler, name: str) -> str:
     """An argument of the query as it was sent: Tornado strips blanks and control characters, which names may have.
 
@@ -59,8 +63,10 @@ def exact_query_argument(handler: web.RequestHandler, name: str) -> str:
 
 def _is_no_file(relative_path: str) -> bool:
     """Whether it is the folder itself, a roundabout or impossible path, or hidden."""
-    hidden = any(component.startswith(".") for component in relative_path.split("/"))
-    return not relative_path or hidden or is_roundabout(relative_path) or is_name_of_nothing(relative_path)
+    if not relative_path or is_roundabout(relative_path) or is_name_of_nothing(relative_path):
+        return True
+    components = relative_path.split("/")
+    return any(component.startswith(".") or len(component.encode()) > _DISK_BYTES for component in components)
 
 
 class TellsTheLock(FindsNotebooks, APIHandler):
