@@ -176,7 +176,8 @@ class LockKeeper:
 
     async def _look(self) -> None:
         now = self._monotonic()
-        with_kernel = await self._used_by_kernels()
+        seen = await self._used_by_kernels()
+        with_kernel = self._with_kernel if seen is None else seen
         for path in self._with_kernel - with_kernel:
             # A kernel that ended, or whose last client went, is how a client without tabs of ours closes a notebook.
             self._used_until[path] = now
@@ -185,6 +186,8 @@ class LockKeeper:
             if self._is_used(location, now):
                 if self._locks.is_due(lock):
                     self._begin(location, self._renew)
+            elif seen is None:
+                continue  # A kernel may use it. A lock that nothing uses is not renewed, and expires.
             elif now >= self._used_until.setdefault(location.api_path, now) + self._times.grace:
                 self._begin(location, self._release)
         self._drop_unheld(now)
@@ -193,13 +196,13 @@ class LockKeeper:
             shown = [next(iter(tabs)).location for tabs in self._tabs.values()]
             self._watch.begin([location for location in shown if self._is_waited_for(location)])
 
-    async def _used_by_kernels(self) -> frozenset[str]:
-        """What kernels use; what they used before while they cannot tell: no lock waits for an answer that is late."""
+    async def _used_by_kernels(self) -> frozenset[str] | None:
+        """What kernels use; None while that cannot be told: no lock waits for an answer that is late."""
         if self._asking is None:
             self._asking = asyncio.ensure_future(self._in_use())
         done, _ = await asyncio.wait({self._asking}, timeout=self._times.look)
         if not done:
-            return self._with_kernel
+            return None
         asked, self._asking = self._asking, None
         try:
             used = frozenset(asked.result())
@@ -207,7 +210,7 @@ class LockKeeper:
             # Told once: it is asked every two seconds.
             self._log.log(logging.DEBUG if self._blind else logging.ERROR, _BLIND, exc_info=True)
             self._blind = True
-            return self._with_kernel
+            return None
         self._blind = False
         return used
 

@@ -392,3 +392,19 @@ async def test_a_renewal_that_hangs_is_given_up_and_tried_again(kept):
     await kept.pass_seconds(11)
     assert kept.env.holds_now(await kept.env.places.stat(kept.at))
     assert not kept.env.locks.is_due(kept.env.locks.view(kept.at).lock)
+
+
+@scenario
+async def test_nothing_is_given_back_while_kernels_cannot_tell(kept):
+    await kept.open()
+    tab = kept.keeper.enter(kept.at)
+    answer = asyncio.get_running_loop().create_future()
+    kept.keeper._in_use = lambda: answer
+    await kept.pass_seconds(0)
+    kept.keeper.leave(tab)
+    await kept.pass_seconds(30)
+    assert not kept.is_given_back
+    kept.keeper._in_use = kept.in_use
+    answer.set_result(())
+    await kept.pass_seconds(13)
+    assert kept.is_given_back
