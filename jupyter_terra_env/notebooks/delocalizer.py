@@ -140,6 +140,14 @@ class Delocalizer:
         self._on_news(location)
         return payer
 
+    async def start_if_owed(self, location: Location) -> None:
+        """Let a debt that was written down have its payer, unless a person has to decide first."""
+        if not location.is_delocalized or self.is_paying(location) or not await self._places.is_owed(location):
+            return
+        last = self._last.get(location.api_path)
+        if last is None or last.place not in REFUSED:
+            self.start(location)
+
     def lock_changed(self, location: Location) -> None:
         """Go on with what was kept back by somebody else's lock, once that has gone."""
         last = self._last.get(location.api_path)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from send2trash import send2trash
 
+from jupyter_terra_env.notebooks.durable_names import NO_HARD_LINKS, sync_directory
 from jupyter_terra_env.notebooks.temporary_files import make_parent, temporary_prefix
-from jupyter_terra_env.notebooks.working_copies import NO_HARD_LINKS, sync_directory
 
 _CHECKPOINTS = ".ipynb_checkpoints"
 

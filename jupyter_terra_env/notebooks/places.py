@@ -1,16 +1,32 @@
 """Where a workspace path lives: its file on the disk, its object's bucket, its row in the journal."""
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
+from jupyter_terra_env.notebooks.durable_names import keep_as
 from jupyter_terra_env.notebooks.file_digests import FileDigest
 from jupyter_terra_env.notebooks.journal import Debt, Journal, Moved
-from jupyter_terra_env.notebooks.working_copies import WorkingCopies, keep_as, resolve_inside
+from jupyter_terra_env.notebooks.working_copies import Appearing, Download, WorkingCopies, resolve_inside
 from jupyter_terra_env.rules.errors import BucketTrouble, BucketUnavailable, OperationRefused, RefusalReason
 from jupyter_terra_env.rules.sync import Baseline, Remote, has_unsaved_edits
 from jupyter_terra_env.rules.workspace import Location, Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """How the old content of a working copy is kept when another takes its place.
+
+    Attributes:
+        kept: a free name in its folder.
+        owed_as: the place of that name, if it is owed to the bucket as a new object; None to keep it on this disk only.
+    """
+
+    kept: Path
+    owed_as: Location | None = None
 
 
 class Places:
@@ -108,7 +124,12 @@ class Places:
             return await self.copies.run(self._advance, location, expected, version, crc32c, settles=settles)
 
     async def save(
-        self, location: Location, content: bytes | memoryview, *, replaces: FileDigest | None = None
+        self,
+        location: Location,
+        content: bytes | memoryview,
+        *,
+        replaces: FileDigest | None = None,
+        keep_old_as: Path | None = None,
     ) -> None:
         """Write a working copy durably; what it then owes the bucket is in the journal first (promise P1).
 
@@ -116,17 +137,66 @@ class Places:
             location: the working copy.
             content: what it is to hold.
             replaces: what it has to hold still; None for whatever it holds.
+            keep_old_as: a free name in its folder for what it holds; None to replace it.
 
         Raises:
             ChangedMeanwhile: it holds something else; nothing has changed.
+            FileExistsError: the name for what it holds is taken; nothing has changed.
             OSError: the disk is full, read-only or failing; the old file is untouched.
         """
         before = partial(self._owe, location)
-        await self.copies.write(self.os_path(location), content, before=before, replaces=replaces)
+        await self.copies.write(
+            self.os_path(location), content, before=before, replaces=replaces, keep_old_as=keep_old_as
+        )
+
+    async def create(self, location: Location, content: bytes | memoryview) -> None:
+        """Write a new working copy durably, never over another file; it is owed as a new object.
+
+        Raises:
+            FileExistsError: the name is taken on the disk; nothing has changed.
+            OSError: the disk is full, read-only or failing.
+        """
+        await self.copies.create(self.os_path(location), content, appearing=partial(self.appearing_now, location))
+
+    @contextlib.contextmanager
+    def appearing_now(self, location: Location) -> Iterator[None]:
+        """Within it, a file appears under a free name: it is owed as a new object, whatever was known of that name.
+
+        For use off the event loop, under the lock of that path. An error means that no file appeared.
+        """
+        if location.is_delocalized:
+            self._expect_absent_again(location)
+        try:
+            yield
+        except BaseException:
+            if location.is_delocalized:
+                self._journal.forget(location.api_path)
+            raise
 
     async def adopt(self, location: Location, complete: Path) -> None:
         """Make a complete file of the same folder the working copy; see ``save``."""
         await self.copies.adopt(complete, self.os_path(location), before=partial(self._owe, location))
+
+    async def install(
+        self, os_path: Path, download: Download, *, expected: FileDigest | None, keeping: Keeping | None
+    ) -> bool:
+        """Put a downloaded file in the place of a working copy; see ``WorkingCopies.install``.
+
+        Returns:
+            False, and nothing changed, when the working copy holds something else or the name to keep it is taken.
+        """
+        async with contextlib.AsyncExitStack() as locks:
+            await locks.enter_async_context(self.copies.lock(os_path))
+            if keeping is None:
+                return await self.copies.install(download, os_path, expected=expected)
+            appearing: Appearing = contextlib.nullcontext
+            if keeping.owed_as is not None:
+                # Names of kept files are longer than what they keep: these locks are always taken in this order.
+                await locks.enter_async_context(self.copies.lock(keeping.kept))
+                appearing = partial(self.appearing_now, keeping.owed_as)
+            return await self.copies.install(
+                download, os_path, expected=expected, keep_old_as=keeping.kept, appearing=appearing
+            )
 
     async def note_not_shown(self, location: Location) -> None:
         """Record that the object is about to be shown in the place of the working copy."""
@@ -211,6 +281,10 @@ class Places:
     async def forget(self, location: Location) -> None:
         """Drop what is known of a working copy."""
         await self.copies.run(self._journal.forget, location.api_path)
+
+    def forget_now(self, location: Location) -> None:
+        """See ``forget``; for use off the event loop."""
+        self._journal.forget(location.api_path)
 
     def _owe(self, location: Location, digest: FileDigest) -> None:
         """Write down a debt for content that is about to become the working copy."""

@@ -64,6 +64,8 @@ class RefusalReason(StrEnum):
     CANNOT_MERGE = "cannot-merge"
     NO_PREVIEW = "no-preview"
     FOLDER_NAME = "folder-name"
+    MINE_CHANGED = "mine-changed"
+    UPLOAD_IN_PROGRESS = "upload-in-progress"
 
 
 class AutopauseRefusal(StrEnum):
