@@ -145,7 +145,8 @@ class Delocalizer:
         if not location.is_delocalized or self.is_paying(location) or not await self._places.is_owed(location):
             return
         last = self._last.get(location.api_path)
-        if last is None or last.place not in REFUSED:
+        is_refused = last is not None and last.place in REFUSED
+        if not is_refused or not await self._places.copies.run(self._places.os_path(location).exists):
             self.start(location)
 
     def lock_changed(self, location: Location) -> None:
