@@ -14,6 +14,7 @@ from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.kept_edits import KeptEdits
 from jupyter_terra_env.notebooks.places import Keeping, Places, as_remote, kept_changing
 from jupyter_terra_env.notebooks.temporary_files import temporary_file
+from jupyter_terra_env.notebooks.views import Views
 from jupyter_terra_env.notebooks.working_copies import Download
 from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.edit_lock import Claim, read_lock
@@ -87,6 +88,7 @@ class Localizer:
 
     Attributes:
         kept_edits: keeps edits that were not shown.
+        views: what opening would show, and what was shown last.
     """
 
     def __init__(self, places: Places, delocalizer: Delocalizer, locks: HeldLocks, bases: BaseContents) -> None:
@@ -95,6 +97,7 @@ class Localizer:
         self._locks = locks
         self._bases = bases
         self.kept_edits = KeptEdits(places)
+        self.views = Views(places, locks)
 
     async def open(self, location: Location, *, to_edit: bool = True) -> Opened:
         """Refresh the working copy from the bucket, unless it holds edits, and take the edit lock.

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
-from jupyter_terra_env.notebooks.durable_names import keep_as
+from jupyter_terra_env.notebooks.durable_names import keep_as, sync_directory
 from jupyter_terra_env.notebooks.file_digests import FileDigest
 from jupyter_terra_env.notebooks.journal import Debt, Journal, Moved
 from jupyter_terra_env.notebooks.working_copies import Appearing, Download, WorkingCopies, resolve_inside
@@ -157,6 +157,21 @@ class Places:
             OSError: the disk is full, read-only or failing.
         """
         await self.copies.create(self.os_path(location), content, appearing=partial(self.appearing_now, location))
+
+    async def take_back(self, location: Location, content: FileDigest) -> bool:
+        """Remove a working copy that was made just now and never sent, if it still holds what it was made with.
+
+        Returns:
+            Whether it is gone, and with it what was known of it.
+        """
+        os_path = self.os_path(location)
+        async with self.copies.lock(os_path):
+            if await self.copies.digest(os_path) != content:
+                return False
+            await self.copies.run(os_path.unlink)
+            await self.copies.run(sync_directory, os_path.parent)
+            await self.forget(location)
+        return True
 
     @contextlib.contextmanager
     def appearing_now(self, location: Location) -> Iterator[None]:

@@ -1,7 +1,9 @@
 """What the contents manager shows: folders as the union of bucket and disk, notebooks as opening made them."""
 
 import asyncio
+import contextlib
 import os
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -9,10 +11,12 @@ from typing import Any
 
 from tornado.web import HTTPError
 
+from jupyter_terra_env.notebooks.file_digests import FileDigest, digest_file
 from jupyter_terra_env.notebooks.places import kept_changing
 from jupyter_terra_env.rules.errors import ObjectNotFound, OperationRefused, PreconditionFailed
 from jupyter_terra_env.rules.status import WorkStatus
 from jupyter_terra_env.rules.workspace import Location
+from jupyter_terra_env.server.files import ShownFile
 from jupyter_terra_env.server.http_errors import translated
 from jupyter_terra_env.server.large_notebooks.manager import LargeNotebookManager
 from jupyter_terra_env.server.models import (
@@ -103,19 +107,22 @@ class ShowingManager(LargeNotebookManager):
         if not content:
             await self.notebooks.localizer.open(location, to_edit=False)
             return await self._get_file(location, content, type, format, hashed=hashed)
+        views = self.notebooks.localizer.views
         for _ in range(_ROUNDS):
             opened = await self.notebooks.localizer.open(location)
             self.notebooks.keeper.touch(location)
             if opened.shown is None:
                 model = await self._get_opened(location, type, format, hashed=hashed, downloaded=opened.downloaded)
                 await self.notebooks.localizer.kept_edits.shown(location)
+                views.shows_working_copy(location)
                 break
             try:
                 async with self.notebooks.localizer.content_of(location, opened.shown) as file:
                     model = await self._get_version(location, opened.shown, file, type, format)
+                    digest = await self.notebooks.places.copies.run(_digest_of_file, file)
                     if hashed:
-                        digest = await self.notebooks.places.copies.digest(file)
                         model.update(hash=digest.sha256, hash_algorithm="sha256")
+                    views.showed(location, opened.shown, digest)
                 break
             except (ObjectNotFound, PreconditionFailed):
                 continue  # Whoever edits it has just saved again.
@@ -142,3 +149,56 @@ class ShowingManager(LargeNotebookManager):
 
     def _with_writable(self, location: Location, model: dict[str, Any]) -> dict[str, Any]:
         return {**model, "writable": model["writable"] and not self.notebooks.is_read_only(location)}
+
+    async def _get_hash_only(self, location: Location, type: str | None, format: str | None) -> dict[str, Any]:
+        """The hash of what was shown or saved last, without a question to the bucket."""
+        shown = self.notebooks.localizer.views.instead(location)
+        if shown is None:
+            return await self._get_file(location, 0, type, format, hashed=True)
+        if type == "directory":
+            raise HTTPError(400, f"{location.api_path} is not a directory", reason="bad type")
+        model = notebook_in_bucket(location, shown.version)
+        model.update(type=type or model["type"], hash=shown.sha256, hash_algorithm="sha256")
+        return self._with_writable(location, model)
+
+    @contextlib.asynccontextmanager
+    async def shown_file(self, path: str) -> AsyncIterator[ShownFile | None]:
+        """What a download of a path gives: exactly what opening would show. It opens nothing.
+
+        Yields:
+            The content; None for a file that only this disk has.
+
+        Raises:
+            HTTPError: as for opening.
+        """
+        location = self._locate(path)
+        async with contextlib.AsyncExitStack() as stack:
+            shown = None
+            if location is not None:
+                with translated(location.api_path):
+                    os_path = self.notebooks.places.os_path(location)
+                    if location.belongs_in_bucket:
+                        shown = await self._shown_file(location, os_path, stack)
+            yield shown
+
+    async def _shown_file(self, location: Location, os_path: Path, stack: contextlib.AsyncExitStack) -> ShownFile:
+        copies = self.notebooks.places.copies
+        for _ in range(_ROUNDS):
+            version = await self.notebooks.localizer.views.now(location)
+            if version is None:
+                digest = await copies.digest(os_path)
+                if digest is not None:
+                    return ShownFile(file=None, sha256=digest.sha256)
+                continue
+            try:
+                file = await stack.enter_async_context(self.notebooks.localizer.content_of(location, version))
+            except (ObjectNotFound, PreconditionFailed):
+                continue  # Whoever edits it has just saved again.
+            await copies.run(os.utime, file, (version.updated.timestamp(),) * 2)
+            return ShownFile(file=file, sha256=(await copies.run(_digest_of_file, file)).sha256)
+        raise kept_changing(location)
+
+
+def _digest_of_file(file: Path) -> FileDigest:
+    with file.open("rb") as content:
+        return digest_file(content)
