@@ -18,6 +18,7 @@ from jupyter_terra_env.notebooks.merging import MOST_BYTES, merged
 from jupyter_terra_env.notebooks.places import Places, kept_changing
 from jupyter_terra_env.notebooks.resolution import Resolution, name_of
 from jupyter_terra_env.rules.errors import (
+    BucketError,
     ObjectNotFound,
     OperationRefused,
     PreconditionFailed,
@@ -53,6 +54,19 @@ class Sides:
     theirs_updated: datetime | None
     base: bytes | None
     merged: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Versions:
+    """What names both sides now.
+
+    Attributes:
+        mine: as in ``Sides``; None when there is no working copy.
+        theirs: as in ``Sides``; None when the bucket cannot be asked.
+    """
+
+    mine: str | None
+    theirs: str | None
 
 
 class Conflicts:
@@ -103,6 +117,15 @@ class Conflicts:
                 merged=await self._merged(base, mine, theirs),
             )
         raise kept_changing(location)
+
+    async def versions(self, location: Location) -> Versions:
+        """What names both sides now, conflict or none."""
+        digest = await self._places.copies.digest(self._places.os_path(location))
+        try:
+            theirs = name_of(await self._places.stat(location)) if location.belongs_in_bucket else None
+        except BucketError:
+            theirs = None
+        return Versions(mine=None if digest is None else digest.sha256, theirs=theirs)
 
     async def resolve(
         self,

@@ -11,7 +11,7 @@ from typing import Any
 from tornado.web import HTTPError
 
 from jupyter_terra_env.notebooks.file_digests import FileDigest, digest_of
-from jupyter_terra_env.rules.errors import ConflictReason, RefusalReason
+from jupyter_terra_env.rules.errors import BucketError, ConflictReason, RefusalReason
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.reading import ShowingManager
 
@@ -79,7 +79,7 @@ class NewFilesManager(ShowingManager):
                         raise
                     if new_file is not None and taken_in_bucket and not await self._take_back(new_file):
                         raise
-                self.notebooks.folders.forget(folder.child("any"))
+                self.notebooks.folders.forget(folder.child("any"))  # What a listing said is not true any more.
         raise AssertionError("unreachable")
 
     async def _write(self, location: Location, content: bytes | memoryview) -> None:
@@ -87,6 +87,8 @@ class NewFilesManager(ShowingManager):
         if new_file is None:
             await super()._write(location, content)
             return
+        if len(content) >= self.large_bytes and await self._has_object(location):
+            raise NameTakenError(location.name)  # Nobody waits for its upload: a conflict would be told later.
         digest = await self.notebooks.places.copies.run(digest_of, content)
         with self.perm_to_403(str(self.notebooks.places.os_path(location))):
             try:
@@ -102,6 +104,12 @@ class NewFilesManager(ShowingManager):
             except FileExistsError:
                 raise NameTakenError(Path(os_path).name) from None
         await super()._save_directory(os_path, model, path)
+
+    async def _has_object(self, location: Location) -> bool:
+        try:
+            return location.is_delocalized and await self.notebooks.places.stat(location) is not None
+        except BucketError:
+            return False
 
     async def _take_back(self, new_file: _NewFile) -> bool:
         """Remove a file that was just made, and is still what it was then."""
