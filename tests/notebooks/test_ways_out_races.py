@@ -282,6 +282,32 @@ def test_a_save_that_waits_for_a_way_out_does_not_stand_on_theirs(parted, outsid
     assert parted.run(parted.status_of(NAME)).place is Place.IN_WORKSPACE
 
 
+@pytest.mark.parametrize("way_out", [WayOut.MERGE, WayOut.REPLACE_THEIRS])
+def test_a_save_while_the_lock_is_taken_goes_along(parted, outsider, way_out):
+    parted.faults.add(Fault(operation="objects.patch", action=Hang()))
+
+    async def story():
+        way = asyncio.create_task(resolving(parted, way_out))
+        await until(lambda: not parted.faults.pending)
+        saving = asyncio.create_task(parted.typing_over(NAME, LATER))
+        await until(lambda: parted.read(NAME) == LATER)
+        parted.faults.release()
+        await saving
+        return await way
+
+    kept = parted.run(story())
+    content = outsider.content(NAME)
+    if way_out is WayOut.MERGE:
+        assert [cell.source for cell in nbformat.reads(content.decode(), 4).cells] == [
+            "one, mine, and on",
+            "two, theirs",
+        ]
+        assert kept.read_bytes() == LATER
+    else:
+        assert content == LATER
+    assert parted.read(NAME) == content
+
+
 class TestBothSidesAreNamed:
     @pytest.mark.parametrize("way_out", list(WayOut))
     def test_mine_that_was_saved_since_the_look_is_not_what_was_chosen(self, parted, outsider, way_out):
