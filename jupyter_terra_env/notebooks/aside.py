@@ -20,8 +20,8 @@ from jupyter_terra_env.notebooks.disk_moves import (
     signature,
     signatures,
 )
+from jupyter_terra_env.notebooks.durable_names import sync_directory
 from jupyter_terra_env.notebooks.temporary_files import TEMPORARY_PREFIX
-from jupyter_terra_env.notebooks.working_copies import sync_directory
 from jupyter_terra_env.rules.workspace import MAX_COMPONENT_BYTES
 
 Planned = Mapping[Path, str]

@@ -2,6 +2,8 @@
 
 import asyncio
 import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,19 +11,18 @@ from pathlib import Path
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.base_contents import BaseContents
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
-from jupyter_terra_env.notebooks.disk_moves import move_file
+from jupyter_terra_env.notebooks.file_digests import FileDigest
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.merging import MOST_BYTES, merged
 from jupyter_terra_env.notebooks.places import Places, kept_changing
-from jupyter_terra_env.notebooks.regular_files import read_regular
+from jupyter_terra_env.notebooks.resolution import Resolution, name_of
 from jupyter_terra_env.rules.errors import (
-    ConflictReason,
+    BucketError,
     ObjectNotFound,
     OperationRefused,
     PreconditionFailed,
     RefusalReason,
-    WorkspaceConflict,
 )
 from jupyter_terra_env.rules.status import REFUSED
 from jupyter_terra_env.rules.ways_out import WayOut
@@ -29,8 +30,6 @@ from jupyter_terra_env.rules.whole_content import BROKEN
 from jupyter_terra_env.rules.workspace import Location
 
 _ROUNDS = 5
-_NO_VERSION = "none"
-"""Names theirs when it was deleted: a notebook that has come back since is not what was looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +39,7 @@ class Sides:
     Attributes:
         reason: why they have parted (``ConflictReason`` or ``LockReason``).
         mine: the working copy.
+        mine_version: names mine in ``Conflicts.resolve``.
         theirs: the object's content; None when it was deleted.
         theirs_version: names theirs, or that it was deleted, in ``Conflicts.resolve``.
         theirs_updated: when theirs was stored, UTC.
@@ -49,11 +49,25 @@ class Sides:
 
     reason: str
     mine: bytes
+    mine_version: str
     theirs: bytes | None
     theirs_version: str
     theirs_updated: datetime | None
     base: bytes | None
     merged: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Versions:
+    """What names both sides now.
+
+    Attributes:
+        mine: as in ``Sides``; None when there is no working copy.
+        theirs: as in ``Sides``; None when the bucket cannot be asked.
+    """
+
+    mine: str | None
+    theirs: str | None
 
 
 class Conflicts:
@@ -87,7 +101,7 @@ class Conflicts:
         reason = await self._reason(location)
         for _ in range(_ROUNDS):
             version = await self._places.stat(location)
-            mine = await self._read(location)
+            mine, digest = await self._read(location)
             try:
                 theirs = None if version is None else await self._content(location, version)
             except (ObjectNotFound, PreconditionFailed):
@@ -96,16 +110,32 @@ class Conflicts:
             return Sides(
                 reason=reason,
                 mine=mine,
+                mine_version=digest.sha256,
                 theirs=theirs,
-                theirs_version=_name_of(version),
+                theirs_version=name_of(version),
                 theirs_updated=None if version is None else version.created,
                 base=base,
                 merged=await self._merged(base, mine, theirs),
             )
         raise kept_changing(location)
 
+    async def versions(self, location: Location) -> Versions:
+        """What names both sides now, conflict or none."""
+        digest = await self._places.copies.digest(self._places.os_path(location))
+        try:
+            theirs = name_of(await self._places.stat(location)) if location.belongs_in_bucket else None
+        except BucketError:
+            theirs = None
+        return Versions(mine=None if digest is None else digest.sha256, theirs=theirs)
+
     async def resolve(
-        self, location: Location, way_out: WayOut, *, content: bytes | None, theirs_version: str | None
+        self,
+        location: Location,
+        way_out: WayOut,
+        *,
+        content: bytes | None,
+        theirs_version: str | None,
+        mine_version: str | None = None,
     ) -> Path | None:
         """Take a way out.
 
@@ -114,99 +144,56 @@ class Conflicts:
             way_out: which.
             content: what is on the screen, made safe first; None when the working copy is that.
             theirs_version: what was looked at, as ``Sides`` names it; None for whatever is there.
+            mine_version: likewise for the working copy.
 
         Returns:
             The OS path of the file that holds mine; None when mine is the working copy.
 
         Raises:
-            OperationRefused: there is no conflict (any more), or nothing that could be merged.
+            OperationRefused: there is no conflict (any more), nothing that could be merged, or mine has changed since
+                it was looked at.
             WorkspaceConflict: theirs has changed since it was looked at.
             LockHeldElsewhere: replace, merge: somebody else is editing.
             BucketUnavailable, BucketRefused: as the port says.
         """
+        resolution = Resolution(
+            self._places,
+            self._localizer,
+            self._delocalizer,
+            self._locks,
+            merge=lambda mine, version: self._merge(location, mine, version),
+            location=location,
+        )
         async with self._delocalizer.turn(location):
             await self._reason(location)
-            if content is not None:
-                await self._localizer.kept_edits.keep_not_shown(location)
-                await self._places.save(location, content)
-            version = await self._places.stat(location)
-            if theirs_version is not None and theirs_version != _name_of(version):
-                raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED)
-            kept, deliver = await self._act(location, way_out, version)
-            self._delocalizer.forget(location)
-        for place in deliver:
-            await self._delocalizer.settle(place)
-        return kept
+            async with self._paid(resolution):
+                await resolution.begin(content, mine_version=mine_version, theirs_version=theirs_version)
+                kept = await resolution.take(way_out)
+        try:
+            return await resolution.deliver(kept)
+        except BaseException:
+            await self._start_payers(resolution)
+            raise
 
-    async def _act(
-        self, location: Location, way_out: WayOut, version: ObjectVersion | None
-    ) -> tuple[Path | None, list[Location]]:
-        """Do what is done on the disk and in the journal.
+    @asynccontextmanager
+    async def _paid(self, resolution: Resolution) -> AsyncIterator[None]:
+        """Within it a way out may fail at any step: what it owes then has its payer, and what is told stays true."""
+        before = await self._places.baseline(resolution.location)
+        try:
+            yield
+        except BaseException:
+            if await self._places.baseline(resolution.location) != before:
+                self._delocalizer.forget(resolution.location)
+            await self._start_payers(resolution)
+            raise
 
-        Returns:
-            The file that holds mine, and what is to be delivered then.
-        """
-        match way_out:
-            case WayOut.TAKE_THEIRS if version is None:
-                return await self._set_aside(location), []
-            case WayOut.TAKE_THEIRS:
-                return await self._localizer.open_workspace_version(location), []
-            case WayOut.KEEP_BOTH if version is not None:
-                return await self._keep_both(location)
-            case WayOut.KEEP_BOTH | WayOut.REPLACE_THEIRS:
-                await self._stand_on(location, await self._take_lock(location, version))
-                return None, [location]
-            case WayOut.MERGE:
-                return await self._merge(location, version), [location]
+    async def _start_payers(self, resolution: Resolution) -> None:
+        for place in resolution.touched:
+            await self._delocalizer.start_if_owed(place)
 
-    async def _keep_both(self, location: Location) -> tuple[Path, list[Location]]:
-        kept = await self._localizer.kept_edits.free_name(location)
-        place = location.sibling(kept.name)
-        await self._places.save(place, await self._read(location))
-        await self._localizer.open_workspace_version(location, kept_already=kept)
-        return kept, [place]
-
-    async def _set_aside(self, location: Location) -> Path:
-        kept = await self._localizer.kept_edits.free_name(location)
-        copies, os_path = self._places.copies, self._places.os_path(location)
-        async with copies.lock(os_path):
-            await copies.run(move_file, os_path, kept)
-            await self._places.forget(location)
-        return kept
-
-    async def _merge(self, location: Location, version: ObjectVersion | None) -> Path:
-        mine = await self._read(location)
+    async def _merge(self, location: Location, mine: bytes, version: ObjectVersion | None) -> bytes | None:
         theirs = None if version is None else await self._content(location, version)
-        result = await self._merged(await self._base(location), mine, theirs)
-        if result is None:
-            raise OperationRefused(
-                RefusalReason.CANNOT_MERGE,
-                "These versions cannot be merged without a decision. Keep both, take theirs or replace theirs.",
-            )
-        held = await self._take_lock(location, version)
-        kept = await self._localizer.kept_edits.free_name(location)
-        await self._places.copies.keep_as(self._places.os_path(location), kept)
-        await self._places.save(location, result)
-        await self._stand_on(location, held)
-        return kept
-
-    async def _take_lock(self, location: Location, version: ObjectVersion | None) -> ObjectVersion | None:
-        """Theirs, with our lock on it: from here on nobody else replaces it."""
-        if version is None:
-            return None
-        held = await self._locks.acquire(location, version)
-        if held.generation != version.generation:
-            raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED)
-        return held
-
-    async def _stand_on(self, location: Location, held: ObjectVersion | None) -> None:
-        """Make theirs the baseline, so that mine may replace exactly that version."""
-        if held is None:
-            await self._places.expect_absent_again(location)
-            return
-        baseline = await self._places.baseline(location)
-        if not await self._places.advance(location, baseline, held, held.crc32c):
-            raise kept_changing(location)
+        return await self._merged(await self._base(location), mine, theirs)
 
     async def _reason(self, location: Location) -> str:
         status = await self._delocalizer.current_status(location)
@@ -216,11 +203,12 @@ class Conflicts:
             )
         return status.reason
 
-    async def _read(self, location: Location) -> bytes:
-        try:
-            return await self._places.copies.run(read_regular, self._places.os_path(location))
-        except FileNotFoundError as error:
-            raise ObjectNotFound(f"{location.api_path} is not on this disk.") from error
+    async def _read(self, location: Location) -> tuple[bytes, FileDigest]:
+        snapshot = await self._places.copies.snapshot(self._places.os_path(location))
+        if snapshot is None:
+            raise ObjectNotFound(f"{location.api_path} is not on this disk.")
+        with snapshot.file:
+            return await self._places.copies.run(snapshot.file.read), snapshot.digest
 
     async def _content(self, location: Location, version: ObjectVersion) -> bytes:
         with io.BytesIO() as file:
@@ -237,8 +225,3 @@ class Conflicts:
         if base is None or theirs is None or max(map(len, (base, mine, theirs))) > MOST_BYTES:
             return None
         return await asyncio.to_thread(merged, base, mine, theirs)
-
-
-def _name_of(version: ObjectVersion | None) -> str:
-    # A lock that comes and goes changes nothing of what was looked at.
-    return _NO_VERSION if version is None else str(version.generation)

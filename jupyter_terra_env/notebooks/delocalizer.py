@@ -133,6 +133,15 @@ class Delocalizer:
         self._on_news(location)
         return payer
 
+    async def start_if_owed(self, location: Location) -> None:
+        """Let a debt that was written down have its payer, unless a person has to decide first."""
+        if not location.is_delocalized or self.is_paying(location) or not await self._places.is_owed(location):
+            return
+        last = self._last.get(location.api_path)
+        is_refused = last is not None and last.place in REFUSED
+        if not is_refused or not await self._places.copies.run(self._places.os_path(location).exists):
+            self.start(location)
+
     def lock_changed(self, location: Location) -> None:
         """Go on with what was kept back by somebody else's lock, once that has gone."""
         last = self._last.get(location.api_path)

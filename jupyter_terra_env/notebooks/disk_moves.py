@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from jupyter_terra_env.notebooks.durable_names import NO_HARD_LINKS, sync_directory
 from jupyter_terra_env.notebooks.temporary_files import make_parent, parent_is_file, temporary_sibling
-from jupyter_terra_env.notebooks.working_copies import NO_HARD_LINKS, sync_directory
 
 _ROUNDS = 3
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,8 +14,9 @@ from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.kept_edits import KeptEdits
 from jupyter_terra_env.notebooks.late_answers import LateAnswers
 from jupyter_terra_env.notebooks.patience import within
-from jupyter_terra_env.notebooks.places import Places, as_remote, kept_changing
+from jupyter_terra_env.notebooks.places import Keeping, Places, as_remote, kept_changing
 from jupyter_terra_env.notebooks.temporary_files import temporary_file
+from jupyter_terra_env.notebooks.views import Views
 from jupyter_terra_env.notebooks.working_copies import Download
 from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.edit_lock import Claim, read_lock
@@ -98,6 +99,7 @@ class Localizer:
 
     Attributes:
         kept_edits: keeps edits that were not shown.
+        views: what opening would show, and what was shown last.
     """
 
     def __init__(self, places: Places, delocalizer: Delocalizer, locks: HeldLocks, bases: BaseContents) -> None:
@@ -107,6 +109,7 @@ class Localizer:
         self._bases = bases
         self.kept_edits = KeptEdits(places)
         self._late = LateAnswers(places, is_wanted=self._is_offline, on_answer=self._answered_late)
+        self.views = Views(places, locks)
 
     async def open(
         self, location: Location, *, to_edit: bool = True, take_lock: bool = True, largest_bytes: int | None = None
@@ -164,12 +167,20 @@ class Localizer:
             file.flush()
             yield temporary
 
-    async def open_workspace_version(self, location: Location, *, kept_already: Path | None = None) -> Path | None:
+    async def open_workspace_version(
+        self,
+        location: Location,
+        *,
+        may_replace: Callable[[FileDigest | None, ObjectVersion | None], None] | None = None,
+        owe_kept: Callable[[Path], None] | None = None,
+    ) -> Path | None:
         """Show the bucket's version even over edits, which are kept beside it as a file of their own.
 
         Args:
             location: the notebook.
-            kept_already: a file that holds the edits already, if the working copy is still equal to it.
+            may_replace: given the working copy and the object that this is about to act on, raises if it must not.
+            owe_kept: called with the path of the file with the edits before it is made, which is then owed to the
+                bucket; None to keep it on this disk only.
 
         Returns:
             The OS path of the file that holds the edits; None when there were none.
@@ -181,13 +192,18 @@ class Localizer:
         for _ in range(_ROUNDS):
             look = await self._look(location)
             version = await self._places.stat(location)
+            if may_replace is not None:
+                may_replace(look.digest, version)
             if version is None:
                 raise ObjectNotFound(f"{location.api_path} is not in the workspace.")
-            kept = None
-            if look.has_edits and not await self._is_kept(look, kept_already):
+            keeping = None
+            if look.has_edits:
                 kept = await self.kept_edits.free_name(location)
-            if await self._download(location, look, version, keep_edits_as=kept):
-                return kept
+                keeping = Keeping(kept=kept, owed_as=None if owe_kept is None else location.sibling(kept.name))
+                if owe_kept is not None:
+                    owe_kept(kept)
+            if await self._download(location, look, version, keeping=keeping):
+                return None if keeping is None else keeping.kept
         raise kept_changing(location)
 
     async def _look(self, location: Location) -> _Look:
@@ -306,7 +322,7 @@ class Localizer:
             if step is OpenStep.NOT_FOUND:
                 raise ObjectNotFound(f"{location.api_path} is neither on this disk nor in the workspace.")
         elif step is OpenStep.DOWNLOAD:
-            done = await self._download(location, look, version, keep_edits_as=None, taking=taking)
+            done = await self._download(location, look, version, taking=taking)
             return Opened(downloaded=True) if done else _TAKE_ANOTHER_LOOK
         elif step is OpenStep.ADOPT:
             checksum = adopted_checksum(look.baseline, remote)
@@ -339,7 +355,7 @@ class Localizer:
         look: _Look,
         version: ObjectVersion,
         *,
-        keep_edits_as: Path | None,
+        keeping: Keeping | None = None,
         taking: "asyncio.Task[ObjectVersion] | None" = None,
     ) -> bool:
         """Download one generation beside the working copy and put it in its place.
@@ -360,21 +376,17 @@ class Localizer:
             locked = version if taking is None else await taking
             if locked.generation != version.generation:
                 return False
-            async with copies.lock(look.os_path):
-                installed = await copies.install(
-                    Download(temporary=temporary, digest=digest, modified=version.updated),
-                    look.os_path,
-                    expected=look.digest,
-                    keep_old_as=keep_edits_as,
-                )
-                if not installed:
-                    return False
-                self._delocalizer.forget(location)
-                await copies.run(self._bases.keep, location.api_path, look.os_path)
-                return await self._places.advance(location, look.baseline, locked, digest.crc32c, settles=True)
-
-    async def _is_kept(self, look: _Look, kept: Path | None) -> bool:
-        return kept is not None and look.digest == await self._places.copies.digest(kept)
+            download = Download(temporary=temporary, digest=digest, modified=version.updated)
+            if not await self._places.install(look.os_path, download, expected=look.digest, keeping=keeping):
+                return False
+        # A save that waited for the file's lock is on the disk now. It was made on what was there before: it must not
+        # stand on the version that was downloaded: the look is taken again.
+        async with copies.lock(look.os_path):
+            if await copies.digest(look.os_path) != digest:
+                return False
+            self._delocalizer.forget(location)
+            await copies.run(self._bases.keep, location.api_path, look.os_path)
+            return await self._places.advance(location, look.baseline, locked, digest.crc32c, settles=True)
 
 
 def _held_by(version: ObjectVersion, claim: Claim | None) -> LockHeldElsewhere:

@@ -1,19 +1,35 @@
 """Where a workspace path lives: its file on the disk, its object's bucket, its row in the journal."""
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
+from jupyter_terra_env.notebooks.durable_names import keep_as, sync_directory
 from jupyter_terra_env.notebooks.file_digests import FileDigest
 from jupyter_terra_env.notebooks.journal import Debt, Journal, Moved
 from jupyter_terra_env.notebooks.kept_fields import with_fields
 from jupyter_terra_env.notebooks.patience import PATIENCE_SECONDS, within
-from jupyter_terra_env.notebooks.working_copies import WorkingCopies, keep_as, resolve_inside
+from jupyter_terra_env.notebooks.working_copies import Appearing, Download, WorkingCopies, resolve_inside
 from jupyter_terra_env.rules.errors import BucketTrouble, BucketUnavailable, OperationRefused, RefusalReason
 from jupyter_terra_env.rules.readback import WriteAttempt
 from jupyter_terra_env.rules.sync import Baseline, Remote, is_settled
 from jupyter_terra_env.rules.workspace import Location, Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """How the old content of a working copy is kept when another takes its place.
+
+    Attributes:
+        kept: a free name in its folder.
+        owed_as: the place of that name, if it is owed to the bucket as a new object; None to keep it on this disk only.
+    """
+
+    kept: Path
+    owed_as: Location | None = None
 
 
 class Places:
@@ -128,6 +144,7 @@ class Places:
         *,
         replaces: FileDigest | None = None,
         is_notebook: bool = False,
+        keep_old_as: Path | None = None,
     ) -> None:
         """Write a working copy durably; what it then owes the bucket is in the journal first (promise P1).
 
@@ -135,19 +152,92 @@ class Places:
             location: the working copy.
             content: what it is to hold.
             replaces: what it has to hold still; None for whatever it holds.
+            keep_old_as: a free name in its folder for what it holds; None to replace it.
             is_notebook: the content is a notebook that has been validated.
 
         Raises:
             ChangedMeanwhile: it holds something else; nothing has changed.
+            FileExistsError: the name for what it holds is taken; nothing has changed.
             OperationRefused, PermissionError: it may not be replaced; see ``WorkingCopies.write``.
             OSError: the disk is full, read-only or failing; the old file is untouched.
         """
         before = partial(self._owe, location, is_notebook=is_notebook)
-        await self.copies.write(self.os_path(location), content, before=before, replaces=replaces)
+        await self.copies.write(
+            self.os_path(location), content, before=before, replaces=replaces, keep_old_as=keep_old_as
+        )
+
+    async def create(
+        self, location: Location, content: bytes | memoryview, *, notebook: FileDigest | None = None
+    ) -> None:
+        """Write a new working copy durably, never over another file; it is owed as a new object.
+
+        Args:
+            location: the working copy.
+            content: what it is to hold.
+            notebook: checksums of the content, if it is a notebook that has been validated.
+
+        Raises:
+            FileExistsError: the name is taken on the disk; nothing has changed.
+            OSError: the disk is full, read-only or failing.
+        """
+        if notebook is not None:
+            self.copies.own.is_notebook(notebook)
+        await self.copies.create(self.os_path(location), content, appearing=partial(self.appearing_now, location))
+
+    async def take_back(self, location: Location, content: FileDigest) -> bool:
+        """Remove a working copy that was made just now and never sent, if it still holds what it was made with.
+
+        Returns:
+            Whether it is gone, and with it what was known of it.
+        """
+        os_path = self.os_path(location)
+        async with self.copies.lock(os_path):
+            if await self.copies.digest(os_path) != content:
+                return False
+            await self.copies.run(os_path.unlink)
+            await self.copies.run(sync_directory, os_path.parent)
+            await self.forget(location)
+        return True
+
+    @contextlib.contextmanager
+    def appearing_now(self, location: Location) -> Iterator[None]:
+        """Within it, a file appears under a free name: it is owed as a new object, whatever was known of that name.
+
+        For use off the event loop, under the lock of that path. An error means that no file appeared.
+        """
+        if location.is_delocalized:
+            self._expect_absent_again(location)
+        try:
+            yield
+        except BaseException:
+            if location.is_delocalized:
+                self._journal.forget(location.api_path)
+            raise
 
     async def adopt(self, location: Location, complete: Path) -> None:
         """Make a complete file of the same folder the working copy; see ``save``."""
         await self.copies.adopt(complete, self.os_path(location), before=partial(self._owe, location))
+
+    async def install(
+        self, os_path: Path, download: Download, *, expected: FileDigest | None, keeping: Keeping | None
+    ) -> bool:
+        """Put a downloaded file in the place of a working copy; see ``WorkingCopies.install``.
+
+        Returns:
+            False, and nothing changed, when the working copy holds something else or the name to keep it is taken.
+        """
+        async with contextlib.AsyncExitStack() as locks:
+            await locks.enter_async_context(self.copies.lock(os_path))
+            if keeping is None:
+                return await self.copies.install(download, os_path, expected=expected)
+            appearing: Appearing = contextlib.nullcontext
+            if keeping.owed_as is not None:
+                # Names of kept files are longer than what they keep: these locks are always taken in this order.
+                await locks.enter_async_context(self.copies.lock(keeping.kept))
+                appearing = partial(self.appearing_now, keeping.owed_as)
+            return await self.copies.install(
+                download, os_path, expected=expected, keep_old_as=keeping.kept, appearing=appearing
+            )
 
     async def note_not_shown(self, location: Location) -> None:
         """Record that the object is about to be shown in the place of the working copy."""
@@ -247,6 +337,10 @@ class Places:
     async def forget(self, location: Location) -> None:
         """Drop what is known of a working copy."""
         await self.copies.run(self._journal.forget, location.api_path)
+
+    def forget_now(self, location: Location) -> None:
+        """See ``forget``; for use off the event loop."""
+        self._journal.forget(location.api_path)
 
     def _owe(self, location: Location, digest: FileDigest, *, is_notebook: bool = False) -> None:
         """Write down a debt for content that is about to become the working copy."""

@@ -3,16 +3,17 @@
 import asyncio
 import errno
 import os
-import shutil
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
+from jupyter_terra_env.notebooks.durable_names import keep_as, put_under_free_name, sync_directory
 from jupyter_terra_env.notebooks.file_attributes import copy_attributes, require_replaceable
 from jupyter_terra_env.notebooks.file_digests import FileDigest, Snapshot, SnapshotHandover, digest_file, digest_of
 from jupyter_terra_env.notebooks.own_contents import OwnContents
@@ -23,7 +24,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _REMEMBERED_DIGESTS = 4096
-NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +46,7 @@ class ChangedMeanwhile(Exception):
 
 
 BeforeReplacing = Callable[[FileDigest], None]
+Appearing = Callable[[], AbstractContextManager[object]]
 
 
 def _nothing(_: FileDigest) -> None:
@@ -137,6 +138,7 @@ class WorkingCopies:
         *,
         before: BeforeReplacing = _nothing,
         replaces: FileDigest | None = None,
+        keep_old_as: Path | None = None,
     ) -> None:
         """Replace a file durably: temporary file, fsync, rename, fsync of the folder (promise P1).
 
@@ -145,15 +147,32 @@ class WorkingCopies:
             content: what it is to hold.
             before: called, off the event loop, with the new content's checksums before the file is replaced.
             replaces: what the file has to hold still; None for whatever it holds.
+            keep_old_as: a free name for the old file; None to replace it.
 
         Raises:
             ChangedMeanwhile: it holds something else.
             OperationRefused: there is something that is no file.
             PermissionError: this process may not read and write it.
+            FileExistsError: the name for the old file is taken; nothing has changed.
             OSError: the disk is full, read-only or failing; the old file is untouched.
         """
         async with self.lock(os_path):
-            await self.run(self._write, os_path, content, before, replaces)
+            await self.run(self._write, os_path, content, before, replaces, keep_old_as)
+
+    async def create(self, os_path: Path, content: bytes | memoryview, *, appearing: Appearing = nullcontext) -> None:
+        """Make a new file durably, never in the place of another.
+
+        Args:
+            os_path: the file.
+            content: what it is to hold.
+            appearing: entered, off the event loop, before the file appears; left with the error if it cannot.
+
+        Raises:
+            FileExistsError: the name is taken.
+            OSError: the disk is full, read-only or failing.
+        """
+        async with self.lock(os_path):
+            await self.run(self._create, os_path, content, appearing)
 
     async def adopt(self, complete: Path, os_path: Path, *, before: BeforeReplacing = _nothing) -> None:
         """Put a complete file of this folder durably in the place of ``os_path``; ``before`` as for ``write``.
@@ -167,7 +186,13 @@ class WorkingCopies:
             await self.run(self._adopt, complete, os_path, before)
 
     async def install(
-        self, download: Download, os_path: Path, *, expected: FileDigest | None, keep_old_as: Path | None = None
+        self,
+        download: Download,
+        os_path: Path,
+        *,
+        expected: FileDigest | None,
+        keep_old_as: Path | None = None,
+        appearing: Appearing = nullcontext,
     ) -> bool:
         """Put a downloaded file durably in the place of ``os_path``; the caller holds the lock.
 
@@ -176,11 +201,12 @@ class WorkingCopies:
             os_path: what it replaces.
             expected: what ``os_path`` was last seen to hold; None for nothing.
             keep_old_as: a free name for the old file; None to replace it.
+            appearing: entered, off the event loop, before the old file gets that name; see ``create``.
 
         Returns:
             False, and nothing changed, when ``os_path`` holds something else or the free name is taken by now.
         """
-        return await self.run(self._install, download, os_path, expected, keep_old_as)
+        return await self.run(self._install, download, os_path, expected, keep_old_as, appearing)
 
     async def keep_as(self, os_path: Path, new: Path) -> None:
         """Give a file's present content a second, free name, durably.
@@ -192,16 +218,43 @@ class WorkingCopies:
             await self.run(keep_as, os_path, new)
 
     def _write(
-        self, os_path: Path, content: bytes | memoryview, before: BeforeReplacing, replaces: FileDigest | None
+        self,
+        os_path: Path,
+        content: bytes | memoryview,
+        before: BeforeReplacing,
+        replaces: FileDigest | None,
+        keep_old_as: Path | None,
     ) -> None:
         _require_replaceable(os_path)
-        if replaces is not None and self._digest(os_path) != replaces:
-            raise ChangedMeanwhile
+        self._require(os_path, replaces)
         with temporary_file(os_path) as (file, temporary):
             file.write(content)
             copy_attributes(os_path, file.fileno())
             _sync_file(file)
-            self._put_in_place(temporary, os_path, digest_of(content), file, before)
+            digest = digest_of(content)
+            # Nothing slow between the last look and the rename: another program may write here too.
+            self._require(os_path, replaces)
+            if keep_old_as is not None:
+                keep_as(os_path, keep_old_as)
+            self._put_in_place(temporary, os_path, digest, file, before)
+
+    def _require(self, os_path: Path, content: FileDigest | None) -> None:
+        if content is not None and self._digest(os_path) != content:
+            raise ChangedMeanwhile
+
+    def _create(self, os_path: Path, content: bytes | memoryview, appearing: Appearing) -> None:
+        if os.path.lexists(os_path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(os_path))
+        with temporary_file(os_path) as (file, temporary):
+            file.write(content)
+            copy_attributes(os_path, file.fileno())
+            _sync_file(file)
+            digest, written = digest_of(content), os.fstat(file.fileno())
+            self.own.placed(digest)
+            with appearing():
+                put_under_free_name(temporary, os_path)
+            self._remember_own(os_path, digest, written)
+            sync_directory(os_path.parent)
 
     def _adopt(self, complete: Path, os_path: Path, before: BeforeReplacing) -> None:
         _require_replaceable(os_path)
@@ -221,7 +274,12 @@ class WorkingCopies:
         sync_directory(os_path.parent)
 
     def _install(
-        self, download: Download, os_path: Path, expected: FileDigest | None, keep_old_as: Path | None
+        self,
+        download: Download,
+        os_path: Path,
+        expected: FileDigest | None,
+        keep_old_as: Path | None,
+        appearing: Appearing,
     ) -> bool:
         with download.temporary.open("r+b") as file:
             copy_attributes(os_path, file.fileno())
@@ -232,8 +290,11 @@ class WorkingCopies:
         if self._digest(os_path) != expected:
             return False
         if keep_old_as is not None:
+            if os.path.lexists(keep_old_as):
+                return False
             try:
-                keep_as(os_path, keep_old_as)
+                with appearing():
+                    keep_as(os_path, keep_old_as)
             except FileExistsError:
                 return False
         download.temporary.replace(os_path)
@@ -298,15 +359,6 @@ def resolve_inside(directory: Path, relative_path: str) -> Path | None:
     return Path(target) if inside else None
 
 
-def sync_directory(directory: Path) -> None:
-    """Make renames and deletions in a folder durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _signature(info: os.stat_result) -> _Signature:
     return _Signature(info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
 
@@ -319,20 +371,3 @@ def _require_replaceable(os_path: Path) -> None:
 def _sync_file(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def keep_as(os_path: Path, new: Path) -> None:
-    """Give a file's present content a second, free name, durably. Blocks.
-
-    Raises:
-        FileExistsError: the name is taken.
-    """
-    try:
-        new.hardlink_to(os_path)
-    except OSError as error:
-        if error.errno not in NO_HARD_LINKS:
-            raise
-        with open_regular(os_path) as source, new.open("xb") as copy:
-            shutil.copyfileobj(source, copy)
-            _sync_file(copy)
-    sync_directory(new.parent)

@@ -95,6 +95,8 @@ class RefusalReason(StrEnum):
     ACT_UNDER_WAY = "act-under-way"
     NOT_A_FILE = "not-a-file"
     TOO_LARGE = "too-large"
+    MINE_CHANGED = "mine-changed"
+    UPLOAD_IN_PROGRESS = "upload-in-progress"
 
 
 class AutopauseRefusal(StrEnum):

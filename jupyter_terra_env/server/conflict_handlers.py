@@ -9,12 +9,13 @@ from tornado import web
 
 from jupyter_terra_env.notebooks.conflicts import Sides
 from jupyter_terra_env.notebooks.merging import as_notebook
+from jupyter_terra_env.rules.errors import LockReason
 from jupyter_terra_env.rules.ways_out import WayOut
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.durable_files import serialised
 from jupyter_terra_env.server.http_errors import translated
 from jupyter_terra_env.server.models import check_model
-from jupyter_terra_env.server.status_fields import moment
+from jupyter_terra_env.server.status_fields import lock_fields, moment
 from jupyter_terra_env.server.workspace_handler import WorkspaceHandler
 
 MOST_SHOWN_BYTES = 20 << 20
@@ -40,25 +41,49 @@ class ResolveHandler(WorkspaceHandler):
     @web.authenticated
     @authorized
     async def post(self) -> None:
-        """Answer ``{path, kept_edits, status}``."""
+        """Answer ``{path, kept_edits, status}``; a refusal comes with the state as it is now."""
         location = self.locate(self.path_in_question())
         body: dict[str, Any] = self.get_json_body() or {}
         try:
             way_out = WayOut(str(body.get("action")))
         except ValueError:
             raise web.HTTPError(400, f"'action' must be one of {', '.join(WayOut)}.") from None
-        theirs_version = body.get("theirs_version")
-        if theirs_version is not None and not isinstance(theirs_version, str):
-            raise web.HTTPError(400, "'theirs_version' must be the text that /terra-env/conflict told.")
-        with translated(location.api_path):
-            kept = await self.notebooks.conflicts.resolve(
-                location, way_out, content=await self._content(body), theirs_version=theirs_version
-            )
-            status = None
-            if await self.notebooks.places.copies.run(self.notebooks.places.os_path(location).exists):
-                status = await self.announcements.status(location)
+        theirs_version, mine_version = _version(body, "theirs_version"), _version(body, "mine_version")
+        content = await self._content(body)
+        try:
+            with translated(location.api_path):
+                kept = await self.notebooks.conflicts.resolve(
+                    location, way_out, content=content, theirs_version=theirs_version, mine_version=mine_version
+                )
+                status = await self._status(location)
+        except web.HTTPError as refused:
+            if refused.status_code != 409:
+                raise
+            await self._refuse(location, refused)
+            return
         kept_path = None if kept is None else location.sibling(kept.name).api_path
         self.finish(json.dumps({"path": location.api_path, "kept_edits": kept_path, "status": status}))
+
+    async def _status(self, location: Location) -> dict[str, Any] | None:
+        if await self.notebooks.places.copies.run(self.notebooks.places.os_path(location).exists):
+            return await self.announcements.status(location)
+        return None
+
+    async def _refuse(self, location: Location, refused: web.HTTPError) -> None:
+        """Answer a refusal with the state as it is now: what there is to look at, before choosing again."""
+        versions = await self.notebooks.conflicts.versions(location)
+        answer = {
+            "message": refused.log_message,
+            "reason": refused.reason,
+            "status": await self._status(location),
+            "mine_version": versions.mine,
+            "theirs_version": versions.theirs,
+        }
+        if refused.reason in set(LockReason):
+            email = self.notebooks.email_of_holder(location)
+            answer["lock"] = lock_fields(self.notebooks.locks.view(location), email=email)
+        self.set_status(refused.status_code, refused.reason)
+        self.finish(json.dumps(answer))
 
     async def _content(self, body: dict[str, Any]) -> bytes | None:
         """What is on the screen, as Jupyter stores it; None when the request brings nothing."""
@@ -70,6 +95,13 @@ class ResolveHandler(WorkspaceHandler):
             return content.encode("utf-8")
         check_model({"type": "notebook", "content": content})
         return await self.notebooks.places.copies.run(_as_stored, content)
+
+
+def _version(body: dict[str, Any], key: str) -> str | None:
+    version = body.get(key)
+    if version is not None and not isinstance(version, str):
+        raise web.HTTPError(400, f"'{key}' must be the text that /terra-env/conflict told.")
+    return version
 
 
 def _as_stored(content: dict[str, Any]) -> bytes:
@@ -89,6 +121,7 @@ def _as_json(location: Location, sides: Sides) -> str:
             "can_merge": sides.merged is not None,
             "is_deleted": sides.theirs is None,
             "too_large": too_large,
+            "mine_version": sides.mine_version,
             "theirs_version": sides.theirs_version,
             "theirs_updated": None if sides.theirs_updated is None else moment(sides.theirs_updated),
         }

@@ -3,6 +3,9 @@
 Outside the workspace folders, and in a server without workspaces, everything is Jupyter's own.
 """
 
+import contextlib
+import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from jupyter_terra_env.server.files import WorkspaceFileHandler
 from jupyter_terra_env.server.http_errors import raise_when_refused, translated
 from jupyter_terra_env.server.large_notebooks.conversions import NotConvertedError
 from jupyter_terra_env.server.models import check_model
+from jupyter_terra_env.server.new_files import NewFilesManager
 from jupyter_terra_env.server.new_names import (
     goes_by_checkpoints,
     is_there,
@@ -30,16 +34,16 @@ from jupyter_terra_env.server.new_names import (
     require_possible_name,
     without_checkpoint,
 )
-from jupyter_terra_env.server.reading import ShowingManager, only_reading
+from jupyter_terra_env.server.reading import only_reading
 
 
-class TerraContentsManager(ShowingManager):
+class TerraContentsManager(NewFilesManager):
     """Shows workspace folders as the union of bucket and disk; opening localizes, saving delocalizes."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if self.notebooks is not None:
-            self._uploads = ChunkedUploads(self.notebooks.places)
+            self._uploads = ChunkedUploads(self.notebooks.places, monotonic=time.monotonic)
 
     @default("files_handler_class")
     def _files_handler_class_default(self) -> type:
@@ -73,7 +77,7 @@ class TerraContentsManager(ShowingManager):
             await self._refuse_special(os_path)
             if not content and await self._is_on_disk(os_path):
                 # No question to the bucket: JupyterLab asks this before and after each save.
-                return await self._get_file(location, content, type, format, hashed=True)
+                return await self._get_hash_only(location, type, format)
             try:
                 return await self._get_localized(location, content, type, format, hashed=bool(require_hash))
             except ObjectNotFound:
@@ -82,7 +86,7 @@ class TerraContentsManager(ShowingManager):
             return await self._get_folder(location, os_path, content=bool(content), type=type)
 
     async def localize(self, path: str) -> None:
-        """Make sure that a file about to be read from the disk is there, and is inside its workspace folder.
+        """Make sure that a file about to be copied on the disk is there, and is inside its workspace folder.
 
         A working copy stays as it is: refreshing it is for opening, which shows the person what they then save over.
         """
@@ -150,14 +154,16 @@ class TerraContentsManager(ShowingManager):
         with translated(location.api_path):
             await self._refuse_special(self.notebooks.places.os_path(location))
             await self._require_name(location, model)
-            await self.notebooks.localizer.kept_edits.keep_not_shown(location)
             chunk = model.get("chunk")
             if chunk is not None:
                 return await self._save_chunk(location, model, chunk)
             check_model(model)
-            with without_checkpoint(location):
-                saved = await super().save(model, path)
-            return saved if model["type"] == "directory" else await self._delocalize(location, saved)
+            async with self._paid(location):
+                await self.notebooks.localizer.kept_edits.keep_not_shown(location)
+                with without_checkpoint(location):
+                    saved = await super().save(model, path)
+                self.notebooks.localizer.views.shows_working_copy(location)
+                return saved if model["type"] == "directory" else await self._delocalize(location, saved)
 
     async def delete_file(self, path: str) -> None:
         """See ``ContentsManager.delete_file``: objects first, if they are still the versions seen here.
@@ -173,6 +179,7 @@ class TerraContentsManager(ShowingManager):
             await self._refuse_hidden(path)
             is_folder = await self._to_change(location)
             await self.notebooks.moves.delete(location, is_folder=is_folder, to_trash=self.delete_to_trash)
+            self.notebooks.localizer.views.forget_below(location.api_path)
 
     async def rename_file(self, old_path: str, new_path: str) -> None:
         """See ``ContentsManager.rename_file``: objects and working copies move together or not at all."""
@@ -192,6 +199,8 @@ class TerraContentsManager(ShowingManager):
                 model = {"type": "directory"} if is_folder else {}
                 require_possible_name(new, needs_checkpoint=goes_by_checkpoints(model, new))
             await self.notebooks.moves.rename(renaming)
+            for path in (old_path, new_path):
+                self.notebooks.localizer.views.forget_below(path)
             if new is not None and new.is_delocalized and not renaming.is_within:
                 raise_when_refused(await self.notebooks.delocalizer.after_save(new))
 
@@ -203,19 +212,12 @@ class TerraContentsManager(ShowingManager):
                 400, "Folders of a workspace cannot be copied whole. Copy the notebooks in them.", reason="folder"
             )
         with only_reading():
+            if to_path is None:
+                folder = self._locate(from_path.strip("/").rpartition("/")[0])
+                return await self._under_free_name(folder, lambda: self._copy_file(from_path, to_path))
+            if await self.dir_exists(to_path):
+                return await self._under_free_name(self._locate(to_path), lambda: self._copy_file(from_path, to_path))
             return await self._copy_file(from_path, to_path)
-
-    async def _copy_file(self, from_path: str, to_path: str | None) -> dict[str, Any]:
-        destination = self._locate(from_path if to_path is None else to_path)
-        if destination is not None and self._locate(from_path) is not None and not self._has_save_hooks():
-            try:
-                async with self.stand_ins():
-                    beside: dict[str, Any] = await super().copy(from_path, to_path)
-                    return beside
-            except NotConvertedError as error:
-                self.log.debug("Left to Jupyter: copying %s (%s)", from_path, error)
-        copied: dict[str, Any] = await super().copy(from_path, to_path)
-        return copied
 
     async def create_checkpoint(self, path: str) -> dict[str, Any]:
         """See ``ContentsManager.create_checkpoint``; what is only in the bucket is brought to the disk first."""
@@ -235,11 +237,25 @@ class TerraContentsManager(ShowingManager):
             await super().restore_checkpoint(checkpoint_id, path)
             return
         with translated(location.api_path):
-            await self._restore(location, checkpoint_id)
-            if location.is_delocalized:
-                raise_when_refused(await self.notebooks.delocalizer.after_save(location))
+            async with self._paid(location):
+                await self._restore(location, checkpoint_id)
+                self.notebooks.localizer.views.shows_working_copy(location)
+                if location.is_delocalized:
+                    raise_when_refused(await self.notebooks.delocalizer.after_save(location))
 
     # Parts of the verbs
+
+    async def _copy_file(self, from_path: str, to_path: str | None) -> dict[str, Any]:
+        destination = self._locate(from_path if to_path is None else to_path)
+        if destination is not None and self._locate(from_path) is not None and not self._has_save_hooks():
+            try:
+                async with self.stand_ins():
+                    beside: dict[str, Any] = await super().copy(from_path, to_path)
+                    return beside
+            except NotConvertedError as error:
+                self.log.debug("Left to Jupyter: copying %s (%s)", from_path, error)
+        copied: dict[str, Any] = await super().copy(from_path, to_path)
+        return copied
 
     async def _save_chunk(self, location: Location, model: dict[str, Any], chunk: Any) -> dict[str, Any]:
         if "type" in model and model["type"] != "file":
@@ -250,13 +266,26 @@ class TerraContentsManager(ShowingManager):
         if chunk == 1:
             self.run_pre_save_hooks(model=model, path=location.api_path)
         os_path = self.notebooks.places.os_path(location)
-        part = await self._uploads.take(location, chunk, model["content"], model["format"])
-        if chunk != LAST_CHUNK:
-            return model_of_part(location, part)
-        saved: dict[str, Any] = await super().get(location.api_path, content=False)
-        self.run_post_save_hooks(model=saved, os_path=str(os_path))
-        self.emit(data={"action": "save", "path": location.api_path})
-        return await self._delocalize(location, saved)
+        async with self._paid(location):
+            if chunk == LAST_CHUNK:
+                await self.notebooks.localizer.kept_edits.keep_not_shown(location)
+            part = await self._uploads.take(location, chunk, model["content"], model["format"])
+            if chunk != LAST_CHUNK:
+                return model_of_part(location, part)
+            self.notebooks.localizer.views.shows_working_copy(location)
+            saved: dict[str, Any] = await super().get(location.api_path, content=False)
+            self.run_post_save_hooks(model=saved, os_path=str(os_path))
+            self.emit(data={"action": "save", "path": location.api_path})
+            return await self._delocalize(location, saved)
+
+    @contextlib.asynccontextmanager
+    async def _paid(self, location: Location) -> AsyncIterator[None]:
+        """Whatever fails within, hooks of others included: what was written has its payer."""
+        try:
+            yield
+        except BaseException:
+            await self.notebooks.delocalizer.start_if_owed(location)
+            raise
 
     async def _delocalize(self, location: Location, saved: dict[str, Any]) -> dict[str, Any]:
         """Send a saved file on its way to the bucket, and say in the model how far it got."""

@@ -1,9 +1,13 @@
 """Jupyter's contents endpoints: a refusal by an edit lock tells of the lock, and large notebooks hold up nobody."""
 
+from jupyter_server.auth.decorator import authorized
 from jupyter_server.services.contents import handlers as jupyter_handlers
+from jupyter_server.utils import ensure_async
+from tornado import web
 from tornado.routing import Rule
 from tornado.web import stream_request_body
 
+from jupyter_terra_env.server.chunked_uploads import client_of, sender
 from jupyter_terra_env.server.large_notebooks.answers import AnswersLargeNotebooks
 from jupyter_terra_env.server.large_notebooks.manager import LargeNotebookManager
 from jupyter_terra_env.server.large_notebooks.saves import LargeSaves, TakesLargeNotebooks
@@ -12,6 +16,13 @@ from jupyter_terra_env.server.workspace_handler import TellsTheLock
 
 class WorkspaceContentsHandler(TellsTheLock, AnswersLargeNotebooks):
     """``/api/contents/PATH``."""
+
+    @web.authenticated
+    @authorized
+    async def put(self, path: str = "") -> None:
+        """See ``ContentsHandler.put``; uploads in chunks belong to the client that began them."""
+        sender.set(client_of(self.request))
+        await ensure_async(super().put(path))
 
 
 @stream_request_body

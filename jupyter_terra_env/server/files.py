@@ -1,6 +1,9 @@
-"""Downloads (``/files/…``) of workspace notebooks that have not been opened here yet."""
+"""Downloads (``/files/…``): what opening would show, which for workspace notebooks may be the bucket's version."""
 
 import contextlib
+import mimetypes
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
@@ -10,33 +13,69 @@ from tornado import web
 from jupyter_terra_env.server.http_errors import translated
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownFile:
+    """What a download of a workspace notebook gives.
+
+    Attributes:
+        file: a temporary file with the bucket's version; None for the working copy.
+        sha256: of the content, lower-case hex.
+    """
+
+    file: Path | None
+    sha256: str
+
+
 class WorkspaceFileHandler(AuthenticatedFileHandler):
-    """Localizes what is asked for, then serves it from the disk as Jupyter does."""
+    """Serves files from the disk as Jupyter does, and notebooks of a workspace as opening would show them."""
+
+    _shown: ShownFile | None = None
 
     @web.authenticated
     @authorized
     async def head(self, path: str) -> None:  # type: ignore[override]  # the decorators say Optional
         """Answer the headers of a file."""
+        manager: Any = self.contents_manager
         with self._translated(path):
-            await self._localize(path)
-            await self._answered(super().head(path))
+            async with manager.shown_file(path) as self._shown:
+                await self._answered(super().head(path))
 
     @web.authenticated
     @authorized
     async def get(self, path: str, **kwargs: Any) -> None:  # type: ignore[override]  # the decorators say Optional
         """Answer a file."""
+        manager: Any = self.contents_manager
         with self._translated(path):
-            await self._localize(path)
-            await self._answered(super().get(path, **kwargs))
+            async with manager.shown_file(path) as self._shown:
+                await self._answered(super().get(path, **kwargs))
 
     def _translated(self, path: str) -> contextlib.AbstractContextManager[None]:
         """The errors of a workspace's files as the contents API tells them."""
         manager: Any = self.contents_manager
         return translated(path) if manager.is_in_workspace(path) else contextlib.nullcontext()
 
-    async def _localize(self, path: str) -> None:
-        manager: Any = self.contents_manager
-        await manager.localize(path)
+    def validate_absolute_path(self, root: str, absolute_path: str) -> str:
+        """See ``StaticFileHandler``; where the bucket's version is shown, the path was checked already."""
+        if self._shown is not None and self._shown.file is not None:
+            return str(self._shown.file)
+        return str(super().validate_absolute_path(root, absolute_path))
+
+    def get_content_type(self) -> str:
+        """See ``AuthenticatedFileHandler``; a temporary file is of the type of what it stands for."""
+        if self._shown is None or self._shown.file is None:
+            return str(super().get_content_type())
+        if self.path.endswith(".ipynb"):
+            return "application/x-ipynb+json"
+        kind = mimetypes.guess_type(self.path)[0] or "application/octet-stream"
+        return f"{kind}; charset=UTF-8" if kind == "text/plain" else kind
+
+    def compute_etag(self) -> str | None:
+        """Name the content: of two contents within one second, times do not tell which is newer."""
+        return super().compute_etag() if self._shown is None else f'"{self._shown.sha256}"'
+
+    def should_return_304(self) -> bool:
+        """See ``StaticFileHandler``; workspace notebooks are compared by content only."""
+        return self.check_etag_header() if self._shown is not None else super().should_return_304()
 
     @staticmethod
     async def _answered(answer: Any) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +13,7 @@ from typing import Any
 from tornado.web import HTTPError
 
 from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.notebooks.file_digests import FileDigest, digest_file
 from jupyter_terra_env.notebooks.localizer import refuse_too_large
 from jupyter_terra_env.notebooks.places import kept_changing
 from jupyter_terra_env.notebooks.regular_files import refuse_special
@@ -20,6 +21,7 @@ from jupyter_terra_env.rules.errors import ObjectNotFound, OperationRefused, Pre
 from jupyter_terra_env.rules.status import WorkStatus
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.disk_entries import DiskEntry, entries_of
+from jupyter_terra_env.server.files import ShownFile
 from jupyter_terra_env.server.http_errors import translated
 from jupyter_terra_env.server.large_notebooks.manager import LargeNotebookManager
 from jupyter_terra_env.server.models import (
@@ -174,6 +176,7 @@ class ShowingManager(LargeNotebookManager):
             return await self._get_file(location, content, type, format, hashed=hashed)
         to_edit = not _only_reads.get()
         largest_bytes = None if _is_notebook_wanted(location, type) else LARGEST_SHOWN_BYTES
+        views = self.notebooks.localizer.views
         for _ in range(_ROUNDS):
             opened = await self.notebooks.localizer.open(location, take_lock=to_edit, largest_bytes=largest_bytes)
             if to_edit:
@@ -182,9 +185,12 @@ class ShowingManager(LargeNotebookManager):
                 model = await self._get_opened(location, type, format, hashed=hashed, downloaded=opened.downloaded)
                 if to_edit:
                     await self.notebooks.localizer.kept_edits.shown(location)
+                    views.shows_working_copy(location)
                 break
             try:
-                model = await self._get_from_bucket(location, opened.shown, type, format, hashed=hashed)
+                model, digest = await self._get_from_bucket(location, opened.shown, type, format, hashed=hashed)
+                if to_edit:
+                    views.showed(location, opened.shown, digest)
                 break
             except (ObjectNotFound, PreconditionFailed):
                 continue  # Whoever edits it has just saved again.
@@ -194,14 +200,14 @@ class ShowingManager(LargeNotebookManager):
 
     async def _get_from_bucket(
         self, location: Location, version: ObjectVersion, type: str | None, format: str | None, *, hashed: bool
-    ) -> dict[str, Any]:
+    ) -> tuple[dict[str, Any], FileDigest]:
         """A version in the bucket, to look at; see ``Localizer.content_of`` for what it raises."""
         async with self.notebooks.localizer.content_of(location, version) as file:
             model = await self._get_version(location, version, file, type, format)
-            if hashed:
-                digest = await self.notebooks.places.copies.digest(file)
-                model.update(hash=digest.sha256, hash_algorithm="sha256")
-        return model
+            digest = await self.notebooks.places.copies.run(_digest_of_file, file)
+        if hashed:
+            model.update(hash=digest.sha256, hash_algorithm="sha256")
+        return model, digest
 
     async def _get_behind_folder(
         self, location: Location, content: Any, type: str | None, format: str | None, *, hashed: bool
@@ -213,7 +219,8 @@ class ShowingManager(LargeNotebookManager):
         if not content and not hashed:
             return {**notebook_in_bucket(location, version), "writable": False}
         refuse_too_large(location, version.size_bytes, LARGEST_SHOWN_BYTES)
-        return await self._get_from_bucket(location, version, type, format, hashed=hashed)
+        model, _ = await self._get_from_bucket(location, version, type, format, hashed=hashed)
+        return model
 
     async def _get_opened(
         self, location: Location, type: str | None, format: str | None, *, hashed: bool, downloaded: bool
@@ -252,6 +259,59 @@ class ShowingManager(LargeNotebookManager):
     def _with_writable(self, location: Location, model: dict[str, Any]) -> dict[str, Any]:
         return {**model, "writable": model["writable"] and not self.notebooks.is_read_only(location)}
 
+    async def _get_hash_only(self, location: Location, type: str | None, format: str | None) -> dict[str, Any]:
+        """The hash of what was shown or saved last, without a question to the bucket."""
+        shown = self.notebooks.localizer.views.instead(location)
+        if shown is None:
+            return await self._get_file(location, 0, type, format, hashed=True)
+        if type == "directory":
+            raise HTTPError(400, f"{location.api_path} is not a directory", reason="bad type")
+        model = notebook_in_bucket(location, shown.version)
+        model.update(type=type or model["type"], hash=shown.sha256, hash_algorithm="sha256")
+        return self._with_writable(location, model)
+
+    @contextlib.asynccontextmanager
+    async def shown_file(self, path: str) -> AsyncIterator[ShownFile | None]:
+        """What a download of a path gives: exactly what opening would show. It opens nothing.
+
+        Yields:
+            The content; None for a file that only this disk has.
+
+        Raises:
+            HTTPError: as for opening.
+        """
+        location = self._locate(path)
+        async with contextlib.AsyncExitStack() as stack:
+            shown = None
+            if location is not None:
+                with translated(location.api_path):
+                    os_path = self.notebooks.places.os_path(location)
+                    if location.belongs_in_bucket:
+                        shown = await self._shown_file(location, os_path, stack)
+            yield shown
+
+    async def _shown_file(self, location: Location, os_path: Path, stack: contextlib.AsyncExitStack) -> ShownFile:
+        copies = self.notebooks.places.copies
+        for _ in range(_ROUNDS):
+            version = await self.notebooks.localizer.views.now(location)
+            if version is None:
+                digest = await copies.digest(os_path)
+                if digest is not None:
+                    return ShownFile(file=None, sha256=digest.sha256)
+                continue
+            try:
+                file = await stack.enter_async_context(self.notebooks.localizer.content_of(location, version))
+            except (ObjectNotFound, PreconditionFailed):
+                continue  # Whoever edits it has just saved again.
+            await copies.run(os.utime, file, (version.updated.timestamp(),) * 2)
+            return ShownFile(file=file, sha256=(await copies.run(_digest_of_file, file)).sha256)
+        raise kept_changing(location)
+
 
 def _is_notebook_wanted(location: Location, type: str | None) -> bool:
     return type == "notebook" or (type is None and location.is_notebook)
+
+
+def _digest_of_file(file: Path) -> FileDigest:
+    with file.open("rb") as content:
+        return digest_file(content)

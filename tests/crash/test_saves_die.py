@@ -25,6 +25,7 @@ from jupyter_terra_env.rules.errors import ConflictReason
 from jupyter_terra_env.rules.status import Place
 from jupyter_terra_env.rules.ways_out import WayOut
 from jupyter_terra_env.rules.workspace import Workspaces
+from jupyter_terra_env.server.chunked_uploads import ChunkedUploads
 from jupyter_terra_env.server.contents import TerraContentsManager
 
 pytestmark = pytest.mark.timeout(300)
@@ -233,6 +234,91 @@ def test_taking_the_workspaces_version(disk):
             assert outsider.content(NAME) == THEIRS, number
 
 
+def nothing_is_owed_silently(env, outsider):
+    """Each debt has been paid, or waits for a person, who is told so."""
+    for path in env.owed():
+        name = path.removeprefix("ws/edit/")
+        assert env.run(env.status_of(name)).place is Place.CONFLICT, path
+        assert outsider.content(name) != env.read(name), path
+    for file in env.file("").glob("*.ipynb"):
+        if env.run(env.status_of(file.name)).place is Place.IN_WORKSPACE:
+            assert outsider.content(file.name) == file.read_bytes(), file.name
+
+
+@pytest.mark.parametrize("way_out", [WayOut.KEEP_BOTH, WayOut.TAKE_THEIRS, WayOut.REPLACE_THEIRS])
+def test_a_way_out_where_theirs_is_deleted(disk, way_out):
+    def story(env, outsider):
+        outsider.put(NAME, BASE)
+        env.open(NAME)
+        outsider.delete(NAME)
+        assert env.save(NAME, MINE).place is Place.CONFLICT
+
+    def act(env, _):
+        env.delocalizer.tell(env.at(NAME), status.conflict(ConflictReason.REMOTE_DELETED))
+        env.run(env.conflicts.resolve(env.at(NAME), way_out, content=None, theirs_version=None))
+
+    prepare(disk, story)
+    for number in deaths(disk, act):
+        with next_start(disk) as (env, outsider):
+            assert MINE in files(env), number
+            assert outsider.content(NAME) in ({None} if way_out is WayOut.TAKE_THEIRS else {None, MINE}), number
+            nothing_is_owed_silently(env, outsider)
+
+
+def test_a_way_out_whose_name_is_taken_in_the_bucket(disk):
+    """Between the look for a free name and the upload: the kept file gets the next one, whatever step it dies at."""
+
+    def act(env, outsider):
+        env.delocalizer.tell(env.at(NAME), conflict())
+        looks = env.localizer.kept_edits.free_name
+
+        async def taken_after(location):
+            free = await looks(location)
+            if free.name == KEPT:
+                outsider.put(KEPT, b"somebody's")
+            return free
+
+        env.localizer.kept_edits.free_name = taken_after
+        env.run(env.conflicts.resolve(env.at(NAME), WayOut.KEEP_BOTH, content=None, theirs_version=None))
+        assert env.owed() == []
+
+    prepare(disk, parted)
+    moved = 0
+    for number in deaths(disk, act):
+        with next_start(disk) as (env, outsider):
+            assert MINE in files(env), number
+            assert outsider.content(NAME) == THEIRS, number
+            assert outsider.content(KEPT) in {b"somebody's", MINE, None}, number
+            moved += env.file("a (my edits 2).ipynb").exists()
+            if outsider.history(KEPT):
+                assert b"somebody's" in outsider.history(KEPT).values() or outsider.content(KEPT) == MINE, number
+            nothing_is_owed_silently(env, outsider)
+    assert moved
+
+
+@pytest.mark.parametrize("before", [None, BASE], ids=["new", "changed"])
+def test_an_upload_in_chunks(disk, before):
+    def story(env, outsider):
+        if before is not None:
+            outsider.put(NAME, before)
+            env.open(NAME)
+
+    def act(env, _):
+        uploads = ChunkedUploads(env.places, monotonic=time.monotonic)
+        for chunk, text in ((1, "one "), (2, "two "), (-1, "three")):
+            env.run(uploads.take(env.at(NAME), chunk, text, "text"))
+        acknowledge(disk)
+        env.run(env.delocalizer.settle(env.at(NAME)))
+
+    prepare(disk, story)
+    for number in deaths(disk, act):
+        acknowledged = is_acknowledged(disk)
+        with next_start(disk) as (env, outsider):
+            content = env.read(NAME)
+            assert content == b"one two three" if acknowledged else content in {before, b"one two three"}, number
+            assert (outsider.content(NAME), env.owed()) == (content, []), number
+
+
 @pytest.mark.parametrize("way_out", [WayOut.KEEP_BOTH, WayOut.TAKE_THEIRS, WayOut.REPLACE_THEIRS])
 def test_a_way_out(disk, way_out):
     def act(env, _):
@@ -252,6 +338,7 @@ def test_a_way_out(disk, way_out):
             else:
                 assert THEIRS in outsider.history(NAME).values()
             assert env.run(env.status_of(NAME)).place in {Place.IN_WORKSPACE, Place.CONFLICT}, number
+            nothing_is_owed_silently(env, outsider)
     assert (replaced > 0) is (way_out is WayOut.REPLACE_THEIRS)
 
 
@@ -300,6 +387,7 @@ def test_a_merge(disk):
         with next_start(disk) as (env, outsider):
             assert mine in files(env), number
             assert theirs in outsider.history(NAME).values(), number
+            nothing_is_owed_silently(env, outsider)
 
 
 def stored(*sources):

@@ -23,6 +23,11 @@ def opened(env, name):
     return env.run(env.localizer.open(env.at(name)))
 
 
+async def look_into(watch, place):
+    watch.begin([place])
+    await asyncio.gather(*watch._looks.values())
+
+
 class TestOpening:
     def test_takes_a_free_lock_beside_the_download(self, env, outsider):
         outsider.put("a.ipynb", b"one")
@@ -140,7 +145,7 @@ class TestWithoutPermission:
         opened(reader, "a.ipynb")
         assert reader.lock_state("a.ipynb") == "held-by-other"
         outsider.lock("a.ipynb", **taken_by("bob@example.org", left_seconds=-60))
-        reader.run(LockWatch(reader.places, reader.locks).look([place]))
+        reader.run(look_into(LockWatch(reader.places, reader.locks), place))
         assert reader.lock_state("a.ipynb") == "not-permitted"
 
     def test_a_lock_that_can_be_written_ends_it(self, reader):

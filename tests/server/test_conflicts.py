@@ -1,11 +1,14 @@
 """What somebody else did to the bucket meanwhile: refused, both versions intact, with a way out."""
 
+import asyncio
 import json
+import time
 
 import pytest
 from workspace_kit import WORKSPACE, notebook, sources, text_of
 
 from jupyter_terra_env.bucket.embedded.faults import Fault, ResetConnection
+from jupyter_terra_env.rules.edit_lock import owner_hash
 
 
 @pytest.fixture
@@ -232,3 +235,64 @@ async def test_choices_that_are_none(bucket, contents, api, edit, jp_serverapp, 
     assert answer.code == code
     assert (edit / "a.ipynb").read_bytes() == before
     assert bucket.sources("a.ipynb") == ["1", "2 theirs"]
+
+
+async def test_what_a_refusal_says_is_what_there_is_to_look_at(bucket, contents, api, edit, jp_serverapp):
+    await parted(bucket, contents)
+    seen = (await looked(api)).model
+    bucket.put_notebook("a.ipynb", "newer")
+    before = (edit / "a.ipynb").read_bytes()
+    for action in ("keep-both", "take-theirs", "replace-theirs", "merge"):
+        refused = await resolved(api, action, theirs_version=seen["theirs_version"], mine_version=seen["mine_version"])
+        assert (refused.code, refused.reason) == (409, "remote-changed")
+        assert refused.model["status"]["place"] == "conflict"
+        assert refused.model["theirs_version"] == str(bucket.get("a.ipynb").generation)
+        assert refused.model["mine_version"] == seen["mine_version"]
+    assert (edit / "a.ipynb").read_bytes() == before
+    assert [file.name for file in edit.glob("*.ipynb")] == ["a.ipynb"]
+    assert bucket.names() == ["notebooks/a.ipynb"]
+    now = refused.model
+    assert (await resolved(api, "replace-theirs", theirs_version=now["theirs_version"])).code == 200
+
+
+async def test_mine_that_was_saved_in_another_tab_since_the_look(bucket, contents, api, edit, jp_serverapp):
+    await parted(bucket, contents)
+    seen = (await looked(api)).model
+    await contents.save("a.ipynb", "another tab's")
+    for more in ({}, {"content": notebook("on the screen")}):
+        refused = await resolved(api, "take-theirs", mine_version=seen["mine_version"], **more)
+        assert (refused.code, refused.reason) == (409, "mine-changed")
+        assert refused.model["mine_version"] == (await looked(api)).model["mine_version"]
+    assert sources(json.loads((edit / "a.ipynb").read_text())) == ["another tab's"]
+
+
+@pytest.mark.parametrize("second", ["keep-both", "take-theirs", "replace-theirs", "merge"])
+@pytest.mark.parametrize("first", ["keep-both", "take-theirs", "replace-theirs", "merge"])
+async def test_two_tabs_choose_at_once(bucket, contents, api, edit, jp_serverapp, first, second):
+    await parted(bucket, contents)
+    version = (await looked(api)).model["theirs_version"]
+    on_the_screen = {"content": notebook("another screen")}
+    answers = await asyncio.gather(
+        resolved(api, first, theirs_version=version),
+        resolved(api, second, theirs_version=version, **({} if second == "merge" else on_the_screen)),
+    )
+    assert sorted(answer.code for answer in answers) == [200, 409]
+    [refused] = [answer for answer in answers if answer.code == 409]
+    assert refused.reason in {"no-conflict", "remote-changed"}
+    assert refused.model["status"]["place"] in {"in-workspace", "uploading"}
+    everything = [sources(json.loads(file.read_text())) for file in edit.glob("*.ipynb")]
+    assert ["1 mine", "2"] in everything or ["another screen"] in everything
+    assert len(bucket.names()) <= 2
+
+
+async def test_a_way_out_of_a_lock_that_was_taken_meanwhile_tells_the_lock(bucket, contents, api, edit, jp_serverapp):
+    await parted(bucket, contents)
+    version = (await looked(api)).model["theirs_version"]
+    blob = bucket.client.bucket(bucket.name).blob("notebooks/a.ipynb")
+    expiry = str(int((time.time() + 170) * 1000))
+    blob.metadata = {"lastLockedBy": owner_hash(bucket.name, "bob@example.org"), "lockExpiresAt": expiry}
+    blob.patch()
+    refused = await resolved(api, "replace-theirs", theirs_version=version)
+    assert (refused.code, refused.reason) == (409, "locked-by-other")
+    assert refused.model["lock"]["state"] == "held-by-other"
+    assert refused.model["theirs_version"] == version

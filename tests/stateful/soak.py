@@ -1,11 +1,22 @@
 """Many editors on one bucket, with faults on both sides, and an independent account of what came of it.
 
-    python tests/stateful/soak.py --editors 200 --seconds 300
+    python tests/stateful/soak.py --editors 200 --seconds 300 --also programs,second-server
 
 Each save holds an id of its own and the id of what was on the screen before. In the end the newest acknowledged save of
 each working copy is on its author's disk or in the bucket's history, and each version of an object descends from the
 one before it: nobody's work was replaced by somebody who had not seen it. What is told as in the workspace is in its
 history, and what is not told so is kept back by somebody else's version or lock.
+
+What else may happen is chosen by ``--also``:
+
+    programs        programs write whole notebooks into working copies, by renaming over them
+    in-place        likewise, into the file as it is: whoever reads meanwhile may read half
+    second-server   another server of the same person works on the same disk
+    snapshots       a disk goes back to an earlier state, with its journal
+
+What a program wrote counts like a save from then on, although nobody acknowledged it: it is on a disk, or in the
+bucket, or something that descends from it is. What a disk held after its snapshot is lost with it, unless the bucket
+has it.
 """
 
 import argparse
@@ -15,6 +26,7 @@ import itertools
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -29,6 +41,7 @@ from environments import BUCKET, Environment, Outsider, directory_in_memory  # n
 
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket  # noqa: E402
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Delay, Fault, ResetConnection  # noqa: E402
+from jupyter_terra_env.notebooks.working_copies import ChangedMeanwhile  # noqa: E402
 from jupyter_terra_env.rules.errors import (  # noqa: E402
     BucketError,
     LockHeldElsewhere,
@@ -40,6 +53,7 @@ from jupyter_terra_env.rules.status import Place  # noqa: E402
 from jupyter_terra_env.rules.ways_out import WayOut  # noqa: E402
 
 PROCESSES = 4
+ALSO = ("programs", "in-place", "second-server", "snapshots")
 REFUSALS = (BucketError, LockHeldElsewhere, ObjectNotFound, OperationRefused, WorkspaceConflict)
 OPERATIONS = ["objects.insert", "objects.patch", "objects.get", "objects.download", "*"]
 _SETTLE_SECONDS = 60.0
@@ -48,23 +62,32 @@ _SETTLE_SECONDS = 60.0
 class Editor:
     """One person with a disk of their own, who does something every now and then."""
 
-    def __init__(self, env, names, chance, note):
-        self.env, self.names, self.chance, self.note = env, names, chance, note
+    def __init__(self, env, names, chance, note, *, also=(), series=""):
+        self.env, self.names, self.chance, self.note, self.series = env, names, chance, note, series
         self.number = 0
         self.on_screen = {}
+        self.snapshot = None
+        self.acts = {
+            self.open: 25,
+            self.save: 50,
+            self.close: 8,
+            self.way_out: 6,
+            self.trouble: 8,
+            self.play: 3,
+            self.die: 1,
+        }
+        more = {"programs": (self.program, 8), "in-place": (self.program_in_place, 4), "snapshots": (self.go_back, 2)}
+        self.acts |= dict(more[name] for name in also if name in more)
 
     async def live(self, until):
         while time.time() < until:
-            act = self.chance.choices(
-                [self.open, self.save, self.close, self.way_out, self.trouble, self.play, self.die],
-                weights=[25, 50, 8, 6, 8, 3, 1],
-            )[0]
+            act = self.chance.choices(list(self.acts), weights=list(self.acts.values()))[0]
             with contextlib.suppress(*REFUSALS):
                 await act()
             await asyncio.sleep(self.chance.uniform(0.0, 1.0))
 
-    async def open(self):
-        name = self.chance.choice(self.names)
+    async def open(self, name=None):
+        name = name or self.chance.choice(self.names)
         try:
             opened = await self.env.localizer.open(self.env.at(name))
         except ObjectNotFound:
@@ -82,16 +105,76 @@ class Editor:
             await self.open()
             return
         name = self.chance.choice(list(self.on_screen))
-        self.number += 1
-        saved = f"{self.env.name}/{self.number}"
+        # As JupyterLab does: what is on the disk must be what is on the screen, or the person is asked.
+        seen = await self.env.copies.digest(self.env.file(name))
+        if self.on_the_disk(name) != self.on_screen[name]:
+            await self.open_again(name)
+            return
+        saved = self.next_id()
         content = {"id": saved, "over": self.on_screen[name]}
-        await self.env.places.save(self.env.at(name), json.dumps(content).encode())
+        try:
+            await self.env.places.save(self.env.at(name), json.dumps(content).encode(), replaces=seen)
+        except ChangedMeanwhile:
+            await self.open_again(name)
+            return
         # The answer: from here on it must not be lost.
         self.note("saves", editor=self.env.name, name=name, **content)
         self.on_screen[name] = saved
         payer = self.env.delocalizer.start(self.env.at(name))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(payer.word_of(payer.hurry()), self.chance.choice([0.0, 0.3, 2.0]) or 0.001)
+
+    def next_id(self, by=""):
+        self.number += 1
+        return f"{self.env.name}/{self.series}{by}{self.number}"
+
+    def on_the_disk(self, name):
+        content = self.env.read(name)
+        try:
+            return None if content is None else json.loads(content)["id"]
+        except ValueError:
+            return "half of one"
+
+    async def open_again(self, name):
+        self.on_screen.pop(name, None)
+        await self.open(name)
+
+    async def program(self, *, in_place=False):
+        """A formatter, Git, or a script: reads a working copy, and writes another one."""
+        name = self.chance.choice(self.names)
+        before = self.on_the_disk(name)
+        if before in {None, "half of one"}:
+            return
+        content = {"id": self.next_id("program "), "over": before}
+        file = self.env.file(name)
+        if in_place:
+            file.write_text(json.dumps(content))
+        else:
+            other = file.with_name(f".{name}.new")
+            other.write_text(json.dumps(content))
+            other.replace(file)
+        self.note("saves", editor=self.env.name, name=name, **content)
+        self.note("programs")
+
+    async def program_in_place(self):
+        await self.program(in_place=True)
+
+    async def go_back(self):
+        """A disk is kept as it is, or goes back to how it was kept: the server on it dies, and starts again."""
+        kept = self.env.root.with_name(f"{self.env.root.name}.snapshot")
+
+        def change():
+            if self.snapshot is None:
+                shutil.copytree(self.env.root, kept)
+                self.snapshot = kept
+            else:
+                shutil.rmtree(self.env.root)
+                shutil.copytree(kept, self.env.root)
+                shutil.rmtree(kept)
+                self.snapshot = None
+                self.note("goes back", editor=self.env.name)
+
+        await self.die(change)
 
     async def close(self):
         if self.on_screen:
@@ -133,9 +216,14 @@ class Editor:
         location = self.env.at(self.chance.choice(self.names), "playground")
         await self.env.places.save(location, b'{"id": "played", "over": null}')
 
-    async def die(self):
+    async def die(self, change=lambda: None):
         """As after kill -9: what runs is cut off, and a new server starts on the same disk."""
-        await self.env.dying()
+        build = self.env._build
+        self.env._build = lambda client=None: (change(), build(client))
+        try:
+            await self.env.dying()
+        finally:
+            del self.env._build
         self.on_screen.clear()
         for debt in self.env.journal.debts():
             self.env.delocalizer.start(self.env.at(debt.path.removeprefix("ws/edit/")))
@@ -157,7 +245,7 @@ def names_for(editors):
     return [f"{number}.ipynb" for number in range(max(2, editors))]
 
 
-def process(database, folder, index, editors, seconds, seed):
+def process(database, folder, index, editors, seconds, seed, also):
     """One of the processes: some of the editors, on one event loop."""
     notes = os.open(folder / f"notes-{index}", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
@@ -170,20 +258,37 @@ def process(database, folder, index, editors, seconds, seed):
 
     async def all_of(environments):
         people = [
-            Editor(env, chance.sample(names, min(4, len(names))), random.Random(f"{seed}/{env.name}"), note)
-            for env in environments
+            Editor(
+                env,
+                chance.sample(names, min(4, len(names))),
+                random.Random(f"{seed}/{env.name}/{series}"),
+                note,
+                also=also,
+                series=series,
+            )
+            for series, of_one_disk in (("", environments), ("second ", seconds_of_a_disk))
+            for env in of_one_disk
         ]
+        for second, first in zip(people[len(environments) :], people, strict=False):
+            second.names = first.names
+            second.acts.pop(second.go_back, None)
+            first.acts.pop(first.go_back, None)  # A disk does not go back under a running server.
         await asyncio.gather(*(person.live(until) for person in people))
-        await asyncio.gather(*(settle(env, note) for env in environments))
+        await asyncio.gather(*(settle(env, note) for env in [*environments, *seconds_of_a_disk]))
 
     with EmbeddedBucket(database) as engine, asyncio.Runner() as runner, contextlib.ExitStack() as stack:
-        environments = []
+        environments, seconds_of_a_disk = [], []
         for number in range(editors):
             name = f"{index}-{number}"
             env = Environment(
                 folder / "disks" / name, engine, runner, name=name, pause_seconds=0.5, retry_deadline_seconds=2.0
             )
             environments.append(stack.enter_context(contextlib.closing(env)))
+            if "second-server" in also and number % 3 == 0:
+                second = Environment(
+                    folder / "disks" / name, engine, runner, name=name, pause_seconds=0.5, retry_deadline_seconds=2.0
+                )
+                seconds_of_a_disk.append(stack.enter_context(contextlib.closing(second)))
         runner.run(all_of(environments))
 
 
@@ -211,6 +316,7 @@ def check(outsider, folder):
     notes = [json.loads(line) for file in folder.glob("notes-*") for line in file.read_text().splitlines()]
     parents = {}
     newest = {}
+    gone_back = {note["editor"] for note in notes if note["what"] == "goes back"}
     for note in notes:
         if note["what"] in {"saves", "replaces"}:
             parents.setdefault(note["id"], set()).add(note["over"])
@@ -224,7 +330,12 @@ def check(outsider, folder):
         }
         for editor in {editor for editor, _ in newest}
     }
-    lost = [key for key, saved in newest.items() if saved not in stored and saved not in on_disks[key[0]]]
+    lost = [
+        key
+        for key, saved in newest.items()
+        # What a disk held after its snapshot is lost with it.
+        if saved not in stored and saved not in on_disks[key[0]] and key[0] not in gone_back
+    ]
     unseen = [
         (name, before, after)
         for name, versions in history.items()
@@ -247,7 +358,9 @@ def is_true(told, history):
     """Whether what a person was told in the end was so."""
     if told["place"] == "in-workspace":
         return told["id"] in history.get("notebooks/" + told["name"], [])
-    # Edits that were put aside are not sent to the bucket unless somebody saves them.
+    # Edits that were put aside, and what programs wrote, are not sent before somebody opens or saves them.
+    if told["place"] == "on-disk" and "program " in told["id"]:
+        return True
     return told["place"] in {"conflict", "locked"} or "(my edits" in told["name"]
 
 
@@ -272,7 +385,7 @@ def descends(after, before, parents):
     return False
 
 
-def soak(editors, seconds, seed, folder):
+def soak(editors, seconds, seed, folder, also=()):
     """Run, and check.
 
     Returns:
@@ -287,7 +400,9 @@ def soak(editors, seconds, seed, folder):
         command = [sys.executable, __file__, "--process", database, folder]
         here = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         running = [
-            subprocess.Popen([*map(str, [*command, index, editors // PROCESSES, seconds, seed])], env=here)
+            subprocess.Popen(
+                [*map(str, [*command, index, editors // PROCESSES, seconds, seed, ",".join(also)])], env=here
+            )
             for index in range(PROCESSES)
         ]
         codes = [one.wait(seconds + 300) for one in running]
@@ -299,16 +414,20 @@ def soak(editors, seconds, seed, folder):
 
 def main():
     if sys.argv[1:2] == ["--process"]:
-        database, folder, index, editors, seconds, seed = sys.argv[2:]
-        process(Path(database), Path(folder), int(index), int(editors), float(seconds), seed)
+        database, folder, index, editors, seconds, seed, also = sys.argv[2:]
+        process(Path(database), Path(folder), int(index), int(editors), float(seconds), seed, also.split(","))
         return 0
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--editors", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--seed", default="1")
+    parser.add_argument("--also", default="", help=f"any of {', '.join(ALSO)}, with commas between")
     arguments = parser.parse_args()
     with directory_in_memory() as folder:
-        found = soak(arguments.editors, arguments.seconds, arguments.seed, folder)
+        also = [name for name in arguments.also.split(",") if name]
+        if set(also) - set(ALSO):
+            parser.error(f"--also takes {', '.join(ALSO)}")
+        found = soak(arguments.editors, arguments.seconds, arguments.seed, folder, also)
     print(dict(found.counts))
     print(f"lost: {len(found.lost)} {found.lost[:3]}")
     print(f"overwritten unseen: {len(found.unseen)} {found.unseen[:3]}")
