@@ -15,7 +15,8 @@ What else may happen is chosen by ``--also``:
     snapshots       a disk goes back to an earlier state, with its journal
 
 What a program wrote counts like a save from then on, although nobody acknowledged it: it is on a disk, or in the
-bucket, or something that descends from it is. What a disk held after its snapshot is lost with it, unless the bucket has it.
+bucket, or something that descends from it is. What a disk held after its snapshot is lost with it, unless the bucket
+has it.
 """
 
 import argparse
@@ -357,7 +358,7 @@ def is_true(told, history):
     """Whether what a person was told in the end was so."""
     if told["place"] == "in-workspace":
         return told["id"] in history.get("notebooks/" + told["name"], [])
-    # Edits that were put aside, and what programs wrote, are not sent to the bucket before somebody opens or saves them.
+    # Edits that were put aside, and what programs wrote, go to the bucket only when somebody opens or saves them.
     if told["place"] == "on-disk" and "program " in told["id"]:
         return True
     return told["place"] in {"conflict", "locked"} or "(my edits" in told["name"]
