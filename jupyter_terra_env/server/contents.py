@@ -59,7 +59,7 @@ class TerraContentsManager(NewFilesManager):
             os_path = self.notebooks.places.os_path(location)
             if await self._is_folder(location, os_path):
                 return await self._get_folder(location, os_path, content=bool(content), type=type)
-            if not content and await self._is_on_disk(os_path):
+            if not content and (self._is_shown_instead(location) or await self._is_on_disk(os_path)):
                 # No question to the bucket: JupyterLab asks this before and after each save.
                 return await self._get_hash_only(location, type, format)
             return await self._get_localized(location, content, type, format, hashed=bool(require_hash))
@@ -137,7 +137,6 @@ class TerraContentsManager(NewFilesManager):
             async with self._paid(location):
                 await self.notebooks.localizer.kept_edits.keep_not_shown(location)
                 saved = await super().save(model, path)
-                self.notebooks.localizer.views.shows_working_copy(location)
                 return saved if model["type"] == "directory" else await self._delocalize(location, saved)
 
     async def delete_file(self, path: str) -> None:
@@ -206,7 +205,6 @@ class TerraContentsManager(NewFilesManager):
         with translated(location.api_path):
             async with self._paid(location):
                 await self._restore(location, checkpoint_id)
-                self.notebooks.localizer.views.shows_working_copy(location)
                 if location.is_delocalized:
                     raise_when_refused(await self.notebooks.delocalizer.after_save(location))
 
