@@ -75,7 +75,7 @@ class TerraContentsManager(NewFilesManager):
                     return await self._get_behind_folder(location, content, type, format, hashed=bool(require_hash))
                 return await self._get_folder(location, os_path, content=bool(content), type=type)
             await self._refuse_special(os_path)
-            if not content and await self._is_on_disk(os_path):
+            if not content and (self._is_shown_instead(location) or await self._is_on_disk(os_path)):
                 # No question to the bucket: JupyterLab asks this before and after each save.
                 return await self._get_hash_only(location, type, format)
             try:
@@ -162,7 +162,6 @@ class TerraContentsManager(NewFilesManager):
                 await self.notebooks.localizer.kept_edits.keep_not_shown(location)
                 with without_checkpoint(location):
                     saved = await super().save(model, path)
-                self.notebooks.localizer.views.shows_working_copy(location)
                 return saved if model["type"] == "directory" else await self._delocalize(location, saved)
 
     async def delete_file(self, path: str) -> None:
@@ -239,7 +238,6 @@ class TerraContentsManager(NewFilesManager):
         with translated(location.api_path):
             async with self._paid(location):
                 await self._restore(location, checkpoint_id)
-                self.notebooks.localizer.views.shows_working_copy(location)
                 if location.is_delocalized:
                     raise_when_refused(await self.notebooks.delocalizer.after_save(location))
 

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tornado.web import HTTPError
 
@@ -33,6 +33,9 @@ from jupyter_terra_env.server.models import (
     notebook_in_bucket,
 )
 from jupyter_terra_env.server.status_fields import STATUS_KEY, status_fields
+
+if TYPE_CHECKING:
+    from jupyter_terra_env.notebooks.views import Shown
 
 _ROUNDS = 5
 _ENTRIES_AT_ONCE = 20
@@ -139,6 +142,8 @@ class ShowingManager(LargeNotebookManager):
 
     async def _get_unread(self, location: Location, type: str | None, format: str | None) -> dict[str, Any]:
         """A model without content or hash: from the disk, without more ado than Jupyter's; else from the bucket."""
+        if self._is_shown_instead(location):
+            return self._model_of_shown(location, type)
         try:
             on_disk = os.path.exists(self.notebooks.places.os_path(location))  # noqa: ASYNC240, PTH110 - as Jupyter does; tells, never raises
         except OperationRefused:
@@ -261,9 +266,17 @@ class ShowingManager(LargeNotebookManager):
 
     async def _get_hash_only(self, location: Location, type: str | None, format: str | None) -> dict[str, Any]:
         """The hash of what was shown or saved last, without a question to the bucket."""
-        shown = self.notebooks.localizer.views.instead(location)
-        if shown is None:
+        if not self._is_shown_instead(location):
             return await self._get_file(location, 0, type, format, hashed=True)
+        return self._model_of_shown(location, type)
+
+    def _is_shown_instead(self, location: Location) -> bool:
+        """Whether the bucket's version was shown last, in the place of the working copy."""
+        return self.notebooks.localizer.views.instead(location) is not None
+
+    def _model_of_shown(self, location: Location, type: str | None) -> dict[str, Any]:
+        """The model, without content, of the bucket's version that was shown last."""
+        shown: Shown = self.notebooks.localizer.views.instead(location)
         if type == "directory":
             raise HTTPError(400, f"{location.api_path} is not a directory", reason="bad type")
         model = notebook_in_bucket(location, shown.version)

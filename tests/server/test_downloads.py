@@ -169,6 +169,24 @@ class TestHashes:
         assert (model["writable"], model["type"], model["content"]) == (False, "notebook", None)
         assert bucket.requests == [], "nobody is asked"
 
+    async def test_so_is_all_else_that_is_said_of_it(self, bucket, contents, edit, jp_serverapp):
+        bucket.put_notebook("a.ipynb", "one")
+        await contents.open("a.ipynb")
+        bucket.put_notebook("a.ipynb", "theirs", metadata=held_by_bob())
+        shown = (await contents.open("a.ipynb")).model
+        bucket.mark()
+        stat = (await contents.stat("a.ipynb")).model
+        for key in ("last_modified", "created", "size", "writable", "type", "name", "path"):
+            assert stat[key] == shown[key], key
+        assert bucket.requests == []
+
+    async def test_of_what_was_never_here_brings_nothing_here(self, bucket, contents, edit, jp_serverapp):
+        bucket.put_notebook("a.ipynb", "theirs", metadata=held_by_bob())
+        shown = await self.shown(contents)
+        bucket.mark()
+        assert (await self.hashes(contents))[0] == shown
+        assert (list(edit.iterdir()), bucket.requests) == ([], [])
+
     async def test_over_edits_of_mine_too(self, bucket, contents, edit, jp_serverapp):
         bucket.put_notebook("a.ipynb", "one")
         await contents.open("a.ipynb")

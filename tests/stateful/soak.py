@@ -358,7 +358,7 @@ def is_true(told, history):
     """Whether what a person was told in the end was so."""
     if told["place"] == "in-workspace":
         return told["id"] in history.get("notebooks/" + told["name"], [])
-    # Edits that were put aside, and what programs wrote, are not sent before somebody opens or saves them.
+    # Edits that were put aside, and what programs wrote, go to the bucket only when somebody opens or saves them.
     if told["place"] == "on-disk" and "program " in told["id"]:
         return True
     return told["place"] in {"conflict", "locked"} or "(my edits" in told["name"]
