@@ -158,7 +158,9 @@ class TerraEnvApp(ExtensionApp):
         self.handlers.extend((url_path_join("/terra-env", path), handler) for path, handler in AUTOPAUSE_HANDLERS)
         if self.wired is not None:
             server: Any = self.serverapp
-            server.web_app.add_handlers(".*$", large_save_rules(server.base_url, server.contents_manager))
+            settings = server.web_app.settings
+            rules = large_save_rules(server.base_url, lambda: settings["contents_manager"])
+            server.web_app.add_handlers(".*$", rules)
             self.handlers.extend((url_path_join("/terra-env", path), handler) for path, handler in HANDLERS)
             self.handlers.extend(CONTENTS_HANDLERS)
 

@@ -131,7 +131,7 @@ class TerraContentsManager(ShowingManager):
             chunk = model.get("chunk")
             if chunk is not None:
                 return await self._save_chunk(location, model, chunk)
-            check_model(model)
+            check_model(self._checkable(model))
             saved = await super().save(model, path)
             return saved if model["type"] == "directory" else await self._delocalize(location, saved)
 

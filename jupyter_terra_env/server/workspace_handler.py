@@ -10,6 +10,7 @@ from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import LockReason
 from jupyter_terra_env.rules.workspace import Location, why_not_shown
 from jupyter_terra_env.server.announcements import Announcements
+from jupyter_terra_env.server.http_errors import refusal_within
 from jupyter_terra_env.server.status_fields import lock_fields
 
 NOTEBOOKS_SETTING = "jupyter_terra_env_notebooks"
@@ -53,6 +54,14 @@ class TellsTheLock(FindsNotebooks, APIHandler):
     def path_in_question(self) -> str:
         """The API path the request is about."""
         return str(self.path_kwargs.get("path", ""))
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        """Answer a refusal as what it is, also where an extension has wrapped it in an error of its own."""
+        refusal = refusal_within(kwargs.get("exc_info", (None, None, None))[1])
+        if refusal is not None:
+            status_code = refusal.status_code
+            kwargs["exc_info"] = (type(refusal), refusal, refusal.__traceback__)
+        super().send_error(status_code, **kwargs)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer an error as Jupyter does, and add the lock to a refusal by it."""
