@@ -132,7 +132,13 @@ class TerraContentsManager(ShowingManager):
             if chunk is not None:
                 return await self._save_chunk(location, model, chunk)
             check_model(self._checkable(model))
-            saved = await super().save(model, path)
+            try:
+                saved = await super().save(model, path)
+            except Exception:
+                # It may be written all the same: a hook or a checkpoint that fails keeps nothing from the workspace.
+                if location.is_delocalized and await self.notebooks.places.is_owed(location):
+                    self.notebooks.delocalizer.start(location)
+                raise
             return saved if model["type"] == "directory" else await self._delocalize(location, saved)
 
     async def delete_file(self, path: str) -> None:
