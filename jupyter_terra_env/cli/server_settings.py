@@ -15,6 +15,7 @@ from jupyter_terra_env.environment.settings import owner_email
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Workspace
 from jupyter_terra_env.server.contents import TerraContentsManager
+from jupyter_terra_env.server.realtime_collaboration import is_enabled
 
 EMULATOR_VARIABLE = "STORAGE_EMULATOR_HOST"
 
@@ -31,6 +32,7 @@ class ServerSettings:
         state_directory: where this environment keeps its journal and its id.
         workspaces: the configured workspaces.
         connection: how buckets are reached.
+        realtime_collaboration: whether jupyter-collaboration stays on with a workspace; None when it is not enabled.
     """
 
     root: Path
@@ -40,6 +42,7 @@ class ServerSettings:
     state_directory: Path
     workspaces: tuple[Workspace, ...]
     connection: Connection
+    realtime_collaboration: bool | None = None
 
     @property
     def owner_is_known(self) -> bool:
@@ -79,6 +82,7 @@ def load(root: Path | None) -> ServerSettings:
         # The application's own way to its settings, so that both always agree.
         workspaces=app.configured_workspaces(folder),
         connection=app.connection(),
+        realtime_collaboration=app.allow_realtime_collaboration if is_enabled(server.jpserver_extensions) else None,
     )
 
 
