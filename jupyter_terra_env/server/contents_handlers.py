@@ -1,6 +1,7 @@
 """Jupyter's contents endpoints: a refusal by an edit lock tells of the lock, and large notebooks hold up nobody."""
 
 from collections.abc import Callable
+from typing import Any
 
 from jupyter_server.services.contents import handlers as jupyter_handlers
 from tornado.routing import Rule
@@ -13,6 +14,13 @@ from jupyter_terra_env.server.workspace_handler import TellsTheLock
 
 class WorkspaceContentsHandler(TellsTheLock, AnswersLargeNotebooks):
     """``/api/contents/PATH``."""
+
+    async def _new_untitled(self, path: str, *args: Any, **kwargs: Any) -> None:
+        location = self.notebooks.workspaces.locate(path)
+        if location is not None:
+            # Whoever looks for a free name knows the bucket's then: not everybody asks for them.
+            await self.notebooks.folders.bucket_folder(location)
+        await super()._new_untitled(path, *args, **kwargs)
 
 
 @stream_request_body

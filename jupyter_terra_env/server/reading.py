@@ -30,6 +30,16 @@ _ROUNDS = 5
 class ShowingManager(LargeNotebookManager):
     """The parts of reading, which the contents manager's verbs put together."""
 
+    def exists(self, path: str) -> bool:  # type: ignore[override]  # Jupyter's file managers answer at once, too
+        """Whether the disk has this, or the bucket by a listing that is still remembered.
+
+        Jupyter's own code asks of what is on the disk only; extensions look for a free name this way.
+        """
+        if super().exists(path):
+            return True
+        location = self._locate(path)
+        return location is not None and location.is_delocalized and bool(self.notebooks.folders.is_listed(location))
+
     async def _is_on_disk(self, os_path: Path) -> bool:
         # os.path tells where pathlib raises, of names that no disk can have.
         return bool(await self.notebooks.places.copies.run(os.path.exists, os_path))
