@@ -54,6 +54,8 @@ class ResolveHandler(WorkspaceHandler):
             kept = await self.notebooks.conflicts.resolve(
                 location, way_out, content=await self._content(body), theirs_version=theirs_version
             )
+            if way_out is not WayOut.REPLACE_THEIRS:
+                await self.note_replaced(location)
             status = None
             if await self.notebooks.places.copies.run(self.notebooks.places.os_path(location).exists):
                 status = await self.announcements.status(location)

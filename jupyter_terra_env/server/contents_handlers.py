@@ -3,17 +3,42 @@
 from collections.abc import Callable
 from typing import Any
 
+from jupyter_server.auth.decorator import authorized
 from jupyter_server.services.contents import handlers as jupyter_handlers
+from jupyter_server.utils import ensure_async
+from tornado import web
 from tornado.routing import Rule
-from tornado.web import stream_request_body
 
 from jupyter_terra_env.server.large_notebooks.answers import AnswersLargeNotebooks
+from jupyter_terra_env.server.large_notebooks.manager import is_unchanged
 from jupyter_terra_env.server.large_notebooks.saves import LargeSaves, TakesLargeNotebooks
+from jupyter_terra_env.server.shown_contents import essence, noting_what_is_read
 from jupyter_terra_env.server.workspace_handler import TellsTheLock
 
 
 class WorkspaceContentsHandler(TellsTheLock, AnswersLargeNotebooks):
     """``/api/contents/PATH``."""
+
+    _answered: object = None
+
+    @web.authenticated
+    @authorized
+    async def get(self, path: str = "") -> None:
+        """See ``ContentsHandler.get``; what an extension shows instead of a notebook is not taken for it."""
+        if is_unchanged(self.contents_manager):
+            await ensure_async(super().get(path))
+            return
+        with noting_what_is_read() as read:
+            await ensure_async(super().get(path))
+        for read_path, found in read.items():
+            location = self.notebooks.workspaces.locate(read_path)
+            # Other files than the one in question were read to show this one.
+            if location is not None and (read_path != path.strip("/") or found == self._answered):
+                await self.notebooks.localizer.kept_edits.shown(location)
+
+    def _finish_model(self, model: dict[str, Any], location: bool = True) -> None:  # noqa: FBT001, FBT002
+        self._answered = essence(model)
+        super()._finish_model(model, location)
 
     async def _new_untitled(self, path: str, *args: Any, **kwargs: Any) -> None:
         location = self.notebooks.workspaces.locate(path)
@@ -23,7 +48,7 @@ class WorkspaceContentsHandler(TellsTheLock, AnswersLargeNotebooks):
         await super()._new_untitled(path, *args, **kwargs)
 
 
-@stream_request_body
+@web.stream_request_body
 class LargeSaveHandler(TakesLargeNotebooks, WorkspaceContentsHandler):
     """``PUT /api/contents/PATH`` with a large notebook."""
 

@@ -1,6 +1,7 @@
 """What the contents manager shows: folders as the union of bucket and disk, notebooks as opening made them."""
 
 import asyncio
+import contextlib
 import os
 from datetime import UTC, datetime
 from functools import partial
@@ -14,7 +15,7 @@ from jupyter_terra_env.rules.errors import ObjectNotFound, OperationRefused, Pre
 from jupyter_terra_env.rules.status import WorkStatus
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.http_errors import translated
-from jupyter_terra_env.server.large_notebooks.manager import LargeNotebookManager
+from jupyter_terra_env.server.large_notebooks.manager import LargeNotebookManager, is_unchanged
 from jupyter_terra_env.server.models import (
     add_bucket_entries,
     add_marks,
@@ -22,6 +23,7 @@ from jupyter_terra_env.server.models import (
     link_that_is_not_followed,
     notebook_in_bucket,
 )
+from jupyter_terra_env.server.shown_contents import note_read
 from jupyter_terra_env.server.status_fields import STATUS_KEY, status_fields
 
 _ROUNDS = 5
@@ -118,7 +120,7 @@ class ShowingManager(LargeNotebookManager):
             self.notebooks.keeper.touch(location)
             if opened.shown is None:
                 model = await self._get_opened(location, type, format, hashed=hashed, downloaded=opened.downloaded)
-                await self.notebooks.localizer.kept_edits.shown(location)
+                await self._note_shown(location, model, downloaded=opened.downloaded)
                 break
             try:
                 async with self.notebooks.localizer.content_of(location, opened.shown) as file:
@@ -132,6 +134,15 @@ class ShowingManager(LargeNotebookManager):
         else:
             raise kept_changing(location)
         return self._with_writable(location, await self._with_status(location, model))
+
+    async def _note_shown(self, location: Location, model: dict[str, Any], *, downloaded: bool) -> None:
+        """Take note that a working copy is shown; where others may show something else, the handler does, if it is."""
+        if not note_read(location.api_path, model) and is_unchanged(self):
+            await self.notebooks.localizer.kept_edits.shown(location)
+        elif downloaded and location.is_delocalized:
+            # A full disk keeps nobody from reading.
+            with contextlib.suppress(OSError):
+                await self.notebooks.localizer.kept_edits.not_shown(location)
 
     async def _get_opened(
         self, location: Location, type: str | None, format: str | None, *, hashed: bool, downloaded: bool

@@ -1,5 +1,6 @@
 """What this package's handlers share: finding the notebook a request is about, and telling of its lock in errors."""
 
+import contextlib
 import json
 from typing import Any
 
@@ -11,6 +12,7 @@ from jupyter_terra_env.rules.errors import LockReason
 from jupyter_terra_env.rules.workspace import Location, why_not_shown
 from jupyter_terra_env.server.announcements import Announcements
 from jupyter_terra_env.server.http_errors import refusal_within
+from jupyter_terra_env.server.large_notebooks.manager import is_unchanged
 from jupyter_terra_env.server.status_fields import lock_fields
 
 NOTEBOOKS_SETTING = "jupyter_terra_env_notebooks"
@@ -79,6 +81,12 @@ class WorkspaceHandler(TellsTheLock):
     """Base of the endpoints under ``/terra-env``: they are about contents, and authorised as such."""
 
     auth_resource = "contents"
+
+    async def note_replaced(self, location: Location) -> None:
+        """Take note that the workspace's version is in the working copy now, where an extension may show another."""
+        if location.is_delocalized and not is_unchanged(self.contents_manager):
+            with contextlib.suppress(OSError):
+                await self.notebooks.localizer.kept_edits.not_shown(location)
 
     def path_in_question(self) -> str:
         """The path in the query or in the body."""

@@ -137,6 +137,17 @@ def test_a_paired_notebook_that_somebody_else_edits_is_not_replaced(person, buck
     assert person.on_disk(name) == [text, "mine too"]
 
 
+def test_theirs_are_never_lost_behind_a_paired_script(person, bucket, name):
+    """jupytext shows what the script has, or refuses to open what is newer."""
+    person.put(name, paired("mine"))
+    person.settled(name)
+    bucket.put_notebook(name, "theirs")
+    person.open(name)
+    person.put(name, paired("mine", "more"))
+    kept = [person.on_disk(file.name) for file in person.edit.glob(f"{name[:-6]} (my edits*).ipynb")]
+    assert ["theirs"] in [bucket.sources(name), *kept]
+
+
 # jupyterlab-git
 
 

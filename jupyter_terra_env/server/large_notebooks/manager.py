@@ -286,3 +286,8 @@ def _write_all(file: MemoryFile, texts: Iterable[memoryview]) -> None:
 def takes_stand_ins(manager: object) -> TypeGuard[LargeNotebookManager]:
     """Whether a contents manager really is one of this class: what wraps one may claim to be."""
     return issubclass(type(manager), LargeNotebookManager)
+
+
+def is_unchanged(manager: object) -> bool:
+    """Whether a contents manager is one of this class, and all its methods are this package's or Jupyter's."""
+    return takes_stand_ins(manager) and has_only_own_methods(manager)

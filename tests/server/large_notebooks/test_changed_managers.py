@@ -420,6 +420,72 @@ async def test_checkpoints_that_read_the_notebook_get_it(contents, edit, jp_serv
     assert [sources(json.loads(file.read_bytes())) for file in root.rglob("*.ipynb")] == [[text], [text]]
 
 
+# What is shown
+
+
+class ShowsItsOwn(TerraContentsManager):
+    """Shows something else than what it read, or nothing, as jupytext does of paired notebooks."""
+
+    instead = None
+
+    async def get(self, path, content=True, **kwargs):
+        model = await super().get(path, content, **kwargs)
+        if content and isinstance(self.instead, Exception):
+            raise self.instead
+        if content and self.instead is not None and path.endswith("a.ipynb"):
+            model["content"] = self.instead
+        return model
+
+
+def _kept(edit):
+    return [sources(json.loads(file.read_bytes())) for file in edit.glob("* (my edits*).ipynb")]
+
+
+@pytest.mark.parametrize(
+    "instead", [notebook("mine"), HTTPError(400, "it is newer")], ids=["something else", "nothing"]
+)
+async def test_what_others_wrote_and_nobody_was_shown_is_kept(
+    bucket, contents, edit, jp_serverapp, monkeypatch, instead
+):
+    _derived(ShowsItsOwn)(jp_serverapp, monkeypatch)
+    bucket.put_notebook("a.ipynb", "1")
+    await contents.open("a.ipynb")
+    bucket.put_notebook("a.ipynb", "theirs")
+    monkeypatch.setattr(ShowsItsOwn, "instead", instead)
+    for _ in "12":
+        await contents.open("a.ipynb")
+    assert (await contents.save("a.ipynb", "mine")).code == 200
+    assert _kept(edit) == [["theirs"]]
+    await contents.save("a.ipynb", "mine too")
+    assert _kept(edit) == [["theirs"]]
+
+
+async def test_theirs_that_were_taken_and_not_shown_are_kept(bucket, api, contents, edit, jp_serverapp, monkeypatch):
+    _derived(ShowsItsOwn)(jp_serverapp, monkeypatch)
+    bucket.put_notebook("a.ipynb", "1")
+    await contents.open("a.ipynb")
+    bucket.put_notebook("a.ipynb", "theirs")
+    assert (await contents.save("a.ipynb", "mine")).code == 409
+    path = f"{WORKSPACE}/edit/a.ipynb"
+    taken = await api("POST", "resolve", base="terra-env", body={"path": path, "action": "take-theirs"})
+    assert (taken.code, _kept(edit)) == (200, [["mine"]])
+    monkeypatch.setattr(ShowsItsOwn, "instead", HTTPError(400, "it is newer"))
+    await contents.open("a.ipynb")
+    assert (await contents.save("a.ipynb", "mine still")).code == 200
+    assert sorted(_kept(edit)) == [["mine"], ["theirs"]]
+
+
+@pytest.mark.parametrize("text", SIZES.values(), ids=SIZES.keys())
+async def test_what_was_shown_is_not_kept(bucket, contents, edit, changed, text):
+    bucket.put_notebook("a.ipynb", text)
+    await contents.open("a.ipynb")
+    bucket.put_notebook("a.ipynb", text, "2")
+    assert sources((await contents.open("a.ipynb")).model["content"]) == [text, "2"]
+    await contents.save("a.ipynb", text, "3")
+    await contents.settled("a.ipynb")
+    assert _kept(edit) == []
+
+
 # Refusals
 
 
