@@ -30,6 +30,7 @@ from jupyter_terra_env.server.exports import EXPORT_HANDLERS
 from jupyter_terra_env.server.handlers import HANDLERS
 from jupyter_terra_env.server.kernel_use import paths_in_use
 from jupyter_terra_env.server.large_notebooks.converter import NotebookConverter
+from jupyter_terra_env.server.realtime_collaboration import settle_realtime_collaboration
 from jupyter_terra_env.server.workspace_handler import ANNOUNCEMENTS_SETTING, NOTEBOOKS_SETTING
 from jupyter_terra_env.wiring import Plan, build
 
@@ -107,6 +108,15 @@ class TerraEnvApp(ExtensionApp):
         8.0, config=True, help="How long reading from a bucket is tried again before it fails."
     )
 
+    allow_realtime_collaboration = Bool(
+        default_value=False,
+        config=True,
+        help=(
+            "Leave real-time collaboration (jupyter-collaboration) on although there is a workspace, at your own risk: "
+            "its shared documents may save over other people's versions."
+        ),
+    )
+
     keeping_times = KeepingTimes()
     pace_seconds = INTERVAL_SECONDS
     still_seconds = STILL_SECONDS
@@ -170,7 +180,10 @@ class TerraEnvApp(ExtensionApp):
         self.handlers.extend((url_path_join("/terra-env", path), handler) for path, handler in AUTOPAUSE_HANDLERS)
         if self.wired is not None:
             server: Any = self.serverapp
-            server.web_app.add_handlers(".*$", large_save_rules(server.base_url, server.contents_manager))
+            settings = server.web_app.settings
+            rules = large_save_rules(server.base_url, lambda: settings["contents_manager"])
+            server.web_app.add_handlers(".*$", rules)
+            settle_realtime_collaboration(server, allowed=self.allow_realtime_collaboration, log=self._server_log)
             self.handlers.extend((url_path_join("/terra-env", path), handler) for path, handler in HANDLERS)
             self.handlers.extend((*CONTENTS_HANDLERS, *EXPORT_HANDLERS))
 

@@ -51,6 +51,11 @@ _OTHER_MANAGER = (
     "Remove 'ServerApp.contents_manager_class' from it."
 )
 
+_REALTIME_COLLABORATION = {
+    "off": "off: its shared documents do not go together with a workspace",
+    "on": "on",
+}
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
@@ -104,6 +109,7 @@ def _report(root: Path | None) -> Report:
             "other_contents_manager": settings.contents_manager,
         },
         "owner_email": "set" if settings.owner_is_known else "not set",
+        "realtime_collaboration": _realtime_collaboration(settings),
         "storage": {"kind": kind, "place": place},
         "workspaces": [_about(workspace, found) for workspace, found in zip(settings.workspaces, answers, strict=True)],
         "troubles": troubles,
@@ -119,6 +125,13 @@ def _troubles_of_server(settings: "ServerSettings") -> list[Report]:
     if not settings.workspaces:
         troubles.append(_trouble("no-workspace", _NO_WORKSPACE))
     return troubles
+
+
+def _realtime_collaboration(settings: "ServerSettings") -> str:
+    """``not installed``, or what becomes of it: a workspace switches it off."""
+    if settings.realtime_collaboration is None:
+        return "not installed"
+    return "on" if settings.realtime_collaboration or not settings.workspaces else "off"
 
 
 def _about(workspace: "Workspace", found: "BucketAnswers") -> Report:
@@ -150,6 +163,8 @@ def _text(report: Report) -> str:
         f"  buckets in    {storage['kind']}: {storage['place']}",
         f"  owner e-mail  {report['owner_email']}",
     ]
+    if report["realtime_collaboration"] != "not installed":
+        lines.append(f"  real-time collaboration  {_REALTIME_COLLABORATION[report['realtime_collaboration']]}")
     for workspace in report["workspaces"]:
         lines += ["", *_workspace_lines(workspace)]
     if report["well"]:

@@ -15,6 +15,7 @@ from jupyter_terra_env.environment.settings import owner_email
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Workspace
 from jupyter_terra_env.server.contents import TerraContentsManager
+from jupyter_terra_env.server.realtime_collaboration import is_enabled
 
 EMULATOR_VARIABLE = "STORAGE_EMULATOR_HOST"
 
@@ -32,6 +33,7 @@ class ServerSettings:
         workspaces: the configured workspaces.
         connection: how buckets are reached.
         deliver_program_changes: whether what programs write is brought to the workspace by itself.
+        realtime_collaboration: whether jupyter-collaboration stays on with a workspace; None when it is not enabled.
     """
 
     root: Path
@@ -42,6 +44,7 @@ class ServerSettings:
     workspaces: tuple[Workspace, ...]
     connection: Connection
     deliver_program_changes: bool = True
+    realtime_collaboration: bool | None = None
 
     @property
     def owner_is_known(self) -> bool:
@@ -82,6 +85,7 @@ def load(root: Path | None) -> ServerSettings:
         workspaces=app.configured_workspaces(folder),
         connection=app.connection(),
         deliver_program_changes=app.deliver_program_changes,
+        realtime_collaboration=app.allow_realtime_collaboration if is_enabled(server.jpserver_extensions) else None,
     )
 
 

@@ -55,6 +55,8 @@ class ResolveHandler(WorkspaceHandler):
                 kept = await self.notebooks.conflicts.resolve(
                     location, way_out, content=content, theirs_version=theirs_version, mine_version=mine_version
                 )
+                if way_out is not WayOut.REPLACE_THEIRS:
+                    await self.note_replaced(location)
                 status = await self._status(location)
         except web.HTTPError as refused:
             if refused.status_code != 409:

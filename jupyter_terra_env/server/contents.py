@@ -157,7 +157,7 @@ class TerraContentsManager(NewFilesManager):
             chunk = model.get("chunk")
             if chunk is not None:
                 return await self._save_chunk(location, model, chunk)
-            check_model(model)
+            check_model(self._checkable(model))
             async with self._paid(location):
                 await self.notebooks.localizer.kept_edits.keep_not_shown(location)
                 with without_checkpoint(location):

@@ -80,6 +80,7 @@ class OpenWorkspaceVersionHandler(WorkspaceHandler):
             raise web.HTTPError(409, "The workspace does not keep files of this name.", reason="name-pattern")
         with translated(location.api_path):
             kept = await self.notebooks.localizer.open_workspace_version(location)
+            await self.note_replaced(location)
         kept_path = None if kept is None else location.api_path[: -len(location.name)] + kept.name
         self.finish(json.dumps({"path": location.api_path, "kept_edits": kept_path}))
 

@@ -23,7 +23,7 @@ from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.disk_entries import DiskEntry, entries_of
 from jupyter_terra_env.server.files import ShownFile
 from jupyter_terra_env.server.http_errors import translated
-from jupyter_terra_env.server.large_notebooks.manager import LargeNotebookManager
+from jupyter_terra_env.server.large_notebooks.manager import LargeNotebookManager, is_unchanged
 from jupyter_terra_env.server.models import (
     add_bucket_entries,
     add_marks,
@@ -32,6 +32,7 @@ from jupyter_terra_env.server.models import (
     link_that_is_not_followed,
     notebook_in_bucket,
 )
+from jupyter_terra_env.server.shown_contents import note_read
 from jupyter_terra_env.server.status_fields import STATUS_KEY, status_fields
 
 if TYPE_CHECKING:
@@ -58,6 +59,16 @@ def only_reading() -> Iterator[None]:
 
 class ShowingManager(LargeNotebookManager):
     """The parts of reading, which the contents manager's verbs put together."""
+
+    def exists(self, path: str) -> bool:  # type: ignore[override]  # Jupyter's file managers answer at once, too
+        """Whether the disk has this, or the bucket by a listing that is still remembered.
+
+        Jupyter's own code asks of what is on the disk only; extensions look for a free name this way.
+        """
+        if super().exists(path):
+            return True
+        location = self._locate(path)
+        return location is not None and location.is_delocalized and bool(self.notebooks.folders.is_listed(location))
 
     async def _is_on_disk(self, os_path: Path) -> bool:
         # os.path tells where pathlib raises, of names that no disk can have.
@@ -189,8 +200,7 @@ class ShowingManager(LargeNotebookManager):
             if opened.shown is None:
                 model = await self._get_opened(location, type, format, hashed=hashed, downloaded=opened.downloaded)
                 if to_edit:
-                    await self.notebooks.localizer.kept_edits.shown(location)
-                    views.shows_working_copy(location)
+                    await self._note_shown(location, model, downloaded=opened.downloaded)
                 break
             try:
                 model, digest = await self._get_from_bucket(location, opened.shown, type, format, hashed=hashed)
@@ -202,6 +212,16 @@ class ShowingManager(LargeNotebookManager):
         else:
             raise kept_changing(location)
         return self._with_writable(location, await self._with_status(location, model))
+
+    async def _note_shown(self, location: Location, model: dict[str, Any], *, downloaded: bool) -> None:
+        """Take note that a working copy is shown; where others may show something else, the handler does, if it is."""
+        if not note_read(location.api_path, model) and is_unchanged(self):
+            await self.notebooks.localizer.kept_edits.shown(location)
+            self.notebooks.localizer.views.shows_working_copy(location)
+        elif downloaded and location.is_delocalized:
+            # A full disk keeps nobody from reading.
+            with contextlib.suppress(OSError):
+                await self.notebooks.localizer.kept_edits.not_shown(location)
 
     async def _get_from_bucket(
         self, location: Location, version: ObjectVersion, type: str | None, format: str | None, *, hashed: bool

@@ -24,8 +24,9 @@ from jupyter_terra_env.server.cell_runs import CellRuns
 from jupyter_terra_env.server.durable_files import replacing
 from jupyter_terra_env.server.large_notebooks.conversions import NotConvertedError
 from jupyter_terra_env.server.large_notebooks.converter import NotebookConverter
-from jupyter_terra_env.server.large_notebooks.manager import LargeNotebookManager
+from jupyter_terra_env.server.large_notebooks.manager import takes_stand_ins
 from jupyter_terra_env.server.large_notebooks.memory_file import MemoryFile
+from jupyter_terra_env.server.large_notebooks.prepared_notebook import saving_only
 from jupyter_terra_env.server.notebook_outputs import Unattended, body_with_outputs, packed
 
 if TYPE_CHECKING:
@@ -62,11 +63,16 @@ class UnattendedOutputs:
 
     def __init__(self, runs: CellRuns, serverapp: Any, *, log: logging.Logger | logging.LoggerAdapter[Any]) -> None:
         self._runs = runs
-        self._contents = serverapp.contents_manager
+        self._serverapp = serverapp
         self._notebooks: WorkspaceNotebooks | None = getattr(self._contents, "notebooks", None)
         self._sessions = serverapp.session_manager
         self._kernels = serverapp.kernel_manager
         self._log = log
+
+    @property
+    def _contents(self) -> Any:
+        """The contents manager of the moment: extensions put their own in its place."""
+        return self._serverapp.contents_manager
 
     async def keep(self, *, attended: bool) -> tuple[UnsafeFile, ...]:
         """Put the outputs of running and unattended cells into their notebooks.
@@ -152,7 +158,7 @@ class UnattendedOutputs:
     async def _body(self, path: str, what: Unattended, size_bytes: int) -> MemoryFile | None:
         """What a front end would send to save the notebook with its outputs; None when it has them already."""
         contents = self._contents
-        is_large = isinstance(contents, LargeNotebookManager) and size_bytes >= contents.large_bytes
+        is_large = takes_stand_ins(contents) and size_bytes >= contents.large_bytes
         if is_large and contents.converter is not None and self._location(path) is not None:
             with contextlib.suppress(NotConvertedError):
                 return await self._body_beside(path, what, contents.converter)
@@ -187,9 +193,13 @@ class UnattendedOutputs:
 
     async def _save(self, path: str, body: MemoryFile) -> None:
         contents, model = self._contents, None
-        if isinstance(contents, LargeNotebookManager) and contents.is_large_save(path, len(body.view())):
+        if takes_stand_ins(contents) and contents.is_large_save(path, body.size_bytes):
             model = await contents.prepare(path, body)
-        await ensure_async(contents.save(model or json.loads(body.read()), path))
+        if model is None:
+            await ensure_async(contents.save(json.loads(body.read()), path))
+        else:
+            with saving_only(model["content"]):
+                await ensure_async(contents.save(model, path))
         self._log.info("Outputs of cells that ran with nobody connected are in their notebook now.")
 
 

@@ -1,5 +1,6 @@
 """What this package's handlers share: finding the notebook a request is about, and telling of its lock in errors."""
 
+import contextlib
 import json
 from typing import Any
 
@@ -10,6 +11,8 @@ from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import LockReason
 from jupyter_terra_env.rules.workspace import Location, is_name_of_nothing, is_roundabout
 from jupyter_terra_env.server.announcements import Announcements
+from jupyter_terra_env.server.http_errors import refusal_within
+from jupyter_terra_env.server.large_notebooks.manager import is_unchanged
 from jupyter_terra_env.server.status_fields import lock_fields
 
 NOTEBOOKS_SETTING = "jupyter_terra_env_notebooks"
@@ -76,6 +79,14 @@ class TellsTheLock(FindsNotebooks, APIHandler):
         """The API path the request is about."""
         return str(self.path_kwargs.get("path", ""))
 
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        """Answer a refusal as what it is, also where an extension has wrapped it in an error of its own."""
+        refusal = refusal_within(kwargs.get("exc_info", (None, None, None))[1])
+        if refusal is not None:
+            status_code = refusal.status_code
+            kwargs["exc_info"] = (type(refusal), refusal, refusal.__traceback__)
+        super().send_error(status_code, **kwargs)
+
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer an error as Jupyter does, and add the lock to a refusal by it."""
         error = kwargs.get("exc_info", (None, None, None))[1]
@@ -93,6 +104,12 @@ class WorkspaceHandler(TellsTheLock):
     """Base of the endpoints under ``/terra-env``: they are about contents, and authorised as such."""
 
     auth_resource = "contents"
+
+    async def note_replaced(self, location: Location) -> None:
+        """Take note that the workspace's version is in the working copy now, where an extension may show another."""
+        if location.is_delocalized and not is_unchanged(self.contents_manager):
+            with contextlib.suppress(OSError):
+                await self.notebooks.localizer.kept_edits.not_shown(location)
 
     def path_in_question(self) -> str:
         """The path in the query or in the body."""

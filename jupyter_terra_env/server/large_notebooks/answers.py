@@ -12,7 +12,7 @@ from tornado.iostream import StreamClosedError
 
 from jupyter_terra_env.server.large_notebooks.conversions import NotConvertedError
 from jupyter_terra_env.server.large_notebooks.converter import JsonText
-from jupyter_terra_env.server.large_notebooks.manager import LargeNotebookManager, StandIn
+from jupyter_terra_env.server.large_notebooks.manager import StandIn, takes_stand_ins
 from jupyter_terra_env.server.large_notebooks.model_json import json_pieces
 
 _PIECE_BYTES = 256 * 1024
@@ -28,7 +28,7 @@ class AnswersLargeNotebooks(ContentsHandler):
     async def get(self, path: str = "") -> None:
         """See ``ContentsHandler.get``; a large notebook is sent piece by piece."""
         manager = self.contents_manager
-        if not isinstance(manager, LargeNotebookManager):
+        if not takes_stand_ins(manager):
             await ensure_async(super().get(path))
             return
         async with manager.stand_ins():

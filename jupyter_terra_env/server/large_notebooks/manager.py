@@ -11,24 +11,23 @@ import io
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from traitlets import Any as AnyTrait
 from traitlets import default
 
+from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.durable_files import EXTENSION, DurableFileManager
 from jupyter_terra_env.server.large_notebooks.conversions import NotConvertedError
-from jupyter_terra_env.server.large_notebooks.converter import (
-    NotebookConverter,
-    Prepared,
-    Showing,
-    Surroundings,
-)
+from jupyter_terra_env.server.large_notebooks.converter import NotebookConverter, Showing, Surroundings
 from jupyter_terra_env.server.large_notebooks.memory_file import MemoryFile
 from jupyter_terra_env.server.large_notebooks.model_json import json_around, json_pieces
-
-_PREPARED = "prepared"
-"""Key of the ``Prepared`` in the empty notebook that stands for it in a model."""
+from jupyter_terra_env.server.large_notebooks.own_methods import has_only_own_methods
+from jupyter_terra_env.server.large_notebooks.prepared_notebook import (
+    PreparedNotebook,
+    check_written,
+    not_saved,
+)
 
 _LATER = None
 """In the place of a message that quotes the notebook and is written with it."""
@@ -91,7 +90,7 @@ class LargeNotebookManager(DurableFileManager):
             try:
                 yield
             finally:
-                del self._showing[task]
+                self._showing.pop(task, None)
 
     async def written(self, model: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
         """A model with the JSON of the notebook in the place of its stand-in.
@@ -109,12 +108,16 @@ class LargeNotebookManager(DurableFileManager):
         return {**model, "content": shown.content, **message}, shown.tag
 
     def is_large_save(self, path: str, size_bytes: int) -> bool:
-        """Whether a request body is to be taken by ``prepare``. Hooks are shown the notebook itself: then it is not."""
+        """Whether a request body is to be taken by ``prepare``.
+
+        Hooks, and methods that an extension has overridden, get the notebook itself: then it is not.
+        """
         return (
             self.converter is not None
             and size_bytes >= self.large_bytes
             and self.notebooks.workspaces.locate(path) is not None
             and not self._has_save_hooks()
+            and has_only_own_methods(self)
         )
 
     def _has_save_hooks(self) -> bool:
@@ -129,15 +132,15 @@ class LargeNotebookManager(DurableFileManager):
             body: the request's body.
 
         Returns:
-            A model to save in which an empty notebook stands for the one that was sent; None when this is for Jupyter's
-            own code.
+            A model to save in which a ``PreparedNotebook`` stands for the one that was sent, to be saved within
+            ``saving_only``; None when this is for Jupyter's own code.
         """
         try:
             outline, prepared = await self.converter.prepare(body, self.notary)
         except (NotConvertedError, OSError) as error:
             self.log.debug("Left to Jupyter: %s (%s)", path, error)
             return None
-        model: dict[str, Any] = {**outline, "content": {**outline["content"], _PREPARED: prepared}}
+        model: dict[str, Any] = {**outline, "content": PreparedNotebook(prepared, outline["content"])}
         return model
 
     async def _without_stand_in(self, model: dict[str, Any]) -> dict[str, Any]:
@@ -150,13 +153,20 @@ class LargeNotebookManager(DurableFileManager):
         if task is None or not isinstance(model.get("content"), StandIn):
             return model
         written, _ = await self.written({key: model[key] for key in ("type", "format", "content")})
-        await self._showing[task].aclose()  # The process takes few notebooks at once.
+        # The process takes few notebooks at once; and what reads from here on, as checkpoints may, gets notebooks.
+        await self._showing.pop(task).aclose()
         body = MemoryFile("copied")
         await self.run_beside(_write_all, body, json_pieces(written))
         prepared = await self.prepare(model["type"], body)
         if prepared is None:
             raise NotConvertedError("it cannot be saved this way")
         return prepared
+
+    @staticmethod
+    def _checkable(model: dict[str, Any]) -> dict[str, Any]:
+        """A model to save, with what the check of models judges as it does the notebook."""
+        content = model.get("content")
+        return {**model, "content": content.empty} if isinstance(content, PreparedNotebook) else model
 
     async def run_beside(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run blocking work beside the event loop."""
@@ -185,7 +195,7 @@ class LargeNotebookManager(DurableFileManager):
         try:
             if self._place_of(str(file)) is None:
                 return None
-            if (await self.run_beside(file.stat)).st_size < self.large_bytes:
+            if (await self.run_beside(file.stat)).st_size < self.large_bytes or not has_only_own_methods(self):
                 return None
             source = stack.enter_context(await self.run_beside(file.open, "rb"))
             showing = await stack.enter_async_context(self.converter.showing(source.fileno(), self.notary))
@@ -208,11 +218,10 @@ class LargeNotebookManager(DurableFileManager):
     ) -> dict[str, Any]:
         """See ``ContentsManager.validate_notebook_model``; the process did it for large notebooks."""
         content = model["content"]
-        prepared = self._prepared(content)
         if isinstance(content, StandIn):
             invalid, message = content.showing.invalid, _LATER
-        elif prepared is not None:
-            invalid, message = prepared.invalid, prepared.message
+        elif isinstance(content, PreparedNotebook):
+            invalid, message = content.prepared.invalid, content.prepared.message
         else:
             validated: dict[str, Any] = super().validate_notebook_model(model, validation_error)
             return validated
@@ -233,10 +242,10 @@ class LargeNotebookManager(DurableFileManager):
 
     def check_and_sign(self, nb: Any, path: str = "", *, _retrying: bool = False) -> None:
         """See ``ContentsManager.check_and_sign``; the process has checked and signed large notebooks."""
-        prepared = self._prepared(nb)
-        if prepared is None:
+        if not isinstance(nb, PreparedNotebook):
             super().check_and_sign(nb, path, _retrying=_retrying)
             return
+        prepared = nb.prepared
         try:
             if prepared.signature is not None:
                 self.notary.store.store_signature(prepared.signature, self.notary.algorithm)
@@ -252,19 +261,33 @@ class LargeNotebookManager(DurableFileManager):
     async def _save_notebook(
         self, os_path: str, nb: Any, capture_validation_error: dict[str, Any] | None = None
     ) -> None:
-        prepared, location = self._prepared(nb), self._place_of(os_path)
-        if prepared is None or location is None:
+        location = self._place_of(os_path)
+        if not isinstance(nb, PreparedNotebook) or location is None:
             await super()._save_notebook(os_path, nb, capture_validation_error)
             return
-        await self._write(location, prepared.content.text, is_notebook=True)
+        await self._write(location, nb.prepared.content.text, is_notebook=True)
 
-    @staticmethod
-    def _prepared(content: Any) -> Prepared | None:
-        """What an empty notebook stands for, if it does."""
-        found = content.get(_PREPARED) if isinstance(content, dict) else None
-        return found if isinstance(found, Prepared) else None
+    async def _write(self, location: Location, content: bytes | memoryview, *, is_notebook: bool = False) -> None:
+        check_written(content)
+        await super()._write(location, content, is_notebook=is_notebook)
+
+    def run_pre_save_hooks(self, model: dict[str, Any], path: str, **kwargs: Any) -> None:
+        """See ``ContentsManager.run_pre_save_hooks``; one that was registered a moment ago cannot see the notebook."""
+        if isinstance(model.get("content"), PreparedNotebook) and self._has_save_hooks():
+            raise not_saved()
+        super().run_pre_save_hooks(model, path, **kwargs)
 
 
 def _write_all(file: MemoryFile, texts: Iterable[memoryview]) -> None:
     for text in texts:
         file.write(text)
+
+
+def takes_stand_ins(manager: object) -> TypeGuard[LargeNotebookManager]:
+    """Whether a contents manager really is one of this class: what wraps one may claim to be."""
+    return issubclass(type(manager), LargeNotebookManager)
+
+
+def is_unchanged(manager: object) -> bool:
+    """Whether a contents manager is one of this class, and all its methods are this package's or Jupyter's."""
+    return takes_stand_ins(manager) and has_only_own_methods(manager)

@@ -30,10 +30,14 @@ class MemoryFile:
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]
 
+    @property
+    def size_bytes(self) -> int:
+        """How much there is in it."""
+        return os.fstat(self._descriptor).st_size
+
     def read(self) -> bytes:
         """Everything in it."""
-        size = os.fstat(self._descriptor).st_size
-        return os.pread(self._descriptor, size, 0)
+        return os.pread(self._descriptor, self.size_bytes, 0)
 
     def view(self) -> memoryview:
         """Everything in it, without a copy; see ``view_of``."""

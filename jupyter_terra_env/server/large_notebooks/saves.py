@@ -1,7 +1,8 @@
 """Saves of large notebooks: the body goes to a file in memory as it arrives, and is never one object of Python's."""
 
+import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import path_regex
@@ -11,10 +12,9 @@ from tornado.httputil import HTTPServerRequest
 from tornado.routing import PathMatches
 
 from jupyter_terra_env.server.large_notebooks.answers import AnswersLargeNotebooks
+from jupyter_terra_env.server.large_notebooks.manager import takes_stand_ins
 from jupyter_terra_env.server.large_notebooks.memory_file import MemoryFile
-
-if TYPE_CHECKING:
-    from jupyter_terra_env.server.large_notebooks.manager import LargeNotebookManager
+from jupyter_terra_env.server.large_notebooks.prepared_notebook import not_saved, saving_only
 
 
 class LargeSaves(PathMatches):
@@ -22,12 +22,12 @@ class LargeSaves(PathMatches):
 
     Args:
         base_url: the server's.
-        is_large: told the API path and the size in bytes.
+        manager: the contents manager of the moment.
     """
 
-    def __init__(self, base_url: str, is_large: Callable[[str, int], bool]) -> None:
+    def __init__(self, base_url: str, manager: Callable[[], object]) -> None:
         super().__init__(url_path_join(base_url, "/api/contents") + path_regex)
-        self._is_large = is_large
+        self._manager = manager
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
         """See ``Matcher.match``; a body whose length is not told is not large."""
@@ -36,7 +36,8 @@ class LargeSaves(PathMatches):
         if found is None:
             return None
         path = found["path_kwargs"]["path"].decode("utf-8", errors="replace")
-        return found if self._is_large(path, int(length)) else None
+        manager = self._manager()
+        return found if takes_stand_ins(manager) and manager.is_large_save(path, int(length)) else None
 
 
 class TakesLargeNotebooks(AnswersLargeNotebooks):
@@ -64,12 +65,27 @@ class TakesLargeNotebooks(AnswersLargeNotebooks):
     @authorized
     async def put(self, path: str = "") -> None:
         """See ``ContentsHandler.put``; the notebook is read beside the event loop."""
-        manager = cast("LargeNotebookManager", self.contents_manager)
-        self._outline = await manager.prepare(path, self._body)
+        self._outline = await self._prepared(path)
         if self._outline is None:
-            self.request.body = await manager.run_beside(self._body.read)
-        await ensure_async(super().put(path))
+            self.request.body = await asyncio.to_thread(self._body.read)
+            await ensure_async(super().put(path))
+        else:
+            with saving_only(self._outline["content"]):
+                await ensure_async(super().put(path))
         await self.send_unsent()
+
+    async def _prepared(self, path: str) -> dict[str, Any] | None:
+        manager = self.contents_manager
+        # Asked again: an extension may have put its own in the place of the manager, or of a method, since.
+        if not takes_stand_ins(manager) or not manager.is_large_save(path, self._body.size_bytes):
+            return None
+        found: dict[str, Any] | None = await manager.prepare(path, self._body)
+        return found
+
+    def _finish_model(self, model: dict[str, Any], location: bool = True) -> None:  # noqa: FBT001, FBT002
+        if self._outline is not None and not self._outline["content"].is_written:
+            raise not_saved()
+        super()._finish_model(model, location)
 
     async def _refuse(self, path: str = "") -> None:  # noqa: ARG002 - in the place of put
         if self._refusal is not None:
