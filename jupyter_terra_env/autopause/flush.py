@@ -330,7 +330,7 @@ class Flusher:
 
 def _joined(before: Paid, after: Paid) -> Paid:
     """What two looks found: the later one knows better, and does not name what it found paid."""
-    anew = {file.path for file in (*after.safe, *after.unsafe)}
+    anew = {file.path for file in after.safe} | {file.path for file in after.unsafe}
     return Paid(safe=tuple(file for file in before.safe if file.path not in anew) + after.safe, unsafe=after.unsafe)
 
 
