@@ -132,8 +132,8 @@ def _nothing_here(settings: "ServerSettings") -> str:
     if not settings.workspaces:
         return "No workspace is configured: set the variables WORKSPACE_NAME and WORKSPACE_BUCKET."
     return (
-        f"There is no journal in {settings.state_directory}, and no server of yours runs that could be asked: it is not "
-        "known whether anything is owed. Name the server's root folder with --root, or go there first (cd)."
+        f"There is no journal in {settings.state_directory}, and no server of yours runs that could be asked: it is "
+        "not known whether anything is owed. Name the server's root folder with --root, or go there first (cd)."
     )
 
 
