@@ -5,17 +5,17 @@ One task ticks; an attempt to pause is a task of its own, so that ticks go on me
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from jupyter_terra_env.autopause.actuators.chain import Tried
 from jupyter_terra_env.autopause.actuators.port import Result
+from jupyter_terra_env.autopause.bounded_source import BoundedSource
 from jupyter_terra_env.autopause.flush import FlushCause, FlushReport
-from jupyter_terra_env.autopause.observation import Observation, WorkSource
+from jupyter_terra_env.autopause.observation import WorkSource
 from jupyter_terra_env.autopause.state_file import read_json, write_json
-from jupyter_terra_env.rules.activity import Work, WorkKind
 from jupyter_terra_env.rules.autopause import step
 from jupyter_terra_env.rules.awake_time import Moment
 from jupyter_terra_env.rules.pause_memory import record_of, restored
@@ -39,6 +39,9 @@ from jupyter_terra_env.rules.pause_state import (
 )
 
 _MEMORY_SECONDS = 60.0
+_REMEMBERING_SECONDS = 5.0
+_LOOK_SECONDS = (1.0, 10.0)
+"""How long a source of signals may take to answer: a tick's length, within these bounds."""
 _LOCKS_SECONDS = 10.0
 _CAUSES = {
     PauseReason.IDLE: FlushCause.IDLE,
@@ -118,7 +121,16 @@ class Monitor:
         self.rules = rules
         self._clocks = clocks
         self._human_age = human_age
-        self._sources = tuple(sources)
+        least, most = _LOOK_SECONDS
+        self._sources = tuple(
+            BoundedSource(
+                source,
+                limit_seconds=min(max(rules.tick, least), most),
+                monotonic=lambda: clocks().monotonic,
+                log=log,
+            )
+            for source in sources
+        )
         self._reported_busy = reported_busy
         self._flusher = flusher
         self._chain = chain
@@ -130,7 +142,7 @@ class Monitor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._ticking = asyncio.Lock()
         self._remembered = float("-inf")
-        self._troubled: set[str] = set()
+        self._writing: asyncio.Task[None] | None = None
         self._state = restored(read_json(memory), boot_id=boot_id, clocks=clocks(), rules=rules)
 
     @property
@@ -146,7 +158,11 @@ class Monitor:
         """Stop ticking and give up an attempt under way; remember where the machine was."""
         for task in self._tasks:
             task.cancel()
+        for source in self._sources:
+            source.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._writing is not None:
+            await asyncio.wait({self._writing}, timeout=_REMEMBERING_SECONDS)
         await self._remember()
 
     def wish(self, event: Event) -> None:
@@ -171,7 +187,7 @@ class Monitor:
     # Seeing
 
     async def _look(self) -> Signals:
-        seen = await asyncio.gather(*(self._look_at(source) for source in self._sources))
+        seen = await asyncio.gather(*(source.look() for source in self._sources))
         ages = [observation.work_age for observation in seen if observation.work_age is not None]
         return Signals(
             human_age=self._human_age(),
@@ -180,20 +196,6 @@ class Monitor:
             work_age=min(ages, default=None),
             reported_busy=self._reported_busy(),
         )
-
-    async def _look_at(self, source: WorkSource) -> Observation:
-        try:
-            observation = await source.look()
-        except Exception:  # noqa: BLE001 - one blind eye must not stop the watch; what is unseen counts as work
-            if source.name not in self._troubled:
-                self._troubled.add(source.name)
-                self._log.exception("Autopause cannot observe: %s.", source.name)
-            unseen = Work(
-                kind=WorkKind.UNKNOWN, id=source.name, detail=f"It cannot be seen whether {source.name} work."
-            )
-            return Observation(work=(unseen,))
-        self._troubled.discard(source.name)
-        return observation
 
     # Doing
 
@@ -259,8 +261,15 @@ class Monitor:
             await asyncio.sleep(self.rules.tick)
 
     async def _remember(self) -> None:
+        """Write the state down. A disk that hangs holds up no tick; what is still being written is not written again."""
+        if self._writing is not None and not self._writing.done():
+            return
         self._remembered = self._state.clocks.monotonic
         record = record_of(self._state, self._boot_id)
+        self._writing = asyncio.create_task(self._write(record), name="autopause memory")
+        await asyncio.wait({self._writing}, timeout=_REMEMBERING_SECONDS)
+
+    async def _write(self, record: Mapping[str, Any]) -> None:
         try:
             await asyncio.to_thread(write_json, self._memory, record)
         except OSError as error:

@@ -138,7 +138,10 @@ class KernelWatch:
 
     def reported_busy(self) -> bool | None:
         """Whether any kernel is not idle in what Leonardo reads; None when that cannot be read."""
-        return any(manager.execution_state != "idle" for manager in self._managers())
+        try:
+            return any(manager.execution_state != "idle" for manager in self._managers())
+        except (AttributeError, KeyError):
+            return None
 
     def report(self) -> list[dict[str, Any]]:
         """What is known of each kernel, ready for JSON; times are ages in seconds."""
