@@ -164,6 +164,8 @@ class Monitor:
         if self._writing is not None:
             await asyncio.wait({self._writing}, timeout=_REMEMBERING_SECONDS)
         await self._remember()
+        if self._writing is not None:
+            self._writing.cancel()
 
     def wish(self, event: Event) -> None:
         """A person or a program asks for something.
@@ -261,7 +263,7 @@ class Monitor:
             await asyncio.sleep(self.rules.tick)
 
     async def _remember(self) -> None:
-        """Write the state down. A disk that hangs holds up no tick; what is still being written is not written again."""
+        """Write the state down. A disk that hangs holds up no tick, and is not written to again meanwhile."""
         if self._writing is not None and not self._writing.done():
             return
         self._remembered = self._state.clocks.monotonic

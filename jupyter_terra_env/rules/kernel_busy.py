@@ -88,7 +88,7 @@ class KernelBusy:
         return any(request.counts_from_seconds <= now for request in self.running.values())
 
 
-def on_status(
+def on_status(  # noqa: PLR0913 - what a message says, each by name
     kernel: KernelBusy,
     *,
     request_id: str,

@@ -18,7 +18,7 @@ class ClientMessage:
     Attributes:
         type: its message type.
         id: its message id.
-        silent: whether it asks for silence, or is no cell's and leaves no history, as programs that inspect a kernel do.
+        silent: whether a program asks: in silence, or leaving no history and without a cell.
         cell_id: the cell that is to be executed; empty for none.
     """
 

@@ -281,8 +281,10 @@ class TestASourceThatHangs:
         return Hanging()
 
     @pytest.fixture
-    def rig(self, tmp_path, hanging):
-        return Rig(tmp_path, sources=[hanging], rules=HASTY)
+    def rig(self, tmp_path, hanging, jp_asyncio_loop):
+        rig = Rig(tmp_path, sources=[hanging], rules=HASTY)
+        yield rig
+        jp_asyncio_loop.run_until_complete(rig.monitor.close())
 
     async def test_ends_no_ticks_and_the_cap_holds(self, rig, hanging):
         for _ in range(140):
@@ -353,3 +355,4 @@ async def test_a_memory_that_cannot_be_written_for_hanging_ends_no_ticks(tmp_pat
         assert len(begun) == 1
     finally:
         let_go.set()
+        await rig.monitor.close()
