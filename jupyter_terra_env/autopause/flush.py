@@ -38,6 +38,9 @@ class Unsafe(StrEnum):
 
     TIMEOUT = "timeout"
     ERROR = "error"
+    TAB_SILENT = "tab-does-not-answer"
+    TAB_SAVING = "tab-still-saving"
+    TAB_NOT_SAVED = "tab-cannot-save"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +58,11 @@ class SafeFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsafeFile:
-    """A file whose last saved content is on this disk only.
+    """A file whose last content is on this disk only, or in a browser tab only.
 
     Attributes:
-        path: its API path; ``*`` for all that is owed, when it is not known which.
+        path: its API path; ``*`` for all that is owed, when it is not known which; ``browser tab`` for a tab that does
+            not say what it holds.
         reason: machine-readable cause.
     """
 
@@ -149,6 +153,7 @@ class Flusher:
         debts: what is owed to the bucket.
         tabs: who may hold unsaved text.
         outputs: what nobody holds.
+        unsaved: what the tabs have not saved, after they were waited for.
         announce: asks the tabs to save; called before they are waited for.
         manifest: where the manifest goes, on the persistent disk; None where nothing is owed.
         client_save_seconds: longest wait for the tabs.
@@ -163,6 +168,7 @@ class Flusher:
         debts: Debts,
         tabs: Tabs,
         outputs: Outputs,
+        unsaved: Callable[[], tuple[UnsafeFile, ...]] = tuple,
         announce: Callable[[FlushCause], None],
         manifest: Path | None,
         client_save_seconds: float,
@@ -173,6 +179,7 @@ class Flusher:
         self._debts = debts
         self._tabs = tabs
         self._outputs = outputs
+        self._unsaved = unsaved
         self._announce = announce
         self._manifest = manifest
         self._client_save_seconds = client_save_seconds
@@ -181,11 +188,15 @@ class Flusher:
         self._log = log
         self._running: asyncio.Task[FlushReport] | None = None
         self._before_end = False
+        self._can_be_joined = False
         self._closed = False
         self.last: FlushReport | None = None
 
     async def flush(self, cause: FlushCause, deadline_seconds: float, *, before_end: bool) -> FlushReport:
         """Bring everything to safety; who comes second waits for the first, as long as their own deadline lets them.
+
+        A flush that has looked for the last time, and only writes its report, does not do for who comes then: after it
+        everything is looked at again.
 
         Args:
             cause: who asks.
@@ -194,14 +205,17 @@ class Flusher:
                 enough that one of those who ask says so.
         """
         began = self._monotonic()
-        starts = not self._closed and (self._running is None or self._running.done())
-        self._before_end = before_end or (self._before_end and not starts)
-        if starts:
-            self._running = asyncio.create_task(self._flush(cause, deadline_seconds), name="flush")
-        if self._running is not None:
-            await asyncio.wait({self._running}, timeout=deadline_seconds)
-            if self._running.done() and not self._running.cancelled():
-                return self._running.result()
+        is_enough = False
+        while not is_enough:
+            left = deadline_seconds - (self._monotonic() - began)
+            running, is_enough = self._joined(cause, left, before_end=before_end)
+            if running is None:
+                break
+            await asyncio.wait({running}, timeout=max(0.0, left))
+            if not running.done() or running.cancelled():
+                break
+            if is_enough:
+                return running.result()
         late = Paid(unsafe=(UnsafeFile(path="*", reason=Unsafe.TIMEOUT),))
         return FlushReport(cause=cause, seconds=self._monotonic() - began, tabs_saved=False, paid=late)
 
@@ -227,17 +241,39 @@ class Flusher:
         now = self._monotonic()
         await self._conclude(cause, began=now, tabs_saved=False, paid=await self._pay(now, _RESERVE_SECONDS))
 
+    def _joined(
+        self, cause: FlushCause, deadline_seconds: float, *, before_end: bool
+    ) -> tuple[asyncio.Task[FlushReport] | None, bool]:
+        """A flush to wait for, and whether its report answers who asks now; None where there is no time for one."""
+        is_running = self._running is not None and not self._running.done()
+        if is_running and self._can_be_joined:
+            self._before_end = before_end or self._before_end
+            return self._running, True
+        if is_running:
+            return self._running, False
+        if self._closed:
+            # After the end, what the last flush did is all that can be said, if it did what is asked for.
+            return (self._running, True) if self._before_end or not before_end else (None, False)
+        if deadline_seconds <= 0:
+            return None, False
+        self._before_end, self._can_be_joined = before_end, True
+        self._running = asyncio.create_task(self._flush(cause, deadline_seconds), name="flush")
+        return self._running, True
+
     async def _flush(self, cause: FlushCause, deadline_seconds: float) -> FlushReport:
         began = self._monotonic()
         self._announce(cause)
         # Half of the time at most: what tabs save has to be paid, too.
         tabs_saved = await self._tabs.save_all(min(self._client_save_seconds, deadline_seconds / 2))
+        unsaved = self._unsaved()
         reserve = min(_RESERVE_SECONDS, deadline_seconds * _RESERVE_SHARE)
         ends = began + deadline_seconds - 2 * reserve
         paid = await self._settle(ends, reserve, attended=tabs_saved)
+        paid = Paid(safe=paid.safe, unsafe=paid.unsafe + unsaved)
         return await self._conclude(cause, began=began, tabs_saved=tabs_saved, paid=paid)
 
     async def _conclude(self, cause: FlushCause, *, began: float, tabs_saved: bool, paid: Paid) -> FlushReport:
+        self._can_be_joined = False
         report = FlushReport(cause=cause, seconds=self._monotonic() - began, tabs_saved=tabs_saved, paid=paid)
         written = self._manifest is None or await asyncio.to_thread(self._write, self._manifest, report)
         self.last = FlushReport(
