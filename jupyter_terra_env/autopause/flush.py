@@ -38,6 +38,9 @@ class Unsafe(StrEnum):
 
     TIMEOUT = "timeout"
     ERROR = "error"
+    TAB_SILENT = "tab-does-not-answer"
+    TAB_SAVING = "tab-still-saving"
+    TAB_NOT_SAVED = "tab-cannot-save"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +58,11 @@ class SafeFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsafeFile:
-    """A file whose last saved content is on this disk only.
+    """A file whose last content is on this disk only, or in a browser tab only.
 
     Attributes:
-        path: its API path; ``*`` for all that is owed, when it is not known which.
+        path: its API path; ``*`` for all that is owed, when it is not known which; ``browser tab`` for a tab that does
+            not say what it holds.
         reason: machine-readable cause.
     """
 
@@ -149,6 +153,7 @@ class Flusher:
         debts: what is owed to the bucket.
         tabs: who may hold unsaved text.
         outputs: what nobody holds.
+        unsaved: what the tabs have not saved, after they were waited for.
         announce: asks the tabs to save; called before they are waited for.
         manifest: where the manifest goes, on the persistent disk; None where nothing is owed.
         client_save_seconds: longest wait for the tabs.
@@ -163,6 +168,7 @@ class Flusher:
         debts: Debts,
         tabs: Tabs,
         outputs: Outputs,
+        unsaved: Callable[[], tuple[UnsafeFile, ...]] = tuple,
         announce: Callable[[FlushCause], None],
         manifest: Path | None,
         client_save_seconds: float,
@@ -173,6 +179,7 @@ class Flusher:
         self._debts = debts
         self._tabs = tabs
         self._outputs = outputs
+        self._unsaved = unsaved
         self._announce = announce
         self._manifest = manifest
         self._client_save_seconds = client_save_seconds
@@ -259,9 +266,12 @@ class Flusher:
         self._announce(cause)
         # Half of the time at most: what tabs save has to be paid, too.
         tabs_saved = await self._tabs.save_all(min(self._client_save_seconds, deadline_seconds / 2))
+        # Before debts are paid: what a tab saves later may be owed, and is not looked at again.
+        unsaved = self._unsaved()
         reserve = min(_RESERVE_SECONDS, deadline_seconds * _RESERVE_SHARE)
         ends = began + deadline_seconds - 2 * reserve
         paid = await self._settle(ends, reserve, attended=tabs_saved)
+        paid = Paid(safe=paid.safe, unsafe=paid.unsafe + unsaved)
         return await self._conclude(cause, began=began, tabs_saved=tabs_saved, paid=paid)
 
     async def _conclude(self, cause: FlushCause, *, began: float, tabs_saved: bool, paid: Paid) -> FlushReport:

@@ -109,3 +109,12 @@ def is_work(request_type: str) -> bool:
         request_type: message type of the request, empty for none.
     """
     return request_type not in _IDLE_TALK
+
+
+def is_cell(request_type: str) -> bool:
+    """Whether such a request is code that somebody runs. Other requests are front ends' own, and sent at any rate.
+
+    Args:
+        request_type: message type of the request, empty for none.
+    """
+    return request_type == "execute_request"

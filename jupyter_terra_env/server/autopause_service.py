@@ -232,7 +232,7 @@ class AutopauseService:
                 self._monitor.wish(EndKeepAwake())
             case Action.PAUSE_NOW:
                 self._monitor.wish(PauseNow(force=wish.flag("force", otherwise=False)))
-            case Action.HEARTBEAT | Action.SAVED | Action.LEAVE:
+            case Action.HEARTBEAT | Action.SAVED | Action.UNSAVED | Action.LEAVE:
                 await self._hear(wish)
             case Action.TAKE_LEASE | Action.RENEW_LEASE | Action.END_LEASE:
                 more = await self._lease(wish)
@@ -250,6 +250,9 @@ class AutopauseService:
         tab = wish.name("tab")
         if wish.action is Action.SAVED:
             self._tabs.saved(tab)
+            return
+        if wish.action is Action.UNSAVED:
+            self._tabs.unsaved(tab, wish.paths(), still_saving=wish.flag("still_saving", otherwise=False))
             return
         if wish.action is Action.LEAVE:
             self._tabs.left(tab)
@@ -289,6 +292,7 @@ class AutopauseService:
             debts=debts,
             tabs=self._tabs,
             outputs=outputs,
+            unsaved=self._tabs.not_saved,
             announce=self._ask_to_save,
             manifest=None if isinstance(debts, NoDebts) else self._places.manifest,
             client_save_seconds=self._settings.client_save_seconds,

@@ -61,16 +61,19 @@ class People:
 
     # Kernels
 
-    def on_client_message(self, message_type: str, kernel: Any, *, silent: bool) -> None:
+    def on_client_message(self, message_type: str, kernel: Any, *, silent: bool, request_id: str = "") -> None:
         """A front end has sent a message to a kernel.
 
         Args:
             message_type: the message's type.
             kernel: the kernel's observer, or None.
             silent: whether it asks for silence.
+            request_id: the message's id.
         """
         if class_of_client_message(message_type, silent=silent) is ActivityClass.HUMAN:
             self.act("kernel")
+        elif message_type == "execute_request" and kernel is not None:
+            kernel.on_program_request(request_id)
         if message_type == "input_reply" and kernel is not None:
             kernel.on_input_reply()
 
