@@ -120,10 +120,11 @@ class FrontEnds:
         """What the open tabs have not saved since they were last asked to, each once; a tab that was closed is none."""
         found: dict[UnsafeFile, None] = {}
         for tab in self._tabs.values():
-            late = Unsafe.TAB_SAVING if tab.unsaved else Unsafe.TAB_SILENT
-            reason = Unsafe.TAB_NOT_SAVED if tab.answered else late
-            paths = tab.unsaved or (() if tab.answered else (_UNKNOWN,))
-            found |= dict.fromkeys(UnsafeFile(path=path, reason=reason) for path in paths)
+            if tab.unsaved:
+                reason = Unsafe.TAB_NOT_SAVED if tab.answered else Unsafe.TAB_SAVING
+                found |= dict.fromkeys(UnsafeFile(path=path, reason=reason) for path in tab.unsaved)
+            elif not tab.answered:
+                found[UnsafeFile(path=_UNKNOWN, reason=Unsafe.TAB_SILENT)] = None
         return tuple(found)
 
     def _tab(self, tab_id: str) -> _Tab | None:
