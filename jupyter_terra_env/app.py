@@ -173,7 +173,9 @@ class TerraEnvApp(ExtensionApp):
         if SCHEMA_ID not in events.schemas:
             events.register_event_schema(SCHEMA)
         if self.autopause is not None and self.serverapp is not None:
-            self.autopause.attach(self.serverapp, debts_of(self.wired))
+            root = Path(self.serverapp.root_dir)
+            debts = debts_of(self.wired, root=root, state_directory=self._state_directory(root))
+            self.autopause.attach(self.serverapp, debts)
 
     def initialize_handlers(self) -> None:
         """Add the REST endpoints."""

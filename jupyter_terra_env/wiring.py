@@ -21,6 +21,7 @@ from jupyter_terra_env.notebooks.conflicts import Conflicts
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.edit_locks import EditLocks
 from jupyter_terra_env.notebooks.folders import Folders
+from jupyter_terra_env.notebooks.foreign_debts import JOURNAL_NAME
 from jupyter_terra_env.notebooks.foreign_edits import ForeignEdits
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.intents import Intents
@@ -100,7 +101,7 @@ def build(
     _make_folders(plan.root, plan.workspaces)
     clock = BucketClock(local_ms=machine_clock(), log=plan.log)
     threads = BucketThreads(plan.connection, monotonic=time.monotonic, clock=clock)
-    database = JournalDatabase(plan.state / "journal.sqlite3", log=plan.log)
+    database = JournalDatabase(plan.state / JOURNAL_NAME, log=plan.log)
     journal = Journal(database, new_token=lambda: secrets.token_hex(8))
     workspaces = Workspaces(plan.workspaces)
     take_stock(journal, plan.root, workspaces)

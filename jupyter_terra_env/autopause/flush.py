@@ -38,6 +38,9 @@ class Unsafe(StrEnum):
 
     TIMEOUT = "timeout"
     ERROR = "error"
+    TAB_SILENT = "tab-does-not-answer"
+    TAB_SAVING = "tab-still-saving"
+    TAB_NOT_SAVED = "tab-cannot-save"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +58,11 @@ class SafeFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsafeFile:
-    """A file whose last saved content is on this disk only.
+    """A file whose last content is on this disk only, or in a browser tab only.
 
     Attributes:
-        path: its API path; ``*`` for all that is owed, when it is not known which.
+        path: its API path; ``*`` for all that is owed, when it is not known which; ``browser tab`` for a tab that does
+            not say what it holds.
         reason: machine-readable cause.
     """
 
@@ -149,6 +153,7 @@ class Flusher:
         debts: what is owed to the bucket.
         tabs: who may hold unsaved text.
         outputs: what nobody holds.
+        unsaved: what the tabs have not saved, after they were waited for.
         announce: asks the tabs to save; called before they are waited for.
         manifest: where the manifest goes, on the persistent disk; None where nothing is owed.
         client_save_seconds: longest wait for the tabs.
@@ -163,6 +168,7 @@ class Flusher:
         debts: Debts,
         tabs: Tabs,
         outputs: Outputs,
+        unsaved: Callable[[], tuple[UnsafeFile, ...]] = tuple,
         announce: Callable[[FlushCause], None],
         manifest: Path | None,
         client_save_seconds: float,
@@ -173,6 +179,7 @@ class Flusher:
         self._debts = debts
         self._tabs = tabs
         self._outputs = outputs
+        self._unsaved = unsaved
         self._announce = announce
         self._manifest = manifest
         self._client_save_seconds = client_save_seconds
@@ -180,12 +187,16 @@ class Flusher:
         self._wall = wall
         self._log = log
         self._running: asyncio.Task[FlushReport] | None = None
+        self._running_ends = 0.0
+        self._requests = self._covered = 0
         self._before_end = False
         self._closed = False
         self.last: FlushReport | None = None
 
     async def flush(self, cause: FlushCause, deadline_seconds: float, *, before_end: bool) -> FlushReport:
         """Bring everything to safety; who comes second waits for the first, as long as their own deadline lets them.
+
+        The first one's result counts for those only who asked before its last look began; for others it is done again.
 
         Args:
             cause: who asks.
@@ -194,16 +205,39 @@ class Flusher:
                 enough that one of those who ask says so.
         """
         began = self._monotonic()
-        starts = not self._closed and (self._running is None or self._running.done())
-        self._before_end = before_end or (self._before_end and not starts)
-        if starts:
-            self._running = asyncio.create_task(self._flush(cause, deadline_seconds), name="flush")
-        if self._running is not None:
-            await asyncio.wait({self._running}, timeout=deadline_seconds)
-            if self._running.done() and not self._running.cancelled():
-                return self._running.result()
+        ends = began + deadline_seconds
+        while True:
+            self._requests += 1
+            request, starts = self._requests, self._can_start
+            self._before_end = before_end or (self._before_end and not starts)
+            if starts:
+                self._start(cause, ends)
+            had_time = ends <= self._running_ends + _RESERVE_SECONDS
+            report = await self._result(max(0.0, ends - self._monotonic()))
+            if report is None:
+                break
+            is_new = request <= self._covered and (report.is_clean or had_time)
+            if starts or is_new:
+                return report
+            # What the other flush saw is too old, or it had less time than there is now: look again.
         late = Paid(unsafe=(UnsafeFile(path="*", reason=Unsafe.TIMEOUT),))
         return FlushReport(cause=cause, seconds=self._monotonic() - began, tabs_saved=False, paid=late)
+
+    @property
+    def _can_start(self) -> bool:
+        return not self._closed and (self._running is None or self._running.done())
+
+    def _start(self, cause: FlushCause, ends: float) -> None:
+        self._running_ends = ends
+        self._running = asyncio.create_task(self._flush(cause, max(0.0, ends - self._monotonic())), name="flush")
+
+    async def _result(self, patience_seconds: float) -> FlushReport | None:
+        """What the flush under way did; None when it does not end in time, or was given up."""
+        running = self._running
+        if running is None or (self._closed and running.done()):
+            return None
+        await asyncio.wait({running}, timeout=patience_seconds)
+        return running.result() if running.done() and not running.cancelled() else None
 
     async def release_locks(self, deadline_seconds: float) -> None:
         """Give back the edit locks, so that others need not wait for them to expire."""
@@ -214,7 +248,7 @@ class Flusher:
             self._log.warning("Giving back the edit locks took too long; they expire by themselves.")
 
     async def close(self, cause: FlushCause) -> None:
-        """Give up what is under way, and say what is left; who asks later is told what the last flush did.
+        """Give up what is under way, and say what is left; whoever asks later gets *not known to be safe*.
 
         Args:
             cause: why there is no more time.
@@ -232,9 +266,12 @@ class Flusher:
         self._announce(cause)
         # Half of the time at most: what tabs save has to be paid, too.
         tabs_saved = await self._tabs.save_all(min(self._client_save_seconds, deadline_seconds / 2))
+        # Before debts are paid: what a tab saves later may be owed, and is not looked at again.
+        unsaved = self._unsaved()
         reserve = min(_RESERVE_SECONDS, deadline_seconds * _RESERVE_SHARE)
         ends = began + deadline_seconds - 2 * reserve
         paid = await self._settle(ends, reserve, attended=tabs_saved)
+        paid = Paid(safe=paid.safe, unsafe=paid.unsafe + unsaved)
         return await self._conclude(cause, began=began, tabs_saved=tabs_saved, paid=paid)
 
     async def _conclude(self, cause: FlushCause, *, began: float, tabs_saved: bool, paid: Paid) -> FlushReport:
@@ -246,18 +283,21 @@ class Flusher:
         return self.last
 
     async def _settle(self, ends: float, reserve_seconds: float, *, attended: bool) -> Paid:
+        """Look until nobody has asked since the last look began: what came meanwhile is brought to safety, too."""
+        paid = Paid()
+        while True:
+            asked = self._requests
+            paid = _joined(paid, await self._look(ends, reserve_seconds, attended=attended))
+            self._covered = asked
+            # Whoever asks after this gets a flush of their own, as this one is over.
+            if self._requests == asked or self._monotonic() >= ends:
+                return paid
+
+    async def _look(self, ends: float, reserve_seconds: float, *, attended: bool) -> Paid:
         """Pay, and before that save what nobody is connected to see, if the kernels may end."""
-        first = Paid()
-        if not self._before_end:
-            first = await self._pay(ends, reserve_seconds)
-            # Somebody may have come meanwhile.
-            if not self._before_end:
-                return first
-        unkept = await self._keep(ends, attended=attended)
+        unkept = await self._keep(ends, attended=attended) if self._before_end else ()
         paid = await self._pay(ends, reserve_seconds)
-        anew = {file.path for file in paid.safe} | {file.path for file in paid.unsafe}
-        before = tuple(file for file in first.safe if file.path not in anew)
-        return Paid(safe=before + paid.safe, unsafe=paid.unsafe + unkept)
+        return Paid(safe=paid.safe, unsafe=paid.unsafe + unkept)
 
     async def _keep(self, ends: float, *, attended: bool) -> tuple[UnsafeFile, ...]:
         try:
@@ -296,6 +336,12 @@ class Flusher:
             self._log.error("The flush's manifest %s cannot be written: %s", manifest, error)
             return False
         return True
+
+
+def _joined(before: Paid, after: Paid) -> Paid:
+    """What two looks found: the later one knows better, and does not name what it found paid."""
+    anew = {file.path for file in after.safe} | {file.path for file in after.unsafe}
+    return Paid(safe=tuple(file for file in before.safe if file.path not in anew) + after.safe, unsafe=after.unsafe)
 
 
 def as_json(unsafe: Sequence[UnsafeFile]) -> list[dict[str, str]]:

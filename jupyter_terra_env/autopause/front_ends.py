@@ -2,19 +2,33 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from jupyter_terra_env.autopause.flush import Unsafe, UnsafeFile
 
 FRESH_SECONDS = 120.0
 """A tab that has not been heard for so long has gone, or sleeps."""
 _MOST_TABS = 200
+_UNKNOWN = "browser tab"
+"""The path of whatever a tab holds that does not say so."""
 
 
 @dataclass(slots=True)
 class _Tab:
+    """A tab.
+
+    Attributes:
+        heard: when it was last heard, by the clock.
+        visible: whether it can be seen.
+        answered: whether it has answered the last request to save.
+        unsaved: API paths of what it holds that is not saved, as it says.
+    """
+
     heard: float
     visible: bool
-    saved: bool = True
+    answered: bool = True
+    unsaved: tuple[str, ...] = field(default=())
 
 
 class FrontEnds:
@@ -44,17 +58,29 @@ class FrontEnds:
         if visible and last_input_age is not None:
             self._on_human(last_input_age)
         self._forget_the_gone()
-        # The last heartbeat of a tab may overtake its farewell.
-        if tab_id in self._left or (tab_id not in self._tabs and len(self._tabs) >= _MOST_TABS):
-            return
-        tab = self._tabs.setdefault(tab_id, _Tab(heard=0.0, visible=visible))
-        tab.heard, tab.visible = self._monotonic(), visible
+        tab = self._tab(tab_id)
+        if tab is not None:
+            tab.heard, tab.visible = self._monotonic(), visible
 
     def saved(self, tab_id: str) -> None:
         """A tab has saved everything it was asked to save."""
         tab = self._tabs.get(tab_id)
         if tab is not None:
-            tab.saved = True
+            tab.answered, tab.unsaved = True, ()
+            self._answered.set()
+
+    def unsaved(self, tab_id: str, paths: Sequence[str], *, still_saving: bool) -> None:
+        """A tab holds edits that are not saved.
+
+        Args:
+            tab_id: which one.
+            paths: API paths of what it holds.
+            still_saving: whether it is still trying; otherwise they cannot be saved.
+        """
+        tab = self._tab(tab_id)
+        if tab is not None:
+            tab.heard = self._monotonic()
+            tab.answered, tab.unsaved = not still_saving, tuple(paths)
             self._answered.set()
 
     def left(self, tab_id: str) -> None:
@@ -80,15 +106,33 @@ class FrontEnds:
         """
         self._forget_the_gone()
         for tab in self._tabs.values():
-            tab.saved = False
+            tab.answered, tab.unsaved = False, ()
         try:
             async with asyncio.timeout(deadline_seconds):
-                while not all(tab.saved for tab in self._tabs.values()):
+                while not all(tab.answered for tab in self._tabs.values()):
                     self._answered.clear()
                     await self._answered.wait()
         except TimeoutError:
             return False
-        return True
+        return not any(tab.unsaved for tab in self._tabs.values())
+
+    def not_saved(self) -> tuple[UnsafeFile, ...]:
+        """What the open tabs have not saved since they were last asked to, each once; a tab that was closed is none."""
+        found: dict[UnsafeFile, None] = {}
+        for tab in self._tabs.values():
+            if tab.unsaved:
+                reason = Unsafe.TAB_NOT_SAVED if tab.answered else Unsafe.TAB_SAVING
+                found |= dict.fromkeys(UnsafeFile(path=path, reason=reason) for path in tab.unsaved)
+            elif not tab.answered:
+                found[UnsafeFile(path=_UNKNOWN, reason=Unsafe.TAB_SILENT)] = None
+        return tuple(found)
+
+    def _tab(self, tab_id: str) -> _Tab | None:
+        """A tab that is open, perhaps heard for the first time; None for one that has left, and beyond reason."""
+        # The last heartbeat of a tab may overtake its farewell.
+        if tab_id in self._left or (tab_id not in self._tabs and len(self._tabs) >= _MOST_TABS):
+            return None
+        return self._tabs.setdefault(tab_id, _Tab(heard=self._monotonic(), visible=False))
 
     def _forget_the_gone(self) -> None:
         now = self._monotonic()

@@ -14,6 +14,7 @@ from jupyter_terra_env.autopause.actuators.chain import Tried
 from jupyter_terra_env.autopause.actuators.port import Result
 from jupyter_terra_env.autopause.flush import FlushCause, FlushReport
 from jupyter_terra_env.autopause.observation import Observation, WorkSource
+from jupyter_terra_env.autopause.patient_call import Late, PatientCall
 from jupyter_terra_env.autopause.state_file import read_json, write_json
 from jupyter_terra_env.rules.activity import Work, WorkKind
 from jupyter_terra_env.rules.autopause import step
@@ -97,6 +98,7 @@ class Monitor:
         boot_id: which start of the machine this is.
         hooks: who is told.
         log: where trouble is told.
+        patience_seconds: how long a source, or the disk, is waited for; None for as long as a tick.
     """
 
     def __init__(  # noqa: PLR0913 - the one place where everything meets, each by name
@@ -114,11 +116,18 @@ class Monitor:
         boot_id: str,
         hooks: Hooks,
         log: logging.Logger | logging.LoggerAdapter[Any],
+        patience_seconds: float | None = None,
     ) -> None:
         self.rules = rules
         self._clocks = clocks
         self._human_age = human_age
-        self._sources = tuple(sources)
+        patience = rules.tick if patience_seconds is None else patience_seconds
+        self._sources = tuple(
+            (source, PatientCall(source.look, patience_seconds=patience, name=f"autopause looks at {source.name}"))
+            for source in sources
+        )
+        self._writing = PatientCall(self._write_memory, patience_seconds=patience, name="autopause remembers")
+        self._late_since: dict[str, float] = {}
         self._reported_busy = reported_busy
         self._flusher = flusher
         self._chain = chain
@@ -147,7 +156,9 @@ class Monitor:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(call.close() for _, call in self._sources))
         await self._remember()
+        await self._writing.close()
 
     def wish(self, event: Event) -> None:
         """A person or a program asks for something.
@@ -171,7 +182,7 @@ class Monitor:
     # Seeing
 
     async def _look(self) -> Signals:
-        seen = await asyncio.gather(*(self._look_at(source) for source in self._sources))
+        seen = await asyncio.gather(*(self._look_at(source, call) for source, call in self._sources))
         ages = [observation.work_age for observation in seen if observation.work_age is not None]
         return Signals(
             human_age=self._human_age(),
@@ -181,19 +192,32 @@ class Monitor:
             reported_busy=self._reported_busy(),
         )
 
-    async def _look_at(self, source: WorkSource) -> Observation:
+    async def _look_at(self, source: WorkSource, call: PatientCall[Observation]) -> Observation:
+        asked = self._clocks().monotonic
         try:
-            observation = await source.look()
-        except Exception:  # noqa: BLE001 - one blind eye must not stop the watch; what is unseen counts as work
-            if source.name not in self._troubled:
-                self._troubled.add(source.name)
-                self._log.exception("Autopause cannot observe: %s.", source.name)
-            unseen = Work(
-                kind=WorkKind.UNKNOWN, id=source.name, detail=f"It cannot be seen whether {source.name} work."
-            )
-            return Observation(work=(unseen,))
+            observation = await call.result()
+        except Late:
+            since = self._late_since.setdefault(source.name, asked)
+            self._note_trouble(source, "it does not answer.")
+            return self._unseen(source, "no answer", age_seconds=max(0.0, self._clocks().monotonic - since))
+        except Exception as error:  # noqa: BLE001 - one blind eye must not stop the watch; what is unseen counts as work
+            self._late_since.pop(source.name, None)
+            self._note_trouble(source, "looking failed.", error)
+            return self._unseen(source, "an error")
+        self._late_since.pop(source.name, None)
         self._troubled.discard(source.name)
         return observation
+
+    def _note_trouble(self, source: WorkSource, what: str, error: Exception | None = None) -> None:
+        """Log that a source is blind, once each time it begins."""
+        if source.name not in self._troubled:
+            self._troubled.add(source.name)
+            self._log.error("Autopause cannot observe: %s: %s", source.name, what, exc_info=error)
+
+    def _unseen(self, source: WorkSource, why: str, *, age_seconds: float = 0.0) -> Observation:
+        detail = f"It cannot be seen whether {source.name} work: {why}."
+        work = Work(kind=WorkKind.UNKNOWN, id=source.name, detail=detail, age_seconds=age_seconds)
+        return Observation(work=(work,))
 
     # Doing
 
@@ -260,11 +284,15 @@ class Monitor:
 
     async def _remember(self) -> None:
         self._remembered = self._state.clocks.monotonic
-        record = record_of(self._state, self._boot_id)
         try:
-            await asyncio.to_thread(write_json, self._memory, record)
-        except OSError as error:
-            self._log.warning("Autopause cannot remember its state in %s: %s", self._memory, error)
+            await self._writing.result()
+        except (OSError, Late) as error:
+            why = "the disk does not answer" if isinstance(error, Late) else error
+            self._log.warning("Autopause cannot remember its state in %s: %s", self._memory, why)
+
+    async def _write_memory(self) -> None:
+        record = record_of(self._state, self._boot_id)
+        await asyncio.to_thread(write_json, self._memory, record)
 
     def _own(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)

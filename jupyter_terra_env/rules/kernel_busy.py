@@ -2,15 +2,18 @@
 
 A kernel's ``status`` messages name the request they belong to. Counting the requests that are running is right where
 one shared state is not: a subshell or the control channel answers, and becomes idle, while a cell still runs.
-Messages get lost (a full queue drops them), so a request that is silent for long is audited: a ``kernel_info_request``
-is answered only when the shell is free, which proves that what began before it has ended.
+Messages get lost (a full queue drops them), so a request that has run for long is audited: a ``kernel_info_request``
+is answered only when the shell is free, which proves that what began before it has ended. Whatever else the kernel
+says meanwhile proves nothing about that request: a program that polls the kernel must not put the audit off.
 """
 
 from dataclasses import dataclass, field, replace
 
-from jupyter_terra_env.rules.activity import is_work
+from jupyter_terra_env.rules.activity import is_cell, is_work
 
 MAIN_SHELL = ""
+BRIEF_SECONDS = 10.0
+"""Requests that programs send by themselves, again and again, count as work only if they take longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,11 +24,13 @@ class Running:
         request_type: its message type.
         subshell: id of the subshell that handles it, or ``MAIN_SHELL``.
         since_seconds: when it began, by the observer's clock.
+        counts_from_seconds: from when on it counts as work.
     """
 
     request_type: str
     subshell: str
     since_seconds: float
+    counts_from_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,24 +59,23 @@ class KernelBusy:
     Attributes:
         certain: whether a sentinel has proved that nothing was missed. Until then the reported state stands.
         running: the requests it has begun, by message id.
-        sentinel: the sentinel under way.
+        sentinels: the sentinels under way, by the shell they wait in: one that waits behind a long cell of one shell
+            does not put off the audit of another.
         waits_since_seconds: since when a cell has been waiting for ``input()``; None when none does.
         waiting_request: message id of the cell that waits.
-        heard_seconds: when the kernel was last heard.
         work_ended_seconds: when the last work ended; None when there was none.
     """
 
     certain: bool = False
     running: dict[str, Running] = field(default_factory=dict)
-    sentinel: Sentinel | None = None
+    sentinels: dict[str, Sentinel] = field(default_factory=dict)
     waits_since_seconds: float | None = None
     waiting_request: str | None = None
-    heard_seconds: float = 0.0
     work_ended_seconds: float | None = None
 
     @property
     def is_busy(self) -> bool:
-        """Whether a request that counts as work is running."""
+        """Whether a request is running, however short it may be."""
         return bool(self.running)
 
     @property
@@ -79,9 +83,20 @@ class KernelBusy:
         """When the oldest running request began."""
         return min((request.since_seconds for request in self.running.values()), default=None)
 
+    def works(self, now: float) -> bool:
+        """Whether a request that counts as work is running; ``now`` is the observer's clock, seconds."""
+        return any(request.counts_from_seconds <= now for request in self.running.values())
 
-def on_status(
-    kernel: KernelBusy, *, request_id: str, request_type: str, subshell: str, state: str, now: float
+
+def on_status(  # noqa: PLR0913 - what a message says, each by name
+    kernel: KernelBusy,
+    *,
+    request_id: str,
+    request_type: str,
+    subshell: str,
+    state: str,
+    now: float,
+    by_program: bool = False,
 ) -> KernelBusy:
     """A ``status`` message has arrived.
 
@@ -92,37 +107,44 @@ def on_status(
         subshell: the parent's subshell id, empty for none.
         state: ``busy``, ``idle`` or ``starting``.
         now: the observer's clock, seconds.
+        by_program: whether the request is known to be sent by a program, not by a person.
     """
-    kernel = replace(kernel, heard_seconds=now)
     if state == "starting":
         return on_restart(kernel, now)
-    if kernel.sentinel is not None and request_id == kernel.sentinel.id:
-        return _settled(replace(kernel, sentinel=replace(kernel.sentinel, seen=True)), now)
+    sentinel = _sentinel(kernel, request_id)
+    if sentinel is not None:
+        return _settled(kernel, replace(sentinel, seen=True))
     if not is_work(request_type):
         return kernel
     if state == "busy":
-        begun = Running(request_type=request_type, subshell=subshell, since_seconds=now)
+        brief = by_program or not is_cell(request_type)
+        begun = Running(
+            request_type=request_type,
+            subshell=subshell,
+            since_seconds=now,
+            counts_from_seconds=now + BRIEF_SECONDS if brief else now,
+        )
         return replace(kernel, running={**kernel.running, request_id: kernel.running.get(request_id, begun)})
     return _ended(kernel, {request_id}, now)
 
 
 def on_sentinel_sent(kernel: KernelBusy, *, request_id: str, subshell: str, now: float) -> KernelBusy:
     """A ``kernel_info_request`` has been put into a shell's queue."""
-    return replace(kernel, sentinel=Sentinel(id=request_id, subshell=subshell, sent_seconds=now))
+    sent = Sentinel(id=request_id, subshell=subshell, sent_seconds=now)
+    return replace(kernel, sentinels={**kernel.sentinels, subshell: sent})
 
 
 def on_sentinel_reply(kernel: KernelBusy, *, request_id: str, now: float) -> KernelBusy:
     """The shell has answered: whatever it began before the question was asked has ended."""
-    sentinel = kernel.sentinel
-    if sentinel is None or sentinel.id != request_id:
+    sentinel = _sentinel(kernel, request_id)
+    if sentinel is None:
         return kernel
     ended = {
         key
         for key, request in kernel.running.items()
         if request.subshell == sentinel.subshell and request.since_seconds < sentinel.sent_seconds
     }
-    kernel = _ended(replace(kernel, heard_seconds=now), ended, now)
-    return _settled(replace(kernel, sentinel=replace(sentinel, replied=True)), now)
+    return _settled(_ended(kernel, ended, now), replace(sentinel, replied=True))
 
 
 def on_restart(kernel: KernelBusy, now: float) -> KernelBusy:
@@ -131,7 +153,7 @@ def on_restart(kernel: KernelBusy, now: float) -> KernelBusy:
     Until the subscription is known to reach the new process, messages may be missed.
     """
     fresh = _ended(kernel, set(kernel.running), now)
-    return replace(fresh, certain=False, sentinel=None, waits_since_seconds=None, waiting_request=None)
+    return replace(fresh, certain=False, sentinels={}, waits_since_seconds=None, waiting_request=None)
 
 
 def on_input_request(kernel: KernelBusy, *, request_id: str, now: float) -> KernelBusy:
@@ -145,23 +167,22 @@ def on_input_reply(kernel: KernelBusy) -> KernelBusy:
 
 
 def shell_to_audit(kernel: KernelBusy, *, now: float, audit_interval: float) -> str | None:
-    """The shell whose silence has to be looked into, or None: one sentinel at a time is under way.
+    """The shell that has to be asked whether it is free, or None: one sentinel at a time waits in a shell.
 
     Args:
         kernel: what is known.
         now: the observer's clock, seconds.
-        audit_interval: silence, in seconds, after which a running request is audited.
+        audit_interval: seconds after which a running request is audited.
     """
-    if kernel.sentinel is not None and not kernel.sentinel.replied:
-        return None
+    waiting = {shell for shell, sentinel in kernel.sentinels.items() if not sentinel.replied}
     if not kernel.certain:
-        return MAIN_SHELL
-    silent = [
+        return None if MAIN_SHELL in waiting else MAIN_SHELL
+    overdue = [
         request
         for request in kernel.running.values()
-        if now - max(request.since_seconds, kernel.heard_seconds) >= audit_interval
+        if now - request.since_seconds >= audit_interval and request.subshell not in waiting
     ]
-    return min(silent, key=lambda request: request.since_seconds).subshell if silent else None
+    return min(overdue, key=lambda request: request.since_seconds).subshell if overdue else None
 
 
 def needs_wide_subscription(kernel: KernelBusy, *, now: float, patience: float) -> bool:
@@ -172,13 +193,15 @@ def needs_wide_subscription(kernel: KernelBusy, *, now: float, patience: float) 
         now: the observer's clock, seconds.
         patience: how long a status may take, seconds.
     """
-    sentinel = kernel.sentinel
-    return sentinel is not None and sentinel.replied and not sentinel.seen and now - sentinel.sent_seconds >= patience
+    return any(
+        sentinel.replied and not sentinel.seen and now - sentinel.sent_seconds >= patience
+        for sentinel in kernel.sentinels.values()
+    )
 
 
 def without_sentinel(kernel: KernelBusy) -> KernelBusy:
-    """Forget the sentinel, so that another one can be sent."""
-    return replace(kernel, sentinel=None)
+    """Forget the sentinels that were answered, so that others can be sent."""
+    return replace(kernel, sentinels={key: each for key, each in kernel.sentinels.items() if not each.replied})
 
 
 def corrected_state(kernel: KernelBusy, reported: str | None) -> str | None:
@@ -199,18 +222,23 @@ def _ended(kernel: KernelBusy, ids: set[str], now: float) -> KernelBusy:
     if not ids & kernel.running.keys():
         return kernel
     waits = kernel.waiting_request is not None and kernel.waiting_request not in ids
+    worked = any(kernel.running[key].counts_from_seconds <= now for key in ids & kernel.running.keys())
     return replace(
         kernel,
         running={key: request for key, request in kernel.running.items() if key not in ids},
         waits_since_seconds=kernel.waits_since_seconds if waits else None,
         waiting_request=kernel.waiting_request if waits else None,
-        work_ended_seconds=now,
+        work_ended_seconds=now if worked else kernel.work_ended_seconds,
     )
 
 
-def _settled(kernel: KernelBusy, now: float) -> KernelBusy:
-    """Both the answer and the status of a sentinel: from now on nothing can have been missed."""
-    sentinel = kernel.sentinel
-    if sentinel is None or not (sentinel.replied and sentinel.seen):
-        return kernel
-    return replace(kernel, sentinel=None, certain=kernel.certain or sentinel.subshell == MAIN_SHELL, heard_seconds=now)
+def _sentinel(kernel: KernelBusy, request_id: str) -> Sentinel | None:
+    return next((each for each in kernel.sentinels.values() if each.id == request_id), None)
+
+
+def _settled(kernel: KernelBusy, sentinel: Sentinel) -> KernelBusy:
+    """Take note of a sentinel. Both its answer and its status: from now on nothing can have been missed."""
+    if not (sentinel.replied and sentinel.seen):
+        return replace(kernel, sentinels={**kernel.sentinels, sentinel.subshell: sentinel})
+    others = {key: each for key, each in kernel.sentinels.items() if key != sentinel.subshell}
+    return replace(kernel, sentinels=others, certain=kernel.certain or sentinel.subshell == MAIN_SHELL)

@@ -48,7 +48,9 @@ def _quiet(state: PauseState, rules: PauseRules) -> str:
 def _failed(state: PauseState) -> str:
     match state.failure:
         case Failure.UNFLUSHED:
-            return "Not paused: some files are not in the workspace yet. It is tried again."
+            return (
+                "Not paused: some files are not in the workspace yet, or not saved in a browser tab. It is tried again."
+            )
         case Failure.ACTUATORS:
             return "Not paused: nothing that is configured to pause this environment could do it. It is tried again."
         case Failure.STILL_RUNNING:

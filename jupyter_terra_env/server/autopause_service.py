@@ -42,6 +42,7 @@ from jupyter_terra_env.server.cell_runs import CellRuns
 from jupyter_terra_env.server.kernel_observer import Observing
 from jupyter_terra_env.server.kernel_watch import KernelWatch
 from jupyter_terra_env.server.people_watch import People
+from jupyter_terra_env.server.requests_in_flight import RequestsInFlight
 from jupyter_terra_env.server.unattended_outputs import UnattendedOutputs
 from jupyter_terra_env.server.watched_connections import Onlooker, watch_connections
 
@@ -105,7 +106,10 @@ class AutopauseService:
             new_id=new_id,
         )
         self._bump = leonardo_bump(settings, environ, self._client, log)
-        self._people = People(monotonic=time.monotonic, every_request=settings.http_activity == "any")
+        self._requests = RequestsInFlight(monotonic=time.monotonic)
+        self._people = People(
+            monotonic=time.monotonic, every_request=settings.http_activity == "any", requests=self._requests
+        )
         self._tabs = FrontEnds(
             monotonic=time.monotonic, on_human=lambda ago: self._people.act("browser", ago_seconds=ago)
         )
@@ -121,6 +125,7 @@ class AutopauseService:
             serverapp: the Jupyter server.
             debts: what the server owes to the bucket.
         """
+        self._application = serverapp.web_app
         self._web: dict[str, Any] = serverapp.web_app.settings
         self._web[AUTOPAUSE_SETTING] = self
         self._events = serverapp.event_logger
@@ -145,6 +150,7 @@ class AutopauseService:
         if self._stopping:
             return
         # Not before: Jupyter writes an extension's copy of the settings over the server's while it loads it.
+        self._requests.watch(self._application)
         self._people.watch_requests(self._web)
         watch_connections(self._web, Onlooker(people=self._people, kernels=self._kernels, runs=self._runs))
         self._kernels.start()
@@ -232,7 +238,7 @@ class AutopauseService:
                 self._monitor.wish(EndKeepAwake())
             case Action.PAUSE_NOW:
                 self._monitor.wish(PauseNow(force=wish.flag("force", otherwise=False)))
-            case Action.HEARTBEAT | Action.SAVED | Action.LEAVE:
+            case Action.HEARTBEAT | Action.SAVED | Action.UNSAVED | Action.LEAVE:
                 await self._hear(wish)
             case Action.TAKE_LEASE | Action.RENEW_LEASE | Action.END_LEASE:
                 more = await self._lease(wish)
@@ -250,6 +256,9 @@ class AutopauseService:
         tab = wish.name("tab")
         if wish.action is Action.SAVED:
             self._tabs.saved(tab)
+            return
+        if wish.action is Action.UNSAVED:
+            self._tabs.unsaved(tab, wish.paths(), still_saving=wish.flag("still_saving", otherwise=False))
             return
         if wish.action is Action.LEAVE:
             self._tabs.left(tab)
@@ -289,6 +298,7 @@ class AutopauseService:
             debts=debts,
             tabs=self._tabs,
             outputs=outputs,
+            unsaved=lambda: (*self._tabs.not_saved(), *self._requests.not_saved()),
             announce=self._ask_to_save,
             manifest=None if isinstance(debts, NoDebts) else self._places.manifest,
             client_save_seconds=self._settings.client_save_seconds,
@@ -303,7 +313,11 @@ class AutopauseService:
             rules=self._settings.rules(),
             clocks=machine_clocks,
             human_age=self._people.age_seconds,
-            sources=[*sources(self._settings, self._kernels, terminals, marks=marks), self._leases],
+            sources=[
+                *sources(self._settings, self._kernels, terminals, marks=marks),
+                self._leases,
+                self._requests,
+            ],
             reported_busy=self._kernels.reported_busy,
             flusher=self,
             chain=self._chain,

@@ -16,6 +16,7 @@ class Action(StrEnum):
     PAUSE_NOW = "pause-now"
     HEARTBEAT = "heartbeat"
     SAVED = "saved"
+    UNSAVED = "unsaved"
     LEAVE = "leave"
     TAKE_LEASE = "take-lease"
     RENEW_LEASE = "renew-lease"
@@ -27,6 +28,8 @@ MOST_SECONDS = 31_536_000.0
 """A year: whoever asks for more has made a mistake."""
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _LABEL_LENGTH = 100
+_MOST_PATHS = 200
+_PATH_LENGTH = 4096
 _FIELDS: Mapping[Action, frozenset[str]] = {
     Action.KEEP_AWAKE: frozenset({"seconds"}),
     Action.KEEP_AWAKE_UNTIL_JOBS_END: frozenset(),
@@ -34,6 +37,7 @@ _FIELDS: Mapping[Action, frozenset[str]] = {
     Action.PAUSE_NOW: frozenset({"force"}),
     Action.HEARTBEAT: frozenset({"tab", "visible", "last_input_age_seconds"}),
     Action.SAVED: frozenset({"tab"}),
+    Action.UNSAVED: frozenset({"tab", "paths", "still_saving"}),
     Action.LEAVE: frozenset({"tab"}),
     Action.TAKE_LEASE: frozenset({"label", "seconds"}),
     Action.RENEW_LEASE: frozenset({"lease", "seconds"}),
@@ -99,6 +103,17 @@ class Wish:
             raise MalformedWish(f"'{name}' must be 1 to 64 letters, digits or one of _ . : -.")
         return value
 
+    def paths(self) -> tuple[str, ...]:
+        """API paths.
+
+        Raises:
+            MalformedWish: they are none, or too many.
+        """
+        value = self.fields.get("paths")
+        if not isinstance(value, list) or not 0 < len(value) <= _MOST_PATHS or not all(map(_is_path, value)):
+            raise MalformedWish(f"'paths' must be 1 to {_MOST_PATHS} API paths.")
+        return tuple(value)
+
     def label(self) -> str:
         """What to call a command.
 
@@ -109,6 +124,10 @@ class Wish:
         if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= _LABEL_LENGTH:
             raise MalformedWish(f"'label' must be 1 to {_LABEL_LENGTH} printable characters.")
         return value
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _PATH_LENGTH
 
 
 def read_wish(body: Any) -> Wish:

@@ -4,6 +4,7 @@ Decisions are in `rules/kernel_busy.py`; this is the wire. Protocol: docs/protoc
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ _SETTLE_SECONDS = 0.05
 """The server's own subscription brings the same message a moment earlier or later."""
 _STATUS_PATIENCE_SECONDS = 3.0
 _AFTER_RESTART_SECONDS = 0.5
+_MOST_PROGRAM_REQUESTS = 1000
 
 Log = logging.Logger | logging.LoggerAdapter[Any]
 
@@ -70,6 +72,7 @@ class KernelObserver:
         self._shell: Any = None
         self._wide = False
         self._ports: tuple[int, int] | None = None
+        self._by_program: deque[str] = deque(maxlen=_MOST_PROGRAM_REQUESTS)
 
     @property
     def busy(self) -> KernelBusy:
@@ -133,6 +136,10 @@ class KernelObserver:
         """A cell of the kernel asks the person something."""
         self._update(kernel_busy.on_input_request(self._busy, request_id=request_id, now=self._monotonic()))
 
+    def on_program_request(self, request_id: str) -> None:
+        """A program in a browser, not a person, has asked for code to be executed."""
+        self._by_program.append(request_id)
+
     def on_input_reply(self) -> None:
         """The person has answered."""
         self._update(kernel_busy.on_input_reply(self._busy))
@@ -188,6 +195,7 @@ class KernelObserver:
                 subshell=parent.get("subshell_id") or kernel_busy.MAIN_SHELL,
                 state=message["content"]["execution_state"],
                 now=self._monotonic(),
+                by_program=parent.get("msg_id", "") in self._by_program,
             )
         )
 

@@ -1,5 +1,6 @@
 """All kernels of a server: which of them work, which wait for a person, and what the server says of them."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from pathlib import PurePosixPath
@@ -16,6 +17,7 @@ ACTIONS_SCHEMA = "https://events.jupyter.org/jupyter_server/kernel_actions/v1"
 _SOON_SECONDS = 0.1
 _SOON_TIMES = 100
 """A kernel's start is told before the server has finished it; waiting for a tick would miss its first cell."""
+_NAMES_SECONDS = 2.0
 _STARTING_SECONDS = 60.0
 """A kernel that no one has talked to says ``starting`` for ever; so long it is believed."""
 
@@ -80,12 +82,13 @@ class KernelWatch:
                 self._observe(id_, manager)
 
     async def learn_names(self) -> None:
-        """Ask which notebook each kernel belongs to; they can be renamed."""
+        """Ask which notebook each kernel belongs to; they can be renamed. Nothing waits long for names."""
         if self._sessions is None:
             return
         try:
-            sessions = await self._sessions.list_sessions()
-        except (KeyError, sqlite3.Error, web.HTTPError):
+            async with asyncio.timeout(_NAMES_SECONDS):
+                sessions = await self._sessions.list_sessions()
+        except (KeyError, sqlite3.Error, web.HTTPError, TimeoutError):
             return  # then kernels are named by their ids: who works is known all the same
         self._files = {
             session["kernel"]["id"]: PurePosixPath(session["path"]).name for session in sessions if session.get("path")
@@ -135,7 +138,10 @@ class KernelWatch:
 
     def reported_busy(self) -> bool | None:
         """Whether any kernel is not idle in what Leonardo reads; None when that cannot be read."""
-        return any(manager.execution_state != "idle" for manager in self._managers())
+        try:
+            return any(manager.execution_state != "idle" for manager in self._managers())
+        except (AttributeError, KeyError):
+            return None
 
     def report(self) -> list[dict[str, Any]]:
         """What is known of each kernel, ready for JSON; times are ages in seconds."""
@@ -180,7 +186,8 @@ class KernelWatch:
 
     def _forget(self, kernel_id: str) -> None:
         observer = self._observers.pop(kernel_id)
-        ended = self._monotonic() if observer.busy.is_busy else observer.busy.work_ended_seconds
+        now = self._monotonic()
+        ended = now if observer.busy.works(now) else observer.busy.work_ended_seconds
         if ended is not None:
             self._work_ended = max(ended, self._work_ended or ended)
         observer.close()
@@ -201,6 +208,9 @@ class KernelWatch:
     def _work_of(self, observer: KernelObserver, now: float) -> Work | None:
         state, since = observer.state, observer.busy.busy_since_seconds
         fresh = now - observer.attached_seconds < _STARTING_SECONDS
+        if state == "busy" and observer.busy.is_busy and not observer.busy.works(now):
+            # Brief talk of a program with the kernel, as an inspector's.
+            return None
         if state == "busy":
             detail = f"{self._cell(observer)} runs."
         elif state == "starting" and fresh:

@@ -4,7 +4,14 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from jupyter_terra_env.rules.activity import ActivityClass, class_of_client_message, class_of_request
+from jupyter_terra_env.rules.activity import (
+    ActivityClass,
+    class_of_client_message,
+    class_of_request,
+    is_own_path,
+    is_reply_of_terminal,
+)
+from jupyter_terra_env.server.requests_in_flight import RequestsInFlight, first_values
 
 _WATCHED = "_jupyter_terra_env_watched"
 
@@ -15,11 +22,13 @@ class People:
     Args:
         monotonic: a clock, in seconds.
         every_request: whether every request counts, as it does for Leonardo.
+        requests: the requests that the server is at.
     """
 
-    def __init__(self, *, monotonic: Callable[[], float], every_request: bool) -> None:
+    def __init__(self, *, monotonic: Callable[[], float], every_request: bool, requests: RequestsInFlight) -> None:
         self._monotonic = monotonic
         self._every_request = every_request
+        self._requests = requests
         self.last_seconds: float | None = None
         self.last_source = ""
 
@@ -54,23 +63,28 @@ class People:
     def _on_request(self, handler: Any, base_url: str) -> None:
         request = handler.request
         path = request.path.removeprefix(base_url)
-        query = {name: values[0].decode("utf-8", "replace") for name, values in request.query_arguments.items()}
-        kind = class_of_request(request.method, path, query, handler.get_status())
-        if kind is ActivityClass.HUMAN or (self._every_request and not path.startswith("/terra-env")):
+        status = handler.get_status()
+        kind = class_of_request(request.method, path, first_values(request), status)
+        is_new = request.method != "GET" or not self._requests.was_read_before(request)
+        is_act = self._requests.answered(request, path, status) or (kind is ActivityClass.HUMAN and is_new)
+        if is_act or (self._every_request and not is_own_path(path)):
             self.act("http")
 
     # Kernels
 
-    def on_client_message(self, message_type: str, kernel: Any, *, silent: bool) -> None:
+    def on_client_message(self, message_type: str, kernel: Any, *, silent: bool, request_id: str = "") -> None:
         """A front end has sent a message to a kernel.
 
         Args:
             message_type: the message's type.
             kernel: the kernel's observer, or None.
             silent: whether it asks for silence.
+            request_id: the message's id.
         """
         if class_of_client_message(message_type, silent=silent) is ActivityClass.HUMAN:
             self.act("kernel")
+        elif message_type == "execute_request" and kernel is not None:
+            kernel.on_program_request(request_id)
         if message_type == "input_reply" and kernel is not None:
             kernel.on_input_reply()
 
@@ -100,8 +114,9 @@ class People:
             process.write = self._watched_write(process.write)
 
     def _watched_write(self, write: Callable[..., Any]) -> Callable[..., Any]:
-        def watched(*args: Any, **kwargs: Any) -> Any:
-            self.act("terminal")
-            return write(*args, **kwargs)
+        def watched(typed: Any, *args: Any, **kwargs: Any) -> Any:
+            if not is_reply_of_terminal(typed):
+                self.act("terminal")
+            return write(typed, *args, **kwargs)
 
         return watched

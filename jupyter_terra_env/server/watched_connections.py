@@ -18,7 +18,7 @@ class ClientMessage:
     Attributes:
         type: its message type.
         id: its message id.
-        silent: whether it asks for silence.
+        silent: whether a program asks: in silence, or leaving no history and without a cell.
         cell_id: the cell that is to be executed; empty for none.
     """
 
@@ -46,7 +46,8 @@ class Onlooker:
         """A front end has sent something to a kernel."""
         if message is None:
             return
-        self.people.on_client_message(message.type, self.kernels.find(kernel_id), silent=message.silent)
+        kernel = self.kernels.find(kernel_id)
+        self.people.on_client_message(message.type, kernel, silent=message.silent, request_id=message.id)
         if message.type == "execute_request" and message.cell_id:
             self.runs.begin(kernel_id, message.id, message.cell_id)
 
@@ -126,6 +127,6 @@ def _told(header: Any, metadata: Any, content: Any) -> ClientMessage:
     return ClientMessage(
         type=str(header["msg_type"]),
         id=str(header.get("msg_id", "")),
-        silent=bool(content.get("silent")),
+        silent=bool(content.get("silent")) or (content.get("store_history") is False and cell_id is None),
         cell_id=cell_id if isinstance(cell_id, str) else "",
     )

@@ -12,7 +12,8 @@ import {
   getPause,
   sendBeat,
   tellLeaving,
-  tellSaved
+  tellSaved,
+  tellUnsaved
 } from './restapi';
 import type { IClocks } from './serverclock';
 
@@ -46,6 +47,11 @@ export class PauseDesk {
   /** Tell that this tab has saved what it was asked to save. */
   async saved(): Promise<void> {
     await this._quietly(() => tellSaved(this._settings, this._tab));
+  }
+
+  /** Tell what this tab holds that is not saved. */
+  async unsaved(paths: readonly string[], stillSaving: boolean): Promise<void> {
+    await this._quietly(() => tellUnsaved(this._settings, this._tab, paths, stillSaving));
   }
 
   /** Tell, while the page goes away, that this tab does not come back. */

@@ -150,6 +150,23 @@ export async function tellSaved(settings: ServerConnection.ISettings, tab: strin
   return postPause(settings, { action: 'saved', tab });
 }
 
+/** The server takes no more at once. */
+const MOST_PATHS = 200;
+
+/**
+ * Tell what a tab holds that is not saved.
+ *
+ * @param stillSaving - whether it is still being saved; otherwise it cannot be.
+ */
+export async function tellUnsaved(
+  settings: ServerConnection.ISettings,
+  tab: string,
+  paths: readonly string[],
+  stillSaving: boolean
+): Promise<IPauseAnswer> {
+  return postPause(settings, { action: 'unsaved', tab, paths: paths.slice(0, MOST_PATHS), still_saving: stillSaving });
+}
+
 /** Address of the rendered, read-only view. */
 export function previewUrl(settings: ServerConnection.ISettings, path: string): string {
   return `${URLExt.join(settings.baseUrl, ROOT, 'preview')}?path=${encodeURIComponent(path)}`;

@@ -2,6 +2,8 @@
 
 /** What is needed of an open document. */
 export interface ISavable {
+  /** Its API path. */
+  readonly path: string;
   readonly isDirty: boolean;
   /** False: it was opened to be read only, and has nowhere to go. */
   readonly canSave: boolean;
@@ -14,12 +16,17 @@ const MOST_ROUNDS = 3;
 /**
  * Save every document that has unsaved edits.
  *
- * @returns whether nothing is left that could be saved: read-only documents do not hold up a pause; a save that has
- * failed does, as long as the server waits for it.
+ * @returns the paths of those that could not be saved: read-only documents do not hold up a pause, a save that has
+ * failed does.
  */
-export async function saveAll(documents: readonly ISavable[]): Promise<boolean> {
+export async function saveAll(documents: readonly ISavable[]): Promise<readonly string[]> {
   const saved = await Promise.all(documents.map(save));
-  return saved.every(Boolean);
+  return documents.filter((_, index) => !saved[index]).map(document => document.path);
+}
+
+/** The paths of the documents that have unsaved edits. */
+export function unsavedPaths(documents: readonly ISavable[]): readonly string[] {
+  return documents.filter(document => document.isDirty && document.canSave).map(document => document.path);
 }
 
 async function save(document: ISavable): Promise<boolean> {

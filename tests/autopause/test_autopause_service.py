@@ -331,6 +331,11 @@ class TestWishes:
             {"action": "heartbeat", "tab": "a"},
             {"action": "saved", "tab": ""},
             {"action": "leave"},
+            {"action": "unsaved", "tab": "a"},
+            {"action": "unsaved", "tab": "a", "paths": []},
+            {"action": "unsaved", "tab": "a", "paths": [7]},
+            {"action": "unsaved", "tab": "a", "paths": ["a.ipynb"] * 201},
+            {"action": "unsaved", "tab": "a", "paths": ["a.ipynb"], "still_saving": 1},
             {"action": "take-lease", "seconds": 1, "label": "a\x1bb"},
             {"action": "take-lease", "seconds": 1, "label": ""},
             {"action": "flush", "deadline_seconds": None},
@@ -483,6 +488,33 @@ class TestPause:
         assert report["state"] == "flushing"
         await eventually((tmp_path / "paused").exists)
         assert (tmp_path / "paused").read_text() == "requested\n"
+
+    async def test_pause_now_names_what_a_tab_cannot_save_and_forced_it_pauses(
+        self, autopause, told, eventually, tmp_path
+    ):
+        heard = await told()
+        await autopause({"action": "heartbeat", "tab": "t", "visible": True, "last_input_age_seconds": None})
+        await autopause({"action": "pause-now"})
+        await eventually(lambda: any(event["save"] for event in heard))
+        await autopause({"action": "unsaved", "tab": "t", "paths": ["big.ipynb"]})
+
+        async def refused_it():
+            return (await autopause())["state"] == "pause-failed"
+
+        await eventually(refused_it)
+        report = await autopause()
+        assert report["failure"] == "unflushed"
+        assert report["flush"]["unsafe"] == [{"path": "big.ipynb", "reason": "tab-cannot-save"}]
+        assert not (tmp_path / "paused").exists()
+        await autopause({"action": "pause-now", "force": True})
+        await eventually((tmp_path / "paused").exists)
+
+    async def test_a_tab_that_was_closed_refuses_nothing(self, autopause, eventually, tmp_path):
+        await autopause({"action": "heartbeat", "tab": "t", "visible": True, "last_input_age_seconds": None})
+        await autopause({"action": "unsaved", "tab": "t", "paths": ["big.ipynb"]})
+        await autopause({"action": "leave", "tab": "t"})
+        await autopause({"action": "pause-now"})
+        await eventually((tmp_path / "paused").exists)
 
 
 async def test_metrics_tell_the_state(autopause, jp_fetch):

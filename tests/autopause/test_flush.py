@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+import os
+import threading
 import time
 
 import pytest
@@ -58,12 +60,13 @@ def tabs():
 def made(tmp_path, tabs):
     """Make a flusher; announcements are collected."""
 
-    def make(debts, manifest=tmp_path / "state" / "flush.json", client_save_seconds=0.5, outputs=None):
+    def make(debts, manifest=tmp_path / "state" / "flush.json", client_save_seconds=0.5, outputs=None, kind=Flusher):
         asked = []
-        flusher = Flusher(
+        flusher = kind(
             debts=debts,
             tabs=tabs,
             outputs=Outputs() if outputs is None else outputs,
+            unsaved=tabs.not_saved,
             announce=asked.append,
             manifest=manifest,
             client_save_seconds=client_save_seconds,
@@ -159,12 +162,171 @@ async def test_who_comes_second_with_less_time_does_not_wait_longer(made):
     assert (await first).is_clean
 
 
+class SlowDisk:
+    """Writing to the disk waits until it is let go; it tells when the first write has begun."""
+
+    def __init__(self, monkeypatch):
+        self.begun, self.go = threading.Event(), threading.Event()
+        sync = os.fsync
+
+        def slow(descriptor):
+            self.begun.set()
+            self.go.wait(20)
+            sync(descriptor)
+
+        monkeypatch.setattr("os.fsync", slow)
+
+    async def until_begun(self):
+        await asyncio.to_thread(self.begun.wait, 20)
+
+
+class TestWhoComesWhileTheReportIsWritten:
+    """Such a flush has looked for the last time: its report says nothing of what came since."""
+
+    @pytest.fixture
+    def disk(self, monkeypatch):
+        disk = SlowDisk(monkeypatch)
+        yield disk
+        disk.go.set()
+
+    async def test_gets_outputs_kept_before_the_kernels_end(self, made, disk):
+        outputs = Outputs(unkept=LOST)
+        flusher, _ = made(Debts(), outputs=outputs)
+        asked = asyncio.create_task(flusher.flush(FlushCause.REQUESTED, 30, before_end=False))
+        await disk.until_begun()
+        pause = asyncio.create_task(flusher.flush(FlushCause.IDLE, 30, before_end=True))
+        await asyncio.sleep(0)
+        disk.go.set()
+        assert (await asked).is_clean
+        report = await pause
+        assert (report.cause, report.paid.unsafe) == (FlushCause.IDLE, LOST)
+        assert outputs.asked == [True]
+
+    async def test_gets_what_was_saved_since_looked_at(self, made, disk):
+        debts = Debts()
+        flusher, announced = made(debts)
+        first = asyncio.create_task(flusher.flush(FlushCause.REQUESTED, 30, before_end=False))
+        await disk.until_begun()
+        debts.paid = UNSAFE
+        seconds = [asyncio.create_task(flusher.flush(FlushCause.IDLE, 30, before_end=False)) for _ in range(3)]
+        await asyncio.sleep(0)
+        disk.go.set()
+        assert (await first).is_clean
+        reports = [await second for second in seconds]
+        assert all(report is reports[0] and not report.is_clean for report in reports)
+        assert len(debts.asked) == len(announced) == 2, "the three of them get one flush"
+
+    async def test_and_no_time_is_not_told_that_all_is_well(self, made, disk):
+        flusher, _ = made(Debts())
+        first = asyncio.create_task(flusher.flush(FlushCause.REQUESTED, 30, before_end=False))
+        await disk.until_begun()
+        second = await flusher.flush(FlushCause.PREEMPTED, 0.05, before_end=True)
+        assert [(file.path, file.reason) for file in second.paid.unsafe] == [("*", "timeout")]
+        disk.go.set()
+        assert (await first).is_clean
+
+
+async def test_after_the_end_nothing_is_told_as_done_that_was_not(made):
+    outputs = Outputs()
+    flusher, _ = made(Debts(), outputs=outputs)
+    await flusher.flush(FlushCause.REQUESTED, 10, before_end=False)
+    await flusher.close(FlushCause.SERVER_STOP)
+    assert not (await flusher.flush(FlushCause.REQUESTED, 10, before_end=False)).is_clean
+    assert not (await flusher.flush(FlushCause.IDLE, 10, before_end=True)).is_clean
+    assert outputs.asked == []
+
+
 async def test_the_next_flush_is_a_new_one(made):
     debts = Debts()
     flusher, _ = made(debts)
     await flusher.flush(FlushCause.IDLE, 10, before_end=True)
     await flusher.flush(FlushCause.IDLE, 10, before_end=True)
     assert len(debts.asked) == 2
+
+
+class SlowManifest(Flusher):
+    """A flusher whose manifest takes as long to write as a test wants."""
+
+    def hold(self):
+        self.writing, self.free = threading.Event(), threading.Event()
+        return self
+
+    def _write(self, manifest, report):
+        self.writing.set()
+        assert self.free.wait(20)
+        return super()._write(manifest, report)
+
+
+async def ending(flusher, **asked):
+    """A flush that has looked at everything, and is writing its manifest."""
+    first = asyncio.ensure_future(flusher.flush(FlushCause.REQUESTED, 20, **asked))
+    await asyncio.to_thread(flusher.writing.wait, 20)
+    return first
+
+
+async def test_who_joins_a_flush_that_is_ending_gets_the_outputs_kept(made):
+    outputs = Outputs()
+    flusher, _ = made(Debts(), outputs=outputs, kind=SlowManifest)
+    first = await ending(flusher.hold(), before_end=False)
+    second = asyncio.ensure_future(flusher.flush(FlushCause.IDLE, 20, before_end=True))
+    await asyncio.sleep(0)
+    flusher.free.set()
+    assert (await second, outputs.asked) == (flusher.last, [True])
+    assert flusher.last.cause is FlushCause.IDLE
+    assert (await first).cause is FlushCause.REQUESTED
+
+
+async def test_who_joins_a_flush_that_is_ending_is_told_of_what_was_saved_since(made):
+    debts = Debts()
+    flusher, _ = made(debts, kind=SlowManifest)
+    first = await ending(flusher.hold(), before_end=True)
+    debts.paid = UNSAFE
+    others = [asyncio.ensure_future(flusher.flush(FlushCause.IDLE, 20, before_end=each)) for each in (True, False)]
+    await asyncio.sleep(0)
+    flusher.free.set()
+    assert (await first).is_clean
+    assert [(await other).paid.unsafe for other in others] == [UNSAFE.unsafe] * 2
+    assert len(debts.asked) == 2, "one flush for both"
+
+
+class HeldDebts(Debts):
+    """Pays what is owed when it is asked, and says so when the test lets it."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun, self.free = asyncio.Event(), asyncio.Event()
+
+    async def pay(self, deadline_seconds):
+        paid = await super().pay(deadline_seconds)
+        self.begun.set()
+        await self.free.wait()
+        return paid
+
+
+async def test_who_joins_while_debts_are_paid_is_told_of_what_was_saved_since(made):
+    debts = HeldDebts()
+    flusher, asked = made(debts)
+    first = asyncio.ensure_future(flusher.flush(FlushCause.IDLE, 20, before_end=False))
+    await debts.begun.wait()
+    debts.paid = UNSAFE
+    second = asyncio.ensure_future(flusher.flush(FlushCause.IDLE, 20, before_end=False))
+    await asyncio.sleep(0)
+    debts.free.set()
+    assert await first is await second
+    assert (await second).paid == Paid(safe=SAFE.safe, unsafe=UNSAFE.unsafe)
+    assert len(asked) == 1
+
+
+async def test_who_has_more_time_than_the_flush_that_failed_tries_again(made):
+    debts = Debts(paid=UNSAFE)
+    flusher, _ = made(debts, kind=SlowManifest)
+    first = asyncio.ensure_future(flusher.hold().flush(FlushCause.REQUESTED, 2, before_end=True))
+    second = asyncio.ensure_future(flusher.flush(FlushCause.IDLE, 20, before_end=True))
+    await asyncio.to_thread(flusher.writing.wait, 20)
+    debts.paid = SAFE
+    flusher.free.set()
+    assert not (await first).is_clean
+    assert (await second).is_clean
 
 
 async def test_giving_back_locks_that_hangs_is_cut_short(made):
@@ -214,6 +376,10 @@ class TestOutputs:
         assert len(debts.asked) == 1
 
 
+def named(report):
+    return [(file.path, file.reason.value) for file in report.paid.unsafe]
+
+
 class TestTabs:
     def test_a_tab_that_sleeps_is_nobody(self):
         """Row 11: a laptop that sleeps sends no heartbeat."""
@@ -254,7 +420,43 @@ class TestTabs:
         tabs.heartbeat("a", visible=True, last_input_age=None)
         report = await flusher.flush(FlushCause.IDLE, 20, before_end=True)
         assert not report.tabs_saved
-        assert report.is_clean
+        assert report.paid.safe == SAFE.safe
+        assert named(report) == [("browser tab", "tab-does-not-answer")]
+
+    async def test_a_tab_that_cannot_save_is_named_with_what_it_holds(self, made, tabs):
+        flusher, _ = made(Debts(), client_save_seconds=5.0)
+        for tab in ("a", "b"):
+            tabs.heartbeat(tab, visible=True, last_input_age=None)
+        flush = asyncio.ensure_future(flusher.flush(FlushCause.REQUESTED, 20, before_end=True))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        tabs.unsaved("a", ["w/edit/a.ipynb", "w/edit/b.ipynb"], still_saving=True)
+        tabs.unsaved("a", ["w/edit/a.ipynb"], still_saving=False)
+        tabs.saved("b")
+        report = await asyncio.wait_for(flush, 4)
+        assert (report.tabs_saved, report.is_clean) == (False, False)
+        assert named(report) == [("w/edit/a.ipynb", "tab-cannot-save")]
+
+    async def test_a_tab_that_is_still_saving_is_named_with_what_it_holds(self, made, tabs):
+        flusher, _ = made(Debts(), client_save_seconds=0.3)
+        flush = asyncio.ensure_future(flusher.flush(FlushCause.REQUESTED, 20, before_end=True))
+        tabs.heartbeat("a", visible=True, last_input_age=None)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        tabs.unsaved("a", ["w/edit/a.ipynb"], still_saving=True)
+        assert named(await flush) == [("w/edit/a.ipynb", "tab-still-saving")]
+
+    async def test_what_it_saves_later_or_somebody_closes_does_not_count_any_more(self, made, tabs):
+        flusher, _ = made(Debts(), client_save_seconds=0.1)
+        for tab in ("a", "b"):
+            tabs.unsaved(tab, ["w/edit/a.ipynb"], still_saving=False)
+            tabs.heartbeat(tab, visible=True, last_input_age=None)
+        assert named(await flusher.flush(FlushCause.REQUESTED, 20, before_end=True)) != []
+        tabs.saved("a")
+        tabs.left("b")
+        assert tabs.not_saved() == ()
+        tabs.left("a")
+        assert (await flusher.flush(FlushCause.REQUESTED, 20, before_end=True)).is_clean
 
     async def test_tabs_get_half_of_a_short_time_at_most(self, made, tabs):
         debts = Debts()

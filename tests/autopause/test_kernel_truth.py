@@ -256,7 +256,7 @@ async def test_a_lost_end_is_found_by_the_sentinel(kernel, watch, front_end, eve
 async def test_a_sentinel_waits_for_a_long_cell_and_does_not_end_it(kernel, watch, front_end, eventually, reported):
     front = await front_end(kernel)
     cell = await front.run("__import__('time').sleep(4)")
-    await eventually(lambda: watch.find(kernel).busy.sentinel is not None)
+    await eventually(lambda: watch.find(kernel).busy.sentinels)
     await always(reported, kernel, "busy", 1.0)
     await front.finish(cell)
     await eventually(lambda: watch.busy_ids() == set())

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 
 import pytest
 from autopause_kit import CELL, FakeClocks
@@ -56,7 +57,7 @@ class Pauses:
 class Rig:
     """A monitor and everything around it."""
 
-    def __init__(self, tmp_path, *results, clocks=None):
+    def __init__(self, tmp_path, *results, clocks=None, more_sources=()):
         self.clocks = clocks or FakeClocks()
         self.source, self.flushes, self.pauses = Source(), Flushes(), Pauses(*results)
         self.human_at = None
@@ -66,7 +67,7 @@ class Rig:
             rules=RULES,
             clocks=self.clocks,
             human_age=lambda: None if self.human_at is None else self.clocks.monotonic - self.human_at,
-            sources=[self.source],
+            sources=[self.source, *more_sources],
             reported_busy=lambda: bool(self.source.work),
             flusher=self.flushes,
             chain=self.pauses,
@@ -77,6 +78,7 @@ class Rig:
                 announce=lambda: self.announced.append(self.phase), ticked=lambda: None, resumed=self.gaps.append
             ),
             log=logging.getLogger("monitor"),
+            patience_seconds=0.2,
         )
 
     @property
@@ -177,6 +179,85 @@ async def test_a_blind_eye_counts_as_work_and_is_told_once(tmp_path, caplog):
     rig.source.error = None
     await rig.run(600)
     assert rig.phase is Phase.PAUSED
+
+
+class HungSource(Source):
+    """Does not come back before a test lets it; counts how often it was asked."""
+
+    name = "graphics cards"
+
+    def __init__(self):
+        super().__init__()
+        self.free, self.asked, self.under_way = asyncio.Event(), 0, 0
+
+    async def look(self):
+        self.asked += 1
+        self.under_way += 1
+        try:
+            await self.free.wait()
+        finally:
+            self.under_way -= 1
+        return await super().look()
+
+
+class TestHungSource:
+    async def test_it_is_named_and_the_cap_holds(self, tmp_path, caplog):
+        hung = HungSource()
+        rig = Rig(tmp_path, more_sources=[hung])
+        await rig.run(3000)
+        assert rig.phase is Phase.WORKING
+        (work,) = rig.monitor.state.signals.work
+        assert (work.kind, work.id) == ("unknown", "graphics cards")
+        assert work.detail == "It cannot be seen whether graphics cards work: no answer."
+        assert work.age_seconds == pytest.approx(2985)
+        await rig.run(660)
+        assert rig.pauses.reasons == [PauseReason.MAX_BUSY]
+        assert (hung.asked, hung.under_way) == (1, 1), "never asked twice at once"
+        assert sum("cannot observe" in record.message for record in caplog.records) == 1
+        await rig.monitor.close()
+        assert hung.under_way == 0
+
+    async def test_the_other_sources_are_seen(self, tmp_path):
+        rig = Rig(tmp_path, more_sources=[HungSource()])
+        rig.source.work = (CELL,)
+        await rig.run(15)
+        assert {work.kind for work in rig.monitor.state.signals.work} == {CELL.kind, "unknown"}
+
+    async def test_one_that_comes_back_is_believed_again(self, tmp_path):
+        hung = HungSource()
+        rig = Rig(tmp_path, more_sources=[hung])
+        await rig.run(1200)
+        assert rig.phase is Phase.WORKING
+        hung.free.set()
+        await settled()
+        assert rig.phase is Phase.WORKING, "what it says late is dropped"
+        await rig.run(600)
+        assert rig.phase is Phase.PAUSED
+        assert hung.asked > 1
+
+    async def test_a_late_failure_is_no_failure_of_now(self, tmp_path, caplog):
+        hung = HungSource()
+        rig = Rig(tmp_path, more_sources=[hung])
+        await rig.run(15)
+        hung.error = OSError("the disk came back")
+        hung.free.set()
+        await settled()
+        hung.error = None
+        await rig.run(15)
+        assert rig.monitor.state.signals.work == ()
+        assert "never retrieved" not in caplog.text
+
+
+async def test_a_disk_that_hangs_ends_no_tick_and_no_pause(tmp_path, monkeypatch):
+    held = threading.Event()
+
+    monkeypatch.setattr("os.fsync", lambda _: held.wait(60))
+    rig = Rig(tmp_path)
+    await rig.run(600)
+    async with asyncio.timeout(20):
+        while rig.phase is not Phase.PAUSED:
+            await settled()
+    held.set()
 
 
 async def test_a_process_killed_between_flush_and_stop_starts_over(tmp_path):

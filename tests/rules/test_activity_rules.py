@@ -7,6 +7,7 @@ from jupyter_terra_env.rules.activity import (
     ActivityClass,
     class_of_client_message,
     class_of_request,
+    is_reply_of_terminal,
     is_work,
 )
 from jupyter_terra_env.rules.pause_state import Phase
@@ -38,6 +39,9 @@ POLLERS = [
     ("POST", "/terra-env/autopause", {}),
     ("POST", "/terra-env/open-workspace-version", {}),
     ("GET", "/files/a.png", {}),
+    ("POST", NOTEBOOK + "/checkpoints", {}),
+    ("GET", "/hub/api/user", {}),
+    ("POST", "/hub/activity", {}),
 ]
 PEOPLE = [
     ("POST", "/api/sessions", {}, 201),
@@ -48,6 +52,7 @@ PEOPLE = [
     ("DELETE", "/api/terminals/1", {}, 204),
     ("POST", "/api/contents/w/edit", {}, 201),
     ("PATCH", NOTEBOOK, {}, 200),
+    ("POST", NOTEBOOK + "/checkpoints/1", {}, 204),
     ("DELETE", NOTEBOOK, {}, 204),
     ("PUT", "/api/contents/w/new.csv", {}, 201),
     ("GET", NOTEBOOK, {"content": "1", "type": "notebook"}, 200),
@@ -117,3 +122,15 @@ def test_requests_that_are_work(name):
 )
 def test_requests_that_are_not(name):
     assert not is_work(name)
+
+
+@pytest.mark.parametrize(
+    "typed", ["\x1b[?1;2c", "\x1b[>0;276;0c", "\x1b[12;40R", "\x1b[0n", "\x1b[I\x1b[O", "\x1b]11;rgb:00/00/00\x1b\\"]
+)
+def test_what_a_terminal_answers_by_itself_is_nobody(typed):
+    assert is_reply_of_terminal(typed)
+
+
+@pytest.mark.parametrize("typed", ["ls\r", "\x1b[A", "\x1b", "\x1b[0n\r", "\x03", "", "\x1b[3~", b"ls"])
+def test_keys_are_somebody(typed):
+    assert not is_reply_of_terminal(typed)

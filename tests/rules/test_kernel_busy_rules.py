@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_terra_env.rules.kernel_busy import (
+    BRIEF_SECONDS,
     MAIN_SHELL,
     KernelBusy,
     corrected_state,
@@ -115,12 +116,68 @@ class TestSentinel:
         kernel = on_sentinel_sent(kernel, request_id="s", subshell=MAIN_SHELL, now=130)
         assert shell_to_audit(kernel, now=1000, audit_interval=120) is None
 
+    @pytest.mark.parametrize("kind", ["usage_request", "comm_msg", "execute_request", "complete_request", ""])
+    @pytest.mark.parametrize("subshell", [MAIN_SHELL, "sub"])
+    def test_whatever_else_is_asked_again_and_again_does_not_put_the_audit_off(self, kind, subshell):
+        kernel, audits = heard(SURE, "busy", "lost", now=0), 0
+        for now in range(5, 600, 5):
+            for state in ("busy", "idle"):
+                kernel = heard(kernel, state, f"poll {now}", kind, subshell, now=now)
+            shell = shell_to_audit(kernel, now=now, audit_interval=120)
+            if shell is not None:
+                audits += 1
+                kernel = audited(kernel, sent=now, subshell=shell)
+        assert audits == 1
+        assert not kernel.is_busy
+
+    def test_a_sentinel_behind_a_long_cell_does_not_put_off_the_audit_of_another_shell(self):
+        kernel = heard(heard(SURE, "busy", "long", subshell="sub", now=0), "busy", "lost", now=10)
+        kernel = on_sentinel_sent(kernel, request_id="waits", subshell="sub", now=120)
+        assert shell_to_audit(kernel, now=130, audit_interval=120) == MAIN_SHELL
+        kernel = audited(kernel, sent=130)
+        assert set(kernel.running) == {"long"}
+        assert shell_to_audit(kernel, now=10_000, audit_interval=120) is None
+        assert not on_sentinel_reply(kernel, request_id="waits", now=10_001).is_busy
+
     def test_a_subshell_is_audited_in_its_own_queue(self):
         kernel = heard(SURE, "busy", "r2", "comm_msg", "sub", now=10)
         assert shell_to_audit(kernel, now=500, audit_interval=120) == "sub"
 
     def test_an_idle_kernel_is_left_alone(self):
         assert shell_to_audit(SURE, now=1e6, audit_interval=120) is None
+
+
+class TestPrograms:
+    """What programs ask of a kernel by themselves, every few seconds, keeps no machine running."""
+
+    @pytest.mark.parametrize("kind", ["comm_msg", "complete_request", "inspect_request", "history_request", "other"])
+    def test_a_brief_request_of_a_front_end_is_no_work(self, kind):
+        kernel = heard(SURE, "busy", kind=kind, now=100)
+        assert (kernel.is_busy, kernel.works(100.1)) == (True, False)
+        assert heard(kernel, "idle", kind=kind, now=100.1).work_ended_seconds is None
+
+    def test_nor_is_code_that_a_program_has_executed(self):
+        kernel = on_status(
+            SURE,
+            request_id="r1",
+            request_type="execute_request",
+            subshell=MAIN_SHELL,
+            state="busy",
+            now=100,
+            by_program=True,
+        )
+        assert not kernel.works(101)
+        assert heard(kernel, "idle", now=101).work_ended_seconds is None
+
+    def test_a_long_one_is_work(self):
+        kernel = heard(SURE, "busy", kind="comm_msg", now=100)
+        assert kernel.works(100 + BRIEF_SECONDS)
+        assert heard(kernel, "idle", kind="comm_msg", now=200).work_ended_seconds == 200
+
+    def test_a_cell_is_work_from_its_first_moment(self):
+        kernel = heard(SURE, "busy", now=100)
+        assert kernel.works(100)
+        assert heard(kernel, "idle", now=100.1).work_ended_seconds == 100.1
 
 
 class TestInput:

@@ -37,6 +37,19 @@ class TestClientMessages:
             message = message.encode()
         assert read_client_message(message, protocol) is None
 
+    @pytest.mark.parametrize(
+        ("content", "metadata", "silent"),
+        [
+            ({"store_history": True}, {}, False),
+            ({"store_history": False}, {}, True),
+            ({"store_history": False}, METADATA, False),
+            ({"silent": True}, METADATA, True),
+        ],
+    )
+    def test_what_leaves_no_history_and_is_no_cell_is_a_programs(self, content, metadata, silent):
+        message = json.dumps({"header": HEADER, "metadata": metadata, "content": content})
+        assert read_client_message(message, None).silent is silent
+
     def test_a_cell_without_an_id(self):
         message = json.dumps({"header": HEADER, "metadata": {"cellId": 7}, "content": {}})
         assert read_client_message(message, None).cell_id == ""

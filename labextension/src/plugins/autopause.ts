@@ -6,7 +6,7 @@ import { Heartbeat } from '../heartbeat';
 import { PauseDesk } from '../pausedesk';
 import { PauseModel } from '../pausemodel';
 import { isPauseNear } from '../pauseviews';
-import { ISavable, saveAll } from '../saveall';
+import { ISavable, saveAll, unsavedPaths } from '../saveall';
 import type { IClocks } from '../serverclock';
 import { AUTOPAUSE_SCHEMA, COUNTDOWN_CLASS, EXTENSION, IAutopause } from '../tokens';
 
@@ -63,7 +63,7 @@ function followInput(model: PauseModel, desk: PauseDesk, documents: () => readon
       return () => window.clearInterval(timer);
     },
     isVisible,
-    hasUnsaved: () => documents().some(document => document.isDirty && document.canSave),
+    hasUnsaved: () => unsavedPaths(documents()).length > 0,
     isUrgent: () => model.known !== null && isPauseNear(model.known.report.state)
   });
   const note = (event: Event) => {
@@ -95,7 +95,7 @@ function followEvents(
       return;
     }
     if (saveAskedBy(event) !== null) {
-      void saveAll(documents()).then(saved => (saved ? desk.saved() : undefined));
+      void saveAndTell(documents(), desk);
     }
     const news = parseNews(event);
     if (news !== null) {
@@ -105,6 +105,18 @@ function followEvents(
       void desk.refresh(); // events do not tell everything
     }
   });
+}
+
+/**
+ * Save everything, and tell what has become of it. What is being saved is told first: a save can take longer than the
+ * server waits, or stop at a question to the person.
+ */
+async function saveAndTell(documents: readonly ISavable[], desk: PauseDesk): Promise<void> {
+  const unsaved = unsavedPaths(documents);
+  const told = unsaved.length > 0 ? desk.unsaved(unsaved, true) : Promise.resolve();
+  const left = await saveAll(documents);
+  await told;
+  await (left.length > 0 ? desk.unsaved(left, false) : desk.saved());
 }
 
 /** What is shown of the time that is left changes each second while a pause is near, and now and then otherwise. */
@@ -134,6 +146,9 @@ function savables(app: JupyterFrontEnd, documents: IDocumentManager): readonly I
       ? []
       : [
           {
+            get path() {
+              return context.path;
+            },
             get isDirty() {
               return !context.isDisposed && context.model.dirty;
             },
