@@ -13,12 +13,13 @@ from tornado.web import HTTPError
 from jupyter_terra_env.notebooks.file_digests import FileDigest, digest_of
 from jupyter_terra_env.rules.errors import BucketError, ConflictReason, RefusalReason
 from jupyter_terra_env.rules.workspace import Location
+from jupyter_terra_env.server.http_errors import Refusal
 from jupyter_terra_env.server.reading import ShowingManager
 
 _ROUNDS = 10
 
 
-class NameTakenError(HTTPError):
+class NameTakenError(Refusal):
     """The name chosen for a new file has been taken meanwhile; nothing was changed."""
 
     def __init__(self, name: str) -> None:

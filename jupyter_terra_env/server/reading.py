@@ -67,7 +67,7 @@ class ShowingManager(LargeNotebookManager):
         """
         if super().exists(path):
             return True
-        location = self._locate(path)
+        location = self._located_if_plain(path)
         return location is not None and location.is_delocalized and bool(self.notebooks.folders.is_listed(location))
 
     async def _is_on_disk(self, os_path: Path) -> bool:

@@ -172,7 +172,7 @@ class TestElsewhere:
         assert "secret" not in done.stdout
 
     def test_the_entry_of_a_server_that_has_gone_is_none(self, machine, workspace):
-        owe(machine.home, "a.ipynb", b"one")
+        owe(machine.home, "a.ipynb", ONE)
         entry = {"pid": os.getpid(), "url": "http://127.0.0.1:9/", "token": "", "root_dir": "/far", "port": 9}
         machine.runtime.mkdir(exist_ok=True)
         (machine.runtime / "jpserver-1.json").write_text(json.dumps(entry), encoding="utf-8")
@@ -182,7 +182,7 @@ class TestElsewhere:
 
 @pytest.mark.parametrize("name", ["another", None], ids=["another workspace", "no workspace"])
 def test_debts_of_a_workspace_that_is_not_configured_are_named(machine, workspace, bucket_folder, name):
-    owe(machine.home, "a.ipynb", b"mine")
+    owe(machine.home, "a.ipynb", ONE)
     variables = {**workspace, "WORKSPACE_NAME": name} if name else {}
     done = machine.run("flush", "--deadline", "5", **variables)
     assert (done.returncode, done.stderr) == (1, "")

@@ -178,10 +178,10 @@ async def test_what_a_hook_stops_after_the_end_is_paid_all_the_same(bucket, cont
         raise RuntimeError
 
     jp_serverapp.contents_manager.register_post_save_hook(stops)
-    await send("a.ipynb", 1, "{")
-    assert (await send("a.ipynb", -1, "}"))[0] == 500
+    await send("a.ipynb", 1, A[:100])
+    assert (await send("a.ipynb", -1, A[100:]))[0] == 500
     await contents.settled("a.ipynb")
-    assert bucket.get("a.ipynb").content == b"{}"
+    assert bucket.get("a.ipynb").content == A.encode()
 
 
 async def test_a_save_that_a_hook_stops_is_paid_all_the_same(bucket, contents, jp_serverapp):
