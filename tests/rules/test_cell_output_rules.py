@@ -191,10 +191,12 @@ def test_any_story_is_a_valid_notebook_and_told_twice_it_is_the_same(messages):
     assert with_outputs(once, [run()], messages) == once
 
 
+_NOTEBOOK = {"cells": [{"id": "c", "cell_type": "code", "source": ["a\n", "b"], "outputs": [], "metadata": {}}]}
+
+
 class TestPlaces:
     """Outputs come under the source that was executed, and nowhere else."""
 
-    NOTEBOOK = {"cells": [{"id": "c", "cell_type": "code", "source": ["a\n", "b"], "outputs": [], "metadata": {}}]}
     PRINTED = KernelMessage(request_id="r", type="stream", content={"name": "stdout", "text": "x"})
 
     @staticmethod
@@ -203,19 +205,19 @@ class TestPlaces:
 
     @pytest.mark.parametrize("source", ["a\nb", None])
     def test_the_source_that_was_executed(self, source):
-        told = with_outputs(self.NOTEBOOK, [self.of(source)], [self.PRINTED])
+        told = with_outputs(_NOTEBOOK, [self.of(source)], [self.PRINTED])
         assert told["cells"][0]["outputs"] != []
-        assert without_place(self.NOTEBOOK, [self.of(source)], [self.PRINTED]) == ()
+        assert without_place(_NOTEBOOK, [self.of(source)], [self.PRINTED]) == ()
 
     @pytest.mark.parametrize("source", ["a\nb\n", "a", ""])
     def test_another_source(self, source):
         run = self.of(source)
-        assert with_outputs(self.NOTEBOOK, [run], [self.PRINTED]) == self.NOTEBOOK
-        assert without_place(self.NOTEBOOK, [run], [self.PRINTED]) == (run,)
-        assert without_place(self.NOTEBOOK, [run], []) == ()
+        assert with_outputs(_NOTEBOOK, [run], [self.PRINTED]) == _NOTEBOOK
+        assert without_place(_NOTEBOOK, [run], [self.PRINTED]) == (run,)
+        assert without_place(_NOTEBOOK, [run], []) == ()
 
     def test_a_cell_that_was_deleted_loses_nothing_that_is_wanted(self):
-        assert without_place(self.NOTEBOOK, [self.of("a", cell="gone")], [self.PRINTED]) == ()
+        assert without_place(_NOTEBOOK, [self.of("a", cell="gone")], [self.PRINTED]) == ()
 
 
 @pytest.mark.parametrize(
