@@ -13,6 +13,7 @@ from traitlets import Dict, Float, Int, List, TraitError, Unicode
 from jupyter_terra_env.autopause_wiring import build_autopause, debts_of
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.environment.identity import Person, environment_id
+from jupyter_terra_env.environment.machine_identity import machine_identity
 from jupyter_terra_env.environment.settings import Defaults, collaborators, find_workspaces, owner_email
 from jupyter_terra_env.notebooks.lock_keeper import KeepingTimes
 from jupyter_terra_env.notebooks.pace import INTERVAL_SECONDS
@@ -88,7 +89,7 @@ class TerraEnvApp(ExtensionApp):
         0.3, config=True, help="How long a save waits for its upload before it answers that the upload goes on."
     )
     listing_max_age_seconds = Float(3.0, config=True, help="How long a listing of the bucket is shown again.")
-    bucket_concurrency = Int(8, config=True, help="Requests to buckets at once.")
+    bucket_concurrency = Int(8, config=True, help="Transfers with buckets at once, half of them uploads.")
     bucket_read_timeout_seconds = Float(
         30.0, config=True, help="Longest silence of a bucket within a request before it counts as unreachable."
     )
@@ -151,7 +152,9 @@ class TerraEnvApp(ExtensionApp):
         if SCHEMA_ID not in events.schemas:
             events.register_event_schema(SCHEMA)
         if self.autopause is not None and self.serverapp is not None:
-            self.autopause.attach(self.serverapp, debts_of(self.wired))
+            root = Path(self.serverapp.root_dir)
+            debts = debts_of(self.wired, root=root, state_directory=self._state_directory(root))
+            self.autopause.attach(self.serverapp, debts)
 
     def initialize_handlers(self) -> None:
         """Add the REST endpoints."""
@@ -264,8 +267,20 @@ class TerraEnvApp(ExtensionApp):
             )
         return Person(
             email=email,
-            environment=environment_id(state, new_id=lambda: secrets.token_hex(8)),
+            environment=environment_id(
+                state,
+                new_id=lambda: secrets.token_hex(8),
+                machine=machine_identity(os.environ),
+                on_other_machine=self._log_other_machine,
+            ),
             collaborators=collaborators(self.collaborators),
+        )
+
+    def _log_other_machine(self) -> None:
+        self._server_log.warning(
+            "jupyter_terra_env: this persistent disk was used on another machine before: it was cloned, restored or "
+            "moved. This machine gets an environment id of its own, so that neither takes the other's edit locks for "
+            "its own. A lock that the other machine still holds can be taken over, or expires in three minutes."
         )
 
     def _kernel_state(self, kernel_id: str) -> str | None:

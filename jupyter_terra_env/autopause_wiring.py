@@ -10,10 +10,11 @@ from jupyter_core.paths import jupyter_runtime_dir
 
 from jupyter_terra_env.autopause.flush import Debts, NoDebts
 from jupyter_terra_env.environment.metadata import attributes
+from jupyter_terra_env.notebooks.foreign_debts import JOURNAL_NAME
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.server.autopause_service import AutopauseService, Places
 from jupyter_terra_env.server.autopause_settings import settings_of
-from jupyter_terra_env.server.notebook_debts import NotebookDebts
+from jupyter_terra_env.server.notebook_debts import ForeignDebts, NotebookDebts
 
 _MANIFEST = "flush.json"
 
@@ -43,10 +44,14 @@ def build_autopause(app: Any, state_directory: Path) -> AutopauseService:
     )
 
 
-def debts_of(notebooks: WorkspaceNotebooks | None) -> Debts:
+def debts_of(notebooks: WorkspaceNotebooks | None, *, root: Path, state_directory: Path) -> Debts:
     """What a server owes to the bucket.
 
     Args:
         notebooks: the notebooks of its workspaces, or None when it has none.
+        root: the server's root folder.
+        state_directory: folder of a journal that may be there from a time when it had one.
     """
-    return NoDebts() if notebooks is None else NotebookDebts(notebooks)
+    if notebooks is not None:
+        return NotebookDebts(notebooks)
+    return ForeignDebts(root, state_directory) if (state_directory / JOURNAL_NAME).exists() else NoDebts()

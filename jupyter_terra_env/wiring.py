@@ -13,6 +13,7 @@ from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.store import BucketStore
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.environment.identity import Person
+from jupyter_terra_env.notebooks.act_owners import ActOwners
 from jupyter_terra_env.notebooks.base_contents import BaseContents
 from jupyter_terra_env.notebooks.begun_moves import BegunMoves
 from jupyter_terra_env.notebooks.carrier import Carrier
@@ -20,6 +21,7 @@ from jupyter_terra_env.notebooks.conflicts import Conflicts
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.edit_locks import EditLocks
 from jupyter_terra_env.notebooks.folders import Folders
+from jupyter_terra_env.notebooks.foreign_debts import JOURNAL_NAME
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.intents import Intents
 from jupyter_terra_env.notebooks.journal import Journal
@@ -36,6 +38,7 @@ from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.preview import Previews
 from jupyter_terra_env.notebooks.refusals import Refusals
+from jupyter_terra_env.notebooks.upload_attempts import UploadAttempts
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.backoff import pause_seconds
@@ -91,7 +94,7 @@ def build(
     _make_folders(plan.root, plan.workspaces)
     clock = BucketClock(local_ms=machine_clock(), log=plan.log)
     threads = BucketThreads(plan.connection, monotonic=time.monotonic, clock=clock)
-    database = JournalDatabase(plan.state / "journal.sqlite3", log=plan.log)
+    database = JournalDatabase(plan.state / JOURNAL_NAME, log=plan.log)
     journal = Journal(database, new_token=lambda: secrets.token_hex(8))
     workspaces = Workspaces(plan.workspaces)
     take_stock(journal, plan.root, workspaces)
@@ -117,15 +120,20 @@ def build(
         keeper.lock_changed(location)
 
     locks = HeldLocks(
-        places, pace, locks_of=locks_of, holder_of=plan.person.holder_in, now_ms=clock.now_ms, on_change=lock_changed
+        places,
+        pace,
+        locks_of=locks_of,
+        holder_of=plan.person.holder_in,
+        now_ms=clock.now_ms,
+        is_time_known=lambda: clock.is_set,
+        on_change=lock_changed,
     )
     folders = Folders(places, max_age_seconds=plan.listing_max_age_seconds, monotonic=time.monotonic, log=plan.log)
     delocalizer = Delocalizer(
         places,
         locks,
         pace,
-        bases,
-        on_change=folders.forget,
+        UploadAttempts(places, locks, pace, bases, on_change=folders.forget),
         on_news=announce,
         save_wait_seconds=plan.save_wait_seconds,
         pause_seconds=pause,
@@ -134,7 +142,7 @@ def build(
     keeper = LockKeeper(
         locks,
         delocalizer,
-        LockWatch(places, locks),
+        LockWatch(places, locks, plan.log),
         in_use=in_use,
         monotonic=time.monotonic,
         log=plan.log,
@@ -145,7 +153,8 @@ def build(
     carrier = Carrier(places, folders, delocalizer, locks, acts, bases, locate=workspaces.locate, on_moved=keeper.moved)
     begun = BegunMoves(
         places,
-        Intents(database),
+        Intents(database, new_id=lambda: secrets.token_hex(8)),
+        ActOwners(plan.state / "acts", new_id=lambda: secrets.token_hex(8)),
         carrier,
         acts,
         delocalizer,

@@ -11,4 +11,4 @@ os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "1"
 settings.register_profile("default", deadline=None, derandomize="NEW_STORIES" not in os.environ)
 settings.load_profile("default")
 
-pytest_plugins = ["pytest_jupyter.jupyter_server", "kernel_kit"]
+pytest_plugins = ["pytest_jupyter.jupyter_server", "kernel_kit", "conditional_writes"]

@@ -6,6 +6,8 @@ import itertools
 import logging
 import os
 import re
+import secrets
+import shutil
 import tempfile
 import time
 from dataclasses import dataclass, field, replace
@@ -26,6 +28,7 @@ from jupyter_terra_env.bucket.embedded.messages import Request
 from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.environment.identity import Person
+from jupyter_terra_env.notebooks.act_owners import ActOwners
 from jupyter_terra_env.notebooks.base_contents import BaseContents
 from jupyter_terra_env.notebooks.begun_moves import BegunMoves
 from jupyter_terra_env.notebooks.carrier import Carrier
@@ -45,6 +48,7 @@ from jupyter_terra_env.notebooks.object_acts import ObjectActs
 from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.refusals import Refusals
+from jupyter_terra_env.notebooks.upload_attempts import UploadAttempts
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.rules.edit_lock import ENVIRONMENT_KEY, EXPIRY_KEY, OWNER_KEY, Claim, claim_of, owner_hash
 from jupyter_terra_env.rules.errors import ObjectNotFound, PreconditionFailed
@@ -176,10 +180,12 @@ async def until(condition):
 class Environment:
     """One disk with its journal. ``restart`` makes new parts on the same disk, as after ``kill -9``."""
 
-    def __init__(self, root: Path, engine: EmbeddedBucket, runner: asyncio.Runner, *, name="e", **settings):
+    def __init__(self, root: Path, engine: EmbeddedBucket, runner: asyncio.Runner, *, name="e", owner=None, **settings):
         self.root = root
         self.run = runner.run
         self.name = name
+        self._owner = owner or name
+        self._runner = runner
         self.ahead_ms = 0
         self.faults = FaultPlan()
         self.changed = []
@@ -213,13 +219,14 @@ class Environment:
             bucket_of=lambda workspace: self.threads.bucket(workspace.bucket, workspace.user_project),
             journal=self.journal,
             copies=self.copies,
+            patience_seconds=settings.get("patience_seconds", 3.0),
         )
         self.folders = Folders(
             self.places, max_age_seconds=settings["max_age_seconds"], monotonic=time.monotonic, log=self.log
         )
         machine_ms = machine_clock()
         self.clock = BucketClock(local_ms=lambda: machine_ms() + self.ahead_ms, log=self.log)
-        self.person = Person(email=f"{self.name}@example.org", environment=f"environment-of-{self.name}")
+        self.person = Person(email=f"{self._owner}@example.org", environment=f"environment-of-{self._owner}")
         self.news = []
         self.bases = BaseContents(self.journal_file.parent / "bases")
         self.pace = Pace(monotonic=time.monotonic, interval_seconds=settings.get("pace_seconds", 0.0))
@@ -233,22 +240,29 @@ class Environment:
             ),
             holder_of=self.person.holder_in,
             now_ms=self.clock.now_ms,
+            is_time_known=lambda: True,
             on_change=self._lock_changed,
         )
         self.delocalizer = Delocalizer(
             self.places,
             self.locks,
             self.pace,
-            self.bases,
+            UploadAttempts(
+                self.places,
+                self.locks,
+                self.pace,
+                self.bases,
+                on_change=lambda location: (self.changed.append(location.api_path), self.folders.forget(location)),
+            ),
             on_news=self.news.append,
-            on_change=lambda location: (self.changed.append(location.api_path), self.folders.forget(location)),
             save_wait_seconds=settings["save_wait_seconds"],
             log=self.log,
             pause_seconds=lambda failures, passing: settings.get("pause_seconds", 30.0),
         )
         self.localizer = Localizer(self.places, self.delocalizer, self.locks, self.bases)
         self.conflicts = Conflicts(self.places, self.localizer, self.delocalizer, self.locks, self.bases)
-        self.intents = Intents(self.database)
+        self.intents = Intents(self.database, new_id=lambda: secrets.token_hex(8))
+        self.owners = ActOwners(self.journal_file.parent / "acts", new_id=lambda: secrets.token_hex(8))
         self.shown = []
         acts = ObjectActs(self.places, self.locks)
         self.carrier = Carrier(
@@ -264,6 +278,7 @@ class Environment:
         self.begun_moves = BegunMoves(
             self.places,
             self.intents,
+            self.owners,
             self.carrier,
             acts,
             self.delocalizer,
@@ -376,6 +391,16 @@ class Environment:
     def begun(self):
         return [Intent.from_json(text) for _, text in self.intents.all()]
 
+    @contextlib.contextmanager
+    def dead_within(self, step):
+        """Within it, an act ends as its process would at a step of the carrier, without any cleaning up."""
+
+        async def died(*_, **__):
+            raise asyncio.CancelledError
+
+        with mock.patch.object(self.carrier, step, died):
+            yield
+
     def recover(self):
         """What a server does at its start: what was begun is finished, every debt gets its payer again."""
         self.run(self.begun_moves.finish())
@@ -424,6 +449,7 @@ class Environment:
         self.faults.release()
         self.run(self.begun_moves.close())
         self.run(self.delocalizer.close(0.0))
+        self.run(self.localizer.close())
         self.run(self.folders.close())
         _end_of(self.threads)
         self.copies.close()
@@ -439,17 +465,37 @@ class Environment:
         """As after ``kill -9``, with a new server on the same disk: what was on the wire may still arrive."""
         self.run(self.dying())
 
-    async def dying(self):
+    async def dying(self, *, starts_again=True):
         payers = [payer.task for payer in self.delocalizer._payers.values()]
         for task in payers:
             task.cancel()
         await asyncio.gather(*payers, return_exceptions=True)
         await self.begun_moves.close()
+        await self.localizer.close()
         await self.folders.close()
         self.copies.close()
         self.database.close()
         self._dead.append(self.threads)
+        if starts_again:
+            self._build(self.client)
+
+    def take_snapshot(self, directory):
+        """Copy the disk as it is at this moment, with the journal, into a folder that does not exist."""
+        with self.database._guard:
+            self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            shutil.copytree(self.root, directory, symlinks=True)
+
+    def restore(self, snapshot):
+        """The disk goes back in time, under a new server; what was on the wire may still arrive."""
+        self.run(self.dying(starts_again=False))
+        shutil.rmtree(self.root)
+        shutil.copytree(snapshot, self.root, symlinks=True)
         self._build(self.client)
+
+    def clone(self, root, name):
+        """Another machine of the same person on a copy of this disk. Neither notices."""
+        self.take_snapshot(root)
+        return Environment(root, self._engine, self._runner, name=name, owner=self._owner, **self._settings)
 
     def close(self):
         self.stop()
@@ -459,8 +505,7 @@ class Environment:
 
 
 def _end_of(threads):
-    threads._threads.shutdown(wait=True, cancel_futures=True)
-    threads._urgent_threads.shutdown(wait=True, cancel_futures=True)
+    threads.end_threads(wait=True)
 
 
 @contextlib.contextmanager

@@ -183,6 +183,11 @@ class Party:
         self.bucket = self.threads.bucket(BUCKET, None)
         self.locks = EditLocks(self.bucket, me=self.me, now_ms=self.clock.now_ms)
 
+    def start_anew(self):
+        """Be a new process, which has not heard the bucket's time yet."""
+        self.clock = BucketClock(local_ms=self.local_ms, log=logging.getLogger("clock"))
+        self.become(self.environment)
+
     def become(self, environment):
         """Be another environment of this person, on the same wire: a machine that was made anew."""
         self.environment = environment
@@ -223,6 +228,7 @@ class Party:
         """
         content = json.dumps({"writer": f"{self.me.owner}/{self.me.environment}/{mark}", "over": version.generation})
         seen = version.generation
+        version = version if self.clock.is_set else self.stat(version.name)
         for _ in range(3):
             if version is None or version.generation != seen:
                 raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED)
@@ -249,7 +255,7 @@ class Party:
         return [handled.operation for handled in self.faults.history]
 
     def close(self):
-        self.threads._threads.shutdown(wait=True)
+        self.threads.end_threads(wait=True)
         self.client.close()
         self.client._http.close()
 

@@ -187,16 +187,16 @@ class Flusher:
         self._wall = wall
         self._log = log
         self._running: asyncio.Task[FlushReport] | None = None
+        self._running_ends = 0.0
+        self._requests = self._covered = 0
         self._before_end = False
-        self._can_be_joined = False
         self._closed = False
         self.last: FlushReport | None = None
 
     async def flush(self, cause: FlushCause, deadline_seconds: float, *, before_end: bool) -> FlushReport:
         """Bring everything to safety; who comes second waits for the first, as long as their own deadline lets them.
 
-        A flush that has looked for the last time, and only writes its report, does not do for who comes then: after it
-        everything is looked at again.
+        The first one's result counts for those only who asked before its last look began; for others it is done again.
 
         Args:
             cause: who asks.
@@ -205,19 +205,39 @@ class Flusher:
                 enough that one of those who ask says so.
         """
         began = self._monotonic()
-        is_enough = False
-        while not is_enough:
-            left = deadline_seconds - (self._monotonic() - began)
-            running, is_enough = self._joined(cause, left, before_end=before_end)
-            if running is None:
+        ends = began + deadline_seconds
+        while True:
+            self._requests += 1
+            request, starts = self._requests, self._can_start
+            self._before_end = before_end or (self._before_end and not starts)
+            if starts:
+                self._start(cause, ends)
+            had_time = ends <= self._running_ends + _RESERVE_SECONDS
+            report = await self._result(max(0.0, ends - self._monotonic()))
+            if report is None:
                 break
-            await asyncio.wait({running}, timeout=max(0.0, left))
-            if not running.done() or running.cancelled():
-                break
-            if is_enough:
-                return running.result()
+            is_new = request <= self._covered and (report.is_clean or had_time)
+            if starts or is_new:
+                return report
+            # What the other flush saw is too old, or it had less time than there is now: look again.
         late = Paid(unsafe=(UnsafeFile(path="*", reason=Unsafe.TIMEOUT),))
         return FlushReport(cause=cause, seconds=self._monotonic() - began, tabs_saved=False, paid=late)
+
+    @property
+    def _can_start(self) -> bool:
+        return not self._closed and (self._running is None or self._running.done())
+
+    def _start(self, cause: FlushCause, ends: float) -> None:
+        self._running_ends = ends
+        self._running = asyncio.create_task(self._flush(cause, max(0.0, ends - self._monotonic())), name="flush")
+
+    async def _result(self, patience_seconds: float) -> FlushReport | None:
+        """What the flush under way did; None when it does not end in time, or was given up."""
+        running = self._running
+        if running is None or (self._closed and running.done()):
+            return None
+        await asyncio.wait({running}, timeout=patience_seconds)
+        return running.result() if running.done() and not running.cancelled() else None
 
     async def release_locks(self, deadline_seconds: float) -> None:
         """Give back the edit locks, so that others need not wait for them to expire."""
@@ -228,7 +248,7 @@ class Flusher:
             self._log.warning("Giving back the edit locks took too long; they expire by themselves.")
 
     async def close(self, cause: FlushCause) -> None:
-        """Give up what is under way, and say what is left; who asks later is told what the last flush did.
+        """Give up what is under way, and say what is left; whoever asks later gets *not known to be safe*.
 
         Args:
             cause: why there is no more time.
@@ -241,30 +261,12 @@ class Flusher:
         now = self._monotonic()
         await self._conclude(cause, began=now, tabs_saved=False, paid=await self._pay(now, _RESERVE_SECONDS))
 
-    def _joined(
-        self, cause: FlushCause, deadline_seconds: float, *, before_end: bool
-    ) -> tuple[asyncio.Task[FlushReport] | None, bool]:
-        """A flush to wait for, and whether its report answers who asks now; None where there is no time for one."""
-        is_running = self._running is not None and not self._running.done()
-        if is_running and self._can_be_joined:
-            self._before_end = before_end or self._before_end
-            return self._running, True
-        if is_running:
-            return self._running, False
-        if self._closed:
-            # After the end, what the last flush did is all that can be said, if it did what is asked for.
-            return (self._running, True) if self._before_end or not before_end else (None, False)
-        if deadline_seconds <= 0:
-            return None, False
-        self._before_end, self._can_be_joined = before_end, True
-        self._running = asyncio.create_task(self._flush(cause, deadline_seconds), name="flush")
-        return self._running, True
-
     async def _flush(self, cause: FlushCause, deadline_seconds: float) -> FlushReport:
         began = self._monotonic()
         self._announce(cause)
         # Half of the time at most: what tabs save has to be paid, too.
         tabs_saved = await self._tabs.save_all(min(self._client_save_seconds, deadline_seconds / 2))
+        # Before debts are paid: what a tab saves later may be owed, and is not looked at again.
         unsaved = self._unsaved()
         reserve = min(_RESERVE_SECONDS, deadline_seconds * _RESERVE_SHARE)
         ends = began + deadline_seconds - 2 * reserve
@@ -273,7 +275,6 @@ class Flusher:
         return await self._conclude(cause, began=began, tabs_saved=tabs_saved, paid=paid)
 
     async def _conclude(self, cause: FlushCause, *, began: float, tabs_saved: bool, paid: Paid) -> FlushReport:
-        self._can_be_joined = False
         report = FlushReport(cause=cause, seconds=self._monotonic() - began, tabs_saved=tabs_saved, paid=paid)
         written = self._manifest is None or await asyncio.to_thread(self._write, self._manifest, report)
         self.last = FlushReport(
@@ -282,18 +283,21 @@ class Flusher:
         return self.last
 
     async def _settle(self, ends: float, reserve_seconds: float, *, attended: bool) -> Paid:
+        """Look until nobody has asked since the last look began: what came meanwhile is brought to safety, too."""
+        paid = Paid()
+        while True:
+            asked = self._requests
+            paid = _joined(paid, await self._look(ends, reserve_seconds, attended=attended))
+            self._covered = asked
+            # Whoever asks after this gets a flush of their own, as this one is over.
+            if self._requests == asked or self._monotonic() >= ends:
+                return paid
+
+    async def _look(self, ends: float, reserve_seconds: float, *, attended: bool) -> Paid:
         """Pay, and before that save what nobody is connected to see, if the kernels may end."""
-        first = Paid()
-        if not self._before_end:
-            first = await self._pay(ends, reserve_seconds)
-            # Somebody may have come meanwhile.
-            if not self._before_end:
-                return first
-        unkept = await self._keep(ends, attended=attended)
+        unkept = await self._keep(ends, attended=attended) if self._before_end else ()
         paid = await self._pay(ends, reserve_seconds)
-        anew = {file.path for file in paid.safe} | {file.path for file in paid.unsafe}
-        before = tuple(file for file in first.safe if file.path not in anew)
-        return Paid(safe=before + paid.safe, unsafe=paid.unsafe + unkept)
+        return Paid(safe=paid.safe, unsafe=paid.unsafe + unkept)
 
     async def _keep(self, ends: float, *, attended: bool) -> tuple[UnsafeFile, ...]:
         try:
@@ -332,6 +336,12 @@ class Flusher:
             self._log.error("The flush's manifest %s cannot be written: %s", manifest, error)
             return False
         return True
+
+
+def _joined(before: Paid, after: Paid) -> Paid:
+    """What two looks found: the later one knows better, and does not name what it found paid."""
+    anew = {file.path for file in after.safe} | {file.path for file in after.unsafe}
+    return Paid(safe=tuple(file for file in before.safe if file.path not in anew) + after.safe, unsafe=after.unsafe)
 
 
 def as_json(unsafe: Sequence[UnsafeFile]) -> list[dict[str, str]]:

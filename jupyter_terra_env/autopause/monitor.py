@@ -5,17 +5,18 @@ One task ticks; an attempt to pause is a task of its own, so that ticks go on me
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from jupyter_terra_env.autopause.actuators.chain import Tried
 from jupyter_terra_env.autopause.actuators.port import Result
-from jupyter_terra_env.autopause.bounded_source import BoundedSource
 from jupyter_terra_env.autopause.flush import FlushCause, FlushReport
-from jupyter_terra_env.autopause.observation import WorkSource
+from jupyter_terra_env.autopause.observation import Observation, WorkSource
+from jupyter_terra_env.autopause.patient_call import Late, PatientCall
 from jupyter_terra_env.autopause.state_file import read_json, write_json
+from jupyter_terra_env.rules.activity import Work, WorkKind
 from jupyter_terra_env.rules.autopause import step
 from jupyter_terra_env.rules.awake_time import Moment
 from jupyter_terra_env.rules.pause_memory import record_of, restored
@@ -39,9 +40,6 @@ from jupyter_terra_env.rules.pause_state import (
 )
 
 _MEMORY_SECONDS = 60.0
-_REMEMBERING_SECONDS = 5.0
-_LOOK_SECONDS = (1.0, 10.0)
-"""How long a source of signals may take to answer: a tick's length, within these bounds."""
 _LOCKS_SECONDS = 10.0
 _CAUSES = {
     PauseReason.IDLE: FlushCause.IDLE,
@@ -100,6 +98,7 @@ class Monitor:
         boot_id: which start of the machine this is.
         hooks: who is told.
         log: where trouble is told.
+        patience_seconds: how long a source, or the disk, is waited for; None for as long as a tick.
     """
 
     def __init__(  # noqa: PLR0913 - the one place where everything meets, each by name
@@ -117,20 +116,18 @@ class Monitor:
         boot_id: str,
         hooks: Hooks,
         log: logging.Logger | logging.LoggerAdapter[Any],
+        patience_seconds: float | None = None,
     ) -> None:
         self.rules = rules
         self._clocks = clocks
         self._human_age = human_age
-        least, most = _LOOK_SECONDS
+        patience = rules.tick if patience_seconds is None else patience_seconds
         self._sources = tuple(
-            BoundedSource(
-                source,
-                limit_seconds=min(max(rules.tick, least), most),
-                monotonic=lambda: clocks().monotonic,
-                log=log,
-            )
+            (source, PatientCall(source.look, patience_seconds=patience, name=f"autopause looks at {source.name}"))
             for source in sources
         )
+        self._writing = PatientCall(self._write_memory, patience_seconds=patience, name="autopause remembers")
+        self._late_since: dict[str, float] = {}
         self._reported_busy = reported_busy
         self._flusher = flusher
         self._chain = chain
@@ -142,7 +139,7 @@ class Monitor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._ticking = asyncio.Lock()
         self._remembered = float("-inf")
-        self._writing: asyncio.Task[None] | None = None
+        self._troubled: set[str] = set()
         self._state = restored(read_json(memory), boot_id=boot_id, clocks=clocks(), rules=rules)
 
     @property
@@ -158,14 +155,10 @@ class Monitor:
         """Stop ticking and give up an attempt under way; remember where the machine was."""
         for task in self._tasks:
             task.cancel()
-        for source in self._sources:
-            source.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._writing is not None:
-            await asyncio.wait({self._writing}, timeout=_REMEMBERING_SECONDS)
+        await asyncio.gather(*(call.close() for _, call in self._sources))
         await self._remember()
-        if self._writing is not None:
-            self._writing.cancel()
+        await self._writing.close()
 
     def wish(self, event: Event) -> None:
         """A person or a program asks for something.
@@ -189,7 +182,7 @@ class Monitor:
     # Seeing
 
     async def _look(self) -> Signals:
-        seen = await asyncio.gather(*(source.look() for source in self._sources))
+        seen = await asyncio.gather(*(self._look_at(source, call) for source, call in self._sources))
         ages = [observation.work_age for observation in seen if observation.work_age is not None]
         return Signals(
             human_age=self._human_age(),
@@ -198,6 +191,33 @@ class Monitor:
             work_age=min(ages, default=None),
             reported_busy=self._reported_busy(),
         )
+
+    async def _look_at(self, source: WorkSource, call: PatientCall[Observation]) -> Observation:
+        asked = self._clocks().monotonic
+        try:
+            observation = await call.result()
+        except Late:
+            since = self._late_since.setdefault(source.name, asked)
+            self._note_trouble(source, "it does not answer.")
+            return self._unseen(source, "no answer", age_seconds=max(0.0, self._clocks().monotonic - since))
+        except Exception as error:  # noqa: BLE001 - one blind eye must not stop the watch; what is unseen counts as work
+            self._late_since.pop(source.name, None)
+            self._note_trouble(source, "looking failed.", error)
+            return self._unseen(source, "an error")
+        self._late_since.pop(source.name, None)
+        self._troubled.discard(source.name)
+        return observation
+
+    def _note_trouble(self, source: WorkSource, what: str, error: Exception | None = None) -> None:
+        """Log that a source is blind, once each time it begins."""
+        if source.name not in self._troubled:
+            self._troubled.add(source.name)
+            self._log.error("Autopause cannot observe: %s: %s", source.name, what, exc_info=error)
+
+    def _unseen(self, source: WorkSource, why: str, *, age_seconds: float = 0.0) -> Observation:
+        detail = f"It cannot be seen whether {source.name} work: {why}."
+        work = Work(kind=WorkKind.UNKNOWN, id=source.name, detail=detail, age_seconds=age_seconds)
+        return Observation(work=(work,))
 
     # Doing
 
@@ -263,19 +283,16 @@ class Monitor:
             await asyncio.sleep(self.rules.tick)
 
     async def _remember(self) -> None:
-        """Write the state down. A disk that hangs holds up no tick, and is not written to again meanwhile."""
-        if self._writing is not None and not self._writing.done():
-            return
         self._remembered = self._state.clocks.monotonic
-        record = record_of(self._state, self._boot_id)
-        self._writing = asyncio.create_task(self._write(record), name="autopause memory")
-        await asyncio.wait({self._writing}, timeout=_REMEMBERING_SECONDS)
-
-    async def _write(self, record: Mapping[str, Any]) -> None:
         try:
-            await asyncio.to_thread(write_json, self._memory, record)
-        except OSError as error:
-            self._log.warning("Autopause cannot remember its state in %s: %s", self._memory, error)
+            await self._writing.result()
+        except (OSError, Late) as error:
+            why = "the disk does not answer" if isinstance(error, Late) else error
+            self._log.warning("Autopause cannot remember its state in %s: %s", self._memory, why)
+
+    async def _write_memory(self) -> None:
+        record = record_of(self._state, self._boot_id)
+        await asyncio.to_thread(write_json, self._memory, record)
 
     def _own(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)

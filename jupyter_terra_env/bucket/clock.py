@@ -41,6 +41,7 @@ class BucketClock:
         self._log = log
         self._guard = threading.Lock()
         self._ahead_ms = 0
+        self._is_set = False
         self._told = False
 
     def observe(self, date: str | None) -> None:
@@ -53,6 +54,7 @@ class BucketClock:
         bucket_ms = int(told.replace(tzinfo=told.tzinfo or UTC).timestamp() * 1000)
         with self._guard:
             # The header tells whole seconds: the true time is on average half a second later.
+            self._is_set = True
             ahead_ms = self._ahead_ms = bucket_ms + _HALF_SECOND_MS - self._local_ms()
             wrong = abs(ahead_ms) > _NOTICEABLE_MS
             tell = wrong and not self._told
@@ -62,6 +64,12 @@ class BucketClock:
                 "This machine's clock is %d s off the workspace bucket's; edit locks go by the bucket's.",
                 -ahead_ms // 1000,
             )
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the bucket has answered once; until then this machine's clock may be hours off."""
+        with self._guard:
+            return self._is_set
 
     def now_ms(self) -> int:
         """The bucket's time, epoch milliseconds; this machine's until the bucket has answered once."""

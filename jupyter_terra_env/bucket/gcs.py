@@ -5,7 +5,9 @@ Importing this module imports the client (about 150 ms): ``bucket.threaded`` doe
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -20,23 +22,37 @@ from requests.adapters import HTTPAdapter
 
 from jupyter_terra_env.bucket.clock import BucketClock
 from jupyter_terra_env.bucket.connection import Connection
-from jupyter_terra_env.bucket.store import Listing, MatchVersion, MustNotExist, ObjectVersion, Precondition
-from jupyter_terra_env.rules.errors import (
-    BucketError,
-    BucketRefused,
-    BucketTrouble,
-    BucketUnavailable,
-    ObjectNotFound,
-    PreconditionFailed,
+from jupyter_terra_env.bucket.gcs_downloads import CannotUnpackError, crc32c_of, download
+from jupyter_terra_env.bucket.gcs_errors import ours
+from jupyter_terra_env.bucket.object_fields import ObjectFields
+from jupyter_terra_env.bucket.store import (
+    DamagedWrite,
+    Listing,
+    MatchVersion,
+    MustNotExist,
+    ObjectVersion,
+    Precondition,
 )
+from jupyter_terra_env.rules.errors import BucketError, BucketRefused, BucketTrouble, BucketUnavailable, ObjectNotFound
 
 CONNECT_TIMEOUT_SECONDS: Final = 3.0
 QUESTION_TIMEOUT_SECONDS: Final = 10.0
-"""Longest silence while an object is looked up or a folder listed: somebody is waiting to see what is on the disk."""
+"""Longest silence while an object is looked up or fetched, or a folder listed: somebody is waiting for it."""
 _SINGLE_REQUEST_UPLOAD_BYTES: Final = 8 << 20
 """Above this the client uploads in a resumable session."""
+_CHUNK_BYTES: Final = 16 << 20
+"""Of such a session: what a break-off repeats, and what a time limit is for. A multiple of 256 KiB."""
+_CARRIED_FIELDS: Final = (
+    "contentType",
+    "contentEncoding",
+    "contentLanguage",
+    "contentDisposition",
+    "cacheControl",
+    "customTime",
+)
 _LISTED_FIELDS: Final = (
-    "items(name,generation,metageneration,crc32c,size,updated,timeCreated,metadata),prefixes,nextPageToken"
+    "items(name,generation,metageneration,crc32c,size,updated,timeCreated,metadata,"
+    "cacheControl,contentDisposition,contentLanguage,contentType,customTime),prefixes,nextPageToken"
 )
 
 
@@ -54,16 +70,13 @@ class GcsBucket:
         self.bucket = bucket
         self._client = client
         self._handle = client.bucket(bucket, user_project=user_project)
-        timeout = (CONNECT_TIMEOUT_SECONDS, connection.read_timeout_seconds)
+        self._connection = connection
         patience = (CONNECT_TIMEOUT_SECONDS, min(QUESTION_TIMEOUT_SECONDS, connection.read_timeout_seconds))
         # Repeating a read is harmless. A conditional write that is repeated after a lost answer fails against
         # itself, so writes get one attempt and are settled by reading back.
-        self._once = {"timeout": timeout, "retry": None}
-        self._retried = {
-            "timeout": timeout,
-            "retry": DEFAULT_RETRY.with_delay(0.1, 2.0, 2.0).with_timeout(connection.retry_deadline_seconds),
-        }
-        self._asked = {**self._retried, "timeout": patience}
+        self._repeated = DEFAULT_RETRY.with_delay(0.1, 2.0, 2.0).with_timeout(connection.retry_deadline_seconds)
+        self._once = {"timeout": self._patience(0), "retry": None}
+        self._asked = {"timeout": patience, "retry": self._repeated}
 
     def stat(self, name: str) -> ObjectVersion | None:
         """See ``BucketStore.stat``."""
@@ -75,7 +88,7 @@ class GcsBucket:
             return None
         return _version(blob)
 
-    def list(self, prefix: str) -> Listing:
+    def list(self, prefix: str, progress: Callable[[], None] | None = None) -> Listing:
         """See ``BucketStore.list``."""
         objects: list[ObjectVersion] = []
         prefixes: list[str] = []
@@ -86,6 +99,8 @@ class GcsBucket:
             for page in pages.pages:
                 objects.extend(_version(blob) for blob in page)
                 prefixes.extend(sorted(page.prefixes))
+                if progress is not None:
+                    progress()
         return Listing(objects=tuple(objects), prefixes=tuple(prefixes))
 
     def list_all(self, prefix: str) -> tuple[ObjectVersion, ...]:
@@ -97,7 +112,13 @@ class GcsBucket:
     def read_into(self, name: str, generation: int, file: BinaryIO) -> None:
         """See ``BucketStore.read_into``."""
         with self._translated():
-            self._handle.blob(name).download_to_file(file, if_generation_match=generation, **self._retried)
+            download(
+                partial(self._handle.blob, name),
+                generation,
+                file,
+                timeout=self._asked["timeout"],
+                seconds=self._connection.retry_deadline_seconds,
+            )
 
     def write(
         self,
@@ -107,18 +128,27 @@ class GcsBucket:
         content_type: str,
         metadata: Mapping[str, str],
         precondition: Precondition,
+        fields: ObjectFields | None = None,
     ) -> ObjectVersion:
         """See ``BucketStore.write``."""
-        blob = self._handle.blob(name)
+        checksum = crc32c_of(file)
+        size = file.tell()
+        blob = self._handle.blob(name, chunk_size=_CHUNK_BYTES)
         blob.metadata = dict(metadata)
-        size = file.seek(0, os.SEEK_END)
-        # Within a resumable session a repeated chunk cannot take effect twice: the session knows how far it got.
-        attempts = self._once if size <= _SINGLE_REQUEST_UPLOAD_BYTES else self._retried
+        _set_fields(blob, fields or ObjectFields())
+        if size <= _SINGLE_REQUEST_UPLOAD_BYTES:
+            how = {**self._once, "timeout": self._patience(size), "checksum": "crc32c"}
+        else:
+            # Within a resumable session a repeated chunk cannot take effect twice: the session knows how far it got.
+            # The checksum is the service's to compare: after a mismatch the client would delete the object, whatever
+            # version it is at by then.
+            how = {"timeout": self._patience(_CHUNK_BYTES), "retry": self._repeated, "checksum": None}
+            how["crc32c_checksum_value"] = checksum
         with self._translated():
             blob.upload_from_file(
-                file, rewind=True, size=size, content_type=content_type, **_matching(precondition), **attempts
+                file, rewind=True, size=size, content_type=content_type, **_matching(precondition), **how
             )
-        return _version(blob)
+        return self._verified(_version(blob), checksum)
 
     def patch_metadata(
         self, name: str, metadata: Mapping[str, str | None], precondition: MatchVersion
@@ -134,6 +164,39 @@ class GcsBucket:
         """See ``BucketStore.delete``."""
         with self._translated():
             self._handle.blob(name).delete(**_matching(precondition), **self._once)
+
+    def copy(
+        self,
+        name: str,
+        new_name: str,
+        precondition: MatchVersion,
+        *,
+        metadata: Mapping[str, str],
+        to_bucket: str | None = None,
+    ) -> ObjectVersion:
+        """See ``BucketStore.copy`` (Cloud Storage: Objects: rewrite)."""
+        handle = self._client.bucket(to_bucket or self.bucket, user_project=self._handle.user_project)
+        with self._translated():
+            source = self._handle.blob(name)
+            source.reload(if_generation_match=precondition.generation, **self._asked)
+            if source.temporary_hold or source.event_based_hold or source.retention_expiration_time is not None:
+                raise api_errors.Forbidden(f"{name} is held in the bucket, or kept there for a time")
+            copy = handle.blob(new_name)
+            # A rewrite with any metadata in its body takes nothing else from the source.
+            copy._properties.update(_carried(source, in_same_bucket=handle.name == self.bucket))  # noqa: SLF001
+            copy.metadata = dict(metadata)
+            token: str | None = None
+            while True:
+                token, _, _ = copy.rewrite(
+                    self._handle.blob(name),
+                    token=token,
+                    if_generation_match=0,
+                    if_source_generation_match=precondition.generation,
+                    if_source_metageneration_match=precondition.metageneration,
+                    **{**self._once, "timeout": self._patience(source.size or 0)},
+                )
+                if token is None:
+                    return _version(copy)
 
     def move(self, name: str, new_name: str, precondition: MatchVersion) -> ObjectVersion:
         """See ``BucketStore.move`` (Cloud Storage: Objects: move, atomic in every bucket)."""
@@ -151,7 +214,33 @@ class GcsBucket:
     def granted(self, permissions: Iterable[str]) -> frozenset[str]:
         """Which of these permissions the caller has in the bucket (Cloud Storage: Buckets: testIamPermissions)."""
         with self._translated(missing_means_bucket=True):
-            return frozenset(self._handle.test_iam_permissions(list(permissions), **self._retried))
+            return frozenset(self._handle.test_iam_permissions(list(permissions), **self._asked))
+
+    def _patience(self, size_bytes: int) -> tuple[float, float]:
+        return CONNECT_TIMEOUT_SECONDS, self._connection.silence_seconds(size_bytes)
+
+    def _verified(self, version: ObjectVersion, checksum: str) -> ObjectVersion:
+        """The version that an upload made, if it holds what was sent.
+
+        The answer alone may be damaged, so a mismatch is looked at again. Nothing is deleted: by then the object may
+        be somebody else's.
+
+        Raises:
+            DamagedWrite: this very upload stored something else.
+            BucketUnavailable: what it stored is not known; read back.
+        """
+        if version.crc32c == checksum:
+            return version
+        detail = f"the bucket says {version.crc32c} of what was sent as {checksum}"
+        try:
+            stored = self.stat(version.name)
+        except BucketError as error:
+            raise BucketUnavailable(self.bucket, BucketTrouble.CORRUPT_TRANSFER, detail) from error
+        if stored is None or stored.generation != version.generation:
+            raise BucketUnavailable(self.bucket, BucketTrouble.CORRUPT_TRANSFER, detail)
+        if stored.crc32c != checksum:
+            raise DamagedWrite(self.bucket, stored, detail)
+        return stored
 
     @contextlib.contextmanager
     def _translated(self, *, missing_means_bucket: bool = False) -> Iterator[None]:
@@ -164,7 +253,9 @@ class GcsBucket:
             InvalidResponse,
             DataCorruption,
         ) as error:
-            raise _ours(error, self.bucket, missing_means_bucket=missing_means_bucket) from error
+            raise ours(error, self.bucket, missing_means_bucket=missing_means_bucket) from error
+        except CannotUnpackError as error:
+            raise BucketRefused(self.bucket, BucketTrouble.UNREADABLE_OBJECT, str(error)) from error
 
 
 def connect(connection: Connection, clock: BucketClock | None = None) -> Any:
@@ -195,12 +286,12 @@ def _client(connection: Connection) -> Any:
         try:
             client = storage.Client()
         except google.auth.exceptions.GoogleAuthError as error:
-            raise _ours(error, "(all)", missing_means_bucket=False) from error
+            raise ours(error, "(all)") from error
         except OSError:
             # The project cannot be determined; objects do not need one.
             client = storage.Client(project="none")
     # Not blocking: the threads bound the concurrency, and waiting for a connection has no time limit.
-    pool = _Connections(pool_connections=connection.concurrency, pool_maxsize=connection.concurrency)
+    pool = _Connections(pool_connections=connection.requests_at_once, pool_maxsize=connection.requests_at_once)
     # The client offers no public way to size its pool; a test pins this attribute.
     client._http.mount("https://", pool)  # noqa: SLF001
     client._http.mount("http://", pool)  # noqa: SLF001
@@ -252,6 +343,12 @@ def _matching(precondition: Precondition) -> dict[str, int]:
             }
 
 
+def _carried(source: Any, *, in_same_bucket: bool) -> dict[str, Any]:
+    """What of an object's properties its copy is to have; the storage class is a bucket's own affair."""
+    fields = (*_CARRIED_FIELDS, *(["storageClass"] if in_same_bucket else []))
+    return {field: value for field in fields if (value := source._properties.get(field)) is not None}  # noqa: SLF001
+
+
 def _version(blob: Any) -> ObjectVersion:
     return ObjectVersion(
         name=blob.name,
@@ -262,54 +359,23 @@ def _version(blob: Any) -> ObjectVersion:
         updated=blob.updated,
         created=blob.time_created,
         metadata=dict(blob.metadata or {}),
+        fields=_fields(blob),
     )
 
 
-def _ours(error: Exception, bucket: str, *, missing_means_bucket: bool) -> Exception:
-    """The one table from the client's errors to this package's."""
-    if isinstance(error, api_errors.RetryError) and isinstance(error.cause, Exception):
-        return _ours(error.cause, bucket, missing_means_bucket=missing_means_bucket)
-    if isinstance(error, InvalidResponse):
-        error = api_errors.from_http_status(error.response.status_code, str(error))
-    if isinstance(error, api_errors.GoogleAPICallError):
-        return _from_answer(error, bucket, missing_means_bucket=missing_means_bucket)
-    return _from_transport(error, bucket)
+def _fields(blob: Any) -> ObjectFields:
+    return ObjectFields(
+        cache_control=blob.cache_control,
+        content_disposition=blob.content_disposition,
+        content_language=blob.content_language,
+        content_type=blob.content_type,
+        custom_time=None if blob.custom_time is None else blob.custom_time.isoformat(),
+    )
 
 
-_TROUBLES: Final = {
-    400: BucketTrouble.BAD_REQUEST,
-    401: BucketTrouble.NO_CREDENTIALS,
-    403: BucketTrouble.NO_PERMISSION,
-    408: BucketTrouble.OVERLOADED,
-    429: BucketTrouble.OVERLOADED,
-}
-
-
-def _from_answer(error: Any, bucket: str, *, missing_means_bucket: bool) -> Exception:
-    code, detail = int(error.code or 0), str(error.message)
-    if code in {304, 412}:
-        return PreconditionFailed(detail)
-    if code == 404:
-        if missing_means_bucket or "bucket does not exist" in detail.lower():
-            return BucketRefused(bucket, BucketTrouble.BUCKET_NOT_FOUND, detail)
-        return ObjectNotFound(detail)
-    if code in {400, 403} and "requester pays" in detail.lower():
-        return BucketRefused(bucket, BucketTrouble.REQUESTER_PAYS, detail)
-    trouble = _TROUBLES.get(code, BucketTrouble.BAD_REQUEST if code < 500 else BucketTrouble.SERVER_ERROR)
-    if code == 410:  # An upload session that is gone; the next attempt begins another.
-        trouble = BucketTrouble.SERVER_ERROR
-    passing = trouble in {BucketTrouble.OVERLOADED, BucketTrouble.SERVER_ERROR}
-    return (BucketUnavailable if passing else BucketRefused)(bucket, trouble, detail)
-
-
-def _from_transport(error: Exception, bucket: str) -> BucketError:
-    detail = f"{type(error).__name__}: {error}"
-    match error:
-        case DataCorruption():
-            return BucketUnavailable(bucket, BucketTrouble.CORRUPT_TRANSFER, detail)
-        case google.auth.exceptions.TransportError() | google.auth.exceptions.RefreshError(retryable=True):
-            return BucketUnavailable(bucket, BucketTrouble.UNREACHABLE, detail)
-        case google.auth.exceptions.GoogleAuthError():
-            return BucketRefused(bucket, BucketTrouble.NO_CREDENTIALS, detail)
-        case _:
-            return BucketUnavailable(bucket, BucketTrouble.UNREACHABLE, detail)
+def _set_fields(blob: Any, fields: ObjectFields) -> None:
+    """Name in an upload what the object is to keep; its content type is an argument of the upload."""
+    blob.cache_control = fields.cache_control
+    blob.content_disposition = fields.content_disposition
+    blob.content_language = fields.content_language
+    blob.custom_time = None if fields.custom_time is None else datetime.fromisoformat(fields.custom_time)

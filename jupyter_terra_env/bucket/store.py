@@ -4,10 +4,13 @@ All methods are coroutines that do their work off the event loop. All raise ``Bu
 (``rules.errors``); what else they raise is said at each.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, Protocol
+
+from jupyter_terra_env.bucket.object_fields import ObjectFields
+from jupyter_terra_env.rules.errors import BucketTrouble, BucketUnavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,7 @@ class ObjectVersion:
         updated: time of the last change of content or metadata, UTC, aware.
         created: time the generation was made, UTC, aware.
         metadata: custom metadata.
+        fields: fixed-key metadata.
     """
 
     name: str
@@ -33,6 +37,7 @@ class ObjectVersion:
     updated: datetime
     created: datetime
     metadata: Mapping[str, str] = field(default_factory=dict)
+    fields: ObjectFields = field(default_factory=ObjectFields)
 
     @property
     def precondition(self) -> "MatchVersion":
@@ -61,6 +66,20 @@ class MatchVersion:
 Precondition = MustNotExist | MatchVersion
 
 
+class DamagedWrite(BucketUnavailable):
+    """Our own upload took effect, with other content than was sent.
+
+    Args:
+        bucket: bucket name without ``gs://``.
+        stored: the version it made: certainly ours, and so the one that the next attempt is to replace.
+        detail: the cause in words.
+    """
+
+    def __init__(self, bucket: str, stored: ObjectVersion, detail: str) -> None:
+        super().__init__(bucket, BucketTrouble.CORRUPT_TRANSFER, detail)
+        self.stored = stored
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """One level of a bucket: objects right below a prefix, and the prefixes of what lies deeper."""
@@ -79,18 +98,26 @@ class BucketStore(Protocol):
     async def stat(self, name: str) -> ObjectVersion | None:
         """The object's current version with its custom metadata; None when there is no object. One request."""
 
-    async def list(self, prefix: str) -> Listing:
-        """One level of the bucket. One request per 1,000 objects and prefixes."""
+    async def list(self, prefix: str, progress: Callable[[], None] | None = None) -> Listing:
+        """One level of the bucket. One request per 1,000 objects and prefixes.
+
+        Args:
+            prefix: what names begin with.
+            progress: called, on any thread, each time a part has arrived.
+        """
 
     async def list_all(self, prefix: str) -> tuple[ObjectVersion, ...]:
         """Every object whose name starts with a prefix, however deep. One request per 1,000 objects."""
 
     async def read_into(self, name: str, generation: int, file: BinaryIO) -> None:
-        """Write the content of one generation to ``file``, checksum verified. One request.
+        """Write the content of one generation to ``file``, which is empty, whole and verified. One request.
+
+        What is stored compressed is unpacked.
 
         Raises:
             ObjectNotFound: there is no object.
             PreconditionFailed: the object is at another generation.
+            BucketRefused: also when it cannot be unpacked.
         """
 
     async def write(
@@ -101,14 +128,24 @@ class BucketStore(Protocol):
         content_type: str,
         metadata: Mapping[str, str],
         precondition: Precondition,
+        fields: ObjectFields | None = None,
     ) -> ObjectVersion:
-        """Upload ``file`` from its start, replacing all custom metadata. One request up to 8 MiB.
+        """Upload ``file`` from its start, replacing all metadata. One request up to 8 MiB.
+
+        Args:
+            name: object name.
+            file: the content; whatever it holds is compared with what the bucket says it has stored.
+            content_type: media type.
+            metadata: custom metadata.
+            precondition: the version to be replaced.
+            fields: fixed-key metadata that the object is to have, but for its media type; None for none.
 
         Returns:
             The version this very request made, from its own answer.
 
         Raises:
             PreconditionFailed: the bucket is not at the version named; nothing was written by this attempt.
+            DamagedWrite: it took effect with other content than was sent.
             BucketUnavailable: the outcome is unknown; read back.
         """
 
@@ -130,10 +167,39 @@ class BucketStore(Protocol):
             PreconditionFailed: the object is at another version.
         """
 
+    async def copy(
+        self,
+        name: str,
+        new_name: str,
+        precondition: MatchVersion,
+        *,
+        metadata: Mapping[str, str],
+        to_bucket: str | None = None,
+    ) -> ObjectVersion:
+        """Copy exactly one version of an object within Cloud Storage, never onto an existing object.
+
+        The content type and all else that Cloud Storage keeps with an object goes along, but for its ACL. Two requests;
+        more for a large object that changes its place or storage class.
+
+        Args:
+            name: object name.
+            new_name: name of the copy.
+            precondition: the version that is copied.
+            metadata: all custom metadata of the copy.
+            to_bucket: the bucket of the copy; None for this one.
+
+        Raises:
+            ObjectNotFound: there is no object.
+            PreconditionFailed: the object is at another version, or the new name exists.
+            BucketRefused: it may not be copied, or is held, so that it could not be deleted once it is copied.
+            BucketUnavailable: the outcome is unknown; look at the new name.
+        """
+
     async def move(self, name: str, new_name: str, precondition: MatchVersion) -> ObjectVersion:
         """Rename atomically, never onto an existing object. One request.
 
         Raises:
             ObjectNotFound: there is no object.
             PreconditionFailed: the object is at another version, or the new name exists.
+            BucketRefused: ``NOT_OFFERED`` where the service, or what stands before it, has no such method.
         """

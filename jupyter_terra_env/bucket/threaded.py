@@ -6,10 +6,12 @@ import importlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from jupyter_terra_env.bucket.clock import BucketClock
 from jupyter_terra_env.bucket.connection import Connection
+from jupyter_terra_env.bucket.object_fields import ObjectFields
 from jupyter_terra_env.bucket.store import BucketStore, Listing, MatchVersion, ObjectVersion, Precondition
 from jupyter_terra_env.rules.errors import BucketError
 
@@ -19,7 +21,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FAILURE_REMEMBERED_SECONDS = 5.0
-_URGENT_THREADS = 2
+
+
+class Lane(StrEnum):
+    """Requests of one kind, which wait for each other and for no others; the value names their threads.
+
+    A person waits for questions; changes are small; uploads and downloads take as long as their size and the line make
+    them; an edit lock that is not renewed in time is lost.
+    """
+
+    QUESTIONS = "questions"
+    CHANGES = "changes"
+    UPLOADS = "uploads"
+    DOWNLOADS = "downloads"
+    LOCKS = "locks"
 
 
 class BucketThreads:
@@ -40,8 +55,10 @@ class BucketThreads:
         self._connection = connection
         self._clock = clock
         self._monotonic = monotonic
-        self._threads = ThreadPoolExecutor(connection.concurrency, thread_name_prefix="terra-env-bucket")
-        self._urgent_threads = ThreadPoolExecutor(_URGENT_THREADS, thread_name_prefix="terra-env-urgent")
+        self._lanes = {
+            lane: ThreadPoolExecutor(_threads_of(lane, connection), thread_name_prefix=f"terra-env-{lane}")
+            for lane in Lane
+        }
         self._connecting = threading.Lock()
         self._client: Any = None
         self._failure: tuple[float, BucketError] | None = None
@@ -52,20 +69,26 @@ class BucketThreads:
         Args:
             bucket: name without ``gs://``.
             user_project: project to bill, for requester-pays buckets.
-            urgent: use threads of its own, for small requests that must not wait behind transfers.
+            urgent: use threads of its own, for edit locks.
         """
         return ThreadedBucket(bucket, user_project, self, urgent=urgent)
 
     def close(self) -> None:
         """Let no new work begin; running requests end by their own time limits."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        self._urgent_threads.shutdown(wait=False, cancel_futures=True)
+        self.end_threads(wait=False)
         if self._client is not None:
             self._client.close()
 
-    async def run(
-        self, bucket: str, user_project: str | None, work: "Callable[[GcsBucket], T]", *, urgent: bool = False
-    ) -> T:
+    def end_threads(self, *, wait: bool) -> None:
+        """Let no new work begin.
+
+        Args:
+            wait: until what runs has ended.
+        """
+        for threads in self._lanes.values():
+            threads.shutdown(wait=wait, cancel_futures=True)
+
+    async def run(self, bucket: str, user_project: str | None, work: "Callable[[GcsBucket], T]", *, lane: Lane) -> T:
         """Do ``work`` with the bucket on a thread."""
 
         def connected() -> T:
@@ -75,9 +98,7 @@ class BucketThreads:
                 client = self._connected_client(gcs)
             return work(gcs.GcsBucket(client, bucket, user_project, self._connection))
 
-        return await asyncio.get_running_loop().run_in_executor(
-            self._urgent_threads if urgent else self._threads, connected
-        )
+        return await asyncio.get_running_loop().run_in_executor(self._lanes[lane], connected)
 
     def _connected_client(self, gcs: Any) -> Any:
         with self._connecting:
@@ -108,19 +129,19 @@ class ThreadedBucket(BucketStore):
 
     async def stat(self, name: str) -> ObjectVersion | None:
         """See ``BucketStore.stat``."""
-        return await self._run(lambda bucket: bucket.stat(name))
+        return await self._run(Lane.QUESTIONS, lambda bucket: bucket.stat(name))
 
-    async def list(self, prefix: str) -> Listing:
+    async def list(self, prefix: str, progress: Callable[[], None] | None = None) -> Listing:
         """See ``BucketStore.list``."""
-        return await self._run(lambda bucket: bucket.list(prefix))
+        return await self._run(Lane.QUESTIONS, lambda bucket: bucket.list(prefix, progress))
 
     async def list_all(self, prefix: str) -> tuple[ObjectVersion, ...]:
         """See ``BucketStore.list_all``."""
-        return await self._run(lambda bucket: bucket.list_all(prefix))
+        return await self._run(Lane.QUESTIONS, lambda bucket: bucket.list_all(prefix))
 
     async def read_into(self, name: str, generation: int, file: BinaryIO) -> None:
         """See ``BucketStore.read_into``."""
-        await self._run(lambda bucket: bucket.read_into(name, generation, file))
+        await self._run(Lane.DOWNLOADS, lambda bucket: bucket.read_into(name, generation, file))
 
     async def write(
         self,
@@ -130,30 +151,53 @@ class ThreadedBucket(BucketStore):
         content_type: str,
         metadata: Mapping[str, str],
         precondition: Precondition,
+        fields: ObjectFields | None = None,
     ) -> ObjectVersion:
         """See ``BucketStore.write``."""
         return await self._run(
+            Lane.UPLOADS,
             lambda bucket: bucket.write(
-                name, file, content_type=content_type, metadata=metadata, precondition=precondition
-            )
+                name, file, content_type=content_type, metadata=metadata, precondition=precondition, fields=fields
+            ),
         )
 
     async def patch_metadata(
         self, name: str, metadata: Mapping[str, str | None], precondition: MatchVersion
     ) -> ObjectVersion:
         """See ``BucketStore.patch_metadata``."""
-        return await self._run(lambda bucket: bucket.patch_metadata(name, metadata, precondition))
+        return await self._run(Lane.CHANGES, lambda bucket: bucket.patch_metadata(name, metadata, precondition))
 
     async def delete(self, name: str, precondition: MatchVersion) -> None:
         """See ``BucketStore.delete``."""
-        await self._run(lambda bucket: bucket.delete(name, precondition))
+        await self._run(Lane.CHANGES, lambda bucket: bucket.delete(name, precondition))
+
+    async def copy(
+        self,
+        name: str,
+        new_name: str,
+        precondition: MatchVersion,
+        *,
+        metadata: Mapping[str, str],
+        to_bucket: str | None = None,
+    ) -> ObjectVersion:
+        """See ``BucketStore.copy``."""
+        return await self._run(
+            Lane.CHANGES,
+            lambda bucket: bucket.copy(name, new_name, precondition, metadata=metadata, to_bucket=to_bucket),
+        )
 
     async def move(self, name: str, new_name: str, precondition: MatchVersion) -> ObjectVersion:
         """See ``BucketStore.move``."""
-        return await self._run(lambda bucket: bucket.move(name, new_name, precondition))
+        return await self._run(Lane.CHANGES, lambda bucket: bucket.move(name, new_name, precondition))
 
-    async def _run(self, work: "Callable[[GcsBucket], T]") -> T:
-        return await self._threads.run(self._bucket, self._user_project, work, urgent=self._urgent)
+    async def _run(self, lane: Lane, work: "Callable[[GcsBucket], T]") -> T:
+        lane = Lane.LOCKS if self._urgent else lane
+        return await self._threads.run(self._bucket, self._user_project, work, lane=lane)
+
+
+def _threads_of(lane: Lane, connection: Connection) -> int:
+    transfers = lane in {Lane.UPLOADS, Lane.DOWNLOADS}
+    return connection.transfers_each_way if transfers else connection.concurrency
 
 
 @contextlib.contextmanager

@@ -2,15 +2,17 @@
 
 import argparse
 import asyncio
-import contextlib
 import json
 import logging
+import os
 import secrets
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_terra_env.cli.running_server import ServerRefused, serving
+from jupyter_terra_env.cli.running_server import RunningServer, running_servers
+from jupyter_terra_env.cli.server_flushes import ask_servers
 from jupyter_terra_env.rules.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -23,14 +25,14 @@ Report = dict[str, Any]
 """What is printed as JSON."""
 
 _DEADLINE_SECONDS = 60.0
-_GRACE_SECONDS = 15.0
 _PATIENCE_SECONDS = 3.0
 """How long an unreachable bucket is asked again within one attempt: a person is waiting."""
 _DESCRIPTION = """\
 Bring every save that is only on this disk to the workspace, before a machine is stopped or handed on.
 
-A Jupyter server that runs here is asked to do it; without one, the command does it itself. What cannot be brought
-there stays safe on the disk, is named, and is tried again by the next server.
+Every Jupyter server of yours that runs on this machine is asked to do it (with --root, only that folder's). Where none
+runs in the folder the command was started in (or --root), the command does it itself, if a server has been there. What
+cannot be brought there stays safe on the disk, is named, and is tried again by the next server.
 """
 _EPILOG = """\
 examples:
@@ -38,7 +40,8 @@ examples:
   jupyter terra-env flush --deadline 20 --json
   jupyter terra-env flush --deadline 25 --before-end    # in a machine's shutdown script
 
-exit codes: 0 everything is in the workspace, 1 something is not (it is named), 2 a setting is missing or wrong
+exit codes: 0 everything is in the workspace, 1 something is not, or is not known (it is named),
+2 a setting is missing or wrong, or no server has ever been in this folder and none runs
 """
 
 
@@ -69,21 +72,84 @@ def run(arguments: argparse.Namespace) -> int:
     """Flush.
 
     Returns:
-        0 when everything is in the workspace, 1 when something is not.
+        0 when everything is in the workspace, 1 when something is not, or a server did not say.
 
     Raises:
-        SettingsError: a setting is missing or wrong.
+        SettingsError: a setting is missing or wrong, or there is nothing that could be flushed.
     """
     # Jupyter takes a second to import.
     from jupyter_terra_env.cli.server_settings import load  # noqa: PLC0415
 
     settings = load(arguments.root)
-    if not settings.workspaces:
-        raise SettingsError("No workspace is configured: set the variables WORKSPACE_NAME and WORKSPACE_BUCKET.")
-    asked = _ask_server(settings, arguments.deadline, before_end=arguments.before_end)
-    report = asked or asyncio.run(_flush_here(settings, arguments.deadline))
+    report = _report(settings, arguments)
     print(json.dumps(report, indent=2, ensure_ascii=False) if arguments.json else _text(report))
-    return 1 if report["unpaid"] else 0
+    return 1 if report["unpaid"] or report.get("not_asked") else 0
+
+
+def _report(settings: "ServerSettings", arguments: argparse.Namespace) -> Report:
+    """Have all servers do it that may owe something, and do it here where none does."""
+    ends = time.monotonic() + arguments.deadline
+    servers = [server for server in running_servers() if arguments.root is None or _serves(server, settings)]
+    asked = ask_servers(servers, arguments.deadline, before_end=arguments.before_end)
+    reports = [{"by": "server", **report} for report in asked.flushed.values()]
+    trouble = dict(asked.trouble)
+    if not any(_serves(server, settings) for server in asked.flushed):
+        here = _here(settings, max(0.0, ends - time.monotonic()))
+        reports += [] if here is None else [here]
+        if here is not None and not arguments.before_end:
+            # What the server of this folder has saved is in the journal: it need not be asked any more.
+            trouble = {server: sentence for server, sentence in trouble.items() if not _serves(server, settings)}
+    if not reports and not trouble:
+        raise SettingsError(_nothing_here(settings))
+    elsewhere = [str(server.root) for server in asked.flushed if not _serves(server, settings)]
+    return _joined(reports, trouble, elsewhere)
+
+
+def _serves(server: RunningServer, settings: "ServerSettings") -> bool:
+    return os.path.realpath(server.root) == os.path.realpath(settings.root)
+
+
+def _here(settings: "ServerSettings", deadline_seconds: float) -> Report | None:
+    """Pay what the journal of this folder says; None where there is nothing to be done. Makes no journal."""
+    from jupyter_terra_env.notebooks.foreign_debts import (  # noqa: PLC0415 - as above
+        JOURNAL_NAME,
+        on_the_disk,
+        recorded_debts,
+    )
+    from jupyter_terra_env.server.status_fields import foreign_debt_fields  # noqa: PLC0415
+
+    if not (settings.state_directory / JOURNAL_NAME).exists():
+        return None
+    if settings.workspaces:
+        return asyncio.run(_flush_here(settings, deadline_seconds))
+    foreign = on_the_disk(recorded_debts(settings.state_directory), settings.root)
+    if not foreign:
+        return None
+    return {"by": "command", "paid": [], "unpaid": [foreign_debt_fields(debt) for debt in foreign]}
+
+
+def _nothing_here(settings: "ServerSettings") -> str:
+    if not settings.workspaces:
+        return "No workspace is configured: set the variables WORKSPACE_NAME and WORKSPACE_BUCKET."
+    return (
+        f"There is no journal in {settings.state_directory}, and no server of yours runs that could be asked: it is "
+        "not known whether anything is owed. Name the server's root folder with --root, or go there first (cd)."
+    )
+
+
+def _joined(reports: list[Report], trouble: dict[RunningServer, str], elsewhere: list[str]) -> Report:
+    """One report of all; what is in it only now and then is there only if there is something to say."""
+    by = {report["by"] for report in reports}
+    report: Report = {
+        "by": "both" if len(by) > 1 else next(iter(by), "server"),
+        "paid": [path for report in reports for path in report["paid"]],
+        "unpaid": [status for report in reports for status in report["unpaid"]],
+    }
+    if elsewhere:
+        report["asked"] = elsewhere
+    if trouble:
+        report["not_asked"] = [{"root": str(server.root), "message": text} for server, text in trouble.items()]
+    return report
 
 
 def _seconds(text: str) -> float:
@@ -96,18 +162,9 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _ask_server(settings: "ServerSettings", deadline_seconds: float, *, before_end: bool) -> Report | None:
-    """Have the server of this root folder do it; None when there is none that answers."""
-    for server in serving(settings.root):
-        with contextlib.suppress(SettingsError, ServerRefused):
-            body = {"deadline_seconds": deadline_seconds, "before_end": before_end}
-            report = server.ask("POST", "terra-env/flush", body, seconds=deadline_seconds + _GRACE_SECONDS)
-            return {"by": "server", **report}
-    return None
-
-
 async def _flush_here(settings: "ServerSettings", deadline_seconds: float) -> Report:
     from jupyter_terra_env.environment.identity import Person, environment_id  # noqa: PLC0415 - as above
+    from jupyter_terra_env.environment.machine_identity import machine_identity  # noqa: PLC0415 - as above
     from jupyter_terra_env.notebooks.lock_keeper import KeepingTimes  # noqa: PLC0415
     from jupyter_terra_env.notebooks.pace import INTERVAL_SECONDS  # noqa: PLC0415
     from jupyter_terra_env.server.status_fields import payment_fields  # noqa: PLC0415
@@ -119,7 +176,9 @@ async def _flush_here(settings: "ServerSettings", deadline_seconds: float) -> Re
     log = logging.getLogger(__name__)
     log.setLevel(logging.ERROR)  # What is not paid is in the report.
     patience = min(_PATIENCE_SECONDS, settings.connection.retry_deadline_seconds)
-    environment = environment_id(settings.state_directory, new_id=lambda: secrets.token_hex(8))
+    environment = environment_id(
+        settings.state_directory, new_id=lambda: secrets.token_hex(8), machine=machine_identity(os.environ)
+    )
     notebooks = build(
         Plan(
             root=settings.root,
@@ -143,9 +202,12 @@ async def _flush_here(settings: "ServerSettings", deadline_seconds: float) -> Re
 
 
 def _text(report: Report) -> str:
-    paid = len(report["paid"])
-    lines = [f"in the workspace now: {path}" for path in report["paid"]]
+    lines = [f"asked: the Jupyter server of {root}" for root in report.get("asked", [])]
+    lines += [f"in the workspace now: {path}" for path in report["paid"]]
     lines += [f"NOT in the workspace: {status['path']}. {status['message']}" for status in report["unpaid"]]
-    if not paid and not report["unpaid"]:
-        lines.append("Nothing was owed: everything saved here is in the workspace.")
+    lines += [f"NOT KNOWN: {server['root']}. {server['message']}" for server in report.get("not_asked", [])]
+    if not any(report.get(key) for key in ("paid", "unpaid", "not_asked")):
+        lines.append(
+            f"Nothing was owed: everything saved {'there' if report.get('asked') else 'here'} is in the workspace."
+        )
     return "\n".join(lines)

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import re
 import secrets
 import sys
@@ -87,6 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
         environment_id,
         known_environment_id,
     )
+    from jupyter_terra_env.environment.machine_identity import machine_identity  # noqa: PLC0415
 
     if arguments.elsewhere and not arguments.release:
         raise SettingsError("--elsewhere goes with --release NAME.")
@@ -96,9 +98,10 @@ def run(arguments: argparse.Namespace) -> int:
     if not settings.workspaces:
         raise SettingsError(_NO_WORKSPACE)
     # Looking makes no id: where there is none, no lock can be this environment's.
-    known = known_environment_id(settings.state_directory)
+    machine = machine_identity(os.environ)
+    known = known_environment_id(settings.state_directory, machine=machine)
     if known is None and arguments.elsewhere:
-        known = environment_id(settings.state_directory, new_id=_new_id)
+        known = environment_id(settings.state_directory, new_id=_new_id, machine=machine)
     person = Person(email=settings.owner_email, environment=known or _new_id())
     clock = BucketClock(local_ms=machine_clock(), log=logging.getLogger(__name__))
     with LockQuestions.of(settings.connection, person, clock) as questions:

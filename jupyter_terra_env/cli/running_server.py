@@ -1,7 +1,7 @@
 """The Jupyter server that runs on this machine, asked over its own REST API."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,14 @@ class ServerRefused(Exception):
     """The server answered, but not with what was asked for; the message is its sentence."""
 
 
+class ServerIsNotOurs(SettingsError):
+    """The server does not have what is asked for: it does not run this extension, or has no workspace."""
+
+
+class ServerIsGone(SettingsError):
+    """Nobody listens at the server's address: it has ended, and its entry was left behind."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningServer:
     """A server.
@@ -22,10 +30,12 @@ class RunningServer:
     Attributes:
         url: its base URL, with a slash at the end.
         token: its token; empty when it has none.
+        root: its root folder.
     """
 
     url: str
-    token: str
+    token: str = field(repr=False)
+    root: Path
 
     def ask(self, method: str, path: str, body: Any = None, *, seconds: float = _ASK_SECONDS) -> dict[str, Any]:
         """Ask one endpoint.
@@ -38,6 +48,8 @@ class RunningServer:
 
         Raises:
             ServerRefused: it refuses.
+            ServerIsNotOurs: it does not have that endpoint.
+            ServerIsGone: nobody listens at its address.
             SettingsError: it cannot be asked.
         """
         import requests  # noqa: PLC0415 - `--help` is to be quick
@@ -46,12 +58,16 @@ class RunningServer:
         try:
             answer = requests.request(method, self.url + path, headers=headers, json=body, timeout=seconds)
             told = answer.json() if answer.content else {}
+        except requests.ConnectionError as error:
+            # Other errors of this class are of a server that is there: silent, or ended while it was asked.
+            kind = ServerIsGone if _is_refused(error) else SettingsError
+            raise kind(f"The Jupyter server at {self.url} cannot be asked ({type(error).__name__}).") from error
         except requests.RequestException as error:
             raise SettingsError(
                 f"The Jupyter server at {self.url} cannot be asked ({type(error).__name__})."
             ) from error
         if answer.status_code == 404:
-            raise SettingsError(f"The Jupyter server at {self.url} does not run this extension.")
+            raise ServerIsNotOurs(f"The Jupyter server at {self.url} does not run this extension.")
         if answer.status_code == 403:
             raise SettingsError(
                 f"The Jupyter server at {self.url} does not let this command in: it has no token. "
@@ -60,6 +76,15 @@ class RunningServer:
         if not answer.ok:
             raise ServerRefused(str(told.get("message") or f"The server answered {answer.status_code}."))
         return told if isinstance(told, dict) else {}
+
+
+def _is_refused(error: BaseException | None) -> bool:
+    """Whether the address refused the connection: nobody listens there."""
+    while error is not None:
+        if isinstance(error, ConnectionRefusedError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def find(port: int | None) -> RunningServer:
@@ -86,16 +111,16 @@ def find(port: int | None) -> RunningServer:
     if len({info["url"] for info in found}) > 1:
         ports = ", ".join(str(info["port"]) for info in found)
         raise SettingsError(f"Several Jupyter servers of yours run on this machine: name one with --port ({ports}).")
-    return RunningServer(url=found[0]["url"], token=found[0].get("token", ""))
+    return _server_of(found[0])
 
 
-def serving(root: Path) -> list[RunningServer]:
-    """The servers of this person whose root folder this is; a dead one's entry may be among them.
-
-    Args:
-        root: the root folder.
-    """
+def running_servers() -> tuple[RunningServer, ...]:
+    """All servers of this person on this machine, each once; a dead one's entry may be among them."""
     from jupyter_server.serverapp import list_running_servers  # noqa: PLC0415 - as above
 
-    folders = [(Path(info.get("root_dir") or info.get("notebook_dir", "")), info) for info in list_running_servers()]
-    return [RunningServer(url=info["url"], token=info.get("token", "")) for folder, info in folders if folder == root]
+    return tuple({info["url"]: _server_of(info) for info in list_running_servers()}.values())
+
+
+def _server_of(info: dict[str, Any]) -> RunningServer:
+    root = Path(info.get("root_dir") or info.get("notebook_dir", ""))
+    return RunningServer(url=info["url"], token=info.get("token", ""), root=root)

@@ -4,13 +4,16 @@ The id tells two environments of one person apart.
 """
 
 import contextlib
+import fcntl
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jupyter_terra_env.environment.machine_identity import FILE_NAME as MACHINE_FILE_NAME
+from jupyter_terra_env.environment.machine_identity import is_another_machine
 from jupyter_terra_env.rules.edit_lock import Holder, owner_hash
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Workspace
@@ -43,31 +46,48 @@ class Person:
         return next((email for email in known if email and owner_hash(workspace.bucket, email) == owner), None)
 
 
-def environment_id(state_directory: Path, *, new_id: Callable[[], str]) -> str:
-    """This environment's id; made when there is none. Processes that do so at once agree on one.
+def environment_id(
+    state_directory: Path,
+    *,
+    new_id: Callable[[], str],
+    machine: str | None = None,
+    on_other_machine: Callable[[], None] = lambda: None,
+) -> str:
+    """This environment's id; made if there is none, or if it belongs to another machine.
+
+    Processes that start at once agree on one id.
 
     Args:
         state_directory: folder on the persistent disk; is created.
         new_id: gives a random id: 8 to 64 letters, digits, ``-`` or ``_``.
+        machine: what tells this machine from others; None if nothing does (see ``machine_identity``).
+        on_other_machine: called once if the disk was used on another machine before: it was cloned, restored or moved.
 
     Raises:
-        SettingsError: the file cannot be made or read, or holds something else.
+        SettingsError: a file cannot be made or read, or holds something else.
     """
-    found = known_environment_id(state_directory)
-    if found is not None:
-        return found
     file = state_directory / FILE_NAME
-    made = new_id()
     try:
         state_directory.mkdir(parents=True, exist_ok=True)
-        _create(file, made)
+        with _one_process_at_a_time(state_directory):
+            remembered = _remembered_machine(state_directory)
+            if is_another_machine(remembered, machine):
+                _write(file, new_id())
+                on_other_machine()
+            elif known_environment_id(state_directory) is None:
+                _write(file, new_id())
+            if machine is not None and (remembered is None or is_another_machine(remembered, machine)):
+                _write(state_directory / MACHINE_FILE_NAME, machine)
+            found = known_environment_id(state_directory)
     except OSError as error:
         raise SettingsError(f"state_directory: {file} cannot be made: {error}") from error
-    return known_environment_id(state_directory) or made
+    if found is None:
+        raise SettingsError(f"state_directory: {file} was removed while it was made. Start again.")
+    return found
 
 
-def known_environment_id(state_directory: Path) -> str | None:
-    """This environment's id, or None when it has none yet. Writes nothing.
+def known_environment_id(state_directory: Path, *, machine: str | None = None) -> str | None:
+    """This environment's id, or None if it has none yet, or one of another machine. Writes nothing.
 
     Raises:
         SettingsError: the file cannot be read, or holds something else.
@@ -75,6 +95,8 @@ def known_environment_id(state_directory: Path) -> str | None:
     file = state_directory / FILE_NAME
     try:
         content = file.read_text(encoding="ascii").strip()
+        if is_another_machine(_remembered_machine(state_directory), machine):
+            return None
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
@@ -84,16 +106,32 @@ def known_environment_id(state_directory: Path) -> str | None:
     return content
 
 
-def _create(file: Path, content: str) -> None:
-    """Make a file in one step, whole and on the disk; one that is there already stays."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{FILE_NAME}-", dir=file.parent)
+@contextlib.contextmanager
+def _one_process_at_a_time(directory: Path) -> Iterator[None]:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remembered_machine(state_directory: Path) -> str | None:
+    try:
+        return (state_directory / MACHINE_FILE_NAME).read_text(encoding="ascii").strip() or None
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+
+
+def _write(file: Path, content: str) -> None:
+    """Write a file in one step, whole and on the disk."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
     try:
         with os.fdopen(handle, "w", encoding="ascii") as stream:
             stream.write(content + "\n")
             stream.flush()
             os.fsync(stream.fileno())
-        with contextlib.suppress(FileExistsError):
-            # A link, unlike a rename, never replaces what another process has just made.
-            os.link(temporary, file)
-    finally:
-        Path(temporary).unlink()
+        Path(temporary).replace(file)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

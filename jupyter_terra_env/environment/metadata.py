@@ -52,18 +52,10 @@ def attributes(environ: Mapping[str, str]) -> dict[str, str]:
 
     Waits for the answer: this is for the start of the server.
     """
-    if not is_on_compute_engine(environ):
-        return {}
+    answer = _answer_at_start(environ, "instance/attributes/", {"recursive": "true"})
     try:
-        answer = httpx.get(
-            _base_url(environ) + "instance/attributes/",
-            params={"recursive": "true"},
-            headers=_FLAVOR,
-            timeout=_START_SECONDS,
-            trust_env=False,
-        )
-        found = answer.json() if answer.is_success and _is_genuine(answer) else {}
-    except (httpx.HTTPError, ValueError):
+        found = {} if answer is None else answer.json()
+    except ValueError:
         return {}
     if not isinstance(found, dict):
         return {}
@@ -72,6 +64,16 @@ def attributes(environ: Mapping[str, str]) -> dict[str, str]:
         for key, value in found.items()
         if key.startswith(ATTRIBUTE_PREFIX) and isinstance(value, str)
     }
+
+
+def instance_id(environ: Mapping[str, str]) -> str | None:
+    """The machine's numeric id, which no other machine ever has; None where it cannot be asked.
+
+    Waits for the answer, as ``attributes`` does.
+    """
+    answer = _answer_at_start(environ, "instance/id", {})
+    text = "" if answer is None else answer.text.strip()
+    return text if text.isdecimal() else None
 
 
 class MetadataServer:
@@ -131,6 +133,23 @@ class MetadataServer:
         if not answer.is_success:
             raise ConnectionError(f"The metadata server answered {answer.status_code}.")
         return Value(text=answer.text.strip(), etag=answer.headers.get("ETag", "0"))
+
+
+def _answer_at_start(environ: Mapping[str, str], path: str, query: Mapping[str, str]) -> httpx.Response | None:
+    """A key's answer, waited for; None where the metadata server does not give one."""
+    if not is_on_compute_engine(environ):
+        return None
+    try:
+        answer = httpx.get(
+            _base_url(environ) + path,
+            params=dict(query),
+            headers=_FLAVOR,
+            timeout=_START_SECONDS,
+            trust_env=False,
+        )
+    except httpx.HTTPError:
+        return None
+    return answer if answer.is_success and _is_genuine(answer) else None
 
 
 def _base_url(environ: Mapping[str, str]) -> str:

@@ -29,9 +29,9 @@ class Outcome:
         return next(iter(by_person or self.failed.values()), None)
 
     @property
-    def is_unclear(self) -> bool:
-        """Whether it is not known what happened to an object."""
-        return any(isinstance(error, LeftUnfinished) for error in self.failed.values())
+    def unclear(self) -> LeftUnfinished | None:
+        """Why it is not known what happened to an object, if there is one."""
+        return next((error for error in self.failed.values() if isinstance(error, LeftUnfinished)), None)
 
     @property
     def stays(self) -> set[str]:

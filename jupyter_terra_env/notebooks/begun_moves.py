@@ -1,25 +1,43 @@
-"""Carries on renames and deletions that a server which died, or trouble with the bucket, left halfway.
+"""Renames and deletions that have begun: whose they are, and finished when a server which died left them halfway.
 
-Protocol: docs/protocol/journal.md, Intents.
+Protocol: docs/protocol/journal.md, Intents. How one is finished is in ``finishing``.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 
-from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.notebooks.act_owners import ActOwners
 from jupyter_terra_env.notebooks.begun_act import Begun, Outcome
-from jupyter_terra_env.notebooks.carrier import Carrier, Steps
+from jupyter_terra_env.notebooks.carrier import Carrier
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
-from jupyter_terra_env.notebooks.intents import Intent, Intents, PlannedObject
+from jupyter_terra_env.notebooks.finishing import Finishing, name_of
+from jupyter_terra_env.notebooks.intents import Intent, Intents
 from jupyter_terra_env.notebooks.object_acts import ObjectActs
 from jupyter_terra_env.notebooks.places import Places
-from jupyter_terra_env.rules.errors import BucketError, BucketUnavailable
-from jupyter_terra_env.rules.recovery import Act, Seen, Step, step_for
+from jupyter_terra_env.notebooks.refusals import under_way_elsewhere
+from jupyter_terra_env.rules.errors import BucketError, BucketUnavailable, OperationRefused
+from jupyter_terra_env.rules.recovery import Act
 from jupyter_terra_env.rules.workspace import Location
 
-Found = dict[str, ObjectVersion]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Left:
+    """An intent that this server is not at work on.
+
+    Attributes:
+        number: its number.
+        text: as the journal has it.
+        intent: what it says.
+        is_elsewhere: another server, which lives, carries it out.
+    """
+
+    number: int
+    text: str
+    intent: Intent
+    is_elsewhere: bool
 
 
 class BegunMoves:
@@ -28,6 +46,7 @@ class BegunMoves:
     Args:
         places: disk, buckets and journal.
         intents: the journal's.
+        owners: tells which servers live.
         carrier: does what is left.
         acts: tells whose locks objects carry.
         delocalizer: gives the turns.
@@ -36,10 +55,11 @@ class BegunMoves:
         log: told what could not be finished, and why.
     """
 
-    def __init__(  # noqa: PLR0913 - five parts, a question, a time and a log, each by name
+    def __init__(  # noqa: PLR0913 - six parts, a question, a time and a log, each by name
         self,
         places: Places,
         intents: Intents,
+        owners: ActOwners,
         carrier: Carrier,
         acts: ObjectActs,
         delocalizer: Delocalizer,
@@ -50,12 +70,13 @@ class BegunMoves:
     ) -> None:
         self._places = places
         self._intents = intents
+        self._owners = owners
         self._carrier = carrier
-        self._acts = acts
         self._delocalizer = delocalizer
         self._locate = locate
         self._pause_seconds = pause_seconds
         self._log = log
+        self._finisher = Finishing(places, carrier, acts, undo=self.undo, log=log)
         self._at_work: set[int] = set()
         self._finishing = asyncio.Lock()
         self._later: asyncio.Task[None] | None = None
@@ -64,12 +85,14 @@ class BegunMoves:
     @contextlib.asynccontextmanager
     async def begin(self, intent: Intent) -> AsyncIterator[Begun]:
         """Write an intent down, and keep others from it meanwhile. Who began it ends it, or leaves it for later."""
-        number = await self._places.copies.run(self._intents.add, intent)
+        owner = await self._places.copies.run(self._owners.me)
+        number, known = await self._places.copies.run(self._intents.add, replace(intent, owner=owner))
         self._at_work.add(number)
         try:
-            yield self._placed(number, intent)
+            yield self._placed(number, known)
         finally:
             self._at_work.discard(number)
+            self._give_back()
 
     async def replace(self, begun: Begun, intent: Intent) -> Begun:
         """Put another intent in the place of one."""
@@ -80,6 +103,23 @@ class BegunMoves:
         """End an intent of which nothing was done."""
         await self._places.copies.run(self._intents.remove, begun.number)
 
+    async def undo(self, begun: Begun, outcome: Outcome) -> Collection[str]:
+        """Move objects back, each with the version its move made, and end the intent; or leave that for later.
+
+        Returns:
+            The object names, under the new name, of those that could not be moved back.
+        """
+        if not outcome.moved:
+            await self.give_up(begun)
+            return ()
+        undoing = await self.replace(begun, begun.intent.undone(outcome.moved))
+        back = await self._carrier.objects(undoing, [(planned, planned) for planned in undoing.intent.objects])
+        if isinstance(back.failure, BucketUnavailable):
+            self.later()
+            return ()
+        await self._carrier.end(undoing, stays=back.stays, versions=back.moved)
+        return back.stays
+
     async def finish(self) -> None:
         """Finish everything; what the bucket keeps from it is tried again in the background. Never raises."""
         if await self._try_all():
@@ -89,11 +129,14 @@ class BegunMoves:
         """Finish what was begun and would be met by an act on these API paths.
 
         Raises:
+            OperationRefused: another server on this disk is at work on it.
             BucketUnavailable, BucketRefused: as the port says; it is not finished.
         """
-        for number, intent in await self._left():
-            if any(intent.touches(path) for path in paths):
-                await self._finish(number, intent)
+        for left in await self._left():
+            if any(left.intent.touches(path) for path in paths):
+                if left.is_elsewhere:
+                    raise under_way_elsewhere(left.intent.path)
+                await self._finish(left)
 
     def later(self) -> None:
         """Try again in the background until everything is finished."""
@@ -106,6 +149,7 @@ class BegunMoves:
         if self._later is not None:
             self._later.cancel()
             await asyncio.gather(self._later, return_exceptions=True)
+        self._give_back()
 
     @contextlib.asynccontextmanager
     async def turns(self, places: Iterable[Location]) -> AsyncIterator[None]:
@@ -131,19 +175,25 @@ class BegunMoves:
             The last thing that kept an intent from being finished.
         """
         last: Exception | None = None
-        for number, intent in await self._left():
+        for left in await self._left():
+            if left.is_elsewhere:
+                last = under_way_elsewhere(left.intent.path)  # Its server may die: look again.
+                continue
             try:
-                await self._finish(number, intent)
-            except BucketError as error:
+                await self._finish(left)
+            except (BucketError, OperationRefused) as error:
                 last = error
-                self._log.warning("%s has begun and is not finished yet: %s", _name(intent), error)
+                self._log.warning("%s has begun and is not finished yet: %s", name_of(left.intent), error)
             except Exception as error:  # noqa: BLE001 - a server starts whatever a disk has come to
                 last = error
-                self._log.exception("%s has begun and could not be finished.", _name(intent))
+                self._log.exception("%s has begun and could not be finished.", name_of(left.intent))
         return last
 
-    async def _left(self) -> list[tuple[int, Intent]]:
-        """The intents that nobody is at work on; what another version wrote, or for another bucket, is left alone."""
+    async def _left(self) -> list[_Left]:
+        """The intents that this server is not at work on.
+
+        What another version wrote, or for another bucket, is left alone.
+        """
         left = []
         for number, text in await self._places.copies.run(self._intents.all):
             try:
@@ -151,10 +201,24 @@ class BegunMoves:
             except ValueError:
                 self._log.warning("The journal holds an intent that this version cannot read; it is left alone.")
                 continue
-            old = self._locate(intent.path)
-            if number not in self._at_work and old is not None and (old.workspace.bucket == intent.bucket):
-                left.append((number, intent))
+            if number not in self._at_work and self._is_about_these_buckets(intent):
+                is_elsewhere = await self._places.copies.run(self._owners.is_alive, intent.owner)
+                left.append(_Left(number=number, text=text, intent=intent, is_elsewhere=is_elsewhere))
         return left
+
+    def _is_about_these_buckets(self, intent: Intent) -> bool:
+        old = self._locate(intent.path)
+        if old is None or old.workspace.bucket != intent.bucket:
+            return False
+        if intent.act is not Act.MOVE or intent.new_path is None:
+            return True
+        new = self._locate(intent.new_path)
+        return new is not None and new.workspace.bucket == (intent.new_bucket or intent.bucket)
+
+    def _give_back(self) -> None:
+        """Let other servers finish what this one has left, once it is closed and at no act any more."""
+        if self._closed and not self._at_work:
+            self._owners.close()
 
     def _placed(self, number: int, intent: Intent) -> Begun:
         old = self._locate(intent.path)
@@ -163,93 +227,19 @@ class BegunMoves:
         new = None if intent.new_path is None else self._locate(intent.new_path)
         return Begun(number=number, intent=intent, old=old, new=new)
 
-    async def _finish(self, number: int, intent: Intent) -> None:
-        begun = self._placed(number, intent)
+    async def _finish(self, left: _Left) -> None:
         async with self._finishing:
-            if number not in {left for left, _ in await self._left()}:
-                return  # Somebody else has finished it meanwhile.
-            objects = [begun.location(planned.name) for planned in intent.objects]
-            async with self.turns([begun.old, *([] if begun.new is None else [begun.new]), *objects]):
-                await self._carry_on(begun)
-
-    async def _carry_on(self, begun: Begun) -> None:
-        intent = begun.intent
-        if intent.act is Act.OUT:
-            with contextlib.suppress(FileExistsError):
-                await self._carrier.take_out(begun)
-        at_old = await self._found(begun, {planned.name for planned in intent.objects}, begun.old)
-        at_new: Found = {}
-        if intent.act is Act.MOVE and begun.new is not None:
-            at_new = await self._found(begun, {planned.new_name for planned in intent.objects}, begun.new)
-        steps = {planned: await self._step(begun, planned, at_old, at_new) for planned in intent.objects}
-        outcome = Outcome()
-        for planned in intent.objects:
-            if steps[planned] is Step.DONE and planned.new_name in at_new:
-                outcome.done[planned.name] = at_new[planned.new_name]
-        left = [(planned, at_old[planned.name]) for planned, step in steps.items() if step is Step.DO]
-        stays = {planned.name for planned, step in steps.items() if step is Step.STAYS}
-        stays |= await self._do_all(begun, left, outcome)
-        if intent.act is Act.OUT:
-            await self._carrier.put_back(begun, stays)
-        await self._carrier.end(begun, stays=stays, versions=outcome.moved, joins=True)
-        self._log.info("%s was finished.", _name(intent))
-        for name in sorted(stays):
-            self._log.warning(
-                "%s stays: somebody has changed or locked it, or its new name is taken.", begun.location(name).api_path
-            )
-
-    async def _do_all(self, begun: Begun, steps: Steps, outcome: Outcome) -> set[str]:
-        """Do the steps one and all.
-
-        Returns:
-            The objects that stay after all.
-
-        Raises:
-            BucketUnavailable, BucketRefused: as the port says; the rest is left for later.
-        """
-        stays: set[str] = set()
-        left = list(steps)
-        while left:
-            done = await self._carrier.objects(begun, left)
-            outcome.done.update(done.done)
-            for error in done.failed.values():
-                if isinstance(error, BucketError):
-                    raise error
-            stays |= done.failed.keys()
-            left = [step for step in left if step[0].name in done.not_tried]
-        return stays
-
-    async def _step(self, begun: Begun, planned: PlannedObject, at_old: Found, at_new: Found) -> Step:
-        found = at_old.get(planned.name)
-        old = begun.location(planned.name)
-        seen = None
-        if found is not None:
-            seen = Seen(generation=found.generation, is_free=self._acts.is_free(old, found))
-        is_out = planned.name.endswith("/")  # A folder's marker has no file.
-        if begun.intent.act is Act.OUT and not is_out:
-            is_out = await self._places.copies.run(self._has_left, begun, old)
-        return step_for(
-            begun.intent.act, planned.generation, seen, new_exists=planned.new_name in at_new, is_out=is_out
-        )
-
-    def _has_left(self, begun: Begun, old: Location) -> bool:
-        out = self._places.entry(begun.new_path(old.api_path))
-        return out.is_file() and not self._places.entry(old.api_path).exists()
-
-    async def _found(self, begun: Begun, names: set[str] | set[str | None], place: Location) -> Found:
-        """Which of these objects there are, and at which version."""
-        if not begun.intent.is_folder:
-            looked = [await self._places.stat(place)] if names else []
-            return {version.name: version for version in looked if version is not None}
-        if not names:
-            return {}
-        listed = await self._places.bucket(place).list_all(place.object_prefix)
-        return {version.name: version for version in listed if version.name in names}
-
-
-def _name(intent: Intent) -> str:
-    """An act in words, for the log."""
-    what = "The folder" if intent.is_folder else "The notebook"
-    if intent.act is Act.DELETE:
-        return f"Deleting {what.lower()} {intent.path}"
-    return f"Renaming {what.lower()} {intent.path} to {intent.new_path}"
+            me = await self._places.copies.run(self._owners.me)
+            if left.number in self._at_work or not await self._places.copies.run(
+                self._intents.claim, left.number, left.text, me
+            ):
+                return  # Somebody else has finished it meanwhile, or is at it.
+            begun = self._placed(left.number, replace(left.intent, owner=me))
+            self._at_work.add(left.number)
+            try:
+                objects = [begun.location(planned.name) for planned in begun.intent.objects]
+                async with self.turns([begun.old, *([] if begun.new is None else [begun.new]), *objects]):
+                    await self._finisher.carry_on(begun)
+            finally:
+                self._at_work.discard(left.number)
+                self._give_back()

@@ -10,17 +10,18 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.notebooks.aside import Aside
 from jupyter_terra_env.notebooks.base_contents import BaseContents
 from jupyter_terra_env.notebooks.begun_act import Begun, Outcome
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
-from jupyter_terra_env.notebooks.disk_moves import files_below, move_entry, remove_entry, signatures
+from jupyter_terra_env.notebooks.disk_moves import files_below, move_entry, signatures
 from jupyter_terra_env.notebooks.folders import Folders
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
-from jupyter_terra_env.notebooks.intents import Intent, PlannedObject
+from jupyter_terra_env.notebooks.intents import PlannedObject
 from jupyter_terra_env.notebooks.moved_rows import MovedRows, Rows
 from jupyter_terra_env.notebooks.object_acts import ObjectActs, Versioned
 from jupyter_terra_env.notebooks.places import Places
-from jupyter_terra_env.rules.errors import TerraEnvError
+from jupyter_terra_env.rules.errors import FilesStay, TerraEnvError
 from jupyter_terra_env.rules.recovery import Act
 from jupyter_terra_env.rules.workspace import Location
 
@@ -97,8 +98,9 @@ class Carrier:
         """
         copies = self._places.copies
         old, new = self._places.entry(old_path), self._places.entry(new_path)
-        paths = await copies.run(self.paths_at, old_path)
-        await copies.run(move_entry, old, new)
+        async with self._paths_locked(old_path, new_path):
+            paths = await copies.run(self.paths_at, old_path)
+            await copies.run(move_entry, old, new)
         for path in await self._places.known_below(old_path):
             if (place := self._locate(path)) is not None:
                 await self._places.forget(place)
@@ -115,6 +117,37 @@ class Carrier:
         if not entry.is_dir() or entry.is_symlink():
             return [api_path]
         return [f"{api_path}/{file.relative_to(entry).as_posix()}" for file in files_below(entry)]
+
+    async def set_aside(self, begun: Begun) -> None:
+        """Take the files of a deletion out of their place, reversibly.
+
+        Raises:
+            OSError: the disk does not do it; they are in their place.
+        """
+        async with self._files_locked(begun):
+            await self._places.copies.run(self._aside(begun).take)
+
+    async def bring_back(self, begun: Begun) -> None:
+        """Put the files of a deletion back in their place.
+
+        Raises:
+            OSError: the disk does not do it.
+        """
+        async with self._files_locked(begun):
+            await self._places.copies.run(self._aside(begun).bring_back)
+
+    async def leave(self, begun: Begun) -> None:
+        """End an act of which nothing was done in the bucket: everything is as it was.
+
+        Raises:
+            OSError: the disk does not put the files back; the intent stays.
+        """
+        await self.bring_back(begun)
+        await self._places.end(begun.number, lambda: ([], []))
+
+    async def has_aside(self, begun: Begun) -> bool:
+        """Whether files of a deletion are out of their place."""
+        return not await self._places.copies.run(self._aside(begun).is_empty)
 
     async def take_out(self, begun: Begun) -> None:
         """Bring the files of an out-move to their new place.
@@ -136,7 +169,13 @@ class Carrier:
             await self._places.copies.run(move_entry, out, back, onto_folder=True)
 
     async def end(
-        self, begun: Begun, *, stays: Collection[str], versions: Mapping[str, ObjectVersion], joins: bool = False
+        self,
+        begun: Begun,
+        *,
+        stays: Collection[str],
+        versions: Mapping[str, ObjectVersion],
+        joins: bool = False,
+        refusal: OSError | None = None,
     ) -> None:
         """Do the disk's part and the rows', and end the intent.
 
@@ -145,29 +184,36 @@ class Carrier:
             stays: names of objects that are not moved or deleted: neither are their files.
             versions: by former name, the objects under their new names.
             joins: the new folder may be there already.
+            refusal: why the disk does not let the files of a deletion go; None when that is still to be seen.
 
         Raises:
             FileExistsError: the new name is taken; nothing was done.
             OSError: the disk did not do it; the intent stays.
+            FilesStay: the objects have gone, and the disk keeps the files after all; the intent is over.
         """
         intent = begun.intent
         if intent.only_objects:
             await self._end_undoing(begun, versions)
             return
-        before = self._notebooks(begun, await self._places.copies.run(self.paths_at, begun.intent.path))
+        on_disk = await self._places.copies.run(self.paths_at, intent.path)
+        before = self._notebooks(begun, {*on_disk, *(path for path, _ in intent.files)})
         kept = {self._places.entry(begun.location(name).api_path) for name in stays}
+
+        failure = refusal
 
         def follow() -> Rows:
             if intent.act is Act.MOVE:
                 old, new = self._entries(begun)
                 move_entry(old, new, keep=kept, onto_folder=joins)
-            return self._rows.of(begun, kept=kept, versions=versions)
+            return self._rows.of(begun, kept=kept, versions=versions, forgets=failure is not None)
 
         async with self._files_locked(begun):
-            if intent.act is Act.DELETE:
-                await self._places.copies.run(self._remove, intent, kept)
+            if intent.act is Act.DELETE and failure is None:
+                failure = await self._places.copies.run(self._remove, begun, kept)
             await self._places.end(begun.number, follow)
         await self._tell(begun, [place for place in before if place.object_name not in stays])
+        if failure is not None:
+            raise FilesStay(intent.path, failure.strerror or type(failure).__name__) from failure
 
     async def _end_undoing(self, begun: Begun, versions: Mapping[str, ObjectVersion]) -> None:
         """Let the rows of working copies that never moved follow the objects that came back."""
@@ -180,16 +226,29 @@ class Carrier:
     async def _do(self, begun: Begun, planned: PlannedObject, version: Versioned) -> ObjectVersion | None:
         location = begun.location(planned.name)
         if begun.intent.act is Act.MOVE:
-            return await self._acts.move(location, begun.renamed(planned), version)
+            return await self._acts.move(location, begun.renamed(planned), version, begun.intent.act_id)
         await self._acts.delete(location, version)
         return None
 
-    def _remove(self, intent: Intent, kept: AbstractSet[Path]) -> None:
-        """Remove what was there when the deletion began. What was saved since stays, as a file the bucket has not."""
-        path = self._places.entry(intent.path)
+    def _aside(self, begun: Begun) -> Aside:
+        intent = begun.intent
         planned = {self._places.entry(file): signature for file, signature in intent.files}
-        since = {file for file, signature in signatures(path).items() if planned.get(file) != signature}
-        remove_entry(path, to_trash=intent.to_trash, keep=kept | since)
+        return Aside(self._places.entry(intent.path), intent.act_id or str(begun.number), planned)
+
+    def _remove(self, begun: Begun, kept: AbstractSet[Path]) -> OSError | None:
+        """Remove what was there when the deletion began. What was saved since stays, as a file the bucket has not.
+
+        Returns:
+            Why the disk did not do it: everything is in its place then.
+        """
+        aside = self._aside(begun)
+        aside.bring_back(kept)
+        try:
+            aside.discard(to_trash=begun.intent.to_trash)
+        except OSError as error:
+            aside.bring_back()
+            return error
+        return None
 
     async def _tell(self, begun: Begun, notebooks: Iterable[Location]) -> None:
         """Let every part know what has moved or gone."""
@@ -202,7 +261,7 @@ class Carrier:
                 await self._places.copies.run(self._bases.forget, old.api_path)
                 continue
             await self._places.copies.run(self._bases.move, old.api_path, new.api_path)
-            if begun.intent.act is Act.MOVE:
+            if begun.intent.act is Act.MOVE and begun.intent.new_bucket is None:
                 self._locks.moved(old, new)
             else:
                 self._locks.forget(old)
@@ -230,13 +289,27 @@ class Carrier:
     @contextlib.asynccontextmanager
     async def _files_locked(self, begun: Begun) -> AsyncIterator[None]:
         """No save replaces a file while it moves: it waits, and finds the folder as it is then."""
-        files = await self._places.copies.run(self._files_of, begun)
+        async with self._locked(await self._places.copies.run(self._files_of, begun)):
+            yield
+
+    @contextlib.asynccontextmanager
+    async def _paths_locked(self, old_path: str, new_path: str) -> AsyncIterator[None]:
+        """Likewise, of a rename that has no intent."""
+        async with self._locked(await self._places.copies.run(self._files_at, old_path, new_path)):
+            yield
+
+    @contextlib.asynccontextmanager
+    async def _locked(self, files: Iterable[Path]) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
             for file in files:
                 await stack.enter_async_context(self._places.copies.lock(file))
             yield
 
     def _files_of(self, begun: Begun) -> list[Path]:
-        paths = self.paths_at(begun.intent.path)
-        new_paths = [] if begun.intent.new_path is None else [begun.new_path(path) for path in paths]
-        return sorted({self._places.entry(path).resolve() for path in (*paths, *new_paths)})
+        deleted = {self._places.entry(path).resolve() for path, _ in begun.intent.files}
+        return sorted(deleted.union(self._files_at(begun.intent.path, begun.intent.new_path)))
+
+    def _files_at(self, path: str, new_path: str | None) -> list[Path]:
+        paths = self.paths_at(path)
+        new_paths = [] if new_path is None else [new_path + one.removeprefix(path) for one in paths]
+        return sorted({self._places.entry(one).resolve() for one in (*paths, *new_paths)})

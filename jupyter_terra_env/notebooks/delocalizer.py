@@ -3,41 +3,31 @@
 import asyncio
 import contextlib
 import logging
-import mimetypes
 from collections.abc import Callable, Iterable
 from enum import Enum, auto
 from functools import partial
 from weakref import WeakValueDictionary
 
-from jupyter_terra_env.bucket.store import MatchVersion, MustNotExist, ObjectVersion, Precondition
-from jupyter_terra_env.notebooks.base_contents import BaseContents
-from jupyter_terra_env.notebooks.file_digests import FileDigest, Snapshot
+from jupyter_terra_env.notebooks.file_digests import Snapshot
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
+from jupyter_terra_env.notebooks.kept_fields import keeps_unknown
 from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.payer import Attempt, Payer
-from jupyter_terra_env.notebooks.places import Places, as_remote, kept_changing
+from jupyter_terra_env.notebooks.places import Places, kept_changing
+from jupyter_terra_env.notebooks.upload_attempts import UploadAttempts
 from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.errors import (
     BucketError,
     BucketUnavailable,
     LockHeldElsewhere,
     ObjectNotFound,
-    PreconditionFailed,
     WorkspaceConflict,
 )
 from jupyter_terra_env.rules.lock_view import READ_ONLY, LockState
-from jupyter_terra_env.rules.readback import is_own_write, with_write_id
 from jupyter_terra_env.rules.status import REFUSED, Place, WorkStatus
-from jupyter_terra_env.rules.sync import (
-    ABSENT_GENERATION,
-    Baseline,
-    adopted_checksum,
-    conflict_between,
-    has_unsaved_edits,
-)
+from jupyter_terra_env.rules.sync import has_unsaved_edits, is_settled
 from jupyter_terra_env.rules.workspace import Location
 
-NOTEBOOK_CONTENT_TYPE = "application/x-ipynb+json"
 _SETTLING_ROUNDS = 10
 _UPLOADS_AT_ONCE = 8
 """Each holds a file open; what a bucket takes at once is bounded elsewhere."""
@@ -60,22 +50,20 @@ class Delocalizer:
         places: disk, buckets and journal.
         locks: only over a version that carries our record may an upload go.
         pace: how often one object may be changed.
-        bases: told what the bucket holds.
-        on_change: called with a location after its object was written.
+        uploads: makes each upload, and settles those without an answer.
         on_news: called with a location when there is something new to tell of where its work is.
         save_wait_seconds: how long a save waits for its upload.
         pause_seconds: how long to wait after so many failures, and whether their cause may pass by itself.
         log: where unexpected failures go.
     """
 
-    def __init__(  # noqa: PLR0913 - four parts, two listeners, a time, chance and a log, each by name
+    def __init__(  # noqa: PLR0913 - four parts, a listener, a time, chance and a log, each by name
         self,
         places: Places,
         locks: HeldLocks,
         pace: Pace,
-        bases: BaseContents,
+        uploads: UploadAttempts,
         *,
-        on_change: Callable[[Location], None],
         on_news: Callable[[Location], None],
         save_wait_seconds: float,
         pause_seconds: Callable[[int, bool], float],
@@ -84,8 +72,7 @@ class Delocalizer:
         self._places = places
         self._locks = locks
         self._pace = pace
-        self._bases = bases
-        self._on_change = on_change
+        self._uploads = uploads
         self._on_news = on_news
         self._save_wait_seconds = save_wait_seconds
         self._pause_seconds = pause_seconds
@@ -201,7 +188,7 @@ class Delocalizer:
             return last if still else status.owed()
         digest = await self._places.copies.digest(os_path)
         baseline = await self._places.baseline(location)
-        if digest is None or not has_unsaved_edits(baseline, digest.crc32c):
+        if digest is None or is_settled(baseline, digest.crc32c):
             return last if last is not None and last.place is Place.OFFLINE else status.in_workspace()
         if last is not None and last.place is Place.ON_DISK:
             return last
@@ -292,93 +279,24 @@ class Delocalizer:
                 await self._pace.wait(location.api_path)
         raise kept_changing(location)
 
+    def _tell_not_yet(self, location: Location, error: BucketError) -> None:
+        self.tell(location, status.not_yet_in_workspace(error))
+
     async def _deliver(self, location: Location, snapshot: Snapshot, *, look_first: bool) -> "_Step":
         baseline = await self._places.baseline(location) or await self._places.expect_absent(location)
-        if not has_unsaved_edits(baseline, snapshot.digest.crc32c):
+        if is_settled(baseline, snapshot.digest.crc32c):
             settled = await self._places.settle_if_equal(location, baseline)
             return _Step.DONE if settled else _Step.AGAIN
-        if look_first:
-            # A known conflict is not sent again and again: is it one still?
-            await self._read_back(location, baseline, snapshot.digest)
+        if not has_unsaved_edits(baseline, snapshot.digest.crc32c):
+            await self._uploads.end_open_attempts(location, baseline, snapshot.digest)
+        elif look_first or not self._locks.is_time_known or keeps_unknown(baseline):
+            # A known conflict is not sent again and again: is it one still? The first answer tells the time. And what
+            # the object is to keep has to be known.
+            await self._uploads.read_back(location, baseline, snapshot.digest)
         elif not self._locks.may_write(location, baseline):
-            await self._take_lock(location, baseline, snapshot.digest)
+            await self._uploads.take_lock(location, baseline, snapshot.digest)
         elif self._pace.is_early(location.api_path):
             return _Step.TOO_EARLY
         else:
-            await self._upload(location, baseline, snapshot)
+            await self._uploads.upload(location, baseline, snapshot, unanswered=partial(self._tell_not_yet, location))
         return _Step.AGAIN
-
-    async def _take_lock(self, location: Location, baseline: Baseline, digest: FileDigest) -> None:
-        """Take the lock of an object that others may have had meanwhile, and see that it still holds what we saw."""
-        try:
-            version = await self._locks.acquire(location)
-        except ObjectNotFound:
-            version = None
-        if version is None or version.generation != baseline.generation:
-            await self._read_back(location, baseline, digest)
-
-    async def _upload(self, location: Location, baseline: Baseline, snapshot: Snapshot) -> None:
-        """One conditional write, settled. It renews the lock, or makes it for a new object."""
-        os_path = self._places.os_path(location)
-        await self._places.copies.run(self._bases.pin, location.api_path, os_path, snapshot)
-        metadata = {**baseline.metadata, **self._locks.fresh_record(location)}
-        try:
-            version = await self._places.bucket(location).write(
-                location.object_name,
-                snapshot.file,
-                content_type=content_type(location.name),
-                metadata=with_write_id(metadata, baseline.write_token, snapshot.digest.crc32c),
-                precondition=_precondition(baseline),
-            )
-        except (PreconditionFailed, ObjectNotFound):
-            await self._read_back(location, baseline, snapshot.digest)
-        except BucketUnavailable:
-            if not await self._read_back(location, baseline, snapshot.digest):
-                raise
-        else:
-            await self._record(location, baseline, version, snapshot.digest.crc32c)
-        finally:
-            self._pace.changed(location.api_path)
-
-    async def _read_back(self, location: Location, baseline: Baseline, digest: FileDigest) -> bool:
-        """Settle a write whose effect is not known (promise P4).
-
-        Returns:
-            True when the bucket holds our bytes; False when our write has not taken effect and may be tried again.
-
-        Raises:
-            WorkspaceConflict: somebody else's version is there, or the object is gone.
-        """
-        version = await self._places.stat(location)
-        remote = as_remote(version)
-        if remote is not None and version is not None:
-            self._locks.saw(location, version)
-            if is_own_write(remote, baseline.write_token) or remote.crc32c == digest.crc32c:
-                await self._record(location, baseline, version, remote.crc32c)
-                return True
-            if baseline.generation == remote.generation != ABSENT_GENERATION:
-                await self._record(location, baseline, version, adopted_checksum(baseline, remote))
-                return False
-        parted = conflict_between(baseline, remote)
-        if parted is not None:
-            raise WorkspaceConflict(parted)
-        return False
-
-    async def _record(self, location: Location, baseline: Baseline, version: ObjectVersion, crc32c: str) -> None:
-        if await self._places.record(location, baseline, version, crc32c) and version.generation != baseline.generation:
-            await self._places.copies.run(self._bases.keep_pinned, location.api_path)
-        self._locks.saw(location, version)
-        self._on_change(location)
-
-
-def content_type(name: str) -> str:
-    """The media type an object of this name is stored with (Terra UI uses the same for notebooks)."""
-    if name.endswith(".ipynb"):
-        return NOTEBOOK_CONTENT_TYPE
-    return mimetypes.guess_type(name)[0] or "application/octet-stream"
-
-
-def _precondition(baseline: Baseline) -> Precondition:
-    if baseline.generation == ABSENT_GENERATION:
-        return MustNotExist()
-    return MatchVersion(generation=baseline.generation, metageneration=baseline.metageneration)

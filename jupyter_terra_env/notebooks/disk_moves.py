@@ -1,17 +1,16 @@
 """Files and folders of the persistent disk: renamed and removed durably, never one onto another."""
 
+import contextlib
 import errno
 import os
 import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from send2trash import send2trash
-
-from jupyter_terra_env.notebooks.temporary_files import make_parent, temporary_prefix
+from jupyter_terra_env.notebooks.temporary_files import make_parent, parent_is_file, temporary_prefix
 from jupyter_terra_env.notebooks.working_copies import NO_HARD_LINKS, sync_directory
 
-_CHECKPOINTS = ".ipynb_checkpoints"
+_ROUNDS = 3
 
 
 def files_below(folder: Path) -> Iterator[Path]:
@@ -21,6 +20,23 @@ def files_below(folder: Path) -> Iterator[Path]:
             yield Path(directory) / name
 
 
+def entries_below(folder: Path) -> Iterator[Path]:
+    """Everything below a folder that is no folder itself, however deep; links are not followed, and are told.
+
+    Raises:
+        OSError: a folder cannot be read: nobody knows what is in it.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for directory, folders, names in os.walk(folder, onerror=refuse):
+        for name in (*names, *folders):
+            entry = Path(directory) / name
+            if name in names or entry.is_symlink():
+                yield entry
+
+
 def signature(path: Path) -> str:
     """What a file system tells of a file without reading it; another content means another signature."""
     info = path.lstat()
@@ -28,10 +44,41 @@ def signature(path: Path) -> str:
 
 
 def signatures(path: Path) -> dict[Path, str]:
-    """The signatures of a file, or of all files of a folder; of nothing when there is none."""
+    """The signatures of a file, or of all files of a folder; of nothing when there is none.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
     is_folder = path.is_dir() and not path.is_symlink()
-    files = files_below(path) if is_folder else [path] if os.path.lexists(path) else []
-    return {file: signature(file) for file in files}
+    found = {}
+    for file in entries_below(path) if is_folder else [path]:
+        with contextlib.suppress(FileNotFoundError):  # It has gone since.
+            found[file] = signature(file)
+    return found
+
+
+def require_movable(old: Path, new: Path) -> None:
+    """Make sure, as far as the disk tells, that a file or folder could be renamed. Changes nothing.
+
+    Raises:
+        OperationRefused: the new folder's name is that of a file.
+        PermissionError: it could not.
+    """
+    into = new.parent
+    while not os.path.lexists(into):
+        into = into.parent
+    if not into.is_dir():
+        raise parent_is_file(new)
+    if not os.path.lexists(old):
+        return
+    needed = {old.parent, into}
+    if old.is_dir() and not old.is_symlink() and old.parent != new.parent:
+        needed.add(old)  # A folder that moves to another has to be told so.
+        if old.lstat().st_dev != into.stat().st_dev:
+            needed |= {Path(directory) for directory, _, _ in os.walk(old)}
+    for folder in needed:
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def move_entry(old: Path, new: Path, *, keep: Collection[Path] = (), onto_folder: bool = False) -> None:
@@ -85,37 +132,22 @@ def move_file(old: Path, new: Path) -> bool:
             raise FileExistsError(errno.EEXIST, "File exists", str(new)) from None
         old.rename(new)
     else:
-        old.unlink()
+        _unlink_second_name(old, new)
     sync_directory(new.parent)
     sync_directory(old.parent)
     return True
 
 
-def remove_entry(path: Path, *, to_trash: bool, keep: Collection[Path] = ()) -> None:
-    """Remove a file or a whole folder; nothing when there is none.
-
-    Args:
-        path: what is removed.
-        to_trash: to the trash of the desktop instead of for good.
-        keep: files that stay where they are.
-
-    Raises:
-        OSError: it cannot be removed.
-    """
-    if not os.path.lexists(path) or path in keep:
+def _unlink_second_name(old: Path, new: Path) -> None:
+    """Remove the old one of a file's two names; another file that has taken it meanwhile stays."""
+    try:
+        if _is_one(old.lstat(), new.lstat()):
+            old.unlink()
+    except FileNotFoundError:
         return
-    is_folder = path.is_dir() and not path.is_symlink()
-    if is_folder and keep:
-        for file in [file for file in files_below(path) if file not in keep]:
-            remove_entry(file, to_trash=to_trash)
-        _remove_empty_folders(path)
-    elif to_trash:
-        send2trash(path)
-    elif is_folder:
-        shutil.rmtree(path)
-    else:
-        path.unlink()
-    sync_directory(path.parent)
+    except OSError:
+        new.unlink()  # It cannot be moved: it keeps the name it had.
+        raise
 
 
 def _move_one(old: Path, new: Path, *, may_stay: bool) -> None:
@@ -142,18 +174,63 @@ def _move_folder(old: Path, new: Path) -> None:
 
 
 def _move_across(old: Path, new: Path) -> None:
-    """Move to another file system: whole under a temporary name first, so that a death leaves no half."""
+    """Move to another file system: whole under a temporary name first, so that a death leaves no half.
+
+    Raises:
+        FileExistsError: the new name is taken.
+        OSError: a program went on writing; nothing was moved.
+    """
     temporary = new.with_name(f"{temporary_prefix()}{new.name}"[:255])
-    if old.is_dir():
-        shutil.copytree(old, temporary, symlinks=True)
-        for file in files_below(temporary):
-            _sync(file)
+    for _ in range(_ROUNDS):
+        copied = signatures(old)
+        _copy_all(old, temporary)
+        if signatures(old) == copied:
+            break
+        _drop(temporary)
     else:
-        shutil.copy2(old, temporary, follow_symlinks=False)
-        _sync(temporary)
-    temporary.rename(new)
-    sync_directory(new.parent)
-    remove_entry(old, to_trash=False)
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(old))
+    _put_in_place(temporary, new)
+    # Only what was copied goes: what a program puts there meanwhile is nowhere else.
+    for file, seen in copied.items():
+        if os.path.lexists(file) and signature(file) == seen:
+            file.unlink()
+    if old.is_dir() and not old.is_symlink():
+        remove_empty_folders(old)
+    sync_directory(old.parent)
+
+
+def _copy_all(old: Path, temporary: Path) -> None:
+    try:
+        if old.is_dir() and not old.is_symlink():
+            shutil.copytree(old, temporary, symlinks=True)
+            for file in files_below(temporary):
+                _sync(file)
+        else:
+            shutil.copy2(old, temporary, follow_symlinks=False)
+            _sync(temporary)
+    except BaseException:
+        _drop(temporary)
+        raise
+
+
+def _put_in_place(temporary: Path, new: Path) -> None:
+    """Give what was copied its name, never onto another."""
+    try:
+        if temporary.is_dir() and not temporary.is_symlink():
+            temporary.rename(new)  # Fails on anything but an empty folder.
+            sync_directory(new.parent)
+        else:
+            move_file(temporary, new)
+    except BaseException:
+        _drop(temporary)
+        raise
+
+
+def _drop(temporary: Path) -> None:
+    if temporary.is_dir() and not temporary.is_symlink():
+        shutil.rmtree(temporary)
+    else:
+        temporary.unlink(missing_ok=True)
 
 
 def _sync(file: Path) -> None:
@@ -164,13 +241,13 @@ def _sync(file: Path) -> None:
 
 
 def _move_each(old: Path, new: Path, keep: Collection[Path]) -> None:
-    for file in [file for file in files_below(old) if file not in keep]:
+    for file in [file for file in entries_below(old) if file not in keep]:
         _move_one(file, new / file.relative_to(old), may_stay=True)
-    _remove_empty_folders(old)
+    remove_empty_folders(old)
 
 
-def _remove_empty_folders(folder: Path) -> None:
-    """Remove folders that have nothing left in them."""
+def remove_empty_folders(folder: Path) -> None:
+    """Remove a folder, and the folders in it, as far as there is nothing left in them."""
     for directory, _, _ in os.walk(folder, topdown=False):
         try:
             os.rmdir(directory)  # noqa: PTH106 - os.walk gives names

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from jupyter_terra_env.bucket.store import Listing, ObjectVersion
+from jupyter_terra_env.notebooks.patience import no_answer
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.rules.errors import BucketError
 from jupyter_terra_env.rules.workspace import Location, is_notebook_name, why_not_shown
@@ -37,6 +38,8 @@ class BucketFolder:
 class _Remembered:
     since: float
     folder: "asyncio.Task[BucketFolder]"
+    parts: list[None]
+    """One for each part of the listing that has arrived."""
 
 
 class Folders:
@@ -68,14 +71,25 @@ class Folders:
         self._troubled: dict[str, str] = {}
 
     async def bucket_folder(self, location: Location) -> BucketFolder:
-        """The bucket's side of a folder; never raises for trouble with the bucket."""
+        """The bucket's side of a folder; never raises for trouble with the bucket.
+
+        A bucket that hangs is trouble after some seconds; the listing goes on, and counts for who asks later. One that
+        arrives part by part is waited for.
+        """
         key = _key(location)
         known = self._remembered.get(key)
         if known is None or self._is_stale(known):
-            listing = asyncio.create_task(self._list(location), name=f"list {location.api_path}")
-            known = self._remembered[key] = _Remembered(since=self._monotonic(), folder=listing)
+            parts: list[None] = []
+            listing = asyncio.create_task(self._list(location, parts), name=f"list {location.api_path}")
+            known = self._remembered[key] = _Remembered(since=self._monotonic(), folder=listing, parts=parts)
             self._drop_stale()
-        return await asyncio.shield(known.folder)
+        while True:
+            arrived, seconds = len(known.parts), self._places.patience_seconds
+            done, _ = await asyncio.wait({known.folder}, timeout=seconds)
+            if done:
+                return known.folder.result()
+            if len(known.parts) == arrived:
+                return BucketFolder(trouble=no_answer(location.workspace.bucket, seconds))
 
     async def fresh_bucket_folder(self, location: Location) -> BucketFolder:
         """The bucket's side of a folder, asked for now."""
@@ -129,10 +143,12 @@ class Folders:
             listing.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
-    async def _list(self, location: Location) -> BucketFolder:
+    async def _list(self, location: Location, parts: list[None]) -> BucketFolder:
         bucket = location.workspace.bucket
         try:
-            listing = await self._places.bucket(location).list(location.object_prefix)
+            listing = await self._places.bucket(location).list(
+                location.object_prefix, progress=lambda: parts.append(None)
+            )
         except BucketError as error:
             if self._troubled.get(bucket) != error.trouble:
                 self._troubled[bucket] = error.trouble

@@ -52,10 +52,11 @@ class HeldLocks:
         locks_of: a workspace's locks.
         holder_of: this environment, as it takes part in a workspace's locks.
         now_ms: the bucket's time, epoch milliseconds.
+        is_time_known: whether the bucket has told its time; until then ``now_ms`` may be hours off.
         on_change: called with a location when what is known of its lock has changed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two parts, two makers, a clock and a listener, each by name
         self,
         places: Places,
         pace: Pace,
@@ -63,6 +64,7 @@ class HeldLocks:
         locks_of: Callable[[Workspace], EditLocks],
         holder_of: Callable[[Workspace], Holder],
         now_ms: Callable[[], int],
+        is_time_known: Callable[[], bool],
         on_change: Callable[[Location], None],
     ) -> None:
         self._places = places
@@ -70,6 +72,7 @@ class HeldLocks:
         self._locks_of = locks_of
         self._holder_of = holder_of
         self._now_ms = now_ms
+        self._is_time_known = is_time_known
         self._on_change = on_change
         self._known: dict[str, _Known] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -90,6 +93,11 @@ class HeldLocks:
     def is_due(self, lock: EditLock) -> bool:
         """Whether a lock of ours should be renewed."""
         return is_renewal_due(lock, self._now_ms())
+
+    @property
+    def is_time_known(self) -> bool:
+        """Whether a record made now would expire when it should: an upload carries one."""
+        return self._is_time_known()
 
     def may_write(self, location: Location, baseline: Baseline) -> bool:
         """Whether an upload may go over this baseline: its record is ours, expired or not, or there is no object."""

@@ -1,6 +1,7 @@
 """Renames and deletions that have begun, as the journal keeps them until they are done."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ class PlannedObject:
         generation: of the version that was seen.
         metageneration: of the version that was seen.
         was: the generation that the baseline of its working copy still names, where a move is undone.
+        crc32c: of its content; None when it is not known, as in what an earlier version wrote down.
     """
 
     name: str
@@ -26,6 +28,7 @@ class PlannedObject:
     generation: int
     metageneration: int
     was: int | None = None
+    crc32c: str | None = None
 
     @property
     def precondition(self) -> MatchVersion:
@@ -33,9 +36,30 @@ class PlannedObject:
         return MatchVersion(generation=self.generation, metageneration=self.metageneration)
 
     @classmethod
-    def of(cls, version: ObjectVersion | MatchVersion, name: str, new_name: str | None) -> Self:
-        """Plan for a version that was just seen."""
-        return cls(name=name, new_name=new_name, generation=version.generation, metageneration=version.metageneration)
+    def of(cls, version: "ObjectVersion | SeenVersion", name: str, new_name: str | None) -> Self:
+        """Plan for a version that was seen."""
+        return cls(
+            name=name,
+            new_name=new_name,
+            generation=version.generation,
+            metageneration=version.metageneration,
+            crc32c=version.crc32c,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenVersion:
+    """An object's version as the journal remembers it.
+
+    Attributes:
+        generation: content version.
+        metageneration: metadata version within it.
+        crc32c: of its content, as the working copy has it; None when it is not known.
+    """
+
+    generation: int
+    metageneration: int
+    crc32c: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +72,13 @@ class Intent:
         new_path: its new API path; None when it is deleted.
         is_folder: whether it is a folder.
         bucket: of the objects.
+        new_bucket: of the objects under their new names; None for the same.
         objects: the objects it is about, each with the version that was seen.
         files: what is deleted on the disk: API path and signature of each file; any other has been saved since.
         to_trash: deleted files go to the trash of the desktop.
         only_objects: a move is undone: the files never moved.
+        act_id: tells this act from every other; empty in what an earlier version wrote down.
+        owner: the server that carries it out.
     """
 
     act: Act
@@ -63,6 +90,9 @@ class Intent:
     files: tuple[tuple[str, str], ...] = ()
     to_trash: bool = False
     only_objects: bool = False
+    act_id: str = ""
+    new_bucket: str | None = None
+    owner: str = ""
 
     def to_json(self) -> str:
         """The intent as the journal stores it."""
@@ -95,7 +125,15 @@ class Intent:
         back = tuple(
             replace(PlannedObject.of(version, version.name, name), was=was[name]) for name, version in moved.items()
         )
-        return replace(self, path=self.new_path, new_path=self.path, objects=back, only_objects=True)
+        return replace(
+            self,
+            path=self.new_path,
+            new_path=self.path,
+            bucket=self.new_bucket or self.bucket,
+            new_bucket=None if self.new_bucket is None else self.bucket,
+            objects=back,
+            only_objects=True,
+        )
 
     def touches(self, path: str) -> bool:
         """Whether an act on ``path`` would meet this one."""
@@ -108,20 +146,40 @@ class Intents:
 
     Args:
         database: the open database.
+        new_id: gives an id that no other act has, on this disk or another.
     """
 
-    def __init__(self, database: JournalDatabase) -> None:
+    def __init__(self, database: JournalDatabase, *, new_id: Callable[[], str]) -> None:
         self._database = database
+        self._new_id = new_id
 
-    def add(self, intent: Intent) -> int:
-        """Write an intent down, durably.
+    def add(self, intent: Intent) -> tuple[int, Intent]:
+        """Give an intent its id, and write it down, durably.
 
         Returns:
-            Its number.
+            Its number, and the intent as it was written down.
         """
+        known = replace(intent, act_id=self._new_id())
         with self._database.transaction():
-            self._database.execute("INSERT INTO intents (intent) VALUES (?)", (intent.to_json(),))
-            return int(str(self._database.rows("SELECT last_insert_rowid()")[0][0]))
+            self._database.execute("INSERT INTO intents (intent) VALUES (?)", (known.to_json(),))
+            return int(str(self._database.rows("SELECT last_insert_rowid()")[0][0])), known
+
+    def claim(self, number: int, text: str, owner: str) -> bool:
+        """Make a server the one that carries an intent out, unless the intent is not any more as it was read.
+
+        Args:
+            number: the intent's.
+            text: as it was read.
+            owner: the server.
+
+        Returns:
+            Whether it is that server's now.
+        """
+        claimed = replace(Intent.from_json(text), owner=owner).to_json()
+        done = self._database.execute(
+            "UPDATE intents SET intent = ? WHERE id = ? AND intent = ?", (claimed, number, text)
+        )
+        return done.rowcount == 1
 
     def replace(self, number: int, intent: Intent) -> None:
         """Put another intent in the place of one."""

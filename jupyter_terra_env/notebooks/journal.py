@@ -5,10 +5,12 @@ Protocol: docs/protocol/journal.md.
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from jupyter_terra_env.notebooks.attempt_rows import AttemptRows
 from jupyter_terra_env.notebooks.journal_database import JournalDatabase
+from jupyter_terra_env.rules.readback import WriteAttempt
 from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline
 
 
@@ -51,7 +53,7 @@ class Moved:
 
 
 class Journal:
-    """Baselines, debts and edits that were not shown, by API path.
+    """Baselines, open write attempts, debts and edits that were not shown, by API path.
 
     Methods block for a few milliseconds: call them off the event loop.
 
@@ -59,12 +61,13 @@ class Journal:
 
     Args:
         database: the open database.
-        new_token: gives a fresh unguessable write token.
+        new_token: gives a fresh random token, for rows and for attempts.
     """
 
     def __init__(self, database: JournalDatabase, *, new_token: Callable[[], str]) -> None:
         self._database = database
         self._new_token = new_token
+        self._attempts = AttemptRows(database, new_id=new_token)
 
     def baseline(self, path: str, bucket: str, object_name: str) -> Baseline | None:
         """The baseline of a working copy, or None when nothing is known of it."""
@@ -73,17 +76,44 @@ class Journal:
             " WHERE path = ? AND bucket = ? AND object_name = ?",
             (path, bucket, object_name),
         )
-        return next(map(_as_baseline, rows), None)
+        found = next(map(_as_baseline, rows), None)
+        if found is None:
+            return None
+        version = {"generation": found.generation, "metageneration": found.metageneration}
+        return replace(found, attempts=self._attempts.on(path, bucket, object_name, **version))
 
     def expect_absent(self, path: str, bucket: str, object_name: str) -> Baseline:
-        """Record that the object has never been seen, so that our first upload of it can be recognised.
+        """Record that the object has never been seen.
 
         Returns:
             The recorded baseline, or the one another task recorded first.
         """
-        absent = Baseline(generation=ABSENT_GENERATION, metageneration=0, crc32c=None, write_token=self._new_token())
-        self._replace(path, bucket, object_name, expected=None, new=absent)
-        return self.baseline(path, bucket, object_name) or absent
+        with self._database.transaction():
+            return self._expect_absent(path, bucket, object_name)
+
+    def begin_attempt(
+        self, path: str, bucket: str, object_name: str, *, over: Baseline, crc32c: str
+    ) -> WriteAttempt | None:
+        """Record, before its request leaves, an upload over the baseline's version.
+
+        Returns:
+            The attempt; None when the baseline is another one by now.
+        """
+        with self._database.transaction():
+            current = self.baseline(path, bucket, object_name)
+            if current is None or current.row_token != over.row_token or not _is_at_same_version(current, over):
+                return None
+            return self._attempts.begin(path, bucket, object_name, over=over, crc32c=crc32c)
+
+    def end_attempt(self, attempt_id: str) -> None:
+        """Record that an upload certainly has no effect and will have none."""
+        self._attempts.end(attempt_id)
+
+    def settle_attempts(self, path: str) -> None:
+        """Record that nothing is owed, and that no open attempt can have an effect any more."""
+        with self._database.transaction():
+            self._attempts.end_all(path)
+            self.settle(path)
 
     def advance(  # noqa: PLR0913 - the row's key, the version and the guard are all needed, each by name
         self,
@@ -109,7 +139,8 @@ class Journal:
             metageneration: of the version.
             crc32c: checksum of the working copy that equals it.
             metadata: custom metadata of the version.
-            settles: the working copy is that version now: nothing is owed any more.
+            settles: the working copy is that version now: nothing is owed any more, unless an upload over that very
+                version may still arrive.
 
         Returns:
             True when the journal now holds that version; False when another task changed the row meanwhile.
@@ -120,12 +151,17 @@ class Journal:
             metageneration=metageneration,
             crc32c=crc32c,
             metadata=metadata,
-            # An upload still on its way was marked with the token of this generation: it must stay recognisable.
-            write_token=expected.write_token if expected is not None and same_content else self._new_token(),
+            row_token=expected.row_token if expected is not None and same_content else self._new_token(),
         )
         with self._database.transaction():
             replaced = self._replace(path, bucket, object_name, expected=expected, new=new)
-            if replaced and settles:
+            if (
+                replaced
+                and settles
+                and not self._attempts.on(
+                    path, bucket, object_name, generation=generation, metageneration=metageneration
+                )
+            ):
                 self.settle(path)
         if replaced:
             return True
@@ -137,7 +173,7 @@ class Journal:
         with self._database.transaction():
             self._database.execute("DELETE FROM baselines WHERE path = ?", (path,))
             self.owe(path, bucket, object_name)
-            self.expect_absent(path, bucket, object_name)
+            self._expect_absent(path, bucket, object_name)
 
     def forget(self, path: str) -> None:
         """Drop what is known of a working copy, and what it owes."""
@@ -228,12 +264,12 @@ class Journal:
             self._database.execute("DELETE FROM intents WHERE id = ?", (intent,))
 
     def _forget(self, path: str) -> None:
-        for table in ("baselines", "debts", "not_shown"):
+        for table in ("baselines", "debts", "not_shown", "attempts"):
             self._database.execute(f"DELETE FROM {table} WHERE path = ?", (path,))
 
     def _move(self, one: Moved) -> None:
         if one.path != one.old_path:
-            for table in ("baselines", "not_shown"):
+            for table in ("baselines", "not_shown", "attempts"):
                 self._database.execute(f"DELETE FROM {table} WHERE path = ?", (one.path,))
         self._database.execute("UPDATE not_shown SET path = ? WHERE path = ?", (one.path, one.old_path))
         for table in ("baselines", "debts"):
@@ -242,7 +278,10 @@ class Journal:
                 f"UPDATE OR REPLACE {table} SET path = ?, bucket = ?, object_name = ? WHERE path = ?",
                 (one.path, one.bucket, one.object_name, one.old_path),
             )
-        if one.generation is not None:
+        if one.generation is None:
+            self._attempts.move(one.old_path, one.path, one.bucket, one.object_name)
+        else:
+            self._attempts.end_all(one.old_path)
             self._database.execute(
                 "UPDATE baselines SET generation = ?, metageneration = ?, metadata = ?, write_token = ? WHERE path = ?",
                 (one.generation, one.metageneration, json.dumps(one.metadata), self._new_token(), one.path),
@@ -250,7 +289,22 @@ class Journal:
         if one.generation == ABSENT_GENERATION:
             self._database.execute("UPDATE baselines SET crc32c = NULL WHERE path = ?", (one.path,))
 
+    def _expect_absent(self, path: str, bucket: str, object_name: str) -> Baseline:
+        absent = Baseline(generation=ABSENT_GENERATION, metageneration=0, crc32c=None, row_token=self._new_token())
+        self._replace(path, bucket, object_name, expected=None, new=absent)
+        return self.baseline(path, bucket, object_name) or absent
+
     def _replace(self, path: str, bucket: str, object_name: str, *, expected: Baseline | None, new: Baseline) -> bool:
+        """Compare and set a row, and end the attempts on other versions; the caller has a transaction open."""
+        done = self._replace_row(path, bucket, object_name, expected=expected, new=new)
+        if done:
+            version = {"generation": new.generation, "metageneration": new.metageneration}
+            self._attempts.end_others(path, bucket, object_name, **version)
+        return done
+
+    def _replace_row(
+        self, path: str, bucket: str, object_name: str, *, expected: Baseline | None, new: Baseline
+    ) -> bool:
         values = (
             bucket,
             object_name,
@@ -258,7 +312,7 @@ class Journal:
             new.metageneration,
             new.crc32c,
             json.dumps(dict(new.metadata)),
-            new.write_token,
+            new.row_token,
         )
         if expected is None:
             # A row of another bucket or object is as good as none.
@@ -277,17 +331,21 @@ class Journal:
                 "UPDATE baselines SET bucket = ?, object_name = ?, generation = ?, metageneration = ?,"
                 " crc32c = ?, metadata = ?, write_token = ?"
                 " WHERE path = ? AND write_token = ? AND generation = ? AND metageneration = ?",
-                (*values, path, expected.write_token, expected.generation, expected.metageneration),
+                (*values, path, expected.row_token, expected.generation, expected.metageneration),
             )
         return done.rowcount == 1
 
 
+def _is_at_same_version(one: Baseline, other: Baseline) -> bool:
+    return (one.generation, one.metageneration) == (other.generation, other.metageneration)
+
+
 def _as_baseline(row: tuple[Any, ...]) -> Baseline:
-    generation, metageneration, crc32c, metadata, write_token = row
+    generation, metageneration, crc32c, metadata, row_token = row
     return Baseline(
         generation=generation,
         metageneration=metageneration,
         crc32c=crc32c,
         metadata=json.loads(metadata),
-        write_token=write_token,
+        row_token=row_token,
     )

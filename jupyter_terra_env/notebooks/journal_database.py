@@ -12,7 +12,7 @@ from pathlib import Path
 
 from jupyter_terra_env.rules.errors import SettingsError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _STEPS = {
     1: (
@@ -44,6 +44,20 @@ _STEPS = {
         "INSERT INTO not_shown SELECT path FROM debts",
         # The root of all paths: a journal that knows of no notebook has to look for them.
         "INSERT INTO not_shown SELECT '' WHERE NOT EXISTS (SELECT 1 FROM baselines UNION ALL SELECT 1 FROM debts)",
+    ),
+    4: (
+        """
+        CREATE TABLE attempts (
+            id TEXT NOT NULL PRIMARY KEY,
+            path TEXT NOT NULL,
+            bucket TEXT NOT NULL,
+            object_name TEXT NOT NULL,
+            generation INTEGER NOT NULL,
+            metageneration INTEGER NOT NULL,
+            crc32c TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX attempts_by_path ON attempts (path)",
     ),
 }
 """What brings a database from the version before to each version."""

@@ -73,7 +73,7 @@ class KeptEdits:
 
     async def _has_object(self, place: Location) -> bool:
         try:
-            return place.belongs_in_bucket and await self._places.stat(place) is not None
+            return place.belongs_in_bucket and await self._places.stat_soon(place) is not None
         except BucketError:
             return False  # Keeping edits must not wait for the network; opening the file will tell.
 

@@ -12,6 +12,8 @@ from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.file_digests import FileDigest, digest_file
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.kept_edits import KeptEdits
+from jupyter_terra_env.notebooks.late_answers import LateAnswers
+from jupyter_terra_env.notebooks.patience import within
 from jupyter_terra_env.notebooks.places import Places, as_remote, kept_changing
 from jupyter_terra_env.notebooks.temporary_files import temporary_file
 from jupyter_terra_env.notebooks.working_copies import Download
@@ -25,6 +27,7 @@ from jupyter_terra_env.rules.errors import (
     PreconditionFailed,
 )
 from jupyter_terra_env.rules.lock_view import READ_ONLY
+from jupyter_terra_env.rules.status import Place
 from jupyter_terra_env.rules.sync import (
     Baseline,
     OpenStep,
@@ -33,11 +36,13 @@ from jupyter_terra_env.rules.sync import (
     adopted_checksum,
     decide_open,
     has_unsaved_edits,
+    is_settled,
     standing,
 )
 from jupyter_terra_env.rules.workspace import Location, Mode
 
 _ROUNDS = 5
+_OTHERS = {Claim.OTHERS, Claim.MINE_ELSEWHERE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +80,10 @@ class _Look:
     def has_edits(self) -> bool:
         return self.digest is not None and has_unsaved_edits(self.baseline, self.digest.crc32c)
 
+    @property
+    def is_settled(self) -> bool:
+        return self.digest is None or is_settled(self.baseline, self.digest.crc32c)
+
 
 class Localizer:
     """Makes the working copy what opening should show.
@@ -95,6 +104,7 @@ class Localizer:
         self._locks = locks
         self._bases = bases
         self.kept_edits = KeptEdits(places)
+        self._late = LateAnswers(places, is_wanted=self._is_offline, on_answer=self._answered_late)
 
     async def open(self, location: Location, *, to_edit: bool = True) -> Opened:
         """Refresh the working copy from the bucket, unless it holds edits, and take the edit lock.
@@ -117,16 +127,20 @@ class Localizer:
             if location.mode is Mode.PLAYGROUND and look.has_edits:
                 return Opened()
             try:
-                version = await self._places.stat(location)
+                version = await (self._places.stat if look.digest is None else self._places.stat_soon)(location)
+                if version is not None and to_edit and location.is_delocalized:
+                    opened = await self._open_to_edit(location, look, version)
+                else:
+                    opened = await self._open(location, look, version)
             except BucketError as error:
                 return self._open_offline(location, look, error)
-            if version is not None and to_edit and location.is_delocalized:
-                opened = await self._open_to_edit(location, look, version)
-            else:
-                opened = await self._open(location, look, version)
             if opened is not _TAKE_ANOTHER_LOOK:
                 return opened
         raise kept_changing(location)
+
+    async def close(self) -> None:
+        """Give up what goes on in the background."""
+        await self._late.close()
 
     @contextlib.asynccontextmanager
     async def content_of(self, location: Location, version: ObjectVersion) -> AsyncIterator[Path]:
@@ -187,14 +201,34 @@ class Localizer:
             raise error
         if location.is_delocalized:
             self._locks.cannot_tell(location)
-            tell = status.not_yet_in_workspace if look.has_edits else status.offline
+            tell = status.offline if look.is_settled else status.not_yet_in_workspace
             self._delocalizer.tell(location, tell(error))
+            self._late.go_on_asking(location)
         return Opened()
+
+    def _is_offline(self, location: Location) -> bool:
+        """Whether opening is the last that told of a notebook, and it could not ask the bucket."""
+        told = self._delocalizer.last_told(location)
+        paying = self._delocalizer.is_paying(location)
+        return not paying and told is not None and told.place in {Place.OFFLINE, Place.ON_DISK}
+
+    async def _answered_late(self, location: Location, version: ObjectVersion | None) -> None:
+        """Tell what the bucket holds, now that it has answered; the working copy, which is being shown, stays."""
+        look = await self._look(location)
+        if look.digest is None or not self._is_offline(location):
+            return
+        claim = None if version is None else self._locks.saw(location, version)
+        if decide_open(look.baseline, look.crc32c, as_remote(version)) is OpenStep.DOWNLOAD:
+            self._delocalizer.tell(location, status.newer_in_workspace())
+        elif version is None or claim not in _OTHERS:
+            self._tell(location, look, as_remote(version))
+        else:
+            self._tell(location, look, as_remote(version), held=_held_by(version, claim))
 
     async def _open_to_edit(self, location: Location, look: _Look, version: ObjectVersion) -> Opened | None:
         """Take the lock, beside the download where there is one."""
         claim = self._locks.saw(location, version)
-        if claim in {Claim.OTHERS, Claim.MINE_ELSEWHERE}:
+        if claim in _OTHERS:
             return await self._open_read_only(location, look, version, claim)
         lock = read_lock(version.metadata)
         if claim is Claim.MINE and lock is not None and not self._locks.is_due(lock):
@@ -216,18 +250,20 @@ class Localizer:
     async def _taken(self, location: Location, version: ObjectVersion) -> ObjectVersion:
         """The version with our lock on it; as it is where the lock cannot be written, which the lock's view tells."""
         try:
-            return await self._locks.acquire(location, version)
+            # A lock that is taken too late for this opening is kept all the same.
+            taken = await self._late.soon(asyncio.create_task(self._locks.acquire(location, version)))
         except BucketError:
             return version
+        if taken is None:
+            self._locks.cannot_tell(location)
+        return taken or version
 
     async def _open_read_only(self, location: Location, look: _Look, version: ObjectVersion, claim: Claim) -> Opened:
         """Show what the bucket has, and leave the working copy alone."""
         remote = as_remote(version)
         same = look.crc32c is not None and standing(look.baseline, look.crc32c, remote) is Standing.EQUAL
         if look.has_edits:
-            by_same_person = claim is Claim.MINE_ELSEWHERE
-            held = LockHeldElsewhere(read_lock(version.metadata), by_same_person=by_same_person)
-            self._tell(location, look, remote, held=held)
+            self._tell(location, look, remote, held=_held_by(version, claim))
             if not same:
                 await self.kept_edits.not_shown(location)
         else:
@@ -302,8 +338,10 @@ class Localizer:
         """
         copies = self._places.copies
         with temporary_file(look.os_path) as (file, temporary):
+            reading = self._places.bucket(location).read_into(location.object_name, version.generation, file)
+            patience = None if look.digest is None else self._places.patience_seconds
             try:
-                await self._places.bucket(location).read_into(location.object_name, version.generation, file)
+                await within(patience, reading, location.workspace.bucket, size_bytes=version.size_bytes)
             except (ObjectNotFound, PreconditionFailed):
                 return False
             file.flush()
@@ -326,6 +364,10 @@ class Localizer:
 
     async def _is_kept(self, look: _Look, kept: Path | None) -> bool:
         return kept is not None and look.digest == await self._places.copies.digest(kept)
+
+
+def _held_by(version: ObjectVersion, claim: Claim | None) -> LockHeldElsewhere:
+    return LockHeldElsewhere(read_lock(version.metadata), by_same_person=claim is Claim.MINE_ELSEWHERE)
 
 
 async def _ended(task: "asyncio.Task[ObjectVersion]") -> None:

@@ -23,6 +23,7 @@ class KeepingTimes:
         grace: from the last sign of use to giving the lock back; a page reload takes less.
         wait: between two looks at the locks that are waited for.
         retry: before an act that the bucket did not answer is tried again.
+        longest: how long renewing one lock may take; less than the time that is left of it.
     """
 
     look: float = 2.0
@@ -30,6 +31,7 @@ class KeepingTimes:
     grace: float = 12.0
     wait: float = 10.0
     retry: float = 10.0
+    longest: float = 30.0
 
 
 @dataclass(slots=True, eq=False)
@@ -76,6 +78,7 @@ class LockKeeper:
         self._acts: dict[str, asyncio.Task[None]] = {}
         self._not_before: dict[str, float] = {}
         self._looking: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[Collection[str]] | None = None
         self._watched_at = 0.0
         self._closed = False
 
@@ -132,10 +135,10 @@ class LockKeeper:
     async def close(self, deadline_seconds: float) -> None:
         """Stop keeping, and give everything back that can be within the time."""
         self._closed = True
-        acts = [*self._acts.values(), *([] if self._looking is None else [self._looking])]
+        acts = [*self._acts.values(), *(task for task in (self._looking, self._asking) if task is not None)]
         for act in acts:
             act.cancel()
-        await asyncio.gather(*acts, return_exceptions=True)
+        await asyncio.gather(*acts, self._watch.close(), return_exceptions=True)
         releases = [
             asyncio.create_task(self._locks.release(location, unless=lambda: False))
             for location, _ in self._locks.held()
@@ -170,7 +173,7 @@ class LockKeeper:
 
     async def _look(self) -> None:
         now = self._monotonic()
-        with_kernel = frozenset(await self._in_use())
+        with_kernel = await self._used_by_kernels()
         for path in self._with_kernel - with_kernel:
             # A kernel that ended, or whose last client went, is how a client without tabs of ours closes a notebook.
             self._used_until[path] = now
@@ -185,7 +188,21 @@ class LockKeeper:
         if now >= self._watched_at + self._times.wait:
             self._watched_at = now
             shown = [next(iter(tabs)).location for tabs in self._tabs.values()]
-            await self._watch.look([location for location in shown if self._is_waited_for(location)])
+            self._watch.begin([location for location in shown if self._is_waited_for(location)])
+
+    async def _used_by_kernels(self) -> frozenset[str]:
+        """What kernels use; what they used before while they cannot tell: no lock waits for an answer that is late."""
+        if self._asking is None:
+            self._asking = asyncio.ensure_future(self._in_use())
+        done, _ = await asyncio.wait({self._asking}, timeout=self._times.look)
+        if not done:
+            return self._with_kernel
+        asked, self._asking = self._asking, None
+        try:
+            return frozenset(asked.result())
+        except Exception:  # noqa: BLE001 - another part's fault must not cost locks
+            self._log.exception("It cannot be seen which notebooks kernels use.")
+            return self._with_kernel
 
     def _is_used(self, location: Location, now: float) -> bool:
         path = location.api_path
@@ -221,17 +238,20 @@ class LockKeeper:
             await act(location)
         except (LockHeldElsewhere, ObjectNotFound):
             pass  # The view tells; the next save or opening says so, too.
-        except BucketError:
+        except (BucketError, TimeoutError):
             self._not_before[location.api_path] = self._monotonic() + self._times.retry
         except Exception:  # noqa: BLE001 - the task's boundary
             self._log.exception("Keeping an edit lock failed.")
 
     async def _resume(self, location: Location) -> None:
-        await self._locks.resume(location)
+        async with asyncio.timeout(self._times.longest):
+            await self._locks.resume(location)
 
     async def _renew(self, location: Location) -> None:
         if not self._delocalizer.is_uploading(location):
-            await self._locks.renew(location)
+            # Whether one that is given up took effect, the next reading tells.
+            async with asyncio.timeout(self._times.longest):
+                await self._locks.renew(location)
 
     async def _release(self, location: Location) -> None:
         await self._delocalizer.uploaded(location)

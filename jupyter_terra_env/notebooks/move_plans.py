@@ -6,23 +6,30 @@ What cannot be done whole is refused here, before anything changes.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
-from jupyter_terra_env.bucket.store import MatchVersion, ObjectVersion
+from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.disk_moves import files_below
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
-from jupyter_terra_env.notebooks.intents import PlannedObject
+from jupyter_terra_env.notebooks.intents import PlannedObject, SeenVersion
 from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.object_acts import ObjectActs
-from jupyter_terra_env.notebooks.places import Places, as_remote
-from jupyter_terra_env.notebooks.refusals import not_in_workspace_yet, not_to_take_out
+from jupyter_terra_env.notebooks.places import Places
+from jupyter_terra_env.notebooks.refusals import (
+    not_in_workspace_yet,
+    not_shown,
+    not_to_take_out,
+    require_kept_there,
+    require_shown,
+)
 from jupyter_terra_env.rules.errors import ConflictReason, WorkspaceConflict
 from jupyter_terra_env.rules.status import Place
-from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline, is_same_content
+from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline
 from jupyter_terra_env.rules.workspace import Location
 
 _AT_ONCE = 8
 
 Plan = tuple[PlannedObject, ...]
+Seen = ObjectVersion | SeenVersion
 
 
 class MovePlans:
@@ -64,9 +71,10 @@ class MovePlans:
         return any([await self._places.has_edits(place) for place in notebooks])
 
     async def to_move(self, old: Location, new: Location, *, is_folder: bool) -> Plan:
-        """The objects that get new names.
+        """The objects that get new names, in this workspace or another.
 
         Raises:
+            OperationRefused: the other workspace would not keep, or show, one of them.
             WorkspaceConflict: somebody changed the notebook since it was opened.
             LockHeldElsewhere: somebody else is editing one of them.
             BucketUnavailable, BucketRefused: as the port says.
@@ -75,17 +83,24 @@ class MovePlans:
             seen = await self._version_to_move(old, await self._places.baseline(old))
             return () if seen is None else (PlannedObject.of(seen, old.object_name, new.object_name),)
         start = len(old.object_prefix)
+        versions = await self._free_objects(old)
+        if old.workspace is not new.workspace:
+            require_kept_there(old, new, versions)
         return tuple(
-            PlannedObject.of(version, version.name, new.object_prefix + version.name[start:])
-            for version in await self._free_objects(old)
+            PlannedObject.of(version, version.name, new.object_prefix + version.name[start:]) for version in versions
         )
 
     async def to_delete(self, old: Location, *, is_folder: bool) -> Plan:
-        """The objects that go; see ``to_move``. A working copy that never was the object goes alone."""
+        """The objects that go; see ``to_move``. A working copy that never was the object goes alone.
+
+        Raises:
+            OperationRefused: a folder holds objects that are not shown.
+        """
         if not is_folder:
             seen = await self._version_to_delete(old)
             return () if seen is None else (PlannedObject.of(seen, old.object_name, None),)
         versions = await self._free_objects(old)
+        require_shown(old, versions)
         by_name = {version.name: version for version in versions}
         for place in await self.working_copies(old, is_folder=True):
             if place.object_name in by_name:
@@ -99,7 +114,7 @@ class MovePlans:
             None when a file is not on the disk as the bucket has it: see ``bring_here``.
 
         Raises:
-            OperationRefused: a folder holds objects that no file can stand for.
+            OperationRefused: a folder holds objects that are not shown, and for which no file can stand.
         """
         if not is_folder:
             if not await self._places.copies.run(self._places.os_path(old).is_file):
@@ -138,13 +153,14 @@ class MovePlans:
 
     async def _not_here(self, folder: Location, versions: Iterable[ObjectVersion]) -> list[Location]:
         """The notebooks whose working copy is not exactly what the bucket holds."""
+        versions = tuple(versions)
+        if hidden := not_shown(folder, versions):
+            raise not_to_take_out(folder, hidden)
         missing = []
         for version in versions:
             place = folder.at(version.name)
             if not place.belongs_in_bucket:
-                if version.size_bytes == 0 and version.name.endswith("/"):
-                    continue  # The marker some tools make for a folder.
-                raise not_to_take_out(place)
+                continue  # The marker some tools make for a folder.
             baseline = await self._places.baseline(place)
             on_disk = await self._places.copies.run(self._places.os_path(place).is_file)
             if not on_disk or baseline is None or baseline.generation != version.generation:
@@ -165,40 +181,59 @@ class MovePlans:
         if standing.place is not Place.IN_WORKSPACE:
             raise not_in_workspace_yet(location, standing.message)
 
-    async def _version_to_delete(self, location: Location) -> MatchVersion | None:
+    async def _version_to_delete(self, location: Location) -> Seen | None:
         baseline = await self._places.baseline(location)
         if baseline is not None and baseline.generation != ABSENT_GENERATION:
-            return await self._version_to_move(location, baseline)
+            # An upload of edits whose answer was lost has made a version that the journal does not know.
+            certain = None if await self._places.has_edits(location) else baseline
+            return await self._version_to_move(location, certain, known=baseline)
         version = await self._places.stat(location)
         digest = await self._places.copies.digest(self._places.os_path(location))
         if version is None or (digest is not None and digest.crc32c != version.crc32c):
             return None
         self._acts.require_free(location, version, named=False)
-        return version.precondition
+        return version
 
-    async def _version_to_move(self, location: Location, baseline: Baseline | None) -> MatchVersion | None:
-        """The version to name: the one seen here, if it carries our record, else the current one, if it is free."""
+    async def _version_to_move(
+        self, location: Location, baseline: Baseline | None, *, known: Baseline | None = None
+    ) -> Seen | None:
+        """The version to name: the one seen here, if it carries our record, else the current one, if it is free.
+
+        Args:
+            location: the notebook.
+            baseline: what was seen here, if the object is surely at it.
+            known: what was seen here; None for ``baseline``.
+        """
         if baseline is not None and (seen := _seen(baseline)) is not None and self._locks.may_write(location, baseline):
             return seen
         version = await self._places.stat(location)
         if version is None:
             return None
-        known = baseline is not None and baseline.generation != ABSENT_GENERATION
-        if known and not _is_same(baseline, version):
+        known = known or baseline
+        has_seen = known is not None and known.generation != ABSENT_GENERATION
+        if has_seen and not await self._is_same(location, known, version):
             raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED)
         self._acts.require_free(location, version, named=False)
-        return version.precondition
+        return version
 
     async def _require_seen(self, place: Location, version: ObjectVersion) -> None:
         """Refuse to delete a version that the working copy beside it does not come from."""
         baseline = await self._places.baseline(place)
         if baseline is not None and baseline.generation != ABSENT_GENERATION:
-            if not _is_same(baseline, version):
+            if not await self._is_same(place, baseline, version):
                 raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED, about=place.api_path)
             return
-        digest = await self._places.copies.digest(self._places.os_path(place))
-        if digest is not None and digest.crc32c != version.crc32c and not _is_same(baseline, version):
+        if await self._places.copies.run(self._places.os_path(place).is_file) and not await self._is_same(
+            place, baseline, version
+        ):
             raise WorkspaceConflict(ConflictReason.NAME_TAKEN, about=place.api_path)
+
+    async def _is_same(self, place: Location, baseline: Baseline | None, version: ObjectVersion) -> bool:
+        """Whether an object holds what was seen here, or what this disk holds now: nobody's unseen work is in it."""
+        if baseline is not None and baseline.generation == version.generation:
+            return True
+        digest = await self._places.copies.digest(self._places.os_path(place))
+        return digest is not None and digest.crc32c == version.crc32c
 
 
 async def _each(act: Callable[[Location], Awaitable[None]], places: Iterable[Location]) -> None:
@@ -215,12 +250,7 @@ async def _each(act: Callable[[Location], Awaitable[None]], places: Iterable[Loc
             raise outcome
 
 
-def _is_same(baseline: Baseline | None, version: ObjectVersion) -> bool:
-    remote = as_remote(version)
-    return remote is not None and is_same_content(baseline, remote)
-
-
-def _seen(baseline: Baseline) -> MatchVersion | None:
+def _seen(baseline: Baseline) -> SeenVersion | None:
     if baseline.generation == ABSENT_GENERATION:
         return None
-    return MatchVersion(generation=baseline.generation, metageneration=baseline.metageneration)
+    return SeenVersion(generation=baseline.generation, metageneration=baseline.metageneration, crc32c=baseline.crc32c)

@@ -6,6 +6,7 @@ from pathlib import Path
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.begun_act import Begun
 from jupyter_terra_env.notebooks.journal import Moved
+from jupyter_terra_env.notebooks.kept_fields import with_fields
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.rules.recovery import Act
 from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline
@@ -27,19 +28,23 @@ class MovedRows:
         self._places = places
         self._locate = locate
 
-    def of(self, begun: Begun, *, kept: Collection[Path], versions: Mapping[str, ObjectVersion]) -> Rows:
+    def of(
+        self, begun: Begun, *, kept: Collection[Path], versions: Mapping[str, ObjectVersion], forgets: bool = False
+    ) -> Rows:
         """The rows of an act whose files have moved or gone. Rows follow files: what is still there keeps its row.
 
         Args:
             begun: the act.
             kept: files whose objects stay.
             versions: by former name, the objects under their new names.
+            forgets: files that were to go are there still, though their objects have gone: nothing is known of them.
         """
+        unwanted = {begun.location(one.name).api_path for one in begun.intent.objects} if forgets else set()
         planned = {one.name: one.generation for one in begun.intent.objects}
         moved, gone = [], []
         for path in self._places.known_below_now(begun.intent.path):
             file = self._places.entry(path)
-            if file in kept or file.exists():
+            if file in kept or (file.exists() and path not in unwanted):
                 continue
             row = self._moved(begun, path, planned, versions)
             if row is None:
@@ -89,7 +94,7 @@ def _at(version: ObjectVersion, old_path: str, new: Location) -> Moved:
         **_names(old_path, new),
         generation=version.generation,
         metageneration=version.metageneration,
-        metadata=dict(version.metadata),
+        metadata=with_fields(version),
     )
 
 

@@ -3,20 +3,29 @@
 Protocol: docs/protocol/journal.md, Intents, and docs/protocol/open-and-save.md, races 11 and 12.
 """
 
+import contextlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from jupyter_terra_env.notebooks import trash
 from jupyter_terra_env.notebooks.begun_act import Begun, Outcome
 from jupyter_terra_env.notebooks.begun_moves import BegunMoves
 from jupyter_terra_env.notebooks.carrier import Carrier, Steps
+from jupyter_terra_env.notebooks.disk_moves import require_movable
 from jupyter_terra_env.notebooks.intents import Intent, PlannedObject
 from jupyter_terra_env.notebooks.move_plans import MovePlans, Plan
 from jupyter_terra_env.notebooks.object_acts import left_unfinished
 from jupyter_terra_env.notebooks.places import Places, kept_changing
-from jupyter_terra_env.notebooks.refusals import Refusals, folder_name, path_exists
-from jupyter_terra_env.notebooks.temporary_files import make_parent
-from jupyter_terra_env.rules.errors import BucketUnavailable, ConflictReason, ObjectNotFound, WorkspaceConflict
+from jupyter_terra_env.notebooks.refusals import Refusals, folder_name, path_exists, refused_by_disk
+from jupyter_terra_env.rules.errors import (
+    BucketUnavailable,
+    ConflictReason,
+    LeftUnfinished,
+    ObjectNotFound,
+    OperationRefused,
+    WorkspaceConflict,
+)
 from jupyter_terra_env.rules.recovery import Act
 from jupyter_terra_env.rules.workspace import Location
 
@@ -53,9 +62,13 @@ class Renaming:
 
     @property
     def is_within(self) -> bool:
-        """Whether its objects only get new names."""
-        same = self.old is not None and self.new is not None and self.old.workspace is self.new.workspace
-        return same and self.had_objects and self.gets_objects
+        """Whether its objects only get new names, in this workspace or another."""
+        return self.had_objects and self.gets_objects
+
+    @property
+    def crosses(self) -> bool:
+        """Whether it goes from one workspace to another."""
+        return self.old is not None and self.new is not None and self.old.workspace is not self.new.workspace
 
 
 class Moves:
@@ -109,9 +122,13 @@ class Moves:
             LockHeldElsewhere: somebody else is editing one of them.
             LeftUnfinished: the bucket went away halfway; it goes on by itself.
             BucketUnavailable, BucketRefused: as the port says; nothing was deleted.
-            OSError: the disk did not do it; what is in the bucket is deleted.
+            OperationRefused: a folder holds objects that are not shown; or the disk or the trash does not do it.
+            FilesStay: the objects are deleted, but the disk does not let the files go.
+            OSError: the disk did not do it; nothing was deleted.
         """
         await self._begun.settle(location.api_path)
+        if to_trash:
+            await self._places.copies.run(trash.require, self._places.entry(location.api_path), location.api_path)
         has_objects = location.is_edit and (is_folder or location.is_delocalized)
         copies = await self._plans.working_copies(location, is_folder=is_folder) if has_objects else []
         async with self._begun.turns(copies):
@@ -126,14 +143,31 @@ class Moves:
                 to_trash=to_trash,
             )
             async with self._begun.begin(intent) as begun:
-                outcome = await self._carrier.objects(begun, _as_planned(objects))
-                await self._leave_if_unavailable(outcome)
-                if outcome.failure is not None and not outcome.done:
-                    await self._begun.give_up(begun)
-                else:
-                    await self._carrier.end(begun, stays=outcome.stays, versions={})
-                if outcome.failure is not None:
-                    raise outcome.failure
+                await self._delete(begun)
+
+    async def _delete(self, begun: Begun) -> None:
+        """The disk first, as far as it can be taken back; then the objects; then what was taken from the disk."""
+        try:
+            await self._carrier.set_aside(begun)
+        except OSError as error:
+            if await self._carrier.has_aside(begun):
+                self._begun.later()
+                raise
+            await self._begun.give_up(begun)
+            raise refused_by_disk(begun.intent.path, error) from error
+        outcome = await self._carrier.objects(begun, _as_planned(begun.intent.objects))
+        try:
+            await self._leave_if_unavailable(outcome)
+        except LeftUnfinished:
+            with contextlib.suppress(OSError):
+                await self._carrier.bring_back(begun)  # Until the bucket answers: an outage may be long.
+            raise
+        if outcome.failure is not None and not outcome.done:
+            await self._carrier.leave(begun)
+        else:
+            await self._carrier.end(begun, stays=outcome.stays, versions={})
+        if outcome.failure is not None:
+            raise outcome.failure
 
     async def _rename_files(self, renaming: Renaming) -> None:
         """Rename what no object belongs to, and bring it to the bucket if it is to be there."""
@@ -145,11 +179,11 @@ class Moves:
         await self._places.owe_all(arriving)
         try:
             await self._carrier.rename_on_disk(renaming.old_path, renaming.new_path, arriving)
-        except FileExistsError as error:
-            raise path_exists(renaming.new_path) from error
+        except OSError as error:
+            raise refused_by_disk(renaming.old_path, error, renaming.new_path) from error
 
     async def _rename_objects(self, renaming: Renaming, old: Location, new: Location) -> None:
-        """Rename within a workspace: the objects first, then the disk."""
+        """Rename within a workspace, or from one to another: the objects first, then the disk."""
         for _ in range(_ROUNDS):
             copies = await self._plans.working_copies(old, is_folder=renaming.is_folder)
             await self._plans.pay(copies)
@@ -158,8 +192,8 @@ class Moves:
                 if await self._plans.have_edits(copies):
                     continue  # A save came between: it has to reach the bucket first.
                 await self._require_free_on_disk(renaming)
-                if renaming.is_folder:
-                    await self._refusals.taken(new, is_folder=True)
+                if renaming.is_folder or renaming.crosses:
+                    await self._refusals.taken(new, is_folder=renaming.is_folder)
                 objects = await self._plans.to_move(old, new, is_folder=renaming.is_folder)
                 await self._require_something(renaming, objects)
                 await self._carry_within(self._intent(Act.MOVE, renaming, old, objects), new)
@@ -175,26 +209,15 @@ class Moves:
                 raise outcome.failure
             try:
                 await self._carrier.end(begun, stays=(), versions=outcome.moved)
-            except OSError as error:
+            except (OSError, OperationRefused) as error:
                 await self._undo(begun, outcome, error)
-                if isinstance(error, FileExistsError):
-                    raise path_exists(new.api_path) from error
-                raise
+                raise refused_by_disk(intent.path, error, new.api_path) from error
 
     async def _undo(self, begun: Begun, outcome: Outcome, cause: Exception) -> None:
         """Move objects back, each with the version its move made. What cannot be moved back is named."""
-        if not outcome.moved:
-            await self._begun.give_up(begun)
-            return
-        undoing = await self._begun.replace(begun, begun.intent.undone(outcome.moved))
-        back = await self._carrier.objects(undoing, _as_planned(undoing.intent.objects))
-        if isinstance(back.failure, BucketUnavailable):
-            self._begun.later()
-            return
-        await self._carrier.end(undoing, stays=back.stays, versions=back.moved)
-        if back.stays:
-            names = ", ".join(sorted(undoing.location(name).api_path for name in back.stays))
-            raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED, about=names) from cause
+        if stays := await self._begun.undo(begun, outcome):
+            paths = [begun.new.at(name).api_path for name in stays if begun.new is not None]
+            raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED, about=", ".join(sorted(paths))) from cause
 
     async def _take_out(self, renaming: Renaming, old: Location) -> None:
         """Bring files out of what the workspace keeps: the disk first, then the objects go."""
@@ -220,11 +243,9 @@ class Moves:
         async with self._begun.begin(intent) as begun:
             try:
                 await self._carrier.take_out(begun)
-            except OSError as error:
+            except (OSError, OperationRefused) as error:
                 await self._begun.give_up(begun)
-                if isinstance(error, FileExistsError):
-                    raise path_exists(str(intent.new_path)) from error
-                raise
+                raise refused_by_disk(intent.path, error, str(intent.new_path)) from error
             outcome = await self._carrier.objects(begun, _as_planned(intent.objects))
             await self._leave_if_unavailable(outcome)
             await self._carrier.put_back(begun, outcome.stays)
@@ -238,8 +259,8 @@ class Moves:
         Raises:
             LeftUnfinished: it is left.
         """
-        error = outcome.failure
-        if isinstance(error, BucketUnavailable) and (outcome.done or outcome.is_unclear):
+        error = outcome.unclear or outcome.failure
+        if isinstance(error, BucketUnavailable) and (outcome.done or outcome.unclear):
             self._begun.later()
             raise left_unfinished(error) from error
 
@@ -258,7 +279,7 @@ class Moves:
         new = self._places.entry(renaming.new_path)
         if await self._places.copies.run(os.path.lexists, new):
             raise path_exists(renaming.new_path)
-        await self._places.copies.run(make_parent, new)
+        await self._places.copies.run(require_movable, self._places.entry(renaming.old_path), new)
 
     async def _require_something(self, renaming: Renaming, objects: Plan) -> None:
         if not objects and not await self._places.copies.run(self._places.entry(renaming.old_path).exists):
@@ -271,8 +292,17 @@ class Moves:
             new_path=renaming.new_path,
             is_folder=renaming.is_folder,
             bucket=old.workspace.bucket,
+            new_bucket=_other_bucket(renaming) if act is Act.MOVE else None,
             objects=objects,
         )
+
+
+def _other_bucket(renaming: Renaming) -> str | None:
+    """The bucket that objects get to, if it is not theirs already."""
+    if renaming.new is None or renaming.old is None:
+        return None
+    bucket = renaming.new.workspace.bucket
+    return None if bucket == renaming.old.workspace.bucket else bucket
 
 
 def _as_planned(objects: Iterable[PlannedObject]) -> Steps:

@@ -4,8 +4,10 @@ from typing import Protocol
 
 from jupyter_terra_env.bucket.store import MatchVersion, ObjectVersion
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
+from jupyter_terra_env.notebooks.moves_by_copy import MovesByCopy
 from jupyter_terra_env.notebooks.places import Places, kept_changing
 from jupyter_terra_env.notebooks.refusals import name_exists
+from jupyter_terra_env.rules.act_copies import is_own_copy
 from jupyter_terra_env.rules.edit_lock import Claim, read_lock
 from jupyter_terra_env.rules.errors import (
     BucketError,
@@ -17,7 +19,6 @@ from jupyter_terra_env.rules.errors import (
     PreconditionFailed,
     WorkspaceConflict,
 )
-from jupyter_terra_env.rules.readback import is_own_write
 from jupyter_terra_env.rules.workspace import Location
 
 _ROUNDS = 5
@@ -31,6 +32,10 @@ class Versioned(Protocol):
     def precondition(self) -> MatchVersion:
         """Only this version."""
 
+    @property
+    def crc32c(self) -> str | None:
+        """Base64 CRC32C of the content; None when it is not known."""
+
 
 class ObjectActs:
     """The conditional acts on one object. A name that no file can have is moved and deleted like any other.
@@ -43,12 +48,19 @@ class ObjectActs:
     def __init__(self, places: Places, locks: HeldLocks) -> None:
         self._places = places
         self._locks = locks
+        self._by_copy = MovesByCopy(places)
 
-    async def move(self, old: Location, new: Location, seen: Versioned) -> ObjectVersion:
+    async def move(self, old: Location, new: Location, seen: Versioned, act_id: str = "") -> ObjectVersion | None:
         """Move the object to its new name, never onto another.
 
+        Args:
+            old: its place.
+            new: its new place.
+            seen: the version that is moved.
+            act_id: of the act; where the bucket does not rename, the copy carries it.
+
         Returns:
-            The version under the new name.
+            The version under the new name; None when somebody has made another of it already.
 
         Raises:
             OperationRefused: the new name exists.
@@ -57,21 +69,32 @@ class ObjectActs:
             LeftUnfinished: whether it was moved is not known.
             BucketUnavailable, BucketRefused: as the port says; it was not moved.
         """
-        bucket, version = self._places.bucket(old), seen.precondition
+        version = seen.precondition
         for _ in range(_ROUNDS):
             try:
-                return await bucket.move(old.object_name, new.object_name, version)
+                return await self._by_copy.move(old, new, version, act_id)
+            except LeftUnfinished:
+                raise
             except (ObjectNotFound, PreconditionFailed, BucketUnavailable) as error:
                 target = await self._look(new, error)
                 current = await self._look(old, error)
-                if target is not None:
-                    if isinstance(error, BucketUnavailable) and current is None:
-                        return target  # It was moved; only the answer was lost.
+                is_ours = target is not None and is_own_copy(target, act_id)
+                if target is not None and current is None and (is_ours or isinstance(error, BucketUnavailable)):
+                    # It was moved; only the answer was lost.
+                    return target if target.crc32c == seen.crc32c else None
+                if target is not None and not is_ours:
                     raise name_exists(new) from error
-                if current is None:
-                    raise WorkspaceConflict(ConflictReason.REMOTE_DELETED, about=old.api_path) from error
-                version = await self._still(old, current, version, error)
+                if target is not None and current is not None and current.precondition == version:
+                    return await self._by_copy.finish(old, new, target, version)
+                if target is not None:
+                    await self.drop_copy(new, target)
+                version = self._still(old, current, version, error)
         raise kept_changing(old)
+
+    async def drop_copy(self, new: Location, copy: ObjectVersion) -> None:
+        """Take the copy of an act back that is not finished, unless somebody edits it; see ``MovesByCopy.drop``."""
+        if self.is_free(new, copy):
+            await self._by_copy.drop(new, copy)
 
     async def delete(self, location: Location, seen: Versioned) -> None:
         """Delete the object; one that is gone already is deleted.
@@ -92,7 +115,7 @@ class ObjectActs:
                 current = await self._look(location, error)
                 if current is None:
                     return
-                version = await self._still(location, current, version, error)
+                version = self._still(location, current, version, error)
             else:
                 return
         raise kept_changing(location)
@@ -137,18 +160,18 @@ class ObjectActs:
                 raise left_unfinished(after) from error
             raise
 
-    async def _still(
-        self, location: Location, current: ObjectVersion, seen: MatchVersion, error: Exception
+    def _still(
+        self, location: Location, current: ObjectVersion | None, seen: MatchVersion, error: Exception
     ) -> MatchVersion:
-        """The version to name in the next attempt: other metadata, or our own newer content.
+        """The version to name in the next attempt: the same content with other metadata.
 
         Raises:
-            WorkspaceConflict: the object holds other content than the one seen.
+            WorkspaceConflict: the object holds other content than the one seen, or has gone.
             Exception: the error itself, when nothing has changed and trying again at once would not help.
         """
-        baseline = await self._places.baseline(location)
-        own = baseline is not None and is_own_write(current, baseline.write_token)
-        if current.generation != seen.generation and not own:
+        if current is None:
+            raise WorkspaceConflict(ConflictReason.REMOTE_DELETED, about=location.api_path) from error
+        if current.generation != seen.generation:
             raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED, about=location.api_path) from error
         self.require_free(location, current, named=True)
         if current.precondition == seen:

@@ -7,9 +7,12 @@ from pathlib import Path
 from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
 from jupyter_terra_env.notebooks.file_digests import FileDigest
 from jupyter_terra_env.notebooks.journal import Debt, Journal, Moved
+from jupyter_terra_env.notebooks.kept_fields import with_fields
+from jupyter_terra_env.notebooks.patience import PATIENCE_SECONDS, within
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies, keep_as, resolve_inside
 from jupyter_terra_env.rules.errors import BucketTrouble, BucketUnavailable, OperationRefused, RefusalReason
-from jupyter_terra_env.rules.sync import Baseline, Remote, has_unsaved_edits
+from jupyter_terra_env.rules.readback import WriteAttempt
+from jupyter_terra_env.rules.sync import Baseline, Remote, is_settled
 from jupyter_terra_env.rules.workspace import Location, Workspace
 
 
@@ -21,6 +24,7 @@ class Places:
         bucket_of: gives a workspace's bucket.
         journal: baselines.
         copies: the files.
+        patience_seconds: how long a person waits for the bucket where the disk could answer.
     """
 
     def __init__(
@@ -30,8 +34,10 @@ class Places:
         bucket_of: Callable[[Workspace], BucketStore],
         journal: Journal,
         copies: WorkingCopies,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self.copies = copies
+        self.patience_seconds = patience_seconds
         self._root = root
         self._bucket_of = bucket_of
         self._journal = journal
@@ -61,6 +67,14 @@ class Places:
     async def stat(self, location: Location) -> ObjectVersion | None:
         """The object of a place as it is now. One request."""
         return await self.bucket(location).stat(location.object_name)
+
+    async def stat_soon(self, location: Location) -> ObjectVersion | None:
+        """The same, where the disk can answer instead.
+
+        Raises:
+            BucketUnavailable: there is no answer yet; and as the port says.
+        """
+        return await within(self.patience_seconds, self.stat(location), location.workspace.bucket)
 
     async def baseline(self, location: Location) -> Baseline | None:
         """What the working copy last equalled."""
@@ -158,7 +172,7 @@ class Places:
             return await self.copies.run(self._keep_not_shown, location, os_path, kept)
 
     async def settle_if_equal(self, location: Location, baseline: Baseline) -> bool:
-        """Drop a debt if the working copy is what the bucket holds, or is gone.
+        """Drop a debt if the working copy is known to be what the bucket holds, or is gone.
 
         Returns:
             Whether nothing is owed now.
@@ -166,15 +180,30 @@ class Places:
         os_path = self.os_path(location)
         async with self.copies.lock(os_path):
             digest = await self.copies.digest(os_path)
-            if digest is not None and has_unsaved_edits(baseline, digest.crc32c):
+            if digest is not None and not is_settled(baseline, digest.crc32c):
                 return False
             await self.copies.run(self._journal.settle, location.api_path)
             return True
 
     async def has_edits(self, location: Location) -> bool:
-        """Whether the working copy holds something that the bucket was never seen to hold."""
+        """Whether the working copy is not known to be what the bucket holds."""
         digest = await self.copies.digest(self.os_path(location))
-        return digest is not None and has_unsaved_edits(await self.baseline(location), digest.crc32c)
+        return digest is not None and not is_settled(await self.baseline(location), digest.crc32c)
+
+    async def begin_attempt(self, location: Location, over: Baseline, crc32c: str) -> WriteAttempt | None:
+        """Record an upload before its request leaves; see ``Journal.begin_attempt``."""
+        bucket, object_name = location.workspace.bucket, location.object_name
+        return await self.copies.run(
+            self._journal.begin_attempt, location.api_path, bucket, object_name, over=over, crc32c=crc32c
+        )
+
+    async def end_attempt(self, attempt: WriteAttempt) -> None:
+        """Record that an upload certainly has no effect and will have none."""
+        await self.copies.run(self._journal.end_attempt, attempt.id)
+
+    async def settle_attempts(self, location: Location) -> None:
+        """Record that nothing is owed, and that no open attempt can have an effect any more."""
+        await self.copies.run(self._journal.settle_attempts, location.api_path)
 
     async def settle(self, location: Location) -> None:
         """Drop a debt: there is no working copy any more."""
@@ -214,7 +243,7 @@ class Places:
 
     def _owe(self, location: Location, digest: FileDigest) -> None:
         """Write down a debt for content that is about to become the working copy."""
-        if location.is_delocalized and has_unsaved_edits(self.baseline_now(location), digest.crc32c):
+        if location.is_delocalized and not is_settled(self.baseline_now(location), digest.crc32c):
             self._journal.owe(location.api_path, location.workspace.bucket, location.object_name)
 
     def _expect_absent_again(self, location: Location) -> None:
@@ -249,7 +278,7 @@ class Places:
             generation=version.generation,
             metageneration=version.metageneration,
             crc32c=crc32c,
-            metadata=dict(version.metadata),
+            metadata=with_fields(version),
             settles=settles,
         )
 

@@ -3,6 +3,7 @@
 import contextlib
 import io
 
+from jupyter_terra_env.notebooks.patience import within
 from jupyter_terra_env.notebooks.places import Places, kept_changing
 from jupyter_terra_env.rules.errors import (
     BucketError,
@@ -38,7 +39,13 @@ class Previews:
         content = None
         if location.is_delocalized:
             with contextlib.suppress(BucketError, ObjectNotFound):
-                content = await self._from_bucket(location)
+                digest = await self._places.copies.digest(self._places.os_path(location))
+                content = await within(
+                    None if digest is None else self._places.patience_seconds,
+                    self._from_bucket(location),
+                    location.workspace.bucket,
+                    size_bytes=0 if digest is None else digest.size_bytes,
+                )
         if content is None:
             content = await self._from_disk(location)
         if len(content) > MOST_BYTES:

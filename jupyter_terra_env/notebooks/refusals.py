@@ -1,9 +1,26 @@
 """What is refused before anything changes."""
 
+import errno
+from collections.abc import Collection, Iterable
+
+from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.folders import Folders
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.rules.errors import BucketError, OperationRefused, RefusalReason
 from jupyter_terra_env.rules.workspace import Location, Workspace, is_notebook_name, why_not_shown
+
+_TOLD_BY_THE_SURFACE = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.ENAMETOOLONG,
+}
+
+
+_MOST_NAMES = 3
 
 
 class Refusals:
@@ -76,13 +93,64 @@ def only_in_workspace(location: Location) -> OperationRefused:
     )
 
 
-def not_to_take_out(location: Location) -> OperationRefused:
-    """The refusal to move a folder out of its workspace with an object that no file can stand for."""
+def not_shown(folder: Location, versions: Iterable[ObjectVersion]) -> tuple[str, ...]:
+    """The objects below a folder that no listing shows, by their names below it; an empty folder's marker is none."""
+    start = len(folder.object_prefix)
+    return tuple(
+        version.name[start:]
+        for version in versions
+        if not folder.at(version.name).belongs_in_bucket
+        and not (version.size_bytes == 0 and version.name.endswith("/"))
+    )
+
+
+def require_shown(folder: Location, versions: Iterable[ObjectVersion]) -> None:
+    """Refuse to delete a folder with what the person who asks for it has never seen.
+
+    Raises:
+        OperationRefused: the bucket holds objects in it that are not shown.
+    """
+    if hidden := not_shown(folder, versions):
+        raise OperationRefused(
+            RefusalReason.FOLDER_NOT_EMPTY,
+            f"{folder.api_path} was not deleted: the workspace holds {_named(hidden)} in it, which this folder does "
+            "not show. Delete those in the workspace first, or the notebooks one by one.",
+        )
+
+
+def require_kept_there(old: Location, new: Location, versions: Iterable[ObjectVersion]) -> None:
+    """Refuse to bring a folder to another workspace with objects that this one does not show, or that one not keep.
+
+    Raises:
+        OperationRefused: there are such objects.
+    """
+    versions, start = tuple(versions), len(old.object_prefix)
+    hidden = not_shown(old, versions)
+    hidden += tuple(
+        name
+        for version in versions
+        if (name := version.name[start:]) not in hidden and name and not name.endswith("/")
+        if not new.child(name).belongs_in_bucket
+    )
+    if hidden:
+        raise not_to_take_out(old, hidden)
+
+
+def not_to_take_out(folder: Location, hidden: Collection[str]) -> OperationRefused:
+    """The refusal to move a folder out of its workspace with objects that no file can stand for."""
     return OperationRefused(
         RefusalReason.CROSSES_FOLDERS,
-        f"The folder cannot leave the workspace whole: the workspace does not keep {location.api_path} on this disk. "
-        "Move its notebooks one by one.",
+        f"{folder.api_path} cannot leave the workspace whole: the workspace holds {_named(hidden)} in it, which "
+        "cannot go along. Move its notebooks one by one.",
     )
+
+
+def _named(names: Collection[str]) -> str:
+    """How many objects, and some of their names."""
+    some = ", ".join(sorted(names)[:_MOST_NAMES])
+    more = len(names) - _MOST_NAMES
+    count = "1 other object" if len(names) == 1 else f"{len(names)} other objects"
+    return f"{count} ({some}, and {more} more)" if more > 0 else f"{count} ({some})"
 
 
 def not_in_workspace_yet(location: Location, why: str) -> OperationRefused:
@@ -90,6 +158,32 @@ def not_in_workspace_yet(location: Location, why: str) -> OperationRefused:
     return OperationRefused(
         RefusalReason.NOT_IN_WORKSPACE_YET,
         f"{location.api_path} was not renamed: its last changes are not in the workspace yet. {why}",
+    )
+
+
+def under_way_elsewhere(api_path: str) -> OperationRefused:
+    """The refusal of an act that would meet one which another server on the same disk is at work on."""
+    return OperationRefused(
+        RefusalReason.ACT_UNDER_WAY,
+        f"{api_path} is being renamed or deleted by another Jupyter server on this disk: try again when that is done.",
+    )
+
+
+def refused_by_disk(api_path: str, error: OSError | OperationRefused, new_path: str = "") -> Exception:
+    """The error of an act that the disk did not do, and by which nothing was changed.
+
+    Args:
+        api_path: the file or folder.
+        error: what the disk said.
+        new_path: the name it was to get.
+    """
+    if isinstance(error, FileExistsError):
+        return path_exists(new_path or api_path)
+    if isinstance(error, OperationRefused) or error.errno in _TOLD_BY_THE_SURFACE:
+        return error
+    return OperationRefused(
+        RefusalReason.DISK_REFUSES,
+        f"{api_path} was not changed: the disk does not do it ({error.strerror or type(error).__name__}).",
     )
 
 

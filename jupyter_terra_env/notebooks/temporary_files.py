@@ -26,10 +26,14 @@ def make_parent(target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        raise OperationRefused(
-            RefusalReason.PARENT_IS_FILE,
-            f"{target.name} cannot be put on the disk: its folder's name is that of a file.",
-        ) from error
+        raise parent_is_file(target) from error
+
+
+def parent_is_file(target: Path) -> OperationRefused:
+    """The refusal to put a file or folder where the name of its folder belongs to a file."""
+    return OperationRefused(
+        RefusalReason.PARENT_IS_FILE, f"{target.name} cannot be put on the disk: its folder's name is that of a file."
+    )
 
 
 @contextlib.contextmanager

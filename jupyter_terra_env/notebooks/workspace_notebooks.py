@@ -10,7 +10,9 @@ from jupyter_terra_env.notebooks.begun_moves import BegunMoves
 from jupyter_terra_env.notebooks.conflicts import Conflicts
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.folders import Folders
+from jupyter_terra_env.notebooks.foreign_debts import on_the_disk, payable_as, sentence
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
+from jupyter_terra_env.notebooks.journal import Debt
 from jupyter_terra_env.notebooks.journal_database import JournalDatabase
 from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.lock_keeper import LockKeeper
@@ -56,10 +58,12 @@ class Payment:
     Attributes:
         paid: API paths of the notebooks that are in the workspace now.
         unpaid: the others; they stay on the disk and in the journal.
+        foreign: debts to buckets of workspaces that are not configured here; they stay, too.
     """
 
     paid: tuple[str, ...]
     unpaid: tuple[NotebookStatus, ...]
+    foreign: tuple[Debt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +111,7 @@ class WorkspaceNotebooks:
         await self.finish_begun_moves()
         for location in await self.owed():
             self.delocalizer.start(location)
+        await self._log_foreign_debts()
 
     async def finish_begun_moves(self) -> None:
         """Finish renames and deletions that were left halfway; what the bucket keeps from it is tried again later.
@@ -116,15 +121,18 @@ class WorkspaceNotebooks:
         await self.begun_moves.finish()
 
     async def owed(self) -> tuple[Location, ...]:
-        """The notebooks that hold saves the bucket has not, by the journal; other workspaces' are left alone."""
-        located = [(debt, self.workspaces.locate(debt.path)) for debt in await self.places.debts()]
-        return tuple(
-            location
-            for debt, location in located
-            if location is not None
-            and location.is_delocalized
-            and (location.workspace.bucket, location.object_name) == (debt.bucket, debt.object_name)
-        )
+        """The notebooks that hold saves the bucket has not, by the journal; see also ``foreign_debts``."""
+        located = [payable_as(debt, self.workspaces) for debt in await self.places.debts()]
+        return tuple(location for location in located if location is not None)
+
+    async def foreign_debts(self) -> tuple[Debt, ...]:
+        """Saves that are owed to buckets of workspaces that are not configured here."""
+        foreign = [debt for debt in await self.places.debts() if payable_as(debt, self.workspaces) is None]
+        return await self.places.copies.run(on_the_disk, foreign, self.places.entry(""))
+
+    async def _log_foreign_debts(self) -> None:
+        for debt in await self.foreign_debts():
+            self.log.warning("Not in the workspace: %s. %s", debt.path, sentence(debt))
 
     async def pay(self, deadline_seconds: float) -> Payment:
         """Try to bring everything that is owed to the bucket.
@@ -144,7 +152,8 @@ class WorkspaceNotebooks:
         """
         still = {location.api_path: location for location in await self.owed()}
         unpaid = [await self.status_of(still[path]) for path in sorted(still)]
-        return Payment(paid=tuple(path for path in sent if path not in still), unpaid=tuple(unpaid))
+        paid = tuple(path for path in sent if path not in still)
+        return Payment(paid=paid, unpaid=tuple(unpaid), foreign=await self.foreign_debts())
 
     async def status_of(self, location: Location, work: WorkStatus | None = None) -> NotebookStatus:
         """What is known of a notebook, without asking the bucket.
@@ -191,11 +200,13 @@ class WorkspaceNotebooks:
         Args:
             uploads_seconds: how long to try to pay; short after a flush that has just tried.
         """
+        await self.localizer.close()
         await self.begun_moves.close()
         await self.delocalizer.close(uploads_seconds)
         for location in await self.owed():
             status = await self.status_of(location)
             self.log.warning("Not in the workspace at the end: %s. %s", location.api_path, status.work.message)
+        await self._log_foreign_debts()
         await self.keeper.close(_LOCKS_SECONDS)
         await self.folders.close()
         self.bucket_threads.close()

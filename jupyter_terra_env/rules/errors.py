@@ -9,6 +9,7 @@ TerraEnvError
 ├── BucketRefused        trying again does not help until a person changes something
 ├── WorkspaceConflict    the bucket and the working copy have parted: a person must choose
 ├── LockHeldElsewhere    somebody else is editing: read only, until the lock is given back or expires
+├── FilesStay            deleted in the bucket; the disk keeps its files after all
 ├── CloudRefused         the cloud does not do what was asked of the machine: the caller tries another way
 ├── AutopauseRefused     a wish about the pause that cannot be granted; nothing changed
 └── OperationRefused     not done, nothing changed; the sentence says what to do instead
@@ -31,6 +32,29 @@ class BucketTrouble(StrEnum):
     BUCKET_NOT_FOUND = "bucket-not-found"
     REQUESTER_PAYS = "requester-pays"
     BAD_REQUEST = "bad-request"
+    NOT_OFFERED = "not-offered"
+    OBJECT_HELD = "object-held"
+    RETENTION_POLICY = "retention-policy"
+    BILLING_DISABLED = "billing-disabled"
+    USER_PROJECT = "user-project"
+    ORGANIZATION_POLICY = "organization-policy"
+    SERVICE_PERIMETER = "service-perimeter"
+    API_DISABLED = "api-disabled"
+    ENCRYPTION_KEY = "encryption-key"
+    UNREADABLE_OBJECT = "unreadable-object"
+
+
+FORBIDDEN = frozenset(BucketTrouble) - {
+    BucketTrouble.UNREACHABLE,
+    BucketTrouble.OVERLOADED,
+    BucketTrouble.SERVER_ERROR,
+    BucketTrouble.CORRUPT_TRANSFER,
+    BucketTrouble.BUCKET_NOT_FOUND,
+    BucketTrouble.BAD_REQUEST,
+    BucketTrouble.NOT_OFFERED,
+    BucketTrouble.UNREADABLE_OBJECT,
+}
+"""Causes that somebody who may has to change: permissions, policies, billing."""
 
 
 class ConflictReason(StrEnum):
@@ -64,6 +88,9 @@ class RefusalReason(StrEnum):
     CANNOT_MERGE = "cannot-merge"
     NO_PREVIEW = "no-preview"
     FOLDER_NAME = "folder-name"
+    NO_TRASH = "no-trash"
+    DISK_REFUSES = "disk-refuses"
+    ACT_UNDER_WAY = "act-under-way"
 
 
 class AutopauseRefusal(StrEnum):
@@ -173,6 +200,20 @@ class OperationRefused(TerraEnvError):
         self.reason = reason
 
 
+class FilesStay(TerraEnvError):
+    """What was deleted from the workspace could not be removed from the disk after all; its files are in their place.
+
+    Args:
+        api_path: the file or folder.
+        why: what the disk or the trash said.
+    """
+
+    def __init__(self, api_path: str, why: str) -> None:
+        super().__init__(
+            f"{api_path} was deleted from the workspace, but not from this disk ({why}): its files are where they were."
+        )
+
+
 class CloudRefused(TerraEnvError):
     """A service of the cloud refuses.
 
@@ -220,6 +261,46 @@ _SENTENCES = {
         "set 'user_project' of the workspace."
     ),
     BucketTrouble.BAD_REQUEST: "The workspace bucket {bucket} did not accept the request.",
+    BucketTrouble.OBJECT_HELD: (
+        "The notebook in the workspace bucket {bucket} is under a hold and cannot be replaced or deleted: "
+        "ask an owner of the workspace to release the hold, or save yours under a new name."
+    ),
+    BucketTrouble.RETENTION_POLICY: (
+        "A retention policy of the workspace bucket {bucket} forbids replacing or deleting this notebook yet: "
+        "wait until its retention period is over, or save yours under a new name."
+    ),
+    BucketTrouble.BILLING_DISABLED: (
+        "The workspace bucket {bucket} cannot be used because its project has no active billing account: "
+        "ask an owner of the workspace to restore billing."
+    ),
+    BucketTrouble.USER_PROJECT: (
+        "The project that is to pay for requests to the workspace bucket {bucket} was not accepted: "
+        "check that 'user_project' of the workspace exists, has billing, and that you may use it."
+    ),
+    BucketTrouble.ORGANIZATION_POLICY: (
+        "A policy of the organization forbids this in the workspace bucket {bucket}: "
+        "ask an administrator of the organization."
+    ),
+    BucketTrouble.SERVICE_PERIMETER: (
+        "The workspace bucket {bucket} is inside a service perimeter that this environment is outside of "
+        "(VPC Service Controls): work in an environment inside it, or ask an administrator of the organization."
+    ),
+    BucketTrouble.API_DISABLED: (
+        "Cloud Storage is switched off in the project that is used for the workspace bucket {bucket}: "
+        "ask an owner of that project to enable the Cloud Storage API."
+    ),
+    BucketTrouble.ENCRYPTION_KEY: (
+        "The encryption key of the workspace bucket {bucket} cannot be used: "
+        "ask an owner of the workspace to restore access to the key."
+    ),
+    BucketTrouble.UNREADABLE_OBJECT: (
+        "A notebook in the workspace bucket {bucket} is marked as compressed and cannot be unpacked: "
+        "ask whoever stored it to upload it again."
+    ),
+    BucketTrouble.NOT_OFFERED: (
+        "What answers for the workspace bucket {bucket} does not offer this: "
+        "check that Cloud Storage is reached directly."
+    ),
 }
 
 _LOCKED = {

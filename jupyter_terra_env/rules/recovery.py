@@ -28,6 +28,8 @@ class Step(Enum):
     """Nothing: it is no longer there under its old name."""
     STAYS = auto()
     """Nothing: it is not, or no longer, what was to be moved or deleted."""
+    STAYS_WITHOUT_COPY = auto()
+    """It stays, and the copy that the act had made of it goes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,9 @@ class Seen:
     is_free: bool
 
 
-def step_for(act: Act, planned: int, old: Seen | None, *, new_exists: bool, is_out: bool) -> Step:
+def step_for(
+    act: Act, planned: int, old: Seen | None, *, new_exists: bool, is_out: bool, is_own_copy: bool = False
+) -> Step:
     """Decide about one object.
 
     Args:
@@ -52,14 +56,15 @@ def step_for(act: Act, planned: int, old: Seen | None, *, new_exists: bool, is_o
         old: the object under its old name now; None when there is none.
         new_exists: whether there is an object under its new name.
         is_out: whether a file with its content is where the act was to bring it.
+        is_own_copy: whether what is under its new name is the copy that this act made of it.
     """
     if old is None:
         return Step.DONE
     if old.generation != planned or not old.is_free:
-        return Step.STAYS
+        return Step.STAYS_WITHOUT_COPY if is_own_copy else Step.STAYS
     match act:
         case Act.MOVE:
-            return Step.STAYS if new_exists else Step.DO
+            return Step.STAYS if new_exists and not is_own_copy else Step.DO
         case Act.DELETE:
             return Step.DO
         case Act.OUT:

@@ -96,6 +96,19 @@ def offline(error: BucketError) -> WorkStatus:
     )
 
 
+def newer_in_workspace() -> WorkStatus:
+    """Opened from the disk before the bucket answered, which holds something newer; no edits are owed."""
+    return WorkStatus(
+        mode=Mode.EDIT,
+        place=Place.OFFLINE,
+        message=(
+            "This is the copy on this disk; the workspace holds a newer version. "
+            "Close the notebook and open it again to see that one; nothing was overwritten."
+        ),
+        reason=ConflictReason.REMOTE_CHANGED.value,
+    )
+
+
 def conflict(reason: ConflictReason) -> WorkStatus:
     """Bucket and working copy have parted."""
     return WorkStatus(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from jupyter_terra_env.rules.errors import ConflictReason
-from jupyter_terra_env.rules.readback import is_own_write
+from jupyter_terra_env.rules.readback import WriteAttempt, is_own_write
 
 ABSENT_GENERATION = 0
 """Cloud Storage: ``ifGenerationMatch=0`` means the object must not exist."""
@@ -25,14 +25,16 @@ class Baseline:
         metageneration: of that generation; 0 when it was not there.
         crc32c: of that content; None when it was not there.
         metadata: custom metadata of that metageneration.
-        write_token: marks our uploads made on top of this baseline (see ``readback``).
+        row_token: changes whenever the journal's row names another content; guards compare-and-set on the row.
+        attempts: uploads over this very version whose outcome is not known (see ``readback``).
     """
 
     generation: int
     metageneration: int
     crc32c: str | None
-    write_token: str
+    row_token: str
     metadata: Mapping[str, str] = field(default_factory=dict)
+    attempts: tuple[WriteAttempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,7 @@ def standing(baseline: Baseline | None, local_crc32c: str, remote: Remote | None
     if remote is not None and (local_crc32c == remote.crc32c or is_same_content(baseline, remote)):
         untouched = baseline is not None and baseline.generation == remote.generation
         equal = local_crc32c == remote.crc32c or (untouched and not has_unsaved_edits(baseline, local_crc32c))
-        return Standing.EQUAL if equal else Standing.OWED
+        return Standing.EQUAL if equal and not may_still_change(baseline, remote) else Standing.OWED
     if baseline is None and remote is None:
         return Standing.NEVER_STORED
     return conflict_between(baseline, remote) or Standing.OWED
@@ -118,7 +120,7 @@ def adopted_checksum(baseline: Baseline | None, remote: Remote) -> str:
 def is_same_content(baseline: Baseline | None, remote: Remote) -> bool:
     """Whether the object still holds what our edits stand on, or what we ourselves uploaded from there."""
     return baseline is not None and (
-        baseline.generation == remote.generation or is_own_write(remote, baseline.write_token)
+        baseline.generation == remote.generation or is_own_write(remote, baseline.attempts)
     )
 
 
@@ -134,6 +136,19 @@ def is_at(baseline: Baseline | None, remote: Remote) -> bool:
 def has_unsaved_edits(baseline: Baseline | None, local_crc32c: str) -> bool:
     """Whether the working copy holds something the bucket was never seen to hold."""
     return baseline is None or baseline.crc32c != local_crc32c
+
+
+def may_still_change(baseline: Baseline | None, remote: Remote | None) -> bool:
+    """Whether an upload of ours with an unknown outcome may still replace the object as it was just read."""
+    return remote is not None and baseline is not None and bool(baseline.attempts) and is_at(baseline, remote)
+
+
+def is_settled(baseline: Baseline | None, local_crc32c: str) -> bool:
+    """Whether the bucket is known to hold what the working copy holds.
+
+    An open attempt makes that unknown, even if the working copy equals its baseline again.
+    """
+    return baseline is not None and not baseline.attempts and not has_unsaved_edits(baseline, local_crc32c)
 
 
 def conflict_between(baseline: Baseline | None, remote: Remote | None) -> ConflictReason | None:

@@ -13,7 +13,7 @@ from jupyter_terra_env.server.conflict_handlers import CONFLICT_HANDLERS
 from jupyter_terra_env.server.http_errors import translated
 from jupyter_terra_env.server.presence import PresenceSocket
 from jupyter_terra_env.server.preview_page import PreviewHandler
-from jupyter_terra_env.server.status_fields import payment_fields
+from jupyter_terra_env.server.status_fields import foreign_debt_fields, payment_fields
 from jupyter_terra_env.server.workspace_handler import WorkspaceHandler
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ class DebtsHandler(WorkspaceHandler):
     async def get(self) -> None:
         """Answer ``{debts: [status…]}``."""
         debts = [await self.announcements.status(location) for location in await self.notebooks.owed()]
+        debts += [foreign_debt_fields(debt) for debt in await self.notebooks.foreign_debts()]
         self.finish(json.dumps({"debts": debts}))
 
 

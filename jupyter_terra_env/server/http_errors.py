@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from tornado.web import HTTPError
 
 from jupyter_terra_env.rules.errors import (
+    FORBIDDEN,
     BucketError,
-    BucketTrouble,
     BucketUnavailable,
+    FilesStay,
     LockHeldElsewhere,
     ObjectNotFound,
     OperationRefused,
@@ -19,7 +20,8 @@ from jupyter_terra_env.rules.errors import (
 )
 from jupyter_terra_env.rules.status import REFUSED, WorkStatus
 
-_FORBIDDEN = {BucketTrouble.NO_CREDENTIALS, BucketTrouble.NO_PERMISSION, BucketTrouble.REQUESTER_PAYS}
+_REFUSED = {RefusalReason.OUTSIDE_WORKSPACE: 404, RefusalReason.NO_TRASH: 400}
+"""Jupyter itself answers these where the trash cannot be used, and of what is outside its root."""
 
 
 @contextlib.contextmanager
@@ -79,14 +81,14 @@ def as_http_error(error: TerraEnvError, path: str) -> HTTPError:
             return HTTPError(404, f"No such file or directory: {path}", reason="not-found")
         case WorkspaceConflict() | LockHeldElsewhere():
             return HTTPError(409, str(error), reason=error.reason.value)
-        case OperationRefused(reason=RefusalReason.OUTSIDE_WORKSPACE):
-            return HTTPError(404, str(error), reason=error.reason.value)
         case OperationRefused():
-            return HTTPError(409, str(error), reason=error.reason.value)
+            return HTTPError(_REFUSED.get(error.reason, 409), str(error), reason=error.reason.value)
+        case FilesStay():
+            return HTTPError(507, str(error), reason="files-stay")
         case BucketUnavailable():
             return HTTPError(503, error.sentence, reason=error.trouble.value)
         case BucketError():
-            status = 403 if error.trouble in _FORBIDDEN else 503
+            status = 403 if error.trouble in FORBIDDEN else 503
             return HTTPError(status, error.sentence, reason=error.trouble.value)
         case _:
             return HTTPError(500, str(error))

@@ -2,8 +2,12 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
+from pathlib import Path
 
 from jupyter_terra_env.autopause.flush import Paid, SafeFile, UnsafeFile
+from jupyter_terra_env.notebooks.foreign_debts import NOT_CONFIGURED, on_the_disk, recorded_debts
+from jupyter_terra_env.notebooks.journal import Debt
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import TerraEnvError
 from jupyter_terra_env.rules.workspace import Location
@@ -30,6 +34,7 @@ class NotebookDebts:
             UnsafeFile(path=status.location.api_path, reason=status.work.reason or status.work.place.value)
             for status in payment.unpaid
         )
+        unsafe += foreign_files(payment.foreign)
         return Paid(safe=tuple([await self._safe(path) for path in payment.paid]), unsafe=unsafe)
 
     async def release_locks(self, deadline_seconds: float) -> None:
@@ -46,3 +51,31 @@ class NotebookDebts:
     async def _release(self, location: Location) -> None:
         with contextlib.suppress(TerraEnvError):
             await self._notebooks.locks.release(location, unless=lambda: False)
+
+
+class ForeignDebts:
+    """What a server without a workspace finds on its disk: debts that it cannot pay.
+
+    Args:
+        root: the server's root folder.
+        state_directory: folder of the journal.
+    """
+
+    def __init__(self, root: Path, state_directory: Path) -> None:
+        self._root = root
+        self._state_directory = state_directory
+
+    async def pay(self, deadline_seconds: float) -> Paid:  # noqa: ARG002 - nothing can be paid
+        """Name them."""
+        return Paid(unsafe=foreign_files(await asyncio.to_thread(self._read)))
+
+    async def release_locks(self, deadline_seconds: float) -> None:
+        """Nothing is edited without a workspace."""
+
+    def _read(self) -> tuple[Debt, ...]:
+        return on_the_disk(recorded_debts(self._state_directory), self._root)
+
+
+def foreign_files(debts: Iterable[Debt]) -> tuple[UnsafeFile, ...]:
+    """Debts to workspaces that are not configured here, as files that are not safe."""
+    return tuple(UnsafeFile(path=debt.path, reason=NOT_CONFIGURED) for debt in debts)

@@ -3,8 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from jupyter_terra_env.notebooks.foreign_debts import NOT_CONFIGURED, sentence
+from jupyter_terra_env.notebooks.journal import Debt
 from jupyter_terra_env.notebooks.workspace_notebooks import NotebookStatus, Payment
-from jupyter_terra_env.rules.lock_view import LockView
+from jupyter_terra_env.rules.lock_view import LockState, LockView
+from jupyter_terra_env.rules.status import Place
 from jupyter_terra_env.rules.workspace import Mode
 
 STATUS_KEY = "terra"
@@ -54,7 +57,30 @@ def payment_fields(payment: Payment) -> dict[str, Any]:
     """What became of debts, as JSON."""
     return {
         "paid": list(payment.paid),
-        "unpaid": [status_fields(status, email=None) for status in payment.unpaid],
+        "unpaid": [
+            *(status_fields(status, email=None) for status in payment.unpaid),
+            *(foreign_debt_fields(debt) for debt in payment.foreign),
+        ],
+    }
+
+
+def foreign_debt_fields(debt: Debt) -> dict[str, Any]:
+    """A debt to a workspace that is not configured here, as JSON: a status, as far as there is one."""
+    lock = {"state": LockState.NONE.value, "message": "", "holder": None, "email": None, "until": None, "lost": False}
+    return {
+        "path": debt.path,
+        "workspace": None,
+        "bucket": debt.bucket,
+        "object": debt.object_name,
+        "mode": Mode.EDIT.value,
+        "place": Place.ON_DISK.value,
+        "message": sentence(debt),
+        "reason": NOT_CONFIGURED,
+        "saved_at": None,
+        "writable": False,
+        "edit_path": None,
+        "playground_path": None,
+        "lock": {**lock, "actions": []},
     }
 
 

@@ -60,9 +60,9 @@ def tabs():
 def made(tmp_path, tabs):
     """Make a flusher; announcements are collected."""
 
-    def make(debts, manifest=tmp_path / "state" / "flush.json", client_save_seconds=0.5, outputs=None):
+    def make(debts, manifest=tmp_path / "state" / "flush.json", client_save_seconds=0.5, outputs=None, kind=Flusher):
         asked = []
-        flusher = Flusher(
+        flusher = kind(
             debts=debts,
             tabs=tabs,
             outputs=Outputs() if outputs is None else outputs,
@@ -231,7 +231,7 @@ async def test_after_the_end_nothing_is_told_as_done_that_was_not(made):
     flusher, _ = made(Debts(), outputs=outputs)
     await flusher.flush(FlushCause.REQUESTED, 10, before_end=False)
     await flusher.close(FlushCause.SERVER_STOP)
-    assert (await flusher.flush(FlushCause.REQUESTED, 10, before_end=False)).is_clean
+    assert not (await flusher.flush(FlushCause.REQUESTED, 10, before_end=False)).is_clean
     assert not (await flusher.flush(FlushCause.IDLE, 10, before_end=True)).is_clean
     assert outputs.asked == []
 
@@ -242,6 +242,91 @@ async def test_the_next_flush_is_a_new_one(made):
     await flusher.flush(FlushCause.IDLE, 10, before_end=True)
     await flusher.flush(FlushCause.IDLE, 10, before_end=True)
     assert len(debts.asked) == 2
+
+
+class SlowManifest(Flusher):
+    """A flusher whose manifest takes as long to write as a test wants."""
+
+    def hold(self):
+        self.writing, self.free = threading.Event(), threading.Event()
+        return self
+
+    def _write(self, manifest, report):
+        self.writing.set()
+        assert self.free.wait(20)
+        return super()._write(manifest, report)
+
+
+async def ending(flusher, **asked):
+    """A flush that has looked at everything, and is writing its manifest."""
+    first = asyncio.ensure_future(flusher.flush(FlushCause.REQUESTED, 20, **asked))
+    await asyncio.to_thread(flusher.writing.wait, 20)
+    return first
+
+
+async def test_who_joins_a_flush_that_is_ending_gets_the_outputs_kept(made):
+    outputs = Outputs()
+    flusher, _ = made(Debts(), outputs=outputs, kind=SlowManifest)
+    first = await ending(flusher.hold(), before_end=False)
+    second = asyncio.ensure_future(flusher.flush(FlushCause.IDLE, 20, before_end=True))
+    await asyncio.sleep(0)
+    flusher.free.set()
+    assert (await second, outputs.asked) == (flusher.last, [True])
+    assert flusher.last.cause is FlushCause.IDLE
+    assert (await first).cause is FlushCause.REQUESTED
+
+
+async def test_who_joins_a_flush_that_is_ending_is_told_of_what_was_saved_since(made):
+    debts = Debts()
+    flusher, _ = made(debts, kind=SlowManifest)
+    first = await ending(flusher.hold(), before_end=True)
+    debts.paid = UNSAFE
+    others = [asyncio.ensure_future(flusher.flush(FlushCause.IDLE, 20, before_end=each)) for each in (True, False)]
+    await asyncio.sleep(0)
+    flusher.free.set()
+    assert (await first).is_clean
+    assert [(await other).paid.unsafe for other in others] == [UNSAFE.unsafe] * 2
+    assert len(debts.asked) == 2, "one flush for both"
+
+
+class HeldDebts(Debts):
+    """Pays what is owed when it is asked, and says so when the test lets it."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun, self.free = asyncio.Event(), asyncio.Event()
+
+    async def pay(self, deadline_seconds):
+        paid = await super().pay(deadline_seconds)
+        self.begun.set()
+        await self.free.wait()
+        return paid
+
+
+async def test_who_joins_while_debts_are_paid_is_told_of_what_was_saved_since(made):
+    debts = HeldDebts()
+    flusher, asked = made(debts)
+    first = asyncio.ensure_future(flusher.flush(FlushCause.IDLE, 20, before_end=False))
+    await debts.begun.wait()
+    debts.paid = UNSAFE
+    second = asyncio.ensure_future(flusher.flush(FlushCause.IDLE, 20, before_end=False))
+    await asyncio.sleep(0)
+    debts.free.set()
+    assert await first is await second
+    assert (await second).paid == Paid(safe=SAFE.safe, unsafe=UNSAFE.unsafe)
+    assert len(asked) == 1
+
+
+async def test_who_has_more_time_than_the_flush_that_failed_tries_again(made):
+    debts = Debts(paid=UNSAFE)
+    flusher, _ = made(debts, kind=SlowManifest)
+    first = asyncio.ensure_future(flusher.hold().flush(FlushCause.REQUESTED, 2, before_end=True))
+    second = asyncio.ensure_future(flusher.flush(FlushCause.IDLE, 20, before_end=True))
+    await asyncio.to_thread(flusher.writing.wait, 20)
+    debts.paid = SAFE
+    flusher.free.set()
+    assert not (await first).is_clean
+    assert (await second).is_clean
 
 
 async def test_giving_back_locks_that_hangs_is_cut_short(made):

@@ -7,12 +7,10 @@ import threading
 import pytest
 from autopause_kit import CELL, FakeClocks
 
-from jupyter_terra_env.autopause import monitor
 from jupyter_terra_env.autopause.actuators.port import Result
 from jupyter_terra_env.autopause.flush import FlushCause, FlushReport, Paid, UnsafeFile
 from jupyter_terra_env.autopause.monitor import Hooks, Monitor
 from jupyter_terra_env.autopause.observation import Observation, Spaced
-from jupyter_terra_env.rules.activity import WorkKind
 from jupyter_terra_env.rules.errors import AutopauseRefused
 from jupyter_terra_env.rules.pause_state import Failure, KeepAwake, PauseReason, PauseRules, Phase
 
@@ -29,20 +27,6 @@ class Source:
         if self.error:
             raise self.error
         return Observation(work=self.work)
-
-
-class Hanging:
-    """A source that does not answer until it is let go."""
-
-    name = "graphics cards"
-
-    def __init__(self):
-        self.asked, self.answer = 0, asyncio.Event()
-
-    async def look(self):
-        self.asked += 1
-        await self.answer.wait()
-        return Observation()
 
 
 class Flushes:
@@ -73,17 +57,17 @@ class Pauses:
 class Rig:
     """A monitor and everything around it."""
 
-    def __init__(self, tmp_path, *results, clocks=None, sources=(), rules=RULES):
+    def __init__(self, tmp_path, *results, clocks=None, more_sources=()):
         self.clocks = clocks or FakeClocks()
         self.source, self.flushes, self.pauses = Source(), Flushes(), Pauses(*results)
         self.human_at = None
         self.announced, self.gaps = [], []
         self.memory = tmp_path / "memory.json"
         self.monitor = Monitor(
-            rules=rules,
+            rules=RULES,
             clocks=self.clocks,
             human_age=lambda: None if self.human_at is None else self.clocks.monotonic - self.human_at,
-            sources=[self.source, *sources],
+            sources=[self.source, *more_sources],
             reported_busy=lambda: bool(self.source.work),
             flusher=self.flushes,
             chain=self.pauses,
@@ -94,6 +78,7 @@ class Rig:
                 announce=lambda: self.announced.append(self.phase), ticked=lambda: None, resumed=self.gaps.append
             ),
             log=logging.getLogger("monitor"),
+            patience_seconds=0.2,
         )
 
     @property
@@ -196,6 +181,85 @@ async def test_a_blind_eye_counts_as_work_and_is_told_once(tmp_path, caplog):
     assert rig.phase is Phase.PAUSED
 
 
+class HungSource(Source):
+    """Does not come back before a test lets it; counts how often it was asked."""
+
+    name = "graphics cards"
+
+    def __init__(self):
+        super().__init__()
+        self.free, self.asked, self.under_way = asyncio.Event(), 0, 0
+
+    async def look(self):
+        self.asked += 1
+        self.under_way += 1
+        try:
+            await self.free.wait()
+        finally:
+            self.under_way -= 1
+        return await super().look()
+
+
+class TestHungSource:
+    async def test_it_is_named_and_the_cap_holds(self, tmp_path, caplog):
+        hung = HungSource()
+        rig = Rig(tmp_path, more_sources=[hung])
+        await rig.run(3000)
+        assert rig.phase is Phase.WORKING
+        (work,) = rig.monitor.state.signals.work
+        assert (work.kind, work.id) == ("unknown", "graphics cards")
+        assert work.detail == "It cannot be seen whether graphics cards work: no answer."
+        assert work.age_seconds == pytest.approx(2985)
+        await rig.run(660)
+        assert rig.pauses.reasons == [PauseReason.MAX_BUSY]
+        assert (hung.asked, hung.under_way) == (1, 1), "never asked twice at once"
+        assert sum("cannot observe" in record.message for record in caplog.records) == 1
+        await rig.monitor.close()
+        assert hung.under_way == 0
+
+    async def test_the_other_sources_are_seen(self, tmp_path):
+        rig = Rig(tmp_path, more_sources=[HungSource()])
+        rig.source.work = (CELL,)
+        await rig.run(15)
+        assert {work.kind for work in rig.monitor.state.signals.work} == {CELL.kind, "unknown"}
+
+    async def test_one_that_comes_back_is_believed_again(self, tmp_path):
+        hung = HungSource()
+        rig = Rig(tmp_path, more_sources=[hung])
+        await rig.run(1200)
+        assert rig.phase is Phase.WORKING
+        hung.free.set()
+        await settled()
+        assert rig.phase is Phase.WORKING, "what it says late is dropped"
+        await rig.run(600)
+        assert rig.phase is Phase.PAUSED
+        assert hung.asked > 1
+
+    async def test_a_late_failure_is_no_failure_of_now(self, tmp_path, caplog):
+        hung = HungSource()
+        rig = Rig(tmp_path, more_sources=[hung])
+        await rig.run(15)
+        hung.error = OSError("the disk came back")
+        hung.free.set()
+        await settled()
+        hung.error = None
+        await rig.run(15)
+        assert rig.monitor.state.signals.work == ()
+        assert "never retrieved" not in caplog.text
+
+
+async def test_a_disk_that_hangs_ends_no_tick_and_no_pause(tmp_path, monkeypatch):
+    held = threading.Event()
+
+    monkeypatch.setattr("os.fsync", lambda _: held.wait(60))
+    rig = Rig(tmp_path)
+    await rig.run(600)
+    async with asyncio.timeout(20):
+        while rig.phase is not Phase.PAUSED:
+            await settled()
+    held.set()
+
+
 async def test_a_process_killed_between_flush_and_stop_starts_over(tmp_path):
     """Row 15: the next server finds the same idle time, and stops the machine once."""
     rig = Rig(tmp_path)
@@ -270,89 +334,3 @@ async def test_a_source_is_not_asked_more_often_than_it_bears():
     assert (await spaced.look()).work == ()
     clock[0] = 5.0
     assert (await spaced.look()).work == (CELL,)
-
-
-HASTY = PauseRules(idle_timeout=60, warning_lead=5, max_busy=120, tick=1)
-
-
-class TestASourceThatHangs:
-    @pytest.fixture
-    def hanging(self):
-        return Hanging()
-
-    @pytest.fixture
-    def rig(self, tmp_path, hanging, jp_asyncio_loop):
-        rig = Rig(tmp_path, sources=[hanging], rules=HASTY)
-        yield rig
-        jp_asyncio_loop.run_until_complete(rig.monitor.close())
-
-    async def test_ends_no_ticks_and_the_cap_holds(self, rig, hanging):
-        for _ in range(140):
-            rig.clocks.pass_(1)
-            await rig.monitor.tick()
-            if rig.phase in {Phase.FLUSHING, Phase.PAUSING}:
-                await settled()
-        assert rig.phase is Phase.PAUSED
-        assert rig.pauses.reasons == [PauseReason.MAX_BUSY]
-        assert hanging.asked == 1, "a question that is still open is not asked again"
-
-    async def test_is_named_in_the_report_as_unknown_beside_what_others_see(self, rig, hanging):
-        rig.source.work = (CELL,)
-        await rig.monitor.tick()
-        rig.clocks.pass_(1)
-        await rig.monitor.tick()
-        assert [(work.kind, work.id) for work in rig.monitor.state.signals.work] == [
-            (CELL.kind, CELL.id),
-            (WorkKind.UNKNOWN, "graphics cards"),
-        ]
-        assert "looking at them has not ended yet" in rig.monitor.state.signals.work[1].detail
-        assert rig.monitor.state.signals.work[1].age_seconds == 1
-
-    async def test_is_believed_again_when_it_answers(self, rig, hanging):
-        await rig.monitor.tick()
-        assert rig.monitor.state.signals.work
-        hanging.answer.set()
-        await settled()
-        rig.clocks.pass_(1)
-        await rig.monitor.tick()
-        assert rig.monitor.state.signals.work == ()
-        await rig.monitor.tick()
-        assert hanging.asked == 2
-
-    async def test_holds_up_no_end_of_the_server(self, tmp_path):
-        class Stubborn(Hanging):
-            async def look(self):
-                while not self.answer.is_set():
-                    try:
-                        await self.answer.wait()
-                    except asyncio.CancelledError:
-                        continue  # as a program in uninterruptible sleep, which is waited for
-                return Observation()
-
-        stubborn = Stubborn()
-        rig = Rig(tmp_path, sources=[stubborn], rules=HASTY)
-        rig.monitor.start()
-        await settled()
-        await rig.monitor.close()
-        assert not stubborn.answer.is_set()
-        stubborn.answer.set()
-        await settled()
-
-
-async def test_a_memory_that_cannot_be_written_for_hanging_ends_no_ticks(tmp_path, monkeypatch):
-    let_go, begun = threading.Event(), []
-
-    def hangs(*_):
-        begun.append(1)
-        let_go.wait()
-
-    monkeypatch.setattr(monitor, "_REMEMBERING_SECONDS", 0.05)
-    monkeypatch.setattr("os.fsync", hangs)
-    rig = Rig(tmp_path)
-    try:
-        await rig.run(600)
-        assert rig.phase is Phase.PAUSED
-        assert len(begun) == 1
-    finally:
-        let_go.set()
-        await rig.monitor.close()

@@ -68,10 +68,11 @@ class TestConnections:
     def test_the_pool_has_the_size_asked_for(self, monkeypatch, concurrency, scheme):
         """Pins the attribute of the client through which it is set."""
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
-        client = gcs.connect(Connection(concurrency=concurrency))
+        connection = Connection(concurrency=concurrency)
+        client = gcs.connect(connection)
         adapter = client._http.get_adapter(f"{scheme}example.org/")
-        assert adapter._pool_maxsize == concurrency
-        assert adapter._pool_connections == concurrency
+        assert adapter._pool_maxsize == connection.requests_at_once
+        assert adapter._pool_connections == connection.requests_at_once
         client.close()
 
     @pytest.mark.parametrize("action", [AnswerWith(status=503), CutBody(after_bytes=10)], ids=["503", "cut"])

@@ -2,6 +2,9 @@
 
 import json
 import logging
+import os
+import socket
+import threading
 from contextlib import closing
 
 import pytest
@@ -115,3 +118,82 @@ def test_without_a_workspace(machine):
     done = machine.run("flush")
     assert done.returncode == 2
     assert "No workspace is configured" in done.stderr
+
+
+def hang_up(listener):
+    connection, _ = listener.accept()
+    connection.close()
+
+
+class TestElsewhere:
+    """The command is run where no server has ever been."""
+
+    def test_without_a_journal_and_without_a_server_it_is_an_error_and_makes_nothing(self, machine, workspace):
+        (machine.home / "elsewhere").mkdir()
+        before = machine.files()
+        for arguments in ([], ["--root", str(machine.home / "elsewhere")], ["--json", "--before-end"]):
+            done = machine.run("flush", *arguments, **workspace)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert "There is no journal in" in done.stderr
+            assert "--root" in done.stderr
+        assert machine.files() == before
+        assert not (machine.home / ".jupyter-terra-env").exists()
+
+    def test_all_running_servers_are_asked(self, machine, workspace, tmp_path):
+        with machine.demo("--data", tmp_path / "data") as demo:
+            home = demo.wait_until_it_serves().info["root_dir"]
+            done = machine.run("flush", "--deadline", "5", **workspace)
+            as_json = machine.run("flush", "--json", "--deadline", "5")
+            other = machine.run("flush", "--root", str(machine.home), **workspace)
+            demo.interrupt()
+            demo.end()
+        assert done.stdout.splitlines()[0] == f"asked: the Jupyter server of {home}"
+        assert done.returncode == 0
+        assert json.loads(as_json.stdout) == {"by": "server", "paid": [], "unpaid": [], "asked": [home]}
+        assert (other.returncode, other.stdout) == (2, ""), "that folder's server is meant"
+        assert not (machine.home / ".jupyter-terra-env").exists()
+
+    def test_a_server_that_does_not_answer_is_named(self, machine, workspace):
+        """Its entry is that of a process that lives, and whose port takes no requests."""
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            port = silent.getsockname()[1]
+            threading.Thread(target=hang_up, args=(silent,), daemon=True).start()
+            machine.runtime.mkdir(exist_ok=True)
+            entry = {"pid": os.getpid(), "url": f"http://127.0.0.1:{port}/", "token": "secret", "root_dir": "/far"}
+            (machine.runtime / "jpserver-1.json").write_text(json.dumps({**entry, "port": port}), encoding="utf-8")
+            done = machine.run("flush", "--deadline", "1", **workspace)
+        assert (done.returncode, done.stderr) == (1, "")
+        assert done.stdout.startswith("NOT KNOWN: /far. The Jupyter server at")
+        assert "secret" not in done.stdout
+
+    def test_the_entry_of_a_server_that_has_gone_is_none(self, machine, workspace):
+        owe(machine.home, "a.ipynb", b"one")
+        entry = {"pid": os.getpid(), "url": "http://127.0.0.1:9/", "token": "", "root_dir": "/far", "port": 9}
+        machine.runtime.mkdir(exist_ok=True)
+        (machine.runtime / "jpserver-1.json").write_text(json.dumps(entry), encoding="utf-8")
+        done = machine.run("flush", **workspace)
+        assert (done.returncode, done.stdout) == (0, "in the workspace now: ws/edit/a.ipynb\n")
+
+
+@pytest.mark.parametrize("name", ["another", None], ids=["another workspace", "no workspace"])
+def test_debts_of_a_workspace_that_is_not_configured_are_named(machine, workspace, bucket_folder, name):
+    owe(machine.home, "a.ipynb", b"mine")
+    variables = {**workspace, "WORKSPACE_NAME": name} if name else {}
+    done = machine.run("flush", "--deadline", "5", **variables)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("NOT in the workspace: ws/edit/a.ipynb. The last save is on this disk only")
+    assert BUCKET in done.stdout
+    report = json.loads(machine.run("flush", "--json", "--deadline", "5", **variables).stdout)
+    assert [(each["path"], each["reason"]) for each in report["unpaid"]] == [
+        ("ws/edit/a.ipynb", "workspace-not-configured")
+    ]
+    assert contents(bucket_folder) == {}
+    assert machine.run("flush", **workspace).returncode == 0, "the workspace's own server pays it"
+
+
+@pytest.mark.parametrize("command", [["locks"], ["check"], ["check", "--json"], ["autopause"], ["flush"]])
+def test_commands_that_only_ask_write_nothing(machine, workspace, command):
+    before = machine.files()
+    machine.run(*command, **workspace)
+    assert machine.files() == before
+    assert not (machine.home / ".jupyter-terra-env").exists()

@@ -1,18 +1,34 @@
 """The contract of ``BucketStore``, on the bucket in this process and on one behind HTTP."""
 
 import asyncio
+import gzip
 import io
+import random
 import time
+from datetime import UTC, datetime
 
 import pytest
+import requests
 from environments import BUCKET, Outsider, directory_in_memory
 
+from jupyter_terra_env.bucket import gcs
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
-from jupyter_terra_env.bucket.embedded.faults import AnswerWith, CutBody, Delay, Fault, FaultPlan, Hang, ResetConnection
+from jupyter_terra_env.bucket.embedded.faults import (
+    AnswerWith,
+    ChangeAnswer,
+    CutBody,
+    Delay,
+    Fault,
+    FaultPlan,
+    Hang,
+    ResetConnection,
+)
 from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
+from jupyter_terra_env.bucket.embedded.refusals import REFUSALS
 from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter
-from jupyter_terra_env.bucket.store import MatchVersion, MustNotExist
+from jupyter_terra_env.bucket.object_fields import ObjectFields
+from jupyter_terra_env.bucket.store import DamagedWrite, MatchVersion, MustNotExist
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.rules.errors import (
     BucketRefused,
@@ -44,10 +60,11 @@ class Store:
         blob.upload_from_string(content)
         return version_of(blob)
 
-    def save(self, name, content, precondition=None, metadata=None, content_type="text/plain"):
+    def save(self, name, content, precondition=None, metadata=None, content_type="text/plain", **how):
         return self.write(
             name,
             io.BytesIO(content),
+            **how,
             content_type=content_type,
             metadata=metadata or {},
             precondition=precondition or MustNotExist(),
@@ -114,7 +131,7 @@ def _serve(connection, engine, faults):
         yield store
     finally:
         faults.release()
-        threads._threads.shutdown(wait=True)
+        threads.end_threads(wait=True)
         threads._client.close()
         threads._client._http.close()
         outsider.close()
@@ -257,6 +274,90 @@ class TestRead:
                 store.read("a", seen.generation)
         assert error.value.trouble is BucketTrouble.CORRUPT_TRANSFER
 
+    @pytest.mark.parametrize("deadline_seconds", [10])
+    def test_bytes_damaged_in_an_answer_that_is_then_resumed_are_fetched_again(self, store, monkeypatch):
+        """The client verifies no checksum of a download that broke off."""
+        content = bytes(range(256)) * 2000
+        seen = store.put("a", content)
+        store.faults.add(Fault(operation="objects.download", action=CutBody(after_bytes=300_000)))
+        damaged = []
+        real = io.BytesIO.write
+
+        class Damaging(io.BytesIO):
+            def write(self, piece):
+                if not damaged:
+                    damaged.append(piece)
+                    piece = b"?" + bytes(piece)[1:]
+                return real(self, piece)
+
+        file = Damaging()
+        store.read_into("a", seen.generation, file)
+        assert file.getvalue() == content
+        assert damaged
+
+
+def compressed(store, content, name="a", **properties):
+    blob = store.outsider.bucket.blob(name)
+    blob.content_encoding = "gzip"
+    for field, value in properties.items():
+        setattr(blob, field, value)
+    blob.upload_from_string(content)
+    return version_of(blob)
+
+
+class TestReadCompressed:
+    CONTENT = random.Random(1).randbytes(300_000) + bytes(300_000)
+
+    @pytest.mark.parametrize("cache_control", [None, "no-transform"])
+    def test_is_unpacked_with_one_request(self, store, cache_control):
+        seen = compressed(store, gzip.compress(self.CONTENT), cache_control=cache_control)
+        assert store.read("a", seen.generation) == self.CONTENT
+        assert store.operations == ["objects.download"]
+
+    def test_of_several_members_and_padding(self, store):
+        seen = compressed(store, gzip.compress(b"one ") + gzip.compress(b"two") + bytes(512))
+        assert store.read("a", seen.generation) == b"one two"
+
+    @pytest.mark.parametrize("content", [b"", b"plain after all"])
+    def test_what_is_not_compressed_is_read_as_it_is(self, store, content):
+        assert store.read("a", compressed(store, content).generation) == content
+
+    @pytest.mark.parametrize("deadline_seconds", [10])
+    @pytest.mark.parametrize("after_bytes", [0, 5, 100_000, 250_000])
+    def test_a_cut_answer_is_repeated_until_it_is_whole(self, store, after_bytes):
+        seen = compressed(store, gzip.compress(self.CONTENT))
+        store.faults.add(Fault(operation="objects.download", action=CutBody(after_bytes=after_bytes), times=2))
+        assert store.read("a", seen.generation) == self.CONTENT
+
+    def test_an_answer_cut_each_time_is_never_taken_for_whole(self, store):
+        seen = compressed(store, gzip.compress(self.CONTENT))
+        store.faults.add(Fault(operation="objects.download", action=CutBody(after_bytes=100), times=1000))
+        with pytest.raises(BucketUnavailable):
+            store.read("a", seen.generation)
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            gzip.compress(CONTENT)[:-100],
+            gzip.compress(CONTENT)[:5],
+            gzip.compress(b"x") + b"and something else",
+            gzip.compress(CONTENT)[:1000] + bytes(1000),
+        ],
+        ids=["cut", "header cut", "more", "damaged"],
+    )
+    def test_an_object_that_is_broken_itself_is_told_and_not_asked_for_again(self, store, content):
+        seen = compressed(store, content)
+        with pytest.raises(BucketRefused) as error:
+            store.read("a", seen.generation)
+        assert error.value.trouble is BucketTrouble.UNREADABLE_OBJECT
+        assert store.operations == ["objects.download"]
+
+    def test_what_grows_beyond_all_measure_is_refused(self, store):
+        seen = compressed(store, gzip.compress(bytes(80 << 20)))
+        with pytest.raises(BucketRefused) as error:
+            store.read("a", seen.generation)
+        assert error.value.trouble is BucketTrouble.UNREADABLE_OBJECT
+
 
 class TestWrite:
     @pytest.mark.parametrize("name", NAMES)
@@ -333,6 +434,78 @@ class TestWrite:
         with pytest.raises(PreconditionFailed):
             store.save("a", content)
         store.save("a", content[:-1], version_of(version))
+
+    def test_keeps_the_fields_named(self, store):
+        fields = ObjectFields(
+            cache_control="no-store",
+            content_disposition="inline",
+            content_language="de",
+            content_type="text/x-r",
+            custom_time=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).isoformat(),
+        )
+        for content in (b"small", bytes(9 << 20)):
+            seen = store.stat("a")
+            precondition = None if seen is None else seen.precondition
+            version = store.save("a", content, precondition, content_type="text/x-r", fields=fields)
+            assert version.fields == fields
+            assert version == store.stat("a") == store.list("").objects[0] == store.list_all("")[0]
+
+    @pytest.mark.parametrize("content", [b"mine", bytes(9 << 20)], ids=["one request", "session"])
+    def test_a_damaged_answer_is_looked_at_again(self, store, content):
+        seen = store.put("a", b"one")
+        store.faults.add(Fault(operation="objects.insert", action=ChangeAnswer(fields={"crc32c": "AAAAAA=="}), times=2))
+        assert store.save("a", content, seen) == store.stat("a")
+        assert store.content("a") == content
+        assert "objects.delete" not in store.operations
+
+    @pytest.mark.parametrize("content", [b"mine", bytes(9 << 20)], ids=["one request", "session"])
+    def test_damaged_content_is_told_with_the_version_that_holds_it_and_never_deleted(self, store, content):
+        seen = store.put("a", b"one")
+        damaged = ChangeAnswer(fields={"crc32c": "AAAAAA=="})
+        store.faults.add(
+            Fault(operation="objects.insert", action=damaged, times=2), Fault(operation="objects.get", action=damaged)
+        )
+        with pytest.raises(DamagedWrite) as error:
+            store.save("a", content, seen)
+        store.faults.clear()
+        assert error.value.trouble is BucketTrouble.CORRUPT_TRANSFER
+        assert error.value.stored.generation == store.stat("a").generation != seen.generation
+
+    @pytest.mark.parametrize("content", [b"mine", bytes(9 << 20)], ids=["one request", "session"])
+    def test_a_damaged_answer_never_costs_somebody_elses_newer_version(self, store, content, monkeypatch):
+        seen = store.put("a", b"one")
+        store.faults.add(Fault(operation="objects.insert", action=ChangeAnswer(fields={"crc32c": "AAAAAA=="}), times=2))
+        stored = gcs.GcsBucket._verified
+
+        def meanwhile(bucket, version, checksum):
+            store.put("a", b"theirs")
+            return stored(bucket, version, checksum)
+
+        monkeypatch.setattr(gcs.GcsBucket, "_verified", meanwhile)
+        with pytest.raises(BucketUnavailable) as error:
+            store.save("a", content, seen)
+        assert type(error.value) is BucketUnavailable
+        assert error.value.trouble is BucketTrouble.CORRUPT_TRANSFER
+        assert store.content("a") == b"theirs"
+
+    @pytest.mark.parametrize("content", [b"mine", bytes(9 << 20)], ids=["one request", "session"])
+    def test_the_service_is_told_what_it_has_to_store(self, store, content, monkeypatch):
+        """Bytes that are damaged on their way out make no object."""
+        seen = store.put("a", b"one")
+        send = requests.Session.send
+
+        def damaging(session, prepared, **how):
+            if b"mine" in (prepared.body or b"") or len(prepared.body or b"") > 1 << 20:
+                at = prepared.body.rindex(content[-4:])
+                prepared.body = prepared.body[:at] + b"????" + prepared.body[at + 4 :]
+            return send(session, prepared, **how)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(requests.Session, "send", damaging)
+            with pytest.raises(BucketUnavailable) as error:
+                store.save("a", content, seen)
+        assert error.value.trouble is BucketTrouble.CORRUPT_TRANSFER
+        assert store.content("a") == b"one"
 
     @pytest.mark.parametrize("deadline_seconds", [10])
     @pytest.mark.parametrize("after_effect", [False, True])
@@ -456,14 +629,78 @@ class TestMove:
         with pytest.raises(ObjectNotFound):
             store.move("old", "new", MatchVersion(generation=1, metageneration=1))
 
+    @pytest.mark.parametrize("status", [405, 501])
+    def test_where_it_is_not_offered(self, store, status):
+        seen = store.put("old", b"one")
+        store.faults.add(Fault(operation="objects.move", action=AnswerWith(status=status, reason="x")))
+        with pytest.raises(BucketRefused) as refused:
+            store.move("old", "new", seen)
+        assert refused.value.trouble is BucketTrouble.NOT_OFFERED
+        assert (store.content("old"), store.stat("new")) == (b"one", None)
+
+
+class TestCopy:
+    @pytest.mark.parametrize("target", NAMES[:4])
+    def test_copies_all_but_the_custom_metadata(self, store, target):
+        blob = store.outsider.bucket.blob("old")
+        blob.metadata = {"k": "v"}
+        blob.cache_control, blob.content_disposition = "no-store", "attachment"
+        blob.content_language, blob.custom_time = "en", datetime(2026, 1, 2, tzinfo=UTC)
+        blob.upload_from_string(b"one", content_type="application/x-ipynb+json")
+        version = store.copy("old", target, version_of(blob), metadata={"of": "an act"})
+        assert version == store.stat(target)
+        assert (version.name, version.metadata) == (target, {"of": "an act"})
+        copy = store.outsider.bucket.get_blob(target)
+        for kept in ("cache_control", "content_disposition", "content_language", "custom_time", "content_type"):
+            assert getattr(copy, kept) == getattr(blob, kept), kept
+        assert (store.content(target), store.content("old")) == (b"one", b"one")
+        assert store.operations == ["objects.get", "objects.rewrite", "objects.get"]
+
+    def test_to_another_bucket(self, store):
+        store.outsider.client.create_bucket("another-bucket")
+        seen = store.put("old", b"one")
+        version = store.copy("old", "new", seen, metadata={}, to_bucket="another-bucket")
+        copy = store.outsider.client.bucket("another-bucket").get_blob("new")
+        assert (copy.download_as_bytes(), copy.generation) == (b"one", version.generation)
+        assert store.stat("new") is None
+
+    def test_what_takes_more_than_one_call(self, store):
+        seen = store.put("old", content := b"0123456789abcdef" * (20 << 16))
+        version = store.copy("old", "new", seen, metadata={"k": "v"})
+        assert store.operations == ["objects.get", *["objects.rewrite"] * 3]
+        assert (store.content("new"), version.metadata) == (content, {"k": "v"})
+
+    def test_never_onto_an_object(self, store):
+        seen = store.put("old", b"mine")
+        store.put("new", b"theirs")
+        with pytest.raises(PreconditionFailed):
+            store.copy("old", "new", seen, metadata={})
+        assert store.content("new") == b"theirs"
+
+    def test_not_another_version(self, store):
+        seen = store.put("old", b"one")
+        store.patch_metadata("old", {"k": "v"}, seen)
+        with pytest.raises(PreconditionFailed):
+            store.copy("old", "new", seen, metadata={})
+        store.put("old", b"two")
+        with pytest.raises(PreconditionFailed):
+            store.copy("old", "new", seen, metadata={})
+        assert store.stat("new") is None
+
+    def test_of_nothing(self, store):
+        with pytest.raises(ObjectNotFound):
+            store.copy("old", "new", MatchVersion(generation=1, metageneration=1), metadata={})
+
 
 EXPECTED = {
     400: (BucketRefused, "bad-request"),
     401: (BucketRefused, "no-credentials"),
     403: (BucketRefused, "no-permission"),
+    405: (BucketRefused, "not-offered"),
     408: (BucketUnavailable, "overloaded"),
     429: (BucketUnavailable, "overloaded"),
     500: (BucketUnavailable, "server-error"),
+    501: (BucketRefused, "not-offered"),
     502: (BucketUnavailable, "server-error"),
     503: (BucketUnavailable, "server-error"),
     504: (BucketUnavailable, "server-error"),
@@ -480,6 +717,7 @@ WRITES = {
     "write": ("objects.insert", lambda store, seen: store.save("a", b"mine", seen)),
     "patch_metadata": ("objects.patch", lambda store, seen: store.patch_metadata("a", {"k": "mine"}, seen)),
     "delete": ("objects.delete", lambda store, seen: store.delete("a", seen)),
+    "copy": ("objects.rewrite", lambda store, seen: store.copy("a", "b", seen, metadata={})),
     "move": ("objects.move", lambda store, seen: store.move("a", "b", seen)),
 }
 VERBS = {
@@ -503,6 +741,23 @@ class TestErrors:
             assert error.value.bucket == BUCKET
             told[status] = (type(error.value), error.value.trouble.value)
         assert told == EXPECTED
+        assert store.content("a") == b"one"
+
+    @pytest.mark.parametrize("deadline_seconds", [0.05])
+    def test_tell_what_has_to_change(self, store, verb):
+        operation, do = VERBS[verb]
+        seen = store.put("a", b"one")
+        told = {}
+        for cause, refusal in REFUSALS.items():
+            store.faults.clear()
+            store.faults.add(Fault(operation=operation, action=refusal, times=1000))
+            with pytest.raises((BucketRefused, BucketUnavailable)) as error:
+                do(store, seen)
+            assert "example.org" not in str(error.value)
+            told[cause] = (type(error.value), error.value.trouble.value)
+        assert told == {
+            cause: (BucketUnavailable if cause == "overloaded" else BucketRefused, cause) for cause in REFUSALS
+        }
         assert store.content("a") == b"one"
 
     def test_a_missing_bucket(self, store, verb):
@@ -576,8 +831,11 @@ class TestWritesAreNotRepeated:
         store.faults.add(Fault(operation=operation, action=action, after_effect=after_effect))
         with pytest.raises(BucketUnavailable):
             do(store, seen)
-        assert store.operations == [operation]
+        assert store.operations == [*(["objects.get"] if verb == "copy" else []), operation]
         unchanged = (found := store.stat("a")) is not None and version_of(found) == seen
+        if verb == "copy":
+            assert unchanged
+            unchanged = store.stat("b") is None
         assert unchanged is not after_effect
 
 

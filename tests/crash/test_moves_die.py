@@ -1,10 +1,17 @@
 """Renames and deletions that die at any durable step: finished at the next start, nothing lost, nothing twice."""
 
+import os
+import shutil
+from dataclasses import replace
+
+import environments
 import pytest
 from environments import BUCKET, directory_in_memory
 from moves_failpoints import Disk, deaths
 
-from jupyter_terra_env.rules.errors import WorkspaceConflict
+from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
+from jupyter_terra_env.notebooks import trash
+from jupyter_terra_env.rules.errors import BucketRefused, WorkspaceConflict
 from jupyter_terra_env.rules.status import Place
 
 pytestmark = pytest.mark.timeout(300)
@@ -67,6 +74,11 @@ def each_death(disk, act):
             files = recovered(env)
             yield env, files, in_bucket(outsider), reached, number
     assert reached == {"old", "new"}, "the steps on both sides of the point of no return were met"
+
+
+def refuse(env, *operations, status=403, **more):
+    for operation in operations:
+        env.faults.add(Fault(operation=operation, action=AnswerWith(status=status), times=1000, **more))
 
 
 def check_saves(env, *names):
@@ -210,3 +222,140 @@ def test_bringing_a_folder_in(disk):
         where = "mine" if is_old else "ws/edit/mine"
         assert files == {f"{where}/a.ipynb": b"a", f"{where}/b.ipynb": b"b"}, number
         assert objects == ({} if is_old else {"mine/a.ipynb": b"a", "mine/b.ipynb": b"b"}), number
+
+
+def without_moves(act):
+    """An act on a bucket that does not rename."""
+
+    def acting(env, outsider):
+        refuse(env, "objects.move", status=405)
+        act(env, outsider)
+
+    return acting
+
+
+@pytest.mark.parametrize("renames_again", [False, True])
+def test_renaming_a_notebook_by_copy(disk, renames_again):
+    prepare(disk, lambda env, _: env.save("a.ipynb", b"a"))
+    reached = set()
+    for number in deaths(disk, without_moves(lambda env, _: env.rename("a.ipynb", "b.ipynb"))):
+        with after_death(disk) as (env, outsider):
+            if not renames_again:
+                refuse(env, "objects.move", status=405)
+            files, objects = recovered(env), in_bucket(outsider)
+            [name] = objects
+            assert objects == {name: b"a"}, number
+            assert files == {f"ws/edit/{name}": b"a"}, number
+            reached.add(name)
+            check_saves(env, name)
+    assert reached == {"a.ipynb", "b.ipynb"}
+
+
+def test_renaming_a_folder_by_copy(disk):
+    prepare(disk, folder_of_three)
+    contents = {"a.ipynb": b"a", "sub/b.ipynb": b"b", "never-opened.ipynb": b"c"}
+    act = without_moves(lambda env, _: env.rename_folder("deep", "new"))
+    for env, files, objects, reached, number in each_death(disk, act):
+        where = "deep" if "ws/edit/deep/notes.txt" in files else "new"
+        reached.add("old" if where == "deep" else "new")
+        assert objects == {f"{where}/{name}": content for name, content in contents.items()}, number
+        assert files[f"ws/edit/{where}/a.ipynb"] == b"a", number
+        check_saves(env, f"{where}/a.ipynb", f"{where}/sub/b.ipynb")
+
+
+@pytest.mark.parametrize("refused", ["objects.rewrite", "objects.delete"])
+def test_a_rename_by_copy_that_the_bucket_refuses_in_the_end(disk, refused):
+    """Whatever step it dies at, and with the refusal still there at the next start: the notebook is where it was."""
+    prepare(disk, lambda env, _: (env.save("a.ipynb", b"a"), env.save("z.ipynb", b"z")))
+
+    def act(env, _):
+        refuse(env, "objects.move", status=405)
+        env.rename("z.ipynb", "y.ipynb")  # Now it is known that the bucket does not rename.
+        refuse(env, refused, name_prefix="notebooks/a")
+        with pytest.raises(BucketRefused):
+            env.rename("a.ipynb", "b.ipynb")
+
+    for number in deaths(disk, act):
+        with after_death(disk) as (env, outsider):
+            refuse(env, "objects.move", status=405)
+            refuse(env, refused, name_prefix="notebooks/a")
+            files, objects = recovered(env), in_bucket(outsider)
+            [other] = {"y.ipynb", "z.ipynb"} & objects.keys()
+            assert objects == {"a.ipynb": b"a", other: b"z"}, number
+            assert files == {"ws/edit/a.ipynb": b"a", f"ws/edit/{other}": b"z"}, number
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_taking_a_notebook_to_a_workspace_of_another_bucket(disk, is_folder, monkeypatch):
+    """The object is in one of the buckets at every moment, and in one of them only in the end."""
+    monkeypatch.setattr(environments, "OTHER_WORKSPACE", replace(environments.OTHER_WORKSPACE, bucket="another-bucket"))
+
+    def story(env, outsider):
+        outsider.client.create_bucket("another-bucket")
+        env.save("deep/a.ipynb", b"a")
+        env.save("deep/b.ipynb", b"b")
+
+    prepare(disk, story)
+
+    def act(env, _):
+        if is_folder:
+            env.rename_folder("deep", "/other/edit/deep")
+        else:
+            env.rename("deep/a.ipynb", "/other/edit/deep/a.ipynb")
+
+    reached = set()
+    for number in deaths(disk, act):
+        with after_death(disk) as (env, outsider):
+            there = {blob.name: blob.download_as_bytes() for blob in outsider.client.list_blobs("another-bucket")}
+            here = in_bucket(outsider)
+            assert b"a" in {*there.values(), *here.values()}, number
+            files, here = recovered(env), in_bucket(outsider)
+            there = {blob.name: blob.download_as_bytes() for blob in outsider.client.list_blobs("another-bucket")}
+            moved = ["other/deep/a.ipynb", *(["other/deep/b.ipynb"] if is_folder else [])] if there else []
+            assert sorted(there) == moved, number
+            assert len(here) + len(there) == 2, number
+            assert sorted(files) == sorted(
+                [f"ws/edit/{name}" for name in here] + [name.replace("other/", "other/edit/") for name in there]
+            ), number
+            reached.add(bool(there))
+    assert reached == {False, True}
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_deleting_to_the_trash(disk, is_folder, monkeypatch):
+    home = disk.root.parent / "home"
+    monkeypatch.setattr(trash.plat_other, "HOMETRASH_B", os.fsencode(home / "Trash"))
+    monkeypatch.setenv("HOME", str(disk.root.parent))
+    prepare(disk, folder_of_three)
+    name = "deep" if is_folder else "deep/a.ipynb"
+
+    def act(env, _):
+        env.run(env.moves.delete(env.at(name), is_folder=is_folder, to_trash=True))
+
+    for number in deaths(disk, act):
+        with after_death(disk) as (env, outsider):
+            files, objects = recovered(env), in_bucket(outsider)
+            in_trash = {file.read_bytes() for file in (home / "Trash" / "files").rglob("*") if file.is_file()}
+            gone = {b"a", b"b", b"notes"} if is_folder else {b"a"}
+            assert ("deep/a.ipynb" in objects) == ("ws/edit/deep/a.ipynb" in files), number
+            assert (gone <= in_trash) or set(files.values()) == {b"a", b"b", b"notes"}, number
+            assert list(env.root.rglob(".terra-env-aside-*")) == [], number
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def test_a_deletion_that_the_bucket_refuses(disk):
+    """Its files come back, whatever step it dies at."""
+    prepare(disk, folder_of_three)
+
+    def act(env, _):
+        refuse(env, "objects.delete")
+        with pytest.raises(BucketRefused):
+            env.delete_folder("deep")
+
+    for number in deaths(disk, act):
+        with after_death(disk) as (env, outsider):
+            refuse(env, "objects.delete")
+            files, objects = recovered(env), in_bucket(outsider)
+            assert (len(objects), set(files.values())) == (3, {b"a", b"b", b"notes"}), number
+            assert list(env.root.rglob(".terra-env-aside-*")) == [], number
+            check_saves(env, "deep/a.ipynb")

@@ -343,7 +343,7 @@ def test_bringing_the_journal_up_to_date(disk):
     prepare(disk, story)
     journal = disk._saved / "mine" / ".jupyter-terra-env" / "journal.sqlite3"
     with contextlib.closing(sqlite3.connect(journal)) as connection:
-        for table in ("debts", "intents", "not_shown"):
+        for table in ("debts", "intents", "not_shown", "attempts"):
             connection.execute(f"DROP TABLE {table}")
         connection.execute("PRAGMA user_version = 1")
         connection.commit()

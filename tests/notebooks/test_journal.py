@@ -61,7 +61,7 @@ def test_each_generation_has_a_token_of_its_own(journal):
     tokens = set()
     for generation in range(1, 6):
         journal.advance(*KEY, expected=journal.baseline(*KEY), **{**VERSION, "generation": generation})
-        tokens.add(journal.baseline(*KEY).write_token)
+        tokens.add(journal.baseline(*KEY).row_token)
     assert len(tokens) == 5
 
 
@@ -89,9 +89,9 @@ def test_only_the_expected_row_is_replaced(journal):
 def test_another_task_that_recorded_the_same_version_is_no_failure(journal):
     journal.advance(*KEY, expected=None, **VERSION)
     assert journal.advance(*KEY, expected=None, **VERSION) is True
-    token = journal.baseline(*KEY).write_token
+    token = journal.baseline(*KEY).row_token
     journal.advance(*KEY, expected=None, **VERSION)
-    assert journal.baseline(*KEY).write_token == token
+    assert journal.baseline(*KEY).row_token == token
 
 
 def test_a_forgotten_row_is_not_brought_back_by_whoever_knew_it(journal):
@@ -196,7 +196,7 @@ def test_the_first_schema_is_brought_up_to_date(file, new_journal):
         connection.execute("INSERT INTO baselines VALUES (?, ?, ?, 7, 1, 'AAAAAA==', '{}', 'token')", KEY)
     connection.close()
     journal = new_journal()
-    assert journal.baseline(*KEY).write_token == "token"
+    assert journal.baseline(*KEY).row_token == "token"
     assert journal.debts() == ()
 
 
@@ -273,7 +273,7 @@ def test_rows_follow_a_move_all_or_none(journal):
     assert journal.baseline(*KEY) is None
     after = journal.baseline(*other)
     assert (after.generation, after.crc32c) == (8, before.crc32c)
-    assert after.write_token != before.write_token
+    assert after.row_token != before.row_token
     assert [debt.path for debt in journal.debts()] == [other[0]]
 
 

@@ -71,7 +71,8 @@ def finds_its_journal_damaged(env):
 
 def has_its_journal_from_the_second_schema(env):
     with lost_journal(env), contextlib.closing(sqlite3.connect(env.journal_file)) as connection:
-        connection.execute("DROP TABLE not_shown")
+        for table in ("not_shown", "attempts"):
+            connection.execute(f"DROP TABLE {table}")
         connection.execute("PRAGMA user_version = 2")
         connection.commit()
 

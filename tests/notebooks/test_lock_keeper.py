@@ -289,3 +289,106 @@ async def test_nothing_runs_when_there_is_nothing_to_keep(kept):
     await kept.pass_seconds(13)
     await kept.pass_seconds(13)
     assert kept.keeper._looking.done()
+
+
+async def opening_two(kept, *, theirs="theirs.ipynb"):
+    """Ours, whose lock is kept, and one of somebody else, whose lock is waited for."""
+    record = {OWNER_KEY: owner_hash(BUCKET, "bob@example.org"), EXPIRY_KEY: str(int((time.time() + 900) * 1000))}
+    kept.outsider.put(theirs, b"theirs", record)
+    await kept.open()
+    await kept.env.localizer.open(kept.env.at(theirs))
+    kept.keeper.enter(kept.at)
+    kept.keeper.enter(kept.env.at(theirs))
+    await kept.pass_seconds(0)
+
+
+@scenario
+async def test_renewals_do_not_wait_for_a_listing_that_hangs(kept):
+    await opening_two(kept)
+    kept.env.faults.add(Fault(operation=LIST, action=Hang()))
+    await kept.pass_seconds(11)
+    await until(lambda: not kept.env.faults.pending)
+    before = kept.patches
+    for _ in range(3):
+        await kept.pass_seconds(61)
+    assert kept.patches == before + 3
+
+
+@scenario
+async def test_one_folder_is_looked_into_while_another_hangs(kept):
+    await opening_two(kept, theirs="folder/theirs.ipynb")
+    other = kept.env.at("other/theirs.ipynb")
+    record = {OWNER_KEY: owner_hash(BUCKET, "bob@example.org"), EXPIRY_KEY: str(int((time.time() + 900) * 1000))}
+    kept.outsider.put("other/theirs.ipynb", b"theirs", record)
+    await kept.env.localizer.open(other)
+    kept.keeper.enter(other)
+    kept.env.faults.add(Fault(operation=LIST, action=Hang()))
+    await kept.pass_seconds(11)
+    kept.outsider.lock("other/theirs.ipynb", **{EXPIRY_KEY: "0"})
+    kept.outsider.lock("folder/theirs.ipynb", **{EXPIRY_KEY: "0"})
+    await kept.pass_seconds(11)
+    states = {kept.env.lock_state(f"{folder}/theirs.ipynb") for folder in ("folder", "other")}
+    assert states == {LockState.FREE, LockState.HELD_BY_OTHER}
+
+
+@scenario
+async def test_renewals_do_not_wait_for_kernels_that_cannot_tell(kept):
+    await kept.open()
+    kept.keeper.enter(kept.at)
+    await kept.pass_seconds(0)
+    kept.keeper._in_use = asyncio.Event().wait
+    before = kept.patches
+    await kept.pass_seconds(61)
+    await kept.pass_seconds(61)
+    assert kept.patches == before + 2
+
+
+@scenario
+async def test_renewals_go_on_when_asking_for_kernels_fails(kept):
+    await kept.open()
+    kept.keeper.enter(kept.at)
+    await kept.pass_seconds(0)
+
+    async def failing():
+        raise RuntimeError("kernels")
+
+    kept.keeper._in_use = failing
+    before = kept.patches
+    await kept.pass_seconds(61)
+    assert kept.patches == before + 1
+
+
+@scenario
+async def test_many_renewals_that_hang_delay_no_other(kept):
+    """More than there are threads for locks would be the bucket's outage; a few are an object's."""
+    hung = [f"hung-{number}.ipynb" for number in range(6)]
+    for name in hung:
+        kept.outsider.put(name, b"x")
+        await kept.env.localizer.open(kept.env.at(name))
+        kept.keeper.enter(kept.env.at(name))
+    await kept.open()
+    kept.keeper.enter(kept.at)
+    await kept.pass_seconds(0)
+    for name in hung:
+        kept.env.faults.add(Fault(operation=PATCH, action=Hang(), name_prefix=f"notebooks/{name}"))
+    kept.now += 61
+    kept.env.ahead_ms += 61_000
+    await until(lambda: not kept.env.faults.pending)
+    await until(lambda: not kept.env.locks.is_due(kept.env.locks.view(kept.at).lock))
+
+
+@scenario
+async def test_a_renewal_that_hangs_is_given_up_and_tried_again(kept):
+    kept.keeper._times = KeepingTimes(look=0.01, longest=0.1)
+    await kept.open()
+    kept.keeper.enter(kept.at)
+    await kept.pass_seconds(0)
+    kept.env.faults.add(Fault(operation=PATCH, action=Hang()))
+    kept.now += 61
+    kept.env.ahead_ms += 61_000
+    await until(lambda: kept.keeper._not_before)
+    assert kept.env.lock_state(NAME) is LockState.HELD
+    kept.env.faults.release()
+    await kept.pass_seconds(11)
+    assert kept.env.holds_now(await kept.env.places.stat(kept.at))
+    assert not kept.env.locks.is_due(kept.env.locks.view(kept.at).lock)

@@ -133,10 +133,11 @@ class TestRename:
 
     def test_without_permission(self, env, outsider):
         env.save("a.ipynb", b"one")
-        env.faults.add(Fault(operation=MOVE, action=AnswerWith(status=403, reason="forbidden")))
+        for operation in (MOVE, "objects.rewrite"):
+            env.faults.add(Fault(operation=operation, action=AnswerWith(status=403, reason="forbidden")))
         with pytest.raises(BucketRefused):
             env.rename("a.ipynb", "b.ipynb")
-        assert env.read("a.ipynb") == b"one"
+        assert (env.read("a.ipynb"), outsider.names()) == (b"one", ["a.ipynb"])
 
     def test_while_the_edits_cannot_be_sent(self, env, outsider):
         env.save("a.ipynb", b"one")

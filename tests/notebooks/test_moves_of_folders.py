@@ -202,6 +202,32 @@ class TestDelete:
         assert env.baseline("deep/sub/1.ipynb") is None
         assert env.begun() == []
 
+    @pytest.mark.parametrize("hidden", [name for name in ODD if name != "deep/"])
+    def test_is_refused_whole_with_an_object_that_no_listing_shows(self, env, outsider, hidden):
+        env.save("deep/a.ipynb", b"x")
+        outsider.put(hidden, b"x")
+        env.faults.clear()
+        with pytest.raises(OperationRefused) as refused:
+            env.delete_folder("deep")
+        assert refused.value.reason == "folder-not-empty"
+        assert f"1 other object ({hidden.removeprefix('deep/')})" in str(refused.value)
+        assert env.operations == ["objects.list"]
+        assert sorted(outsider.names()) == sorted(["deep/a.ipynb", hidden])
+        assert (env.read("deep/a.ipynb"), env.begun()) == (b"x", [])
+
+    def test_names_some_of_many_objects_that_no_listing_shows(self, env, outsider):
+        for number in range(7):
+            outsider.put(f"deep/{number}.csv", b"x")
+        with pytest.raises(OperationRefused, match=r"7 other objects \(0.csv, 1.csv, 2.csv, and 4 more\)"):
+            env.delete_folder("deep")
+
+    def test_takes_the_markers_of_folders_along(self, env, outsider):
+        env.save("deep/sub/a.ipynb", b"x")
+        outsider.put("deep/", b"")
+        outsider.put("deep/sub/", b"")
+        env.delete_folder("deep")
+        assert outsider.names() == []
+
     def test_is_refused_whole_when_somebody_edits_one(self, env, outsider):
         outsider.put("deep/a.ipynb", b"x")
         outsider.put("deep/b.ipynb", b"x")
@@ -260,6 +286,7 @@ class TestDelete:
         with pytest.raises(LeftUnfinished):
             env.delete_folder("deep")
         env.run(env.begun_moves.close())
+        assert env.read("deep/0.ipynb") == b"mine", "as long as the outage lasts"
         env.run(env.places.save(env.at("deep/1.ipynb"), b"typed meanwhile"))
         env.restart()
         env.faults.clear()

@@ -6,7 +6,6 @@ and P6. What it once found is a named test beside it.
 
 import contextlib
 import itertools
-import shutil
 
 import pytest
 from environments import WORKSPACE, directory_in_memory, environments, shared_bucket
@@ -292,25 +291,3 @@ TwoEnvironments.TestCase.settings = settings(
 TestTwoEnvironments = TwoEnvironments.TestCase
 # A failure is worth the minutes it takes to make it small.
 TestTwoEnvironments.pytestmark = [pytest.mark.timeout(600)]
-
-
-def test_an_earlier_state_of_a_disk_is_no_danger(two, outsider):
-    """A disk restored from a snapshot, journal and all, must not write its old content over a newer one."""
-    ann, bob = two
-    ann.save("a.ipynb", b"one")
-    ann.stop()
-    snapshot = ann.root.with_name("snapshot")
-    shutil.copytree(ann.root, snapshot)
-    ann._build()
-    ann.save("a.ipynb", b"two")
-    ann.give_back("a.ipynb")
-    bob.open("a.ipynb")
-    bob.save("a.ipynb", b"three")
-    bob.give_back("a.ipynb")
-    ann.stop()
-    shutil.rmtree(ann.root)
-    shutil.copytree(snapshot, ann.root)
-    ann._build()
-    assert ann.open("a.ipynb").place is Place.IN_WORKSPACE
-    assert ann.read("a.ipynb") == b"three"
-    assert outsider.content("a.ipynb") == b"three"

@@ -25,3 +25,14 @@ def test_only_the_planned_version_is_touched_and_only_when_nothing_is_lost(
         assert step is Step.DO
     else:
         assert step is Step.STAYS
+
+
+@pytest.mark.parametrize("act", Act)
+@pytest.mark.parametrize(("generation", "is_free"), list(itertools.product((None, OTHER, PLANNED), (False, True))))
+def test_a_copy_of_our_own_is_finished_or_goes(act, generation, is_free):
+    old = None if generation is None else Seen(generation=generation, is_free=is_free)
+    step = step_for(act, PLANNED, old, new_exists=True, is_out=True, is_own_copy=True)
+    if generation is None:
+        assert step is Step.DONE
+    else:
+        assert step is (Step.DO if generation == PLANNED and is_free else Step.STAYS_WITHOUT_COPY)

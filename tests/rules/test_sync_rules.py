@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from jupyter_terra_env.rules.errors import ConflictReason
-from jupyter_terra_env.rules.readback import WRITE_ID_KEY, is_own_write, with_write_id, write_id
+from jupyter_terra_env.rules.readback import WRITE_ID_KEY, WriteAttempt, is_own_write, with_write_id, write_id
 from jupyter_terra_env.rules.sync import (
     ABSENT_GENERATION,
     Baseline,
@@ -18,15 +18,22 @@ from jupyter_terra_env.rules.sync import (
     has_unsaved_edits,
     is_at,
     is_same_content,
+    is_settled,
+    may_still_change,
     standing,
 )
 
-TOKEN = "token"
 SUMS = ("A", "B", "C")
 
 
-def base(generation=1, metageneration=1, crc32c="A", token=TOKEN):
-    return Baseline(generation=generation, metageneration=metageneration, crc32c=crc32c, write_token=token)
+def attempt(name="ours", crc32c="B"):
+    return WriteAttempt(id=name, crc32c=crc32c)
+
+
+def base(generation=1, metageneration=1, crc32c="A", attempts=()):
+    return Baseline(
+        generation=generation, metageneration=metageneration, crc32c=crc32c, row_token="token", attempts=attempts
+    )
 
 
 def remote(generation=1, metageneration=1, crc32c="A", mark=None):
@@ -38,13 +45,21 @@ def remote(generation=1, metageneration=1, crc32c="A", mark=None):
     )
 
 
+SENT = (attempt("ours", "C"),)
+ATTEMPTS = [(), (attempt(),), (attempt("ours", "C"), attempt("again", "B"))]
 BASELINES = [
     None,
-    base(ABSENT_GENERATION, 0, None),
-    *(base(1, metageneration, crc32c) for metageneration in (1, 2) for crc32c in ("A", "B")),
+    *(
+        found
+        for attempts in ATTEMPTS
+        for found in (
+            base(ABSENT_GENERATION, 0, None, attempts),
+            *(base(1, metageneration, crc32c, attempts) for metageneration in (1, 2) for crc32c in ("A", "B")),
+        )
+    ),
 ]
 LOCALS = [None, *SUMS]
-MARKS = [None, *(write_id(token, crc32c) for token in (TOKEN, "other") for crc32c in SUMS)]
+MARKS = [None, *(write_id(attempt(name, crc32c)) for name in ("ours", "other") for crc32c in SUMS)]
 REMOTES = [
     None,
     *(
@@ -71,7 +86,7 @@ COMPRESSED = [
 
 
 def ours(baseline, found):
-    return baseline is not None and found is not None and is_own_write(found, baseline.write_token)
+    return baseline is not None and found is not None and is_own_write(found, baseline.attempts)
 
 
 def test_there_are_enough_cases():
@@ -145,7 +160,8 @@ class TestStanding:
     def test_equal_bytes_are_never_a_conflict(self, cases):
         for baseline, local, found in cases:
             if found is not None and local == found.crc32c:
-                assert standing(baseline, local, found) is Standing.EQUAL
+                settled = not may_still_change(baseline, found)
+                assert standing(baseline, local, found) is (Standing.EQUAL if settled else Standing.OWED)
 
     def test_an_own_write_is_never_a_conflict(self, cases):
         for baseline, local, found in cases:
@@ -212,13 +228,14 @@ def test_conflict_between(baseline, found, expected):
         (base(), "B", remote(1, 2), OpenStep.ADOPT, Standing.OWED),
         (base(), "A", remote(2, 1, "C"), OpenStep.DOWNLOAD, ConflictReason.REMOTE_CHANGED),
         (base(), "B", remote(2, 1, "C"), OpenStep.KEEP, ConflictReason.REMOTE_CHANGED),
-        (base(), "B", remote(2, 1, "C", "token:C"), OpenStep.ADOPT, Standing.OWED),
-        (base(), "B", remote(2, 1, "C", "other:C"), OpenStep.KEEP, ConflictReason.REMOTE_CHANGED),
-        (base(), "B", remote(2, 1, "C", "token:B"), OpenStep.KEEP, ConflictReason.REMOTE_CHANGED),
+        (base(attempts=SENT), "B", remote(2, 1, "C", "ours:C"), OpenStep.ADOPT, Standing.OWED),
+        (base(), "B", remote(2, 1, "C", "ours:C"), OpenStep.KEEP, ConflictReason.REMOTE_CHANGED),
+        (base(attempts=SENT), "B", remote(2, 1, "C", "other:C"), OpenStep.KEEP, ConflictReason.REMOTE_CHANGED),
+        (base(attempts=SENT), "B", remote(2, 1, "C", "ours:B"), OpenStep.KEEP, ConflictReason.REMOTE_CHANGED),
         (base(), "C", remote(2, 1, "C"), OpenStep.ADOPT, Standing.EQUAL),
         (base(), "B", None, OpenStep.KEEP, ConflictReason.REMOTE_DELETED),
         (base(ABSENT_GENERATION, 0, None), "B", None, OpenStep.KEEP, Standing.OWED),
-        (base(ABSENT_GENERATION, 0, None), "B", remote(1, 1, "C", "token:C"), OpenStep.ADOPT, Standing.OWED),
+        (base(ABSENT_GENERATION, 0, None, SENT), "B", remote(1, 1, "C", "ours:C"), OpenStep.ADOPT, Standing.OWED),
     ],
 )
 def test_the_table(baseline, local, found, step, stands):
@@ -235,20 +252,57 @@ def test_is_at_wants_both_numbers():
 
 
 class TestReadback:
-    def test_a_mark_is_token_and_checksum(self):
-        assert write_id("t", "4waSgw==") == "t:4waSgw=="
+    def test_a_mark_is_id_and_checksum(self):
+        assert write_id(attempt("t", "4waSgw==")) == "t:4waSgw=="
 
-    def test_both_must_be_those_of_the_object(self):
-        assert is_own_write(remote(crc32c="A", mark="token:A"), TOKEN)
-        assert not is_own_write(remote(crc32c="B", mark="token:A"), TOKEN)
-        assert not is_own_write(remote(crc32c="A", mark="other:A"), TOKEN)
-        assert not is_own_write(remote(crc32c="A"), TOKEN)
-        assert not is_own_write(remote(crc32c="A", mark=""), "")
+    def test_the_mark_the_attempt_and_the_content_must_agree(self):
+        mine = [attempt("ours", "A"), attempt("again", "B")]
+        assert is_own_write(remote(crc32c="A", mark="ours:A"), mine)
+        assert is_own_write(remote(crc32c="B", mark="again:B"), mine)
+        assert not is_own_write(remote(crc32c="B", mark="ours:A"), mine)
+        assert not is_own_write(remote(crc32c="B", mark="ours:B"), mine)
+        assert not is_own_write(remote(crc32c="A", mark="other:A"), mine)
+        assert not is_own_write(remote(crc32c="A"), mine)
+        assert not is_own_write(remote(crc32c="A", mark=""), mine)
+
+    def test_a_journal_that_knows_of_no_attempt_recognises_nothing(self):
+        """A disk that went back in time, or was cloned: whatever is in the bucket was written by somebody else."""
+        for mark in MARKS:
+            assert not is_own_write(remote(crc32c="A", mark=mark), ())
 
     def test_others_metadata_is_kept_and_an_old_mark_replaced(self):
         theirs = {"lastLockedBy": "x", WRITE_ID_KEY: "old:A"}
-        assert with_write_id(theirs, "new", "B") == {"lastLockedBy": "x", WRITE_ID_KEY: "new:B"}
+        assert with_write_id(theirs, attempt("new", "B")) == {"lastLockedBy": "x", WRITE_ID_KEY: "new:B"}
         assert theirs[WRITE_ID_KEY] == "old:A"
 
     def test_the_key_is_stored_in_buckets_and_so_never_changes(self):
         assert WRITE_ID_KEY == "jupyterTerraEnvWriteId"
+
+
+class TestOpenAttempts:
+    """An upload whose outcome is not known: what the bucket holds is not known either."""
+
+    def test_nothing_is_settled_while_one_is_open(self):
+        assert is_settled(base(crc32c="A"), "A")
+        assert not is_settled(base(crc32c="A", attempts=(attempt(),)), "A")
+        assert not is_settled(base(crc32c="A"), "B")
+        assert not is_settled(None, "A")
+
+    def test_what_equals_the_object_is_owed_while_the_upload_may_still_arrive(self):
+        assert standing(base(attempts=(attempt(),)), "A", remote()) is Standing.OWED
+
+    def test_another_metageneration_keeps_it_out(self):
+        mine = base(attempts=(attempt(),))
+        assert may_still_change(mine, remote(1, 1))
+        assert not may_still_change(mine, remote(1, 2))
+        assert not may_still_change(base(), remote(1, 1))
+        assert standing(mine, "A", remote(1, 2)) is Standing.EQUAL
+
+    def test_they_keep_no_newer_version_from_being_shown(self):
+        theirs = remote(2, 1, "C")
+        assert decide_open(base(attempts=(attempt(),)), "A", theirs) is OpenStep.DOWNLOAD
+
+    def test_what_one_of_them_made_is_the_new_baseline_and_an_undone_edit_is_owed(self):
+        mine, made = base(attempts=(attempt(),)), remote(2, 1, "B", mark="ours:B")
+        assert decide_open(mine, "A", made) is OpenStep.ADOPT
+        assert standing(mine, "A", made) is Standing.OWED

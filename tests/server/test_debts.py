@@ -6,6 +6,8 @@ import logging
 import pytest
 from workspace_kit import WORKSPACE, notebook, text_of
 
+from jupyter_terra_env.autopause.flush import NoDebts
+from jupyter_terra_env.autopause_wiring import debts_of
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
 from jupyter_terra_env.notebooks.journal import Journal
 from jupyter_terra_env.notebooks.journal_database import JournalDatabase
@@ -29,6 +31,51 @@ def left_behind(jp_root_dir, bucket):
 async def test_a_starting_server_pays_what_the_last_one_owed(left_behind, bucket, contents, jp_serverapp):
     await contents.settled("a.ipynb")
     assert bucket.sources("a.ipynb") == ["typed"]
+
+
+@pytest.fixture
+def owed_elsewhere(left_behind, jp_root_dir):
+    """The other workspace's working copy is still there."""
+    file = jp_root_dir / "Another workspace" / "edit" / "b.ipynb"
+    file.parent.mkdir(parents=True)
+    file.write_text(text_of(notebook("typed")), encoding="utf-8")
+    return "Another workspace/edit/b.ipynb"
+
+
+async def test_debts_of_a_workspace_that_is_not_configured_are_named_and_stay(
+    owed_elsewhere, bucket, contents, api, jp_serverapp, caplog
+):
+    await contents.settled("a.ipynb")
+    flushed = (await api("POST", "flush", base="terra-env", body={"deadline_seconds": 10})).model
+    (status,) = flushed["unpaid"]
+    assert (status["path"], status["bucket"], status["place"]) == (owed_elsewhere, "other-bucket", "on-disk")
+    assert status["reason"] == "workspace-not-configured"
+    assert "other-bucket" in status["message"]
+    assert (await api("GET", "debts", base="terra-env")).model == {"debts": [status]}
+    report = (await api("GET", "autopause", base="terra-env")).model["flush"]
+    assert not report["clean"]
+    assert report["unsafe"] == [{"path": owed_elsewhere, "reason": "workspace-not-configured"}]
+    assert f"Not in the workspace: {owed_elsewhere}" in caplog.text
+
+
+class TestWithoutAWorkspace:
+    async def test_what_is_owed_is_named(self, tmp_path):
+        state, paths = tmp_path / "state", ("ws/edit/a.ipynb", "ws/edit/gone.ipynb")
+        database = JournalDatabase(state / "journal.sqlite3", log=logging.getLogger())
+        for path in paths:
+            Journal(database, new_token=lambda: "t").owe(path, "a-bucket", "notebooks/a.ipynb")
+        database.close()
+        (tmp_path / "ws" / "edit").mkdir(parents=True)
+        (tmp_path / "ws" / "edit" / "a.ipynb").write_text("{}", encoding="utf-8")
+        before = sorted(path.name for path in state.iterdir())
+        paid = await debts_of(None, root=tmp_path, state_directory=state).pay(1.0)
+        assert [(file.path, file.reason) for file in paid.unsafe] == [("ws/edit/a.ipynb", "workspace-not-configured")]
+        assert sorted(path.name for path in state.iterdir()) == before, "looking leaves nothing behind"
+
+    async def test_nothing_is_owed_where_no_journal_is(self, tmp_path):
+        debts = debts_of(None, root=tmp_path, state_directory=tmp_path / "state")
+        assert isinstance(debts, NoDebts)
+        assert not (tmp_path / "state").exists()
 
 
 async def test_debts_are_named_and_a_flush_pays_them(bucket, contents, api, jp_serverapp):

@@ -1,10 +1,10 @@
 """People, outages and deaths, played by Hypothesis against a list of every save that was acknowledged.
 
-Uploads run on while other things happen, a dead server's request may arrive after its successor has started, and
-people choose ways out of conflicts they looked at a while ago. In the end each acknowledged save is in the bucket or
-its history, or replaced by its author who had it on the screen, or on its author's disk and not told as in the
-workspace; and no version of an object replaces one that its writer had not seen. Renames and deletions by people, and
-what each single write names, are played in tests/notebooks/test_two_environments.py.
+Uploads run on while other things happen, a dead server's request may arrive after its successor has started, people
+choose ways out of conflicts they looked at a while ago, and disks go back in time or exist twice. In the end each
+acknowledged save is in the bucket or its history, or replaced by its author who had it on the screen, or on the
+author's disk and not told as in the workspace; and no version replaces one that its writer had not seen. Renames and
+deletions by people, and what each single write names, are played in tests/notebooks/test_two_environments.py.
 """
 
 import asyncio
@@ -28,8 +28,10 @@ from jupyter_terra_env.rules.ways_out import WayOut
 
 NAMES = ("a.ipynb", "b.ipynb")
 PEOPLE = ("ann", "bob")
+TWIN = "twin"
+"""Another machine of ann's on a copy of her disk, from the moment on when it is cloned."""
 _AN_EXPIRY_SECONDS = 200
-people = st.sampled_from(PEOPLE)
+people = st.sampled_from((*PEOPLE, TWIN))
 names = st.sampled_from(NAMES)
 
 
@@ -73,6 +75,9 @@ class AcknowledgedSaves(RuleBasedStateMachine):
             )
         )
         self.env = dict(zip(PEOPLE, found, strict=True))
+        self._directory = directory
+        self._snapshots = {}
+        self._back_in_time = set()
         self.acknowledged = []
         self.parents = {}
         self.screen = {}
@@ -87,7 +92,7 @@ class AcknowledgedSaves(RuleBasedStateMachine):
         try:
             self.everything_comes_back()
             self.every_acknowledged_save_is_where_it_is_told()
-            for who, name in itertools.product(PEOPLE, NAMES):
+            for who, name in itertools.product(self.env, NAMES):
                 self.open(who, name)
             self.every_acknowledged_save_is_where_it_is_told()
             self.no_version_replaced_one_that_its_writer_had_not_seen()
@@ -105,6 +110,8 @@ class AcknowledgedSaves(RuleBasedStateMachine):
 
     @rule(who=people, name=names)
     def open(self, who, name):
+        if who not in self.env:
+            return
         env = self.env[who]
         try:
             self.screen[who, name] = id_in(env.show(name))
@@ -129,7 +136,9 @@ class AcknowledgedSaves(RuleBasedStateMachine):
     @rule(who=people, name=names)
     def comes_back_to_what_another_edits(self, who, name):
         """Edits are kept back, and theirs is shown; some clients let people type over it all the same."""
-        [other] = set(PEOPLE) - {who}
+        if who not in self.env:
+            return
+        other = "ann" if who == "bob" else "bob"
         self.open(who, name)
         self.time_passes(_AN_EXPIRY_SECONDS)
         self.open(other, name)
@@ -140,6 +149,8 @@ class AcknowledgedSaves(RuleBasedStateMachine):
     @rule(who=people, name=names)
     def dies_before_it_hears_of_its_upload(self, who, name):
         """The next save finds a version of one's own, whose content is not what is saved."""
+        if who not in self.env:
+            return
         self.all_is_well_again(who)
         self.time_passes(_AN_EXPIRY_SECONDS)
         self.open(who, name)
@@ -158,6 +169,8 @@ class AcknowledgedSaves(RuleBasedStateMachine):
 
     @rule(who=people, name=names)
     def look_at_a_conflict(self, who, name):
+        if who not in self.env:
+            return
         env = self.env[who]
         with contextlib.suppress(*REFUSALS):
             sides = env.run(env.conflicts.look(env.at(name)))
@@ -184,12 +197,12 @@ class AcknowledgedSaves(RuleBasedStateMachine):
 
     @rule(who=people, name=names)
     def give_the_lock_back(self, who, name):
-        with contextlib.suppress(*REFUSALS):
+        with contextlib.suppress(KeyError, *REFUSALS):
             self.env[who].give_back(name)
 
     @rule(who=people, name=names)
     def take_the_lock(self, who, name):
-        with contextlib.suppress(*REFUSALS):
+        with contextlib.suppress(KeyError, *REFUSALS):
             self.env[who].take_over(name)
 
     # What others do.
@@ -219,13 +232,51 @@ class AcknowledgedSaves(RuleBasedStateMachine):
 
     @rule(who=people)
     def die_and_start_again(self, who):
-        self.env[who].die()
-        self.env[who].recover()
+        if who in self.env:
+            self.env[who].die()
+            self.env[who].recover()
 
     @rule(who=people)
     def end_and_start_again(self, who):
-        self.env[who].restart()
-        self.env[who].recover()
+        if who in self.env:
+            self.env[who].restart()
+            self.env[who].recover()
+
+    @rule(who=people)
+    def take_a_snapshot(self, who):
+        if who in self.env:
+            snapshot = self._directory / f"snapshot {next(self.numbers)}"
+            self.env[who].take_snapshot(snapshot)
+            self._snapshots[who] = snapshot
+
+    @precondition(lambda self: getattr(self, "_snapshots", None))
+    @rule(which=st.integers(0), tabs_stay=st.booleans())
+    def restore_a_disk(self, which, tabs_stay):
+        """What was on that disk only, and saved since the snapshot, is gone with it: nobody can keep it."""
+        who, snapshot = list(self._snapshots.items())[which % len(self._snapshots)]
+        env = self.env[who]
+        self._back_in_time.add(who)
+        env.restore(snapshot)
+        found = {id_in(file.read_bytes()) for file in env.file("").glob("*.ipynb")}
+        self.acknowledged = [
+            save
+            for save in self.acknowledged
+            if save.who != who or save.id in found or self._is_stored(save.name, save.id)
+        ]
+        for at in [at for at in (*self.screen, *self.looked) if at[0] == who and not tabs_stay]:
+            self.screen.pop(at, None)
+            self.looked.pop(at, None)
+        env.recover()
+
+    @precondition(lambda self: TWIN not in getattr(self, "env", {TWIN: None}))
+    @rule()
+    def clone_a_disk(self):
+        twin = self.env["ann"].clone(self._directory / TWIN, TWIN)
+        twin.ahead_ms = self.env["ann"].ahead_ms
+        self._stack.callback(twin.close)
+        self.env[TWIN] = twin
+        self._back_in_time.add(TWIN)
+        twin.recover()
 
     @rule(seconds=st.sampled_from([60, 184, _AN_EXPIRY_SECONDS]))
     def time_passes(self, seconds):
@@ -238,23 +289,28 @@ class AcknowledgedSaves(RuleBasedStateMachine):
 
     @rule(who=people)
     def the_bucket_is_gone(self, who):
-        self.env[who].faults.add(Fault(operation="*", action=AnswerWith(status=503), times=10_000))
+        if who in self.env:
+            self.env[who].faults.add(Fault(operation="*", action=AnswerWith(status=503), times=10_000))
 
     @rule(who=people, after_effect=st.booleans(), operation=st.sampled_from(["objects.insert", "objects.patch", "*"]))
     def an_answer_is_lost(self, who, after_effect, operation):
-        self.env[who].faults.add(Fault(operation=operation, action=ResetConnection(), after_effect=after_effect))
+        if who in self.env:
+            self.env[who].faults.add(Fault(operation=operation, action=ResetConnection(), after_effect=after_effect))
 
     @rule(who=people, after_effect=st.booleans())
     def a_request_is_stuck(self, who, after_effect):
-        self.env[who].faults.add(Fault(operation="objects.insert", action=Hang(), after_effect=after_effect))
+        if who in self.env:
+            self.env[who].faults.add(Fault(operation="objects.insert", action=Hang(), after_effect=after_effect))
 
     @rule(who=people)
     def stuck_requests_arrive(self, who):
-        self.env[who].faults.release()
+        if who in self.env:
+            self.env[who].faults.release()
 
     @rule(who=people)
     def all_is_well_again(self, who):
-        self.env[who].faults.clear()
+        if who in self.env:
+            self.env[who].faults.clear()
 
     # What is promised.
 
@@ -286,7 +342,8 @@ class AcknowledgedSaves(RuleBasedStateMachine):
                 place = self._place(env, name)
                 assert place in {Place.IN_WORKSPACE, Place.CONFLICT, Place.LOCKED}, (who, name, place)
                 live = id_in(self.outsider.content(name))
-                assert place is not Place.CONFLICT or live is None or not live.startswith(who), (who, name, live)
+                with_itself = place is Place.CONFLICT and live is not None and live.startswith(who)
+                assert not with_itself or who in self._back_in_time, (who, name, live)
 
     def every_acknowledged_save_is_where_it_is_told(self):
         """P1 and P6."""

@@ -1,4 +1,6 @@
-"""Holders with drifting clocks, lost requests, lost answers, crashes and pauses: who may write, and when."""
+"""Holders with drifting clocks, lost requests, lost answers, crashes, pauses, and disks that go back in time or exist
+twice: who may write, and when.
+"""
 
 import contextlib
 import itertools
@@ -18,7 +20,9 @@ EMAILS = ("ann@example.org", "ann@example.org", "bob@example.org")
 HOLDERS = st.integers(0, len(EMAILS) - 1)
 TROUBLE = st.sampled_from([None, None, None, "lost", "answer lost", "late"])
 TRAVEL = st.sampled_from([0.0, 0.0, 0.3, 2.0])
-ACTS = st.sampled_from(["acquire", "save", "release", "take over", "welder", "pause", "crash"])
+ACTS = st.sampled_from(
+    ["acquire", "save", "release", "take over", "welder", "pause", "crash", "snapshot", "restore", "clone"]
+)
 MEDDLING = st.one_of(st.none(), st.none(), st.tuples(HOLDERS, ACTS))
 
 
@@ -47,6 +51,7 @@ class Holders(RuleBasedStateMachine):
         self.place, self.parties = place, parties
         self.name = f"notebooks/{next(self.numbers)}.ipynb"
         self.held = [None] * len(parties)
+        self.snapshots = [None] * len(parties)
         self.marks = itertools.count()
         self.acknowledged, self.took_over, self.lives = [], set(), itertools.count()
         place.put(self.name)
@@ -61,7 +66,7 @@ class Holders(RuleBasedStateMachine):
 
     # One act each; what may fail in the open is caught, whatever else fails the test.
 
-    def act(self, index, what):
+    def act(self, index, what):  # noqa: C901 - one act a case
         party = self.parties[index]
         with contextlib.suppress(LockHeldElsewhere, BucketUnavailable, WorkspaceConflict):
             match what:
@@ -81,6 +86,17 @@ class Holders(RuleBasedStateMachine):
                     self.place.patch(self.name, record)
                 case "pause":
                     self.place.time.move(200)
+                case "snapshot":
+                    self.snapshots[index] = (party.environment, self.held[index])
+                case "restore" if self.snapshots[index] is not None:
+                    # What the disk remembers of a version, and its environment id, are those of then.
+                    environment, self.held[index] = self.snapshots[index]
+                    party.become(environment)
+                    party.start_anew()
+                case "clone" if EMAILS[index] == EMAILS[0] and index != 0:
+                    # Two machines with one environment id; each goes on from what the disk remembered.
+                    self.held[index] = self.held[0]
+                    party.become(self.parties[0].environment)
                 case "crash":
                     late = list(party.wire.late)
                     self.held[index] = None
@@ -124,6 +140,7 @@ class Holders(RuleBasedStateMachine):
     @rule(index=HOLDERS, offset_hours=st.integers(-30, 30), ppm=st.integers(-300, 300))
     def a_machine_starts_anew(self, index, offset_hours, ppm):
         self.parties[index].local_ms.set(offset_hours * 3_600_000, ppm)
+        self.parties[index].start_anew()
         self.act(index, "crash")
 
     @rule(index=HOLDERS)

@@ -20,10 +20,12 @@ from jupyter_terra_env.bucket.embedded.routes import Call, whole_number
 from jupyter_terra_env.bucket.embedded.stored_objects import StoredObject
 
 _MOST_COMPONENTS = 32
+_REWRITTEN_AT_ONCE_BYTES = 8 << 20
+"""Cloud Storage rewrites within a place and a storage class at once; from one to another, in such steps."""
 
 
 def copy(database: Database, call: Call) -> Response:
-    """Answer objects.copy and objects.rewrite; a rewrite is done in one call, whatever the size.
+    """Answer objects.copy and objects.rewrite; a rewrite of much takes several calls, each with a token.
 
     An empty body copies the metadata too, any other body replaces it.
     """
@@ -34,6 +36,8 @@ def copy(database: Database, call: Call) -> Response:
         source = _source(transaction, call)
         bucket = required_bucket(transaction, call, call.to_bucket)
         conditions.judge_write(stored_objects.find_live(transaction, bucket.name, call.to_object))
+        if call.operation == "objects.rewrite" and (unfinished := _rewrite_goes_on(call, source)):
+            return unfinished
         properties = _copied_properties(source, resource)
         made = stored_objects.place(transaction, bucket, call.to_object, source.content_id, properties)
     made_resource = object_resource(made, call.request.base_url)
@@ -97,6 +101,29 @@ def _copied_properties(source: StoredObject, resource: Resource) -> Resource:
         return source.properties
     kept = {field: source.properties[field] for field in ("contentType", "storageClass") if field in source.properties}
     return kept | replaced(resource)
+
+
+def _rewrite_goes_on(call: Call, source: StoredObject) -> Response | None:
+    """The answer of a call that is not the last; None for the last one. Nothing is kept between calls."""
+    size = source.size
+    token = call.query.get("rewriteToken")
+    before = 0
+    if token is not None:
+        generation, _, done = token.partition("-")
+        if generation != str(source.generation) or not done.isdigit():
+            raise invalid("The rewrite token is not valid for these objects.")
+        before = int(done)
+    rewritten = before + _REWRITTEN_AT_ONCE_BYTES
+    if rewritten >= size:
+        return None
+    answer = {
+        "kind": "storage#rewriteResponse",
+        "totalBytesRewritten": str(rewritten),
+        "objectSize": str(size),
+        "done": False,
+        "rewriteToken": f"{source.generation}-{rewritten}",
+    }
+    return json_answer(call, answer)
 
 
 def _rewrite_answer(resource: Resource) -> Resource:

@@ -4,14 +4,16 @@ A `FaultPlan` is given to the adapter or to the loopback front; tests add `Fault
 of it: a lost answer is a connection reset, a hang ends with the client's timeout, a cut body is an incomplete read.
 """
 
+import json
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, assert_never
 
 from jupyter_terra_env.bucket.embedded.api import EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.errors import ApiError, error_response
 from jupyter_terra_env.bucket.embedded.messages import Request, Response
-from jupyter_terra_env.bucket.embedded.routes import route
+from jupyter_terra_env.bucket.embedded.routes import Call, route
 from jupyter_terra_env.bucket.embedded.uploads import named_object
 
 
@@ -48,7 +50,18 @@ class CutBody:
     after_bytes: int
 
 
-Action = AnswerWith | ResetConnection | Delay | Hang | CutBody
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeAnswer:
+    """Answer with the true resource, but for some fields: as if a bit had flipped on the way, or in the service.
+
+    Attributes:
+        fields: What the fields say instead.
+    """
+
+    fields: Mapping[str, str]
+
+
+Action = AnswerWith | ResetConnection | Delay | Hang | CutBody | ChangeAnswer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +74,7 @@ class Fault:
         action: What happens.
         times: How many requests it happens to.
         name_prefix: Only to objects whose names begin so.
-        after_effect: The request is carried out first. A cut body always comes after the effect.
+        after_effect: The request is carried out first. Cut and changed answers always come after the effect.
     """
 
     operation: str
@@ -110,6 +123,7 @@ class FaultPlan:
         self._lock = threading.Lock()
         self._faults: list[tuple[Fault, int]] = []
         self._history: list[Handled] = []
+        self._unconditional: list[str] = []
         self._release = threading.Event()
 
     @property
@@ -117,6 +131,12 @@ class FaultPlan:
         """Every request that is over, as (operation, object name, status), oldest first."""
         with self._lock:
             return list(self._history)
+
+    @property
+    def unconditional(self) -> list[str]:
+        """Requests that would change an object whatever its version is, from the first on; they are never forgotten."""
+        with self._lock:
+            return list(self._unconditional)
 
     @property
     def pending(self) -> list[Fault]:
@@ -151,6 +171,12 @@ class FaultPlan:
                     return fault
         return None
 
+    def judge(self, call: Call) -> None:
+        """Take note of a request that names no version of the object it would change."""
+        if not _is_conditional(call):
+            with self._lock:
+                self._unconditional.append(f"{call.request.method} {call.request.target}")
+
     def record(self, handled: Handled) -> None:
         """Add to the history."""
         with self._lock:
@@ -176,7 +202,7 @@ def exchange(
     """
     if plan is None:
         return Delivery(response=bucket.handle(request))
-    operation, object_name = _identified(request)
+    operation, object_name = _identified(request, plan)
     fault = plan.take(operation, object_name)
     true_answer: Response | None = None
     if fault is None:
@@ -203,6 +229,9 @@ def _faulty(
         case CutBody(after_bytes=after_bytes):
             answer = bucket.handle(request)
             return Delivery(response=answer, cut_after_bytes=after_bytes), answer
+        case ChangeAnswer(fields=fields):
+            answer = bucket.handle(request)
+            return Delivery(response=_changed(answer, fields)), answer
         case Delay(seconds=seconds):
             return _delayed(bucket, request, fault, seconds, patience_seconds)
         case Hang():
@@ -233,9 +262,43 @@ def _hanging(
     return Delivery(response=answer), answer
 
 
-def _identified(request: Request) -> tuple[str, str]:
+def _changed(answer: Response, fields: Mapping[str, str]) -> Response:
+    try:
+        resource = json.loads(answer.body)
+    except ValueError:
+        return answer
+    body = json.dumps({**resource, **fields}).encode()
+    return Response(status=answer.status, headers=answer.headers, body=body)
+
+
+def _identified(request: Request, plan: FaultPlan) -> tuple[str, str]:
     try:
         call = route(request)
+        plan.judge(call)
         return call.operation, named_object(call)
     except ApiError:
         return "unknown", ""
+
+
+def _is_conditional(call: Call) -> bool:
+    """Return whether a request changes no object, or only one version of it.
+
+    The requests that follow the start of a resumable upload go by its preconditions.
+    """
+    is_new, is_seen = _names_version(call, "if")
+    match call.operation:
+        case "objects.insert" | "objects.insert.start" | "objects.compose" | "objects.copy" | "objects.rewrite":
+            return is_new or is_seen
+        case "objects.patch" | "objects.update" | "objects.delete":
+            return is_seen
+        case "objects.move":
+            return is_new and _names_version(call, "ifSource")[1]
+        case _:
+            return call.operation not in {"objects.restore", "batch"}
+
+
+def _names_version(call: Call, prefix: str) -> tuple[bool, bool]:
+    """Return whether a request asks for an object not to exist, and whether for one version of its metadata."""
+    generation = call.query.get(f"{prefix}GenerationMatch")
+    metageneration = call.query.get(f"{prefix}MetagenerationMatch")
+    return generation == "0", generation not in {None, "0"} and metageneration is not None

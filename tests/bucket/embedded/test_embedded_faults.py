@@ -10,7 +10,19 @@ from google.api_core import exceptions
 from google.auth.exceptions import InvalidOperation
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from jupyter_terra_env.bucket.embedded.faults import AnswerWith, CutBody, Delay, Fault, Hang, ResetConnection
+from jupyter_terra_env.bucket.embedded.api import EmbeddedBucket
+from jupyter_terra_env.bucket.embedded.faults import (
+    AnswerWith,
+    CutBody,
+    Delay,
+    Fault,
+    FaultPlan,
+    Hang,
+    ResetConnection,
+    exchange,
+)
+from jupyter_terra_env.bucket.embedded.messages import Request
+from jupyter_terra_env.bucket.embedded.transport import ENDPOINT
 
 QUICK = DEFAULT_RETRY.with_delay(0.01, 0.02, 2).with_timeout(5)
 ONCE = {"retry": None, "timeout": 5}
@@ -167,3 +179,35 @@ def test_a_cut_body_is_an_error_and_not_a_short_content(served):
 
     served.faults.add(Fault(operation="objects.download", action=CutBody(after_bytes=100_000)))
     assert served.bucket.blob("o").download_as_bytes(retry=QUICK) == data
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "is_conditional"),
+    [
+        ("GET", "/storage/v1/b/b/o/a", True),
+        ("DELETE", "/storage/v1/b/b/o/a", False),
+        ("DELETE", "/storage/v1/b/b/o/a?ifGenerationMatch=1", False),
+        ("DELETE", "/storage/v1/b/b/o/a?ifGenerationMatch=1&ifMetagenerationMatch=1", True),
+        ("PATCH", "/storage/v1/b/b/o/a?ifMetagenerationMatch=1", False),
+        ("PATCH", "/storage/v1/b/b/o/a?ifGenerationMatch=1&ifMetagenerationMatch=1", True),
+        ("POST", "/upload/storage/v1/b/b/o?uploadType=media&name=a", False),
+        ("POST", "/upload/storage/v1/b/b/o?uploadType=media&name=a&ifGenerationMatch=0", True),
+        ("POST", "/upload/storage/v1/b/b/o?uploadType=resumable&name=a", False),
+        ("PUT", "/upload/storage/v1/b/b/o?uploadType=resumable&upload_id=x", True),
+        ("POST", "/storage/v1/b/b/o/a/moveTo/o/c?ifGenerationMatch=0", False),
+        (
+            "POST",
+            "/storage/v1/b/b/o/a/moveTo/o/c?ifGenerationMatch=0&ifSourceGenerationMatch=1&ifSourceMetagenerationMatch=1",
+            True,
+        ),
+        ("POST", "/storage/v1/b/b/o/a/rewriteTo/b/b/o/c?ifSourceGenerationMatch=1", False),
+        ("POST", "/storage/v1/b/b/o/a/rewriteTo/b/b/o/c?ifGenerationMatch=0", True),
+        ("POST", "/batch/storage/v1", False),
+    ],
+)
+def test_a_plan_remembers_what_would_change_an_object_whatever_its_version(tmp_path, method, target, is_conditional):
+    plan = FaultPlan()
+    with EmbeddedBucket(tmp_path / "bucket.sqlite3") as engine:
+        exchange(engine, Request(method=method, target=target, headers={}, body=b"", base_url=ENDPOINT), plan)
+    plan.clear()
+    assert plan.unconditional == ([] if is_conditional else [f"{method} {target}"])
