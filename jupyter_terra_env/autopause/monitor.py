@@ -42,7 +42,7 @@ from jupyter_terra_env.rules.pause_state import (
 _MEMORY_SECONDS = 60.0
 _LOCKS_SECONDS = 10.0
 _PATIENCE_SECONDS = (1.0, 10.0)
-"""At least, so that a busy machine is not a blind one; and at most, so that two that hang make no tick three ticks late."""
+"""At least, so that a busy machine is not a blind one; at most, so that two that hang make no tick three ticks late."""
 _CAUSES = {
     PauseReason.IDLE: FlushCause.IDLE,
     PauseReason.MAX_BUSY: FlushCause.MAX_BUSY,
