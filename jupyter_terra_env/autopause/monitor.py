@@ -41,6 +41,8 @@ from jupyter_terra_env.rules.pause_state import (
 
 _MEMORY_SECONDS = 60.0
 _LOCKS_SECONDS = 10.0
+_PATIENCE_SECONDS = (1.0, 10.0)
+"""At least, so that a busy machine is not a blind one; at most, so that two that hang make no tick three ticks late."""
 _CAUSES = {
     PauseReason.IDLE: FlushCause.IDLE,
     PauseReason.MAX_BUSY: FlushCause.MAX_BUSY,
@@ -98,7 +100,7 @@ class Monitor:
         boot_id: which start of the machine this is.
         hooks: who is told.
         log: where trouble is told.
-        patience_seconds: how long a source, or the disk, is waited for; None for as long as a tick.
+        patience_seconds: how long a source, or the disk, is waited for; None for about as long as a tick.
     """
 
     def __init__(  # noqa: PLR0913 - the one place where everything meets, each by name
@@ -121,7 +123,8 @@ class Monitor:
         self.rules = rules
         self._clocks = clocks
         self._human_age = human_age
-        patience = rules.tick if patience_seconds is None else patience_seconds
+        least, most = _PATIENCE_SECONDS
+        patience = min(max(rules.tick, least), most) if patience_seconds is None else patience_seconds
         self._sources = tuple(
             (source, PatientCall(source.look, patience_seconds=patience, name=f"autopause looks at {source.name}"))
             for source in sources

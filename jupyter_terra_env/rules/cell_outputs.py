@@ -40,11 +40,13 @@ class CellRun:
         cell_id: which cell.
         from_start: whether the messages begin with the first one of this run; otherwise they add to what the notebook
             shows already.
+        source: the code that was executed; None when it is not known, and the cell's is taken for it.
     """
 
     request_id: str
     cell_id: str
     from_start: bool
+    source: str | None = None
 
 
 @dataclass(slots=True)
@@ -99,16 +101,17 @@ def with_outputs(
 ) -> dict[str, Any]:
     """A notebook with what its cells showed, had somebody looked on. Sources stay as they are.
 
-    Runs of cells that the notebook has not, and runs without a message, change nothing.
+    Runs of cells that the notebook has not, or whose source is not what was executed, and runs without a message change
+    nothing: a duplicate of a notebook has cells with the same ids, and a source may have been edited since.
 
     Args:
         notebook: of format 4, with cell ids.
-        runs: executions of its cells; the last one of a cell counts.
+        runs: executions of its cells; the last one of a cell with its present source counts.
         messages: of the kernel, in their order; of these runs and others.
     """
-    by_cell = {run.cell_id: run for run in runs}
-    cells = {cell.get("id"): cell for cell in notebook["cells"] if cell.get("cell_type") == "code"}
-    of_request = {run.request_id: run for id_, run in by_cell.items() if id_ in cells}
+    cells = _code_cells(notebook)
+    by_cell = {run.cell_id: run for run in runs if _is_of(run, cells)}
+    of_request = {run.request_id: run for run in by_cell.values()}
     found = _outputs_of(of_request, cells, messages)
 
     def told(cell: dict[str, Any]) -> dict[str, Any]:
@@ -120,6 +123,79 @@ def with_outputs(
         return {**cell, "outputs": outputs.finish(), "execution_count": count}
 
     return {**notebook, "cells": [told(cell) for cell in notebook["cells"]]}
+
+
+def without_place(
+    notebook: Mapping[str, Any], runs: Iterable[CellRun], messages: Iterable[KernelMessage]
+) -> tuple[CellRun, ...]:
+    """The runs whose outputs have no place in a notebook because their cell's source is not what was executed.
+
+    Args:
+        notebook: of format 4, with cell ids.
+        runs: executions of its cells.
+        messages: of the kernel.
+    """
+    cells = _code_cells(notebook)
+    put_out = {message.request_id for message in messages if shows(message)}
+    return tuple(run for run in runs if run.cell_id in cells and not _is_of(run, cells) and run.request_id in put_out)
+
+
+def shows(message: KernelMessage) -> bool:
+    """Whether a message is an output."""
+    return message.type in _OUTPUTS
+
+
+def sources_of(notebook: Mapping[str, Any]) -> dict[str, str]:
+    """The sources of a notebook's code cells, by id."""
+    return {id_: _source(cell) for id_, cell in _code_cells(notebook).items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A notebook that may have asked for a run.
+
+    Attributes:
+        path: its API path.
+        source: the source of the run's cell in its file; None when it has no such cell, or cannot be read.
+        is_changed: whether the file has been changed since the run began.
+    """
+
+    path: str
+    source: str | None
+    is_changed: bool
+
+
+def asker_of(run: CellRun, candidates: Sequence[Candidate]) -> str | None:
+    """The notebook that asked for a run, of several that share a kernel; None when that is not certain.
+
+    It is the one whose cell has the source that was executed, unless another one with such a cell may have had it when
+    the run began.
+
+    Args:
+        run: the execution.
+        candidates: the notebooks that shared the kernel when the run began.
+    """
+    if len(candidates) == 1:
+        return candidates[0].path
+    same = [each.path for each in candidates if each.source is not None and each.source == run.source]
+    may_have_had_it = any(
+        each.source is not None and each.source != run.source and each.is_changed for each in candidates
+    )
+    return same[0] if len(same) == 1 and not may_have_had_it else None
+
+
+def _code_cells(notebook: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {cell["id"]: cell for cell in notebook["cells"] if cell.get("cell_type") == "code" and cell.get("id")}
+
+
+def _source(cell: Mapping[str, Any]) -> str:
+    source = cell.get("source", "")
+    return source if isinstance(source, str) else "".join(source)
+
+
+def _is_of(run: CellRun, cells: Mapping[str, Mapping[str, Any]]) -> bool:
+    cell = cells.get(run.cell_id)
+    return cell is not None and run.source in {None, _source(cell)}
 
 
 def shown(text: str) -> str:
@@ -161,7 +237,8 @@ def _outputs_of(
     return found
 
 
-_HANDLED = frozenset({"execute_input", "stream", "display_data", "execute_result", "error", "clear_output"})
+_OUTPUTS = frozenset({"stream", "display_data", "execute_result", "error"})
+_HANDLED = _OUTPUTS | {"execute_input", "clear_output"}
 
 
 def _apply(outputs: _Outputs, message: KernelMessage, displays: dict[str, list[dict[str, Any]]]) -> None:

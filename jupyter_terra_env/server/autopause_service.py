@@ -40,6 +40,7 @@ from jupyter_terra_env.server.autopause_settings import AutopauseSettings
 from jupyter_terra_env.server.autopause_wishes import Action, Wish
 from jupyter_terra_env.server.cell_runs import CellRuns
 from jupyter_terra_env.server.kernel_observer import Observing
+from jupyter_terra_env.server.kernel_use import notebook_sessions
 from jupyter_terra_env.server.kernel_watch import KernelWatch
 from jupyter_terra_env.server.people_watch import People
 from jupyter_terra_env.server.requests_in_flight import RequestsInFlight
@@ -131,7 +132,11 @@ class AutopauseService:
         self._events = serverapp.event_logger
         if AUTOPAUSE_SCHEMA_ID not in self._events.schemas:
             self._events.register_event_schema(AUTOPAUSE_SCHEMA)
-        self._runs = CellRuns(serverapp.kernel_manager)
+        self._runs = CellRuns(
+            serverapp.kernel_manager,
+            sessions_of=lambda kernel_id: notebook_sessions(serverapp.session_manager, kernel_id),
+            wall=lambda: time.time_ns() / 1e9,
+        )
         self._kernels = KernelWatch(
             serverapp.kernel_manager,
             self._events,

@@ -5,7 +5,7 @@ of Jupyter's; what it put out before is remembered here, as long as the cell run
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,9 @@ _IDLE_BYTES = 100
 @dataclass(slots=True)
 class _Run:
     cell_id: str
+    source: str
+    sessions: frozenset[str] | None
+    began: float
     passed: dict[bytes, Frames] = field(default_factory=dict)
     parent: bytes = b""
     from_start: bool = True
@@ -34,21 +37,36 @@ class CellRuns:
 
     Args:
         kernels: the server's mapping kernel manager.
+        sessions_of: the ids of the notebook sessions of a kernel; None where they are not known.
+        wall: epoch seconds.
     """
 
-    def __init__(self, kernels: Any) -> None:
+    def __init__(
+        self,
+        kernels: Any,
+        *,
+        sessions_of: Callable[[str], frozenset[str] | None] = lambda _: None,
+        wall: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self._kernels = kernels
+        self._sessions_of = sessions_of
+        self._wall = wall
         self._runs: dict[str, dict[str, _Run]] = {}
         self._bytes: dict[str, int] = {}
 
-    def begin(self, kernel_id: str, request_id: str, cell_id: str) -> None:
-        """A front end has asked for a cell to be executed; an earlier run of the cell does not matter any more."""
+    def begin(self, kernel_id: str, request_id: str, cell_id: str, source: str) -> None:
+        """A front end has asked for a cell to be executed; an earlier run of the cell does not matter any more.
+
+        Where notebooks share a kernel, the earlier run may be of a cell with the same id in another one.
+        """
         runs = self._runs.setdefault(kernel_id, {})
-        for earlier in [id_ for id_, run in runs.items() if run.cell_id == cell_id]:
+        sessions = self._sessions_of(kernel_id)
+        is_shared = sessions is not None and len(sessions) > 1
+        for earlier in [id_ for id_, run in runs.items() if run.cell_id == cell_id and not is_shared]:
             self._drop(kernel_id, earlier)
         if len(runs) >= _MOST_RUNS:
             self._drop(kernel_id, next(iter(runs)))
-        runs[request_id] = _Run(cell_id)
+        runs[request_id] = _Run(cell_id, source, sessions, self._wall())
 
     def passes(self, kernel_id: str, frames: Frames) -> None:
         """A message goes from a kernel's IOPub channel to a front end. Several front ends see the same messages."""
@@ -86,10 +104,21 @@ class CellRuns:
             self.forget(gone)
         return {id_: self._unattended_of(id_) for id_, runs in self._runs.items() if runs}
 
-    def kept(self, kernel_id: str, what: Unattended) -> None:
-        """It is in the notebook. What has no start would be added to it again, and is let go."""
+    def begun_by(self, kernel_id: str, request_id: str) -> tuple[frozenset[str] | None, float]:
+        """The notebook sessions that shared the kernel when a run began, None where not known; and when that was."""
+        run = self._runs.get(kernel_id, {}).get(request_id)
+        return (None, 0.0) if run is None else (run.sessions, run.began)
+
+    def kept(self, kernel_id: str, what: Unattended, *, but: Collection[str] = ()) -> None:
+        """It is in the notebook. What has no start would be added to it again, and is let go.
+
+        Args:
+            kernel_id: the kernel.
+            what: what was to be kept.
+            but: requests whose outputs are not in the notebook.
+        """
         for run in what.runs:
-            if not run.from_start and run.request_id in self._runs.get(kernel_id, {}):
+            if not run.from_start and run.request_id not in but and run.request_id in self._runs.get(kernel_id, {}):
                 self._drop(kernel_id, run.request_id)
 
     def _unattended_of(self, kernel_id: str) -> Unattended:
@@ -97,7 +126,8 @@ class CellRuns:
         buffer = self._buffer(kernel_id)
         return Unattended(
             runs=tuple(
-                CellRun(request_id=id_, cell_id=run.cell_id, from_start=run.from_start) for id_, run in runs.items()
+                CellRun(request_id=id_, cell_id=run.cell_id, from_start=run.from_start, source=run.source)
+                for id_, run in runs.items()
             ),
             passed=tuple(frames for run in runs.values() for frames in run.passed.values()),
             buffered=() if buffer is None else tuple(_iopub(buffer)),

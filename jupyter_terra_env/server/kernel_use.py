@@ -1,5 +1,6 @@
 """Which notebooks are in use by kernels: how clients without a presence socket are seen."""
 
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -23,3 +24,19 @@ def _is_used(kernel: dict[str, Any] | None, state_of: Callable[[str], str | None
         return False
     state = state_of(kernel["id"]) or kernel.get("execution_state")
     return kernel.get("connections", 0) > 0 or state == "busy"
+
+
+def notebook_sessions(session_manager: Any, kernel_id: str) -> frozenset[str] | None:
+    """Ids of the notebook sessions of a kernel, at once; None where the session manager is not as Jupyter's.
+
+    Args:
+        session_manager: the server's.
+        kernel_id: the kernel.
+    """
+    try:
+        rows = session_manager.connection.execute(
+            "SELECT session_id FROM session WHERE kernel_id = ? AND type = 'notebook'", (kernel_id,)
+        )
+        return frozenset(str(row[0]) for row in rows.fetchall())
+    except (AttributeError, sqlite3.Error):
+        return None

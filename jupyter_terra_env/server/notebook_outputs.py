@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from jupyter_terra_env.rules.cell_outputs import CellRun, KernelMessage, with_outputs
+from jupyter_terra_env.rules.cell_outputs import CellRun, KernelMessage, shows, with_outputs, without_place
 
 DELIMITER = b"<IDS|MSG>"
 """Before it the topic; after it signature, header, parent header, metadata, content: Jupyter's wire protocol."""
@@ -33,6 +33,17 @@ class Unattended:
     buffered: tuple[Frames, ...]
 
 
+def requests_that_put_out(what: Unattended) -> frozenset[str]:
+    """The requests that have put something out."""
+    return frozenset(message.request_id for message in read_messages([*what.passed, *what.buffered]) if shows(message))
+
+
+def requests_without_place(notebook: Any, what: Unattended) -> tuple[str, ...]:
+    """The requests whose outputs the notebook has no place for, because their cells were edited since."""
+    messages = read_messages([*what.passed, *what.buffered])
+    return tuple(run.request_id for run in without_place(notebook, what.runs, messages))
+
+
 def body_with_outputs(notebook: Any, what: Unattended, *, trusted: bool) -> bytes | None:
     """The notebook with its outputs, as a front end would send it; None when it has them already."""
     told = with_outputs(notebook, what.runs, read_messages([*what.passed, *what.buffered]))
@@ -48,7 +59,7 @@ def body_with_outputs(notebook: Any, what: Unattended, *, trusted: bool) -> byte
 
 def packed(what: Unattended) -> bytes:
     """It as bytes, without a look into the messages."""
-    runs = [[run.request_id, run.cell_id, run.from_start] for run in what.runs]
+    runs = [[run.request_id, run.cell_id, run.from_start, run.source] for run in what.runs]
     counts = [len(what.passed), len(what.buffered)]
     texts = [json.dumps([runs, counts]).encode("ascii")]
     for frames in (*what.passed, *what.buffered):
@@ -65,7 +76,9 @@ def unpacked(content: memoryview) -> Unattended:
         return tuple([next(texts) for _ in range(int(next(texts)))] for _ in range(count))
 
     return Unattended(
-        runs=tuple(CellRun(request_id=id_, cell_id=cell, from_start=start) for id_, cell, start in runs),
+        runs=tuple(
+            CellRun(request_id=id_, cell_id=cell, from_start=start, source=source) for id_, cell, start, source in runs
+        ),
         passed=messages(passed),
         buffered=messages(buffered),
     )

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,8 @@ from jupyter_terra_env.server.large_notebooks.converter import NotebookConverter
 from jupyter_terra_env.server.large_notebooks.manager import takes_stand_ins
 from jupyter_terra_env.server.large_notebooks.memory_file import MemoryFile
 from jupyter_terra_env.server.large_notebooks.prepared_notebook import saving_only
-from jupyter_terra_env.server.notebook_outputs import Unattended, body_with_outputs, packed
+from jupyter_terra_env.server.notebook_outputs import Unattended, body_with_outputs, packed, requests_without_place
+from jupyter_terra_env.server.shared_kernels import NotebookSession, shares_of
 
 if TYPE_CHECKING:
     from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 NOT_KEPT = "outputs-not-kept"
 _ROUNDS = 3
 _FORMAT = 4
+
+_Body = tuple[MemoryFile | None, tuple[str, ...]]
+"""A body to save a notebook, None when it has its outputs already; and requests whose outputs have no place in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,27 +91,44 @@ class UnattendedOutputs:
         found = self._runs.unattended()
         if not found:
             return ()
-        notebooks = await self._notebooks_of_kernels()
+        sessions = await self._sessions_of_kernels()
         unsafe: list[UnsafeFile] = []
         for kernel_id, what in found.items():
             if attended and self._kernels.kernel_model(kernel_id)["connections"] > 0:
                 continue
-            for path in notebooks.get(kernel_id, ()):
-                unsafe += await self._keep_in(path, what)
-            self._runs.kept(kernel_id, what)
+            unsafe += await self._keep_of(kernel_id, what, sessions.get(kernel_id, ()))
         return tuple(unsafe)
 
-    async def _notebooks_of_kernels(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
+    async def _keep_of(self, kernel_id: str, what: Unattended, sessions: Sequence[NotebookSession]) -> list[UnsafeFile]:
+        """Put outputs of one kernel into the notebooks that asked for them."""
+        shares = await shares_of(kernel_id, what, sessions, runs=self._runs, os_path=self._os_path)
+        unsafe = [UnsafeFile(path=path, reason=NOT_KEPT) for path in shares.unclear]
+        if unsafe:
+            self._log.error("Outputs are not kept: notebooks share a kernel, and which of them asked is not known.")
+        for path, share in shares.by_path.items():
+            without_place: list[str] = []
+            unsafe += await self._keep_in(path, share, without_place)
+            self._runs.kept(kernel_id, share, but=without_place)
+        return unsafe
+
+    async def _sessions_of_kernels(self) -> dict[str, list[NotebookSession]]:
+        found: dict[str, list[NotebookSession]] = {}
         for session in await ensure_async(self._sessions.list_sessions()):
             if session.get("type") == "notebook" and session.get("kernel"):
-                found.setdefault(session["kernel"]["id"], []).append(session["path"].strip("/"))
+                notebook = NotebookSession(id=str(session["id"]), path=session["path"].strip("/"))
+                found.setdefault(session["kernel"]["id"], []).append(notebook)
         return found
 
-    async def _keep_in(self, path: str, what: Unattended) -> tuple[UnsafeFile, ...]:
-        """Put outputs into one notebook; name it if they are lost."""
+    async def _keep_in(self, path: str, what: Unattended, without_place: list[str]) -> tuple[UnsafeFile, ...]:
+        """Put outputs into one notebook; name it if they are lost.
+
+        Args:
+            path: the notebook's API path.
+            what: what its cells have put out.
+            without_place: gets the requests whose outputs have no place in it.
+        """
         try:
-            await self._put(path, what)
+            without_place += await self._put(path, what)
         except FileNotFoundError:
             self._log.info("Outputs of a deleted notebook are not kept.")
         except HTTPError as refused:
@@ -117,17 +139,21 @@ class UnattendedOutputs:
         except Exception:  # noqa: BLE001 - whatever went wrong, the flush goes on, and says that they are lost
             self._log.exception("Outputs of cells that ran with nobody connected could not be saved.")
             return (UnsafeFile(path=path, reason=NOT_KEPT),)
+        if without_place:
+            self._log.error("Outputs of cells whose sources were edited since they ran are not kept.")
+            return (UnsafeFile(path=path, reason=NOT_KEPT),)
         return ()
 
-    async def _put(self, path: str, what: Unattended) -> None:
+    async def _put(self, path: str, what: Unattended) -> tuple[str, ...]:
+        """Put outputs into a notebook; the requests whose outputs have no place in it."""
         if self._is_somebody_elses(path):
             self._log.info("Outputs are not put into a notebook that somebody else edits and this server never did.")
-            return
+            return ()
         for _ in range(_ROUNDS):
             seen = await self._look(path)
-            body = await self._body(path, what, seen.size_bytes)
+            body, without_place = await self._body(path, what, seen.size_bytes)
             if body is None or await self._is_saved(path, body, seen):
-                return
+                return without_place
         raise RuntimeError("the notebook kept changing")
 
     async def _look(self, path: str) -> _Seen:
@@ -155,8 +181,8 @@ class UnattendedOutputs:
         notary = self._contents.notary
         return bool(notary.store.check_signature(signature, notary.algorithm))
 
-    async def _body(self, path: str, what: Unattended, size_bytes: int) -> MemoryFile | None:
-        """What a front end would send to save the notebook with its outputs; None when it has them already."""
+    async def _body(self, path: str, what: Unattended, size_bytes: int) -> _Body:
+        """What a front end would send to save the notebook with its outputs."""
         contents = self._contents
         is_large = takes_stand_ins(contents) and size_bytes >= contents.large_bytes
         if is_large and contents.converter is not None and self._location(path) is not None:
@@ -164,10 +190,11 @@ class UnattendedOutputs:
                 return await self._body_beside(path, what, contents.converter)
         notebook, signature = await asyncio.to_thread(self._read, path)
         trusted = self._is_trusted(signature)
+        without_place = await asyncio.to_thread(requests_without_place, notebook, what)
         body = await asyncio.to_thread(body_with_outputs, notebook, what, trusted=trusted)
-        return None if body is None else await asyncio.to_thread(_in_memory, body)
+        return None if body is None else await asyncio.to_thread(_in_memory, body), without_place
 
-    async def _body_beside(self, path: str, what: Unattended, converter: NotebookConverter) -> MemoryFile | None:
+    async def _body_beside(self, path: str, what: Unattended, converter: NotebookConverter) -> _Body:
         """By the process that converts large notebooks: Python parses on one thread at a time."""
         outputs = await asyncio.to_thread(lambda: _in_memory(packed(what)))
         with await asyncio.to_thread(self._os_path(path).open, "rb") as source:

@@ -20,12 +20,14 @@ class ClientMessage:
         id: its message id.
         silent: whether a program asks: in silence, or leaving no history and without a cell.
         cell_id: the cell that is to be executed; empty for none.
+        code: what is to be executed; empty for nothing.
     """
 
     type: str
     id: str = ""
     silent: bool = False
     cell_id: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,7 @@ class Onlooker:
         kernel = self.kernels.find(kernel_id)
         self.people.on_client_message(message.type, kernel, silent=message.silent, request_id=message.id)
         if message.type == "execute_request" and message.cell_id:
-            self.runs.begin(kernel_id, message.id, message.cell_id)
+            self.runs.begin(kernel_id, message.id, message.cell_id, message.code)
 
     def on_outgoing(self, kernel_id: str, channel: str | None, session: Any, frames: list[Any]) -> None:
         """A kernel has sent something to a front end."""
@@ -123,10 +125,11 @@ def _read_v1(message: bytes) -> ClientMessage:
 
 
 def _told(header: Any, metadata: Any, content: Any) -> ClientMessage:
-    cell_id = metadata.get("cellId")
+    cell_id, code = metadata.get("cellId"), content.get("code")
     return ClientMessage(
         type=str(header["msg_type"]),
         id=str(header.get("msg_id", "")),
         silent=bool(content.get("silent")) or (content.get("store_history") is False and cell_id is None),
         cell_id=cell_id if isinstance(cell_id, str) else "",
+        code=code if isinstance(code, str) else "",
     )

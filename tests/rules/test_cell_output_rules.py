@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nbformat import v4
 
-from jupyter_terra_env.rules.cell_outputs import MOST_BYTES, CellRun, KernelMessage, shown, with_outputs
+from jupyter_terra_env.rules.cell_outputs import (
+    MOST_BYTES,
+    Candidate,
+    CellRun,
+    KernelMessage,
+    asker_of,
+    shown,
+    with_outputs,
+    without_place,
+)
 
 
 def notebook(*outputs):
@@ -180,3 +189,50 @@ def test_any_story_is_a_valid_notebook_and_told_twice_it_is_the_same(messages):
     once = with_outputs(notebook(), [run()], messages)
     nbformat.validate(nbformat.from_dict(once))
     assert with_outputs(once, [run()], messages) == once
+
+
+_NOTEBOOK = {"cells": [{"id": "c", "cell_type": "code", "source": ["a\n", "b"], "outputs": [], "metadata": {}}]}
+
+
+class TestPlaces:
+    """Outputs come under the source that was executed, and nowhere else."""
+
+    PRINTED = KernelMessage(request_id="r", type="stream", content={"name": "stdout", "text": "x"})
+
+    @staticmethod
+    def of(source, cell="c"):
+        return CellRun(request_id="r", cell_id=cell, from_start=True, source=source)
+
+    @pytest.mark.parametrize("source", ["a\nb", None])
+    def test_the_source_that_was_executed(self, source):
+        told = with_outputs(_NOTEBOOK, [self.of(source)], [self.PRINTED])
+        assert told["cells"][0]["outputs"] != []
+        assert without_place(_NOTEBOOK, [self.of(source)], [self.PRINTED]) == ()
+
+    @pytest.mark.parametrize("source", ["a\nb\n", "a", ""])
+    def test_another_source(self, source):
+        run = self.of(source)
+        assert with_outputs(_NOTEBOOK, [run], [self.PRINTED]) == _NOTEBOOK
+        assert without_place(_NOTEBOOK, [run], [self.PRINTED]) == (run,)
+        assert without_place(_NOTEBOOK, [run], []) == ()
+
+    def test_a_cell_that_was_deleted_loses_nothing_that_is_wanted(self):
+        assert without_place(_NOTEBOOK, [self.of("a", cell="gone")], [self.PRINTED]) == ()
+
+
+@pytest.mark.parametrize(
+    ("candidates", "asker"),
+    [
+        ([("a", "other", True)], "a"),
+        ([("a", "x", False), ("b", None, True)], "a"),
+        ([("a", "x", True), ("b", "other", False)], "a"),
+        ([("a", "x", False), ("b", "other", True)], None),
+        ([("a", "x", False), ("b", "x", False)], None),
+        ([("a", "y", False), ("b", "other", False)], None),
+        ([], None),
+    ],
+)
+def test_who_asked(candidates, asker):
+    found = [Candidate(path=path, source=source, is_changed=changed) for path, source, changed in candidates]
+    run = CellRun(request_id="r", cell_id="c", from_start=True, source="x")
+    assert asker_of(run, found) == asker

@@ -25,7 +25,7 @@ class TestClientMessages:
         else:
             message = serialize_msg_to_ws_v1([json.dumps(part).encode() for part in parts], "shell")
         assert read_client_message(message, protocol) == ClientMessage(
-            type="execute_request", id="m", silent=True, cell_id="c"
+            type="execute_request", id="m", silent=True, cell_id="c", code="1"
         )
 
     @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def texts(runs):
 
 
 def test_a_run_is_known_from_its_request_to_its_end(runs):
-    runs.begin("k", "r", "cell")
+    runs.begin("k", "r", "cell", "1")
     runs.passes("k", frames("r", text="1"))
     runs.passes("k", frames("another", text="2"))
     assert (known(runs), texts(runs)) == ([("r", True)], ["1"])
@@ -111,7 +111,7 @@ def test_kernels_without_cells_cost_nothing(runs):
 
 
 def test_the_same_message_counts_once(runs, kernels):
-    runs.begin("k", "r", "cell")
+    runs.begin("k", "r", "cell", "1")
     message = frames("r", text="1")
     for _ in range(3):
         runs.passes("k", list(message))
@@ -123,7 +123,7 @@ def test_the_same_message_counts_once(runs, kernels):
 
 
 def test_the_buffer_of_the_same_front_end_is_left_to_it(runs, kernels):
-    runs.begin("k", "r", "cell")
+    runs.begin("k", "r", "cell", "1")
     kernels._kernel_buffers["k"] = {"session_key": "s", "buffer": [("iopub", frames("r", text="1"))]}
     runs.take_over("k", "s")
     kernels._kernel_buffers.clear()
@@ -132,9 +132,9 @@ def test_the_buffer_of_the_same_front_end_is_left_to_it(runs, kernels):
 
 def test_what_is_too_much_is_let_go_and_added_to_what_was_saved_once(runs, kernels, monkeypatch):
     monkeypatch.setattr(cell_runs, "_MOST_BYTES", 5000)
-    runs.begin("k", "small", "one")
+    runs.begin("k", "small", "one", "1")
     runs.passes("k", frames("small", text="1"))
-    runs.begin("k", "r", "cell")
+    runs.begin("k", "r", "cell", "1")
     for _ in range(1000):
         runs.passes("k", frames("r", text="x" * 100))
     assert known(runs) == [("small", True), ("r", False)]
@@ -147,12 +147,12 @@ def test_what_is_too_much_is_let_go_and_added_to_what_was_saved_once(runs, kerne
 def test_there_is_a_limit_to_runs(runs, monkeypatch):
     monkeypatch.setattr(cell_runs, "_MOST_RUNS", 3)
     for number in range(5):
-        runs.begin("k", f"r{number}", f"cell {number}")
+        runs.begin("k", f"r{number}", f"cell {number}", "1")
     assert [id_ for id_, _ in known(runs)] == ["r2", "r3", "r4"]
 
 
 def test_a_kernel_that_has_gone_is_forgotten(runs, kernels):
-    runs.begin("k", "r", "cell")
+    runs.begin("k", "r", "cell", "1")
     kernels.ids = []
     assert runs.unattended() == {}
     kernels.ids = ["k"]
@@ -161,21 +161,21 @@ def test_a_kernel_that_has_gone_is_forgotten(runs, kernels):
 
 @pytest.mark.parametrize("content", [[], [b""], [b"{"], [b"\xff"], [b"7"]])
 def test_a_broken_message_of_a_run_does_not_end_it(runs, content):
-    runs.begin("k", "r", "cell")
+    runs.begin("k", "r", "cell", "1")
     runs.passes("k", [b"topic", b"<IDS|MSG>", b"s", b'{"msg_id": "1"}', b'{"msg_id": "r"}', b"{}", *content])
     assert known(runs) == [("r", True)]
 
 
 @pytest.mark.parametrize("broken", [[], [b"<IDS|MSG>"], [b"<IDS|MSG>", b"", b"{}", b"{}", b"", b""], [b"x"] * 7])
 def test_what_is_no_message_is_left_out(runs, broken):
-    runs.begin("k", "r", "cell")
+    runs.begin("k", "r", "cell", "1")
     runs.passes("k", broken)
     good = frames("r", text="1")
     assert read_messages([broken, good]) == [KernelMessage(request_id="r", type="stream", content={"text": "1"})]
 
 
 def test_what_is_packed_is_unpacked(runs, kernels):
-    runs.begin("k", "r", "cell")
+    runs.begin("k", "r", "cell", "1")
     runs.passes("k", frames("r", text="1"))
     kernels._kernel_buffers["k"] = {"session_key": "s", "buffer": [("iopub", frames("r", text="é")), ("iopub", [b""])]}
     (what,) = runs.unattended().values()

@@ -222,10 +222,12 @@ async def test_a_connected_browser_that_does_not_answer_is_as_good_as_none(runni
     assert cell_of(bucket.get("a.ipynb").content) == ("0\n", 1)
 
 
-async def test_a_cell_that_is_run_anew_shows_the_new_run(running, leave, buffered, step, flush, bucket):
+async def test_a_cell_that_is_run_anew_shows_the_new_run(running, leave, buffered, step, flush, bucket, contents):
     front, first = await running("print('first')")
     await front.finish(first)
-    second = await front.run("print('second')\nimport time; time.sleep(1)", CELL)
+    anew = "print('second')\nimport time; time.sleep(1)"
+    await contents.save("a.ipynb", anew)
+    second = await front.run(anew, CELL)
     await front.next("stream", parent=second)
     await leave(front)
     await buffered(front, "status", 1)
@@ -256,9 +258,9 @@ async def test_a_cell_that_ended_before_a_browser_that_left_is_that_browsers(
     running, leave, buffered, step, flush, bucket, steps
 ):
     """It had them all; whether it saved them was up to it."""
-    nb = notebook(steps(1), "pass")
-    front, first = await running(steps(1), nb=nb)
-    second = await front.run("import time; time.sleep(1); print('second')", "cell-1")
+    code = "import time; time.sleep(1); print('second')"
+    front, first = await running(steps(1), nb=notebook(steps(1), code))
+    second = await front.run(code, "cell-1")
     step(0)
     await front.finish(first)
     await front.next("execute_input", parent=second)
@@ -381,7 +383,7 @@ async def test_large_notebooks_too(running, leave, buffered, step, flush, bucket
 
 @pytest.mark.parametrize("moment", ["reading", "saving"])
 async def test_saved_while_outputs_are_put_in(
-    running, leave, buffered, step, flush, contents, bucket, monkeypatch, moment
+    running, leave, buffered, step, flush, contents, bucket, monkeypatch, moment, steps
 ):
     """A save of somebody else's after reading, and one at the last moment."""
     front, _ = await running()
@@ -396,7 +398,7 @@ async def test_saved_while_outputs_are_put_in(
 
         def body(*args, **kwargs):
             if not saved:
-                saving = contents.save("a.ipynb", "typed meanwhile")
+                saving = contents.save("a.ipynb", steps(4), "typed meanwhile")
                 saved.append(asyncio.run_coroutine_threadsafe(saving, loop).result(20))
             return told(*args, **kwargs)
 
@@ -406,11 +408,167 @@ async def test_saved_while_outputs_are_put_in(
 
         async def late(*args):
             if not saved:
-                saved.append(await contents.save("a.ipynb", "typed meanwhile"))
+                saved.append(await contents.save("a.ipynb", steps(4), "typed meanwhile"))
             await save(*args)
 
         monkeypatch.setattr(unattended_outputs.UnattendedOutputs, "_save", late)
     await flush()
     assert saved[0].code == 200
-    assert bucket.sources("a.ipynb") == ["typed meanwhile"]
+    assert bucket.sources("a.ipynb") == [steps(4), "typed meanwhile"]
     assert cell_of(bucket.get("a.ipynb").content) == ("0\n", 1)
+
+
+async def unkept(api):
+    report = (await api("GET", "autopause", base="terra-env")).model
+    return [file["path"] for file in report["flush"]["unsafe"] if file["reason"] == "outputs-not-kept"]
+
+
+class TestNoPlaceForThem:
+    """Outputs never come under a cell that is not what was executed; they are named instead."""
+
+    OLD = v4.new_output("stream", name="stdout", text="as it was\n")
+
+    async def test_the_source_was_edited_since(self, running, leave, buffered, step, flush, contents, bucket, api):
+        front, _ = await running()
+        edited = notebook("print('edited')", outputs=[self.OLD])
+        await contents.put("a.ipynb", {"type": "notebook", "format": "json", "content": edited})
+        await leave(front)
+        step(0)
+        await buffered(front)
+        for _ in range(2):
+            await flush()
+            assert cell_of(bucket.get("a.ipynb").content) == ("as it was\n", None)
+            assert await unkept(api) == [PATH]
+
+    async def test_nor_in_a_large_notebook(self, running, leave, buffered, step, flush, contents, bucket, api, steps):
+        large = "x = '" + "y" * 3_000_000 + "'"
+        front, _ = await running(steps(1), nb=notebook(steps(1), large))
+        edited = notebook("print('edited')", large, outputs=[self.OLD])
+        await contents.put("a.ipynb", {"type": "notebook", "format": "json", "content": edited})
+        await leave(front)
+        step(0)
+        await buffered(front)
+        await flush()
+        assert cell_of(bucket.get("a.ipynb").content) == ("as it was\n", None)
+        assert await unkept(api) == [PATH]
+
+    async def test_a_run_that_has_put_nothing_out_is_not_named(self, running, leave, flush, contents, api):
+        front, _ = await running()
+        await contents.save("a.ipynb", "print('edited')")
+        await leave(front)
+        await flush()
+        assert await unkept(api) == []
+
+
+class TestASharedKernel:
+    """Two notebooks with the same cell ids, as a duplicate has, and one kernel."""
+
+    OTHER = f"{WORKSPACE}/edit/b.ipynb"
+
+    @pytest.fixture
+    def share(self, api, bucket, contents):
+        async def open_b(front, source):
+            outputs = [v4.new_output("stream", name="stdout", text="b's own\n")]
+            bucket.put("notebooks/b.ipynb", json.dumps(notebook(source, outputs=outputs)))
+            assert (await contents.open("b.ipynb")).code == 200
+            kernel = {"id": front.kernel_id}
+            body = {"path": self.OTHER, "type": "notebook", "name": "", "kernel": kernel}
+            assert (await api("POST", "sessions", body=body)).code == 201
+
+        return open_b
+
+    async def test_the_one_that_came_later_has_not_asked(
+        self, running, share, leave, buffered, step, flush, bucket, steps, api
+    ):
+        front, _ = await running()
+        await share(front, steps(4))
+        await leave(front)
+        step(0)
+        await buffered(front)
+        await flush()
+        assert cell_of(bucket.get("a.ipynb").content) == ("0\n", 1)
+        assert cell_of(bucket.get("b.ipynb").content) == ("b's own\n", None)
+        assert await unkept(api) == []
+
+    async def test_the_one_with_another_source_has_not_asked(
+        self, running, share, leave, buffered, step, flush, bucket, contents, steps, api
+    ):
+        front, first = await running("pass")
+        await front.finish(first)
+        await share(front, "print('another')")
+        await contents.save("a.ipynb", steps(1))
+        cell = await front.run(steps(1), CELL)
+        await front.next("execute_input", parent=cell)
+        await leave(front)
+        step(0)
+        await buffered(front)
+        for _ in range(2):
+            await flush()
+            assert cell_of(bucket.get("a.ipynb").content) == ("0\n", 2)
+            assert cell_of(bucket.get("b.ipynb").content) == ("b's own\n", None)
+            assert await unkept(api) == []
+
+    async def test_where_it_is_not_clear_neither_gets_them_and_both_are_named(
+        self, running, share, leave, buffered, step, flush, bucket, contents, steps, api
+    ):
+        front, first = await running("pass")
+        await front.finish(first)
+        await share(front, steps(1))
+        await contents.save("a.ipynb", steps(1))
+        cell = await front.run(steps(1), CELL)
+        await front.next("execute_input", parent=cell)
+        await leave(front)
+        step(0)
+        await buffered(front)
+        await flush()
+        assert cell_of(bucket.get("a.ipynb").content) == ("", None)
+        assert cell_of(bucket.get("b.ipynb").content) == ("b's own\n", None)
+        assert sorted(await unkept(api)) == [PATH, self.OTHER]
+
+    async def test_a_source_that_was_edited_since_does_not_make_it_the_others(
+        self, running, share, leave, buffered, step, flush, bucket, contents, steps, api
+    ):
+        front, first = await running("pass")
+        await front.finish(first)
+        await share(front, steps(1))
+        await contents.save("a.ipynb", steps(1))
+        cell = await front.run(steps(1), CELL)
+        await front.next("execute_input", parent=cell)
+        await contents.save("a.ipynb", "print('edited')")
+        await leave(front)
+        step(0)
+        await buffered(front)
+        await flush()
+        assert cell_of(bucket.get("b.ipynb").content) == ("b's own\n", None)
+        assert sorted(await unkept(api)) == [PATH, self.OTHER]
+
+    async def test_a_cell_of_the_other_does_not_end_what_is_known_of_the_first(
+        self, running, share, leave, buffered, step, flush, bucket, contents, steps
+    ):
+        front, first = await running("pass")
+        await front.finish(first)
+        await share(front, "print('another')")
+        await contents.save("a.ipynb", steps(1))
+        for code in (steps(1), "print('another')"):
+            await front.run(code, CELL)
+        await leave(front)
+        step(0)
+        await buffered(front, "stream", 2)
+        await flush()
+        assert cell_of(bucket.get("a.ipynb").content) == ("0\n", 2)
+        assert cell_of(bucket.get("b.ipynb").content) == ("another\n", 3)
+
+
+async def test_a_notebook_that_is_renamed_while_it_runs_keeps_them(
+    running, leave, buffered, step, flush, bucket, contents, api, jp_serverapp
+):
+    front, _ = await running()
+    (session,) = await jp_serverapp.session_manager.list_sessions()
+    path = f"{WORKSPACE}/edit/new name.ipynb"
+    assert (await api("PATCH", "contents", *PATH.split("/"), body={"path": path})).code == 200
+    assert (await api("PATCH", "sessions", session["id"], body={"path": path})).code == 200
+    await leave(front)
+    step(0)
+    await buffered(front)
+    await flush()
+    assert cell_of(bucket.get("new name.ipynb").content) == ("0\n", 1)

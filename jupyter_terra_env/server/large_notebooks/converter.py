@@ -180,7 +180,7 @@ class NotebookConverter:
 
     async def put_outputs(
         self, source: int, outputs: MemoryFile, notary: NotebookNotary, *, is_trusted: Callable[[str], bool]
-    ) -> MemoryFile | None:
+    ) -> tuple[MemoryFile | None, tuple[str, ...]]:
         """Put what cells have put out into a notebook file's content.
 
         Args:
@@ -190,7 +190,8 @@ class NotebookConverter:
             is_trusted: whether a signature is.
 
         Returns:
-            The body of a request to save it; None when nothing changes.
+            The body of a request to save it, None when nothing changes; and the requests whose outputs have no place in
+            it, because their cells were edited since.
 
         Raises:
             NotConvertedError: it cannot be done this way.
@@ -201,7 +202,7 @@ class NotebookConverter:
             await talk.say({"trusted": is_trusted(first["signature"])})
             answer = await talk.hear()
         self.converted += 1
-        return target if answer["changed"] else None
+        return target if answer["changed"] else None, tuple(answer["without_place"])
 
     async def close(self) -> None:
         """Stop the process."""

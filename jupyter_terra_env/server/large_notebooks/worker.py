@@ -23,7 +23,7 @@ import nbformat
 from jupyter_terra_env.server.large_notebooks import conversions
 from jupyter_terra_env.server.large_notebooks.json_text import written
 from jupyter_terra_env.server.large_notebooks.memory_file import view_of
-from jupyter_terra_env.server.notebook_outputs import body_with_outputs, unpacked
+from jupyter_terra_env.server.notebook_outputs import body_with_outputs, requests_without_place, unpacked
 
 MESSAGE_BYTES = 65_536
 _DESCRIPTORS = 4
@@ -158,10 +158,11 @@ def _put_outputs(source: int, outputs: int, signer: Any, file: Any, answering: s
         answer = json.loads(told.readline() or "null")
     if answer is None:
         raise BrokenPipeError
-    body = body_with_outputs(found.notebook, unpacked(view_of(outputs)), trusted=answer["trusted"])
+    what = unpacked(view_of(outputs))
+    body = body_with_outputs(found.notebook, what, trusted=answer["trusted"])
     file.write(body or b"")
     file.flush()
-    return {"changed": body is not None}
+    return {"changed": body is not None, "without_place": requests_without_place(found.notebook, what)}
 
 
 def _be_the_first_to_go() -> None:
