@@ -137,12 +137,13 @@ async def test_a_flush_does_not_wait_for_what_only_a_person_can_mend(bucket, con
 async def test_an_idle_pause_keeps_what_a_cell_put_out_with_nobody_there(
     bucket, contents, api, marks, front_end, jp_serverapp
 ):
-    bucket.put_notebook("a.ipynb", "")
+    code = "import time; time.sleep(1); print('late')"
+    bucket.put_notebook("a.ipynb", code)
     await contents.open("a.ipynb")
     body = {"path": PATH, "type": "notebook", "name": "", "kernel": {"name": "python3"}}
     kernel = (await api("POST", "sessions", body=body)).model["kernel"]["id"]
     front = await front_end(kernel)
-    await front.next("execute_input", parent=await front.run("import time; time.sleep(1); print('late')", "cell-0"))
+    await front.next("execute_input", parent=await front.run(code, "cell-0"))
     front.close()
 
     async def paused():

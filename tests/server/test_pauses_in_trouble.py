@@ -94,12 +94,13 @@ async def test_a_full_disk_refuses_it_and_names_what_could_not_be_kept(
     bucket, contents, api, front_end, eventually, failed, marks, jp_root_dir, jp_serverapp, tmp_path
 ):
     """Outputs of a cell that ends with nobody connected, and no room for them."""
-    bucket.put_notebook("a.ipynb", "")
+    code = "print('x' * 100_000)\nimport time; time.sleep(0.5)"
+    bucket.put_notebook("a.ipynb", code)
     await contents.open("a.ipynb")
     body = {"path": PATH, "type": "notebook", "name": "", "kernel": {"name": "python3"}}
     kernel = (await api("POST", "sessions", body=body)).model["kernel"]["id"]
     front = await front_end(kernel)
-    cell = await front.run("print('x' * 100_000)\nimport time; time.sleep(0.5)", "cell-0")
+    cell = await front.run(code, "cell-0")
     await front.next("execute_input", parent=cell)
     front.close()
     fill(jp_root_dir)

@@ -89,6 +89,23 @@ def buffered(jp_serverapp, eventually):
 
 
 @pytest.fixture
+def ended(jp_serverapp, eventually):
+    """Wait until a cell has ended with nobody connected. Requests of programs have statuses, too."""
+
+    def is_end(parts):
+        return any(b'"execute_request"' in part for part in parts) and b'{"execution_state": "idle"}' in parts
+
+    async def wait(front):
+        def has_come():
+            buffer = jp_serverapp.kernel_manager._kernel_buffers[front.kernel_id]["buffer"]
+            return any(is_end([bytes(part) for part in parts]) for _, parts in buffer)
+
+        await eventually(has_come)
+
+    return wait
+
+
+@pytest.fixture
 def flush(api):
     async def ask(**fields):
         body = {"deadline_seconds": 20, "before_end": True, **fields}
@@ -104,7 +121,7 @@ def cell_of(nb, index=0):
 
 
 async def test_outputs_before_and_after_the_browser_left_are_in_file_and_bucket(
-    running, leave, buffered, step, flush, edit, bucket
+    running, leave, buffered, ended, step, flush, edit, bucket
 ):
     front, cell = await running()
     step(0)
@@ -117,14 +134,14 @@ async def test_outputs_before_and_after_the_browser_left_are_in_file_and_bucket(
     assert cell_of((edit / "a.ipynb").read_bytes()) == ("0\n1\n", 1)
     step(2)
     step(3)
-    await buffered(front, "status", 2)
+    await ended(front)
     await flush()
     for content in ((edit / "a.ipynb").read_bytes(), bucket.get("a.ipynb").content):
         assert cell_of(content) == ("0\n1\n2\n3\n", 1)
 
 
 async def test_partial_outputs_that_were_saved_are_there_once(
-    running, leave, buffered, step, flush, contents, steps, bucket, edit
+    running, leave, ended, step, flush, contents, steps, bucket, edit
 ):
     """Saved: 0. Seen and not saved: 1. Never seen: 2, 3."""
     front, cell = await running()
@@ -138,7 +155,7 @@ async def test_partial_outputs_that_were_saved_are_there_once(
     await leave(front)
     step(2)
     step(3)
-    await buffered(front, "status", 1)
+    await ended(front)
     for _ in range(2):
         await flush()
         assert cell_of(bucket.get("a.ipynb").content) == ("0\n1\n2\n3\n", 1)
@@ -156,13 +173,13 @@ async def test_a_flush_that_ends_nothing_leaves_files_alone(running, leave, buff
 
 
 async def test_the_browser_that_comes_back_is_told_everything_and_is_right_from_then_on(
-    running, leave, buffered, step, flush, front_end, contents, bucket, steps
+    running, leave, ended, step, flush, front_end, contents, bucket, steps
 ):
     front, cell = await running()
     await leave(front)
     for number in range(4):
         step(number)
-    await buffered(front, "status", 1)
+    await ended(front)
     await flush()
     again = await front_end(front.kernel_id)
     heard = ""
@@ -178,7 +195,7 @@ async def test_the_browser_that_comes_back_is_told_everything_and_is_right_from_
 
 
 async def test_another_browser_in_between_loses_nothing_of_what_runs(
-    running, leave, buffered, step, flush, front_end, bucket
+    running, leave, buffered, ended, step, flush, front_end, bucket
 ):
     front, _ = await running()
     await leave(front)
@@ -190,7 +207,7 @@ async def test_another_browser_in_between_loses_nothing_of_what_runs(
     await leave(other)
     step(2)
     step(3)
-    await buffered(front, "status", 1)
+    await ended(front)
     await flush()
     assert cell_of(bucket.get("a.ipynb").content) == ("0\n1\n2\n3\n", 1)
 
@@ -222,7 +239,7 @@ async def test_a_connected_browser_that_does_not_answer_is_as_good_as_none(runni
     assert cell_of(bucket.get("a.ipynb").content) == ("0\n", 1)
 
 
-async def test_a_cell_that_is_run_anew_shows_the_new_run(running, leave, buffered, step, flush, bucket, contents):
+async def test_a_cell_that_is_run_anew_shows_the_new_run(running, leave, ended, step, flush, bucket, contents):
     front, first = await running("print('first')")
     await front.finish(first)
     anew = "print('second')\nimport time; time.sleep(1)"
@@ -230,7 +247,7 @@ async def test_a_cell_that_is_run_anew_shows_the_new_run(running, leave, buffere
     second = await front.run(anew, CELL)
     await front.next("stream", parent=second)
     await leave(front)
-    await buffered(front, "status", 1)
+    await ended(front)
     await flush()
     assert cell_of(bucket.get("a.ipynb").content) == ("second\n", 2)
 
@@ -283,14 +300,14 @@ async def test_a_restart_that_somebody_saw_ends_what_is_known_of_cells(
     assert cell_of(bucket.get("a.ipynb").content) == ("", None)
 
 
-async def test_errors_and_pictures_are_kept(running, leave, buffered, step, flush, bucket, steps):
+async def test_errors_and_pictures_are_kept(running, leave, ended, step, flush, bucket, steps):
     picture = "from IPython.display import display, HTML; h = display(HTML('<i>{0}</i>'), display_id=True)"
     code = steps(2, picture) + "h.update(HTML('<b>new</b>'))\n1/0"
     front, _ = await running(code)
     await leave(front)
     step(0)
     step(1)
-    await buffered(front, "status", 1)
+    await ended(front)
     await flush()
     first, second, error = json.loads(bucket.get("a.ipynb").content)["cells"][0]["outputs"]
     assert "".join(first["data"]["text/html"]) == "<i>0</i>"
@@ -298,11 +315,11 @@ async def test_errors_and_pictures_are_kept(running, leave, buffered, step, flus
     assert error["ename"] == "ZeroDivisionError"
 
 
-async def test_they_are_trusted_as_if_a_browser_had_saved_them(running, leave, buffered, step, flush, contents, steps):
+async def test_they_are_trusted_as_if_a_browser_had_saved_them(running, leave, ended, step, flush, contents, steps):
     front, _ = await running(steps(1, "from IPython.display import HTML, display; display(HTML('<i>{0}</i>'))"))
     await leave(front)
     step(0)
-    await buffered(front, "status", 1)
+    await ended(front)
     await flush()
     assert (await contents.open("a.ipynb")).model["content"]["cells"][0]["metadata"] == {"trusted": True}
 
@@ -364,14 +381,14 @@ async def test_somebody_elses_version_is_not_overwritten(running, leave, buffere
     assert cell_of((edit / "a.ipynb").read_bytes()) == ("0\n", 1)
 
 
-async def test_large_notebooks_too(running, leave, buffered, step, flush, bucket, steps, jp_serverapp):
+async def test_large_notebooks_too(running, leave, ended, step, flush, bucket, steps, jp_serverapp):
     outputs = [v4.new_output("stream", name="stdout", text="old\n")]
     nb = notebook(steps(2), "x = '" + "y" * 3_000_000 + "'", outputs=outputs)
     front, _ = await running(steps(2), nb=nb)
     await leave(front)
     step(0)
     step(1)
-    await buffered(front, "status", 1)
+    await ended(front)
     before = jp_serverapp.contents_manager.converter.converted
     await flush()
     content = bucket.get("a.ipynb").content
