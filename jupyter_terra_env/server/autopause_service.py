@@ -189,9 +189,14 @@ class AutopauseService:
         self._kernels.close()
 
     def kernel_state(self, kernel_id: str) -> str | None:
-        """What a kernel is really doing; None where that is not observed."""
+        """What a kernel is really doing; None where that is not observed.
+
+        A kernel that has not answered yet counts as busy: its first cell may have begun before it was observed.
+        """
         observer = self._kernels.find(kernel_id) if self._attached else None
-        return None if observer is None else observer.state
+        if observer is None:
+            return None
+        return observer.state if observer.busy.certain else "busy"
 
     async def flush(self, cause: FlushCause, deadline_seconds: float, *, before_end: bool = True) -> FlushReport:
         """Bring everything to safety.
