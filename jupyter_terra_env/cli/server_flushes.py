@@ -42,7 +42,8 @@ def ask_servers(servers: Sequence[RunningServer], deadline_seconds: float, *, be
 
     def ask(server: RunningServer) -> dict[str, Any] | str | None:
         try:
-            return server.ask("POST", "terra-env/flush", body, seconds=deadline_seconds + _GRACE_SECONDS)
+            report = server.ask("POST", "terra-env/flush", body, seconds=deadline_seconds + _GRACE_SECONDS)
+            return report if _is_report(report) else f"What answers at {server.url} is not the Jupyter server."
         except (ServerIsNotOurs, ServerIsGone):
             return None
         except (SettingsError, ServerRefused) as error:
@@ -55,3 +56,14 @@ def ask_servers(servers: Sequence[RunningServer], deadline_seconds: float, *, be
             elif answer is not None:
                 asked.flushed[server] = answer
     return asked
+
+
+def _is_report(answer: dict[str, Any]) -> bool:
+    """Whether an answer is what a flush answers: something else may listen where the server did."""
+    paid, unpaid = answer.get("paid"), answer.get("unpaid")
+    return (
+        isinstance(paid, list)
+        and all(isinstance(path, str) for path in paid)
+        and isinstance(unpaid, list)
+        and all(isinstance(each, dict) and {"path", "message"} <= each.keys() for each in unpaid)
+    )
