@@ -24,9 +24,12 @@ from jupyter_terra_env.notebooks.refusals import (
 from jupyter_terra_env.rules.errors import ConflictReason, WorkspaceConflict
 from jupyter_terra_env.rules.status import Place
 from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline
+from jupyter_terra_env.rules.whole_content import Unfit
 from jupyter_terra_env.rules.workspace import Location
 
 _AT_ONCE = 8
+_STILL_WAITS_SECONDS = (0.5, 0.5, 1.0, 0.5)
+"""A program has often just finished: a file counts as still two seconds after it was written."""
 
 Plan = tuple[PlannedObject, ...]
 Seen = ObjectVersion | SeenVersion
@@ -176,6 +179,11 @@ class MovePlans:
 
     async def _pay(self, location: Location) -> None:
         standing = await self._delocalizer.settle(location)
+        for wait_seconds in _STILL_WAITS_SECONDS:
+            if standing.reason != Unfit.STILL_BEING_WRITTEN:
+                break
+            await asyncio.sleep(wait_seconds)
+            standing = await self._delocalizer.settle(location)
         if standing.place is Place.CONFLICT and standing.reason is not None:
             raise WorkspaceConflict(ConflictReason(standing.reason), about=location.api_path)
         if standing.place is not Place.IN_WORKSPACE:

@@ -261,7 +261,7 @@ class ShowingManager(LargeNotebookManager):
             if downloaded:
                 # What cannot be shown is not kept: the bucket has it.
                 await self.notebooks.localizer.discard(location)
-            elif location.is_delocalized and error.status_code == 400:
+            elif location.is_delocalized and error.status_code == 400 and _is_notebook_wanted(location, type):
                 # Jupyter's sentence does not say what became of the workspace's version.
                 await self._require_whole(location)
             raise

@@ -6,6 +6,7 @@ import subprocess
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from machines import COMMAND, variables_of
@@ -50,7 +51,8 @@ def as_json(value):
 
 
 def ask(server):
-    return RunningServer(url=server.url, token="secret-token").ask("GET", "terra-env/autopause", seconds=5)
+    running = RunningServer(url=server.url, token="secret-token", root=Path("root-folder"))
+    return running.ask("GET", "terra-env/autopause", seconds=5)
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])

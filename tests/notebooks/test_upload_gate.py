@@ -182,6 +182,11 @@ class TestStillness:
         opened.run(opened.delocalizer.pay([opened.at(NAME)], 20.0))
         assert outsider.content(NAME) == BETTER
 
+    def test_a_new_name_waits_until_it_is_still(self, opened, outsider):
+        opened.file(NAME).write_bytes(BETTER)
+        opened.rename(NAME, "b.ipynb")
+        assert outsider.content("b.ipynb") == opened.read("b.ipynb") == BETTER
+
     def test_a_time_in_the_future_does_not_keep_it_for_ever(self, opened, outsider):
         opened.file(NAME).write_bytes(BETTER)
         os.utime(opened.file(NAME), (4e9, 4e9))
