@@ -89,7 +89,7 @@ def test_the_lock_is_free_within_seconds_after_the_tab_was_closed(person, collea
     person.wait_for_badge("mode", "Edit")
     assert colleague.is_locked("closed.ipynb")
     person.close_tab()
-    person.wait_until(lambda: not colleague.is_locked("closed.ipynb"), seconds=20)
+    person.wait_until(lambda: not colleague.is_locked("closed.ipynb"), seconds=30)
 
 
 @pytest.mark.parametrize("interface", ["lab"], indirect=True)
