@@ -70,6 +70,7 @@ OTHER_WORKSPACE = replace(
     WORKSPACE, name="other", prefix="other/", edit_directory="other/edit", playground_directory="other/playground"
 )
 UPLOADS = "objects.insert"
+_SERVERS = itertools.count(1)
 
 
 def anything(name, file, size_bytes, baseline_crc32c):
@@ -199,7 +200,9 @@ class Environment:
         self._dead = []
         self._engine = engine
         self._settings = settings
-        self._tokens = (f"{name}-{number}" for number in itertools.count(1))
+        # Ids are random outside tests: two servers of one name on one disk never give the same.
+        server = next(_SERVERS)
+        self._tokens = (f"{name}-{server}-{number}" for number in itertools.count(1))
         self._front = LoopbackFront(engine, faults=self.faults)
         self._front.start()
         for directory in ("ws/edit", "ws/playground", "other/edit", "other/playground"):
