@@ -50,7 +50,16 @@ class TerraEnvApp(ExtensionApp):
         help=(
             "Workspaces of this server, one dictionary each. Required: name, bucket (gs://BUCKET). Optional: prefix, "
             "edit_directory, playground_directory (None for no playground), pattern, user_project. Added to those "
-            "found in the environment (WORKSPACE_NAME, WORKSPACE_BUCKET) and in .delocalize.json files."
+            "found in the environment (WORKSPACE_NAME, WORKSPACE_BUCKET) and in .delocalize.json files that "
+            "folder_buckets permits."
+        ),
+    )
+    folder_buckets = List(
+        Unicode(),
+        config=True,
+        help=(
+            "Buckets that a file NAME/edit/.delocalize.json may make a workspace for. Empty: such files are ignored, "
+            "because whoever wrote a folder that was cloned or unpacked here wrote the file, too."
         ),
     )
     edit_folder = Unicode("edit", config=True, help="Name of the edit folder within a workspace's folder.")
@@ -209,6 +218,8 @@ class TerraEnvApp(ExtensionApp):
                 pattern=self.pattern,
                 user_project=self.user_project,
             ),
+            folder_buckets=self.folder_buckets,
+            warn=self._server_log.warning,
         )
 
     def connection(self) -> Connection:

@@ -24,9 +24,10 @@ Report = dict[str, Any]
 _DESCRIPTION = """\
 Say what a Jupyter server started here would find: its workspaces, their buckets and folders, and what you may do there.
 
-Settings come from the environment (WORKSPACE_NAME, WORKSPACE_BUCKET, OWNER_EMAIL), from .delocalize.json files below
-the server's root folder, and from TerraEnvApp in jupyter_server_config or jupyter_terra_env_config. Each bucket is
-asked for one listing, one object and your permissions. Nothing is written, anywhere.
+Settings come from the environment (WORKSPACE_NAME, WORKSPACE_BUCKET, OWNER_EMAIL), from TerraEnvApp in
+jupyter_server_config or jupyter_terra_env_config, and from .delocalize.json files below the server's root folder that
+name a bucket of TerraEnvApp.folder_buckets. Each bucket is asked for one listing, one object and your permissions.
+Nothing is written, anywhere.
 """
 _EPILOG = """\
 examples:

@@ -1,21 +1,24 @@
-"""Settings: what Terra's variables, ``.delocalize.json`` files and traitlets say, checked before anything starts.
+"""Settings: what variables, traitlets and permitted ``.delocalize.json`` files say, checked before anything starts.
 
 Where two of them name the same folder, traitlets win over the environment, and the environment over files.
 """
 
 import itertools
-import json
+import os
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from jupyter_terra_env.environment.folder_files import (
+    FileSkipped,
+    folders_with_files,
+    read_destination,
+    warn_of_skipped,
+)
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Workspace, join, why_not_shown
-
-DELOCALIZE_FILE = ".delocalize.json"
-"""Welder writes it into the workspace folders: ``{"destination": "gs://bucket/notebooks"}``."""
 
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -57,6 +60,8 @@ def find_workspaces(
     environ: Mapping[str, str],
     configured: Iterable[Any],
     defaults: Defaults,
+    folder_buckets: Iterable[str] = (),
+    warn: Callable[[str], None],
 ) -> tuple[Workspace, ...]:
     """Collect the workspaces of a server.
 
@@ -65,20 +70,24 @@ def find_workspaces(
         environ: environment variables.
         configured: the traitlet ``TerraEnvApp.workspaces``, one mapping a workspace.
         defaults: see ``Defaults``.
+        folder_buckets: the traitlet ``TerraEnvApp.folder_buckets``: buckets that files in folders may name.
+        warn: takes one sentence if there are files in folders that do not count.
 
     Raises:
         SettingsError: a value is wrong; the message names it.
     """
     by_directory: dict[str, Workspace] = {}
     for workspace in (
-        *_from_files(root, defaults),
         *_from_environment(environ, defaults),
         *(_from_trait(index, entry, defaults) for index, entry in enumerate(configured)),
     ):
         by_directory[workspace.edit_directory] = workspace
-    found = tuple(by_directory.values())
-    _refuse_overlaps(found)
-    return found
+    named = tuple(by_directory.values())
+    _refuse_overlaps(named)
+    buckets = frozenset(
+        _bucket(f"TerraEnvApp.folder_buckets[{index}]", bucket) for index, bucket in enumerate(folder_buckets)
+    )
+    return (*_from_files(root, defaults, buckets, named, warn), *named)
 
 
 def owner_email(environ: Mapping[str, str], configured: str) -> str:
@@ -142,28 +151,48 @@ def _from_trait(index: int, entry: Any, defaults: Defaults) -> Workspace:
     return _workspace(setting, defaults, entry, {})
 
 
-def _from_files(root: Path, defaults: Defaults) -> list[Workspace]:
-    found = []
-    for file in sorted(root.glob(f"*/{defaults.edit_folder}/{DELOCALIZE_FILE}")):
-        name = file.parent.parent.name
-        if name.startswith("."):
-            continue
-        bucket, prefix = _read_destination(file)
-        found.append(
-            _workspace(str(file), defaults, {"name": name, "bucket": bucket, "prefix": prefix}, {"bucket": str(file)})
-        )
+def _from_files(
+    root: Path,
+    defaults: Defaults,
+    buckets: frozenset[str],
+    named: tuple[Workspace, ...],
+    warn: Callable[[str], None],
+) -> list[Workspace]:
+    """The workspaces that files in folders name and the operator allows; nothing in a file can end the start."""
+    taken = {workspace.edit_directory for workspace in named}
+    found: list[Workspace] = []
+    skipped: list[tuple[str, str]] = []
+    for name in folders_with_files(root, defaults.edit_folder):
+        if join(name, defaults.edit_folder) in taken:
+            continue  # The operator has said what this folder is.
+        try:
+            workspace = _from_file(root, name, defaults, buckets)
+            _refuse_overlaps((*named, *found, workspace))
+            found.append(workspace)
+        except FileSkipped as why:
+            skipped.append((name, str(why)))
+        except SettingsError:
+            skipped.append((name, "it does not name a folder of a bucket that can be shown here"))
+    warn_of_skipped(skipped, warn)
     return found
 
 
-def _read_destination(file: Path) -> tuple[str, str]:
-    try:
-        destination = json.loads(file.read_text(encoding="utf-8"))["destination"]
-        bucket, _, prefix = destination.removeprefix("gs://").partition("/")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SettingsError(
-            f'{file}: expected {{"destination": "gs://BUCKET/notebooks"}}, but it cannot be read ({error!r}).'
-        ) from error
-    return bucket, prefix
+def _from_file(root: Path, name: str, defaults: Defaults, buckets: frozenset[str]) -> Workspace:
+    """The workspace that a folder's file names.
+
+    Raises:
+        FileSkipped, SettingsError: the file does not count.
+    """
+    destination = read_destination(root, name, defaults.edit_folder, buckets=buckets)
+    entry = {"name": name, "bucket": destination.bucket, "prefix": destination.prefix}
+    # Nobody but the operator decides who pays.
+    workspace = replace(_workspace(name, defaults, entry, {}), user_project=None)
+    for directory, _ in workspace.directories():
+        path = root / directory
+        real = os.path.join(os.path.realpath(root), directory)  # noqa: PTH118
+        if os.path.realpath(path) != real or (os.path.lexists(path) and not path.is_dir()):
+            raise FileSkipped("one of its folders is a link or a file")
+    return workspace
 
 
 def _workspace(source: str, defaults: Defaults, entry: Mapping[str, Any], settings: Mapping[str, str]) -> Workspace:

@@ -111,6 +111,7 @@ def test_every_source_of_workspaces_is_shown(machine, bucket_folder):
     machine.configure(
         TerraEnvApp={
             "workspaces": [{"name": "Configured", "bucket": "configured-bucket", "user_project": "payer"}],
+            "folder_buckets": [BUCKET],
             "embedded_bucket": str(bucket_folder),
         },
         ServerApp={"root_dir": str(machine.home / "root")},

@@ -1,11 +1,13 @@
 """Settings: each source, which one wins, and that every refusal names what to correct."""
 
 import json
+import os
 import re
 
 import pytest
 
-from jupyter_terra_env.environment.settings import DELOCALIZE_FILE, Defaults, find_workspaces, owner_email
+from jupyter_terra_env.environment.folder_files import DELOCALIZE_FILE
+from jupyter_terra_env.environment.settings import Defaults, find_workspaces, owner_email
 from jupyter_terra_env.rules.errors import SettingsError
 
 DEFAULTS = Defaults(
@@ -18,9 +20,19 @@ DEFAULTS = Defaults(
 ENVIRONMENT = {"WORKSPACE_NAME": "my work", "WORKSPACE_BUCKET": "gs://fc-secure-1"}
 
 
-def found(tmp_path, environ=(), configured=(), **defaults):
+ALLOWED = ("gs://b-one", "b-two", "b-three", "b-four", "b-five", "from-file")
+
+
+def found(tmp_path, environ=(), configured=(), *, allowed=ALLOWED, warnings=None, **defaults):
     settings = {name: getattr(DEFAULTS, name) for name in DEFAULTS.__slots__} | defaults
-    return find_workspaces(root=tmp_path, environ=dict(environ), configured=configured, defaults=Defaults(**settings))
+    return find_workspaces(
+        root=tmp_path,
+        environ=dict(environ),
+        configured=configured,
+        defaults=Defaults(**settings),
+        folder_buckets=allowed,
+        warn=(warnings if warnings is not None else []).append,
+    )
 
 
 def delocalize_file(tmp_path, name, content, folder="edit"):
@@ -155,6 +167,7 @@ class TestRefusals:
             (trait(playground_directory="a/../b"), "TerraEnvApp.workspaces[0]['playground_directory']"),
             (trait(pattern="("), "TerraEnvApp.workspaces[0]['pattern']"),
             (trait(playground_directory="ws/edit"), "'ws/edit'"),
+            ({"allowed": ["s3://b-one"]}, "TerraEnvApp.folder_buckets[0]"),
         ],
     )
     def test_name_what_to_correct(self, tmp_path, arguments, named):
@@ -165,28 +178,6 @@ class TestRefusals:
     def test_of_a_default_name_it(self, tmp_path, default, value):
         with pytest.raises(SettingsError, match=default):
             found(tmp_path, ENVIRONMENT, **{default: value})
-
-    @pytest.mark.parametrize(
-        "content",
-        [
-            "",
-            "{",
-            "[]",
-            "3",
-            "{}",
-            {"destination": 3},
-            {"destination": None},
-            {"destination": ""},
-            {"destination": "gs://"},
-            {"destination": "gs://UPPER/x"},
-            {"destination": "s3://bucket/x"},
-            {"destination": "gs://bucket-1/../x"},
-        ],
-    )
-    def test_of_a_delocalize_file_name_the_file(self, tmp_path, content):
-        file = delocalize_file(tmp_path, "ws", content)
-        with pytest.raises(SettingsError, match=re.escape(str(file))):
-            found(tmp_path)
 
     def test_two_workspaces_in_one_folder(self, tmp_path):
         configured = [
@@ -199,6 +190,113 @@ class TestRefusals:
     def test_two_entries_for_one_edit_folder_the_last_wins(self, tmp_path):
         configured = [{"name": "ws", "bucket": "gs://b-one"}, {"name": "ws", "bucket": "gs://b-two"}]
         assert [w.bucket for w in found(tmp_path, configured=configured)] == ["b-two"]
+
+
+class TestFilesOfStrangers:
+    """A file in a folder may have come with a cloned repository: it neither configures nor stops a server."""
+
+    def skipped(self, tmp_path, **arguments):
+        warnings = []
+        assert found(tmp_path, warnings=warnings, **arguments) == ()
+        [warning] = warnings
+        return warning
+
+    @pytest.mark.parametrize("allowed", [(), ("another-bucket",)])
+    def test_a_bucket_that_the_operator_has_not_named(self, tmp_path, allowed):
+        delocalize_file(tmp_path, "cloned", {"destination": "gs://b-one/notebooks"})
+        warning = self.skipped(tmp_path, allowed=allowed)
+        assert "'cloned'" in warning
+        assert "TerraEnvApp.folder_buckets" in warning
+        assert "b-one" not in warning
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            "",
+            "{",
+            "[]",
+            "3",
+            "{}",
+            "[" * 4000,
+            '{"destination": "\\ud800"}',
+            '{"destination": "gs://b-one/x\\u0000"}',
+            '{"destination": "gs://b-one/' + "x" * 5000 + '"}',
+            {"destination": 3},
+            {"destination": None},
+            {"destination": ""},
+            {"destination": "gs://"},
+            {"destination": "gs://UPPER/x"},
+            {"destination": "s3://b-one/x"},
+            {"destination": "gs://b-one/../x"},
+            {"destination": "gs://b-one.evil.example/x"},
+        ],
+    )
+    def test_a_malformed_one(self, tmp_path, content):
+        delocalize_file(tmp_path, "ws", content)
+        assert "'ws'" in self.skipped(tmp_path)
+
+    def test_bytes_that_are_no_text(self, tmp_path):
+        delocalize_file(tmp_path, "ws", "x").write_bytes(b"\xff\xfe{}")
+        assert "cannot be read" in self.skipped(tmp_path)
+
+    def test_a_pipe_does_not_hold_the_start(self, tmp_path):
+        file = delocalize_file(tmp_path, "ws", "x")
+        file.unlink()
+        os.mkfifo(file)
+        assert "not a regular file" in self.skipped(tmp_path)
+
+    def test_a_folder_of_its_name(self, tmp_path):
+        (tmp_path / "ws" / "edit" / DELOCALIZE_FILE).mkdir(parents=True)
+        self.skipped(tmp_path)
+
+    @pytest.mark.parametrize("linked", ["ws", "ws/edit", f"ws/edit/{DELOCALIZE_FILE}"])
+    def test_links(self, tmp_path, linked):
+        real = delocalize_file(tmp_path / "elsewhere", "ws", {"destination": "gs://b-one/x"})
+        link = tmp_path / "root" / linked
+        link.parent.mkdir(parents=True)
+        link.symlink_to(tmp_path / "elsewhere" / linked)
+        self.skipped(tmp_path / "root")
+        assert real.exists()
+
+    @pytest.mark.parametrize("kind", ["link", "file", "loop"])
+    def test_a_playground_that_is_no_folder_of_its_own(self, tmp_path, kind):
+        delocalize_file(tmp_path, "cloned", {"destination": "gs://b-one/x"})
+        playground = tmp_path / "cloned" / "playground"
+        if kind == "file":
+            playground.write_text("")
+        else:
+            playground.symlink_to("playground" if kind == "loop" else "edit")
+        self.skipped(tmp_path)
+
+    def test_one_that_lies_inside_a_workspace_of_the_operator_s(self, tmp_path):
+        delocalize_file(tmp_path, "ws", {"destination": "gs://b-one/x"})
+        warnings = []
+        configured = [{"name": "mine", "bucket": "gs://mine-1", "edit_directory": "ws"}]
+        assert [w.name for w in found(tmp_path, configured=configured, warnings=warnings)] == ["mine"]
+        assert len(warnings) == 1
+
+    def test_the_operator_s_project_never_pays_for_it(self, tmp_path):
+        delocalize_file(tmp_path, "one", {"destination": "gs://b-one/x", "user_project": "theirs"})
+        [workspace] = found(tmp_path, user_project="operators-project")
+        assert workspace.user_project is None
+
+    def test_one_warning_for_many_and_names_cannot_forge_lines(self, tmp_path):
+        for index in range(30):
+            delocalize_file(tmp_path, f"a{index:02}\n\x9b\u202e", "{")
+        warning = self.skipped(tmp_path)
+        assert warning.isprintable()
+        assert "27 more" in warning
+
+    def test_no_warning_where_the_operator_has_said_what_the_folder_is(self, tmp_path):
+        delocalize_file(tmp_path, "my work", "{")
+        warnings = []
+        assert [w.bucket for w in found(tmp_path, ENVIRONMENT, warnings=warnings)] == ["fc-secure-1"]
+        assert warnings == []
+
+    def test_the_others_count_all_the_same(self, tmp_path):
+        delocalize_file(tmp_path, "bad", "{")
+        delocalize_file(tmp_path, "good", {"destination": "gs://b-one/x"})
+        assert [w.name for w in found(tmp_path)] == ["good"]
 
 
 class TestOwner:

@@ -79,6 +79,10 @@ class TestSeveralWorkspaces:
 
 class TestDelocalizeFiles:
     @pytest.fixture
+    def terra_settings(self, terra_settings):
+        return {**terra_settings, "folder_buckets": [f"gs://{BUCKET}"]}
+
+    @pytest.fixture
     def workspace_environ(self, monkeypatch, jp_root_dir):
         for variable in ("WORKSPACE_NAME", "WORKSPACE_BUCKET"):
             monkeypatch.delenv(variable, raising=False)

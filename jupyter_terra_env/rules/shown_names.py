@@ -1,0 +1,42 @@
+"""Names that others chose, shown in a log, a terminal or a sentence: honest, but without power over what shows them.
+
+Sources: ECMA-48 (C0 and C1 controls steer terminals), Unicode Standard Annex 9 (bidirectional formatting reorders what
+follows), Unicode Standard 23.2 and 23.8 (line separators, invisible formatting and tag characters).
+"""
+
+import re
+
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f"  # C0, DEL, C1
+    "\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"  # marks, separators, embeddings, overrides, isolates
+    "\ud800-\udfff"  # half characters: no stream can be given them
+    "\ufff9-\ufffb\U000e0000-\U000e007f]"  # annotations, tags
+)
+_JOINERS = "\u200c\u200d"
+"""Persian and Indic names, and emoji, are written with them; they reorder nothing and steer nothing."""
+
+
+def shown(text: str) -> str:
+    r"""A text with every character escaped that could steer a terminal, forge a line or change the order of others.
+
+    Args:
+        text: a name, a path or a sentence with one in it.
+
+    Returns:
+        The same text, with such characters as ``\x9b`` or ``\u202e``.
+    """
+    return _UNSAFE.sub(lambda found: _escaped(found.group()), text)
+
+
+def shown_lines(text: str) -> str:
+    """As ``shown``, for text of several lines: line feeds stay."""
+    return "\n".join(shown(line) for line in text.split("\n"))
+
+
+def _escaped(character: str) -> str:
+    if character in _JOINERS:
+        return character
+    code = ord(character)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
