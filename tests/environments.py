@@ -217,6 +217,7 @@ class Environment:
             bucket_of=lambda workspace: self.threads.bucket(workspace.bucket, workspace.user_project),
             journal=self.journal,
             copies=self.copies,
+            locate=Workspaces((WORKSPACE, OTHER_WORKSPACE)).locate,
         )
         self.folders = Folders(
             self.places, max_age_seconds=settings["max_age_seconds"], monotonic=time.monotonic, log=self.log

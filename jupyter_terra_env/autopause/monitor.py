@@ -15,6 +15,7 @@ from jupyter_terra_env.autopause.actuators.port import Result
 from jupyter_terra_env.autopause.flush import FlushCause, FlushReport
 from jupyter_terra_env.autopause.observation import Observation, WorkSource
 from jupyter_terra_env.autopause.state_file import read_json, write_json
+from jupyter_terra_env.daemon_threads import on_daemon_thread
 from jupyter_terra_env.rules.activity import Work, WorkKind
 from jupyter_terra_env.rules.autopause import step
 from jupyter_terra_env.rules.awake_time import Moment
@@ -262,7 +263,7 @@ class Monitor:
         self._remembered = self._state.clocks.monotonic
         record = record_of(self._state, self._boot_id)
         try:
-            await asyncio.to_thread(write_json, self._memory, record)
+            await on_daemon_thread(write_json, self._memory, record)
         except OSError as error:
             self._log.warning("Autopause cannot remember its state in %s: %s", self._memory, error)
 

@@ -5,12 +5,12 @@ import contextlib
 import importlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from jupyter_terra_env.bucket.clock import BucketClock
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.store import BucketStore, Listing, MatchVersion, ObjectVersion, Precondition
+from jupyter_terra_env.daemon_threads import DaemonThreads
 from jupyter_terra_env.rules.errors import BucketError
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ class BucketThreads:
         self._connection = connection
         self._clock = clock
         self._monotonic = monotonic
-        self._threads = ThreadPoolExecutor(connection.concurrency, thread_name_prefix="terra-env-bucket")
-        self._urgent_threads = ThreadPoolExecutor(_URGENT_THREADS, thread_name_prefix="terra-env-urgent")
+        self._threads = DaemonThreads(connection.concurrency, name="terra-env-bucket")
+        self._urgent_threads = DaemonThreads(_URGENT_THREADS, name="terra-env-urgent")
         self._connecting = threading.Lock()
         self._client: Any = None
         self._failure: tuple[float, BucketError] | None = None
@@ -57,7 +57,7 @@ class BucketThreads:
         return ThreadedBucket(bucket, user_project, self, urgent=urgent)
 
     def close(self) -> None:
-        """Let no new work begin; running requests end by their own time limits."""
+        """Let no new work begin; running requests end by their own time limits, or with the process."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._urgent_threads.shutdown(wait=False, cancel_futures=True)
         if self._client is not None:

@@ -14,6 +14,7 @@ from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.merging import MOST_BYTES, merged
 from jupyter_terra_env.notebooks.places import Places, kept_changing
+from jupyter_terra_env.notebooks.regular_files import read_regular
 from jupyter_terra_env.rules.errors import (
     ConflictReason,
     ObjectNotFound,
@@ -216,8 +217,8 @@ class Conflicts:
 
     async def _read(self, location: Location) -> bytes:
         try:
-            return await self._places.copies.run(self._places.os_path(location).read_bytes)
-        except FileNotFoundError as error:
+            return await self._places.copies.run(read_regular, self._places.os_path(location))
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise ObjectNotFound(f"{location.api_path} is not on this disk.") from error
 
     async def _content(self, location: Location, version: ObjectVersion) -> bytes:

@@ -20,6 +20,7 @@ from jupyter_terra_env.rules.errors import (
     BucketUnavailable,
     LockHeldElsewhere,
     ObjectNotFound,
+    OperationRefused,
     WorkspaceConflict,
 )
 from jupyter_terra_env.rules.lock_view import READ_ONLY, LockState
@@ -163,7 +164,7 @@ class Delocalizer:
         payers = {path: payer for path, payer in self._payers.items() if not payer.is_over}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(deadline_seconds):
-                await asyncio.gather(*(payer.hurry_through() for payer in payers.values()))
+                await asyncio.gather(*(payer.hurry_through() for payer in payers.values()), return_exceptions=True)
         return {path: self._last.get(path) or payer.status or status.uploading() for path, payer in payers.items()}
 
     async def current_status(self, location: Location) -> WorkStatus:
@@ -246,6 +247,14 @@ class Delocalizer:
             news = status.conflict(parted.reason)
         except LockHeldElsewhere as held:
             news = status.locked(held)
+        except OperationRefused as refused:
+            # What has its name on the disk now is not what was saved; somebody may put that back.
+            news = status.not_to_be_read(refused)
+            again_in_seconds = self._pause_seconds(failures + 1, may_pass)
+        except OSError as error:
+            self._log.warning("The disk does not give a notebook that is to be uploaded: %s", error.strerror or error)
+            news = status.disk_unreadable()
+            again_in_seconds = self._pause_seconds(failures + 1, may_pass)
         except Exception:  # noqa: BLE001 - the task's boundary: the work is on the disk, and that is told
             self._log.exception("Upload of a notebook to the workspace bucket failed.")
             news = status.owed()

@@ -4,6 +4,7 @@ import contextlib
 import io
 
 from jupyter_terra_env.notebooks.places import Places, kept_changing
+from jupyter_terra_env.notebooks.regular_files import read_regular
 from jupyter_terra_env.rules.errors import (
     BucketError,
     ObjectNotFound,
@@ -62,7 +63,7 @@ class Previews:
 
     async def _from_disk(self, location: Location) -> bytes:
         try:
-            return await self._places.copies.run(self._places.os_path(location).read_bytes)
+            return await self._places.copies.run(read_regular, self._places.os_path(location))
         except (FileNotFoundError, IsADirectoryError) as error:
             raise ObjectNotFound(f"{location.api_path} is not on this disk.") from error
 

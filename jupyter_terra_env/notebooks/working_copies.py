@@ -6,20 +6,22 @@ import os
 import shutil
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
+from jupyter_terra_env.daemon_threads import DaemonThreads
 from jupyter_terra_env.notebooks.file_digests import FileDigest, Snapshot, SnapshotHandover, digest_file, digest_of
+from jupyter_terra_env.notebooks.regular_files import open_regular
 from jupyter_terra_env.notebooks.temporary_files import sweep, temporary_file
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _REMEMBERED_DIGESTS = 4096
+_CLOSING_SECONDS = 5.0
 NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 
 
@@ -66,13 +68,20 @@ class WorkingCopies:
     """
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="terra-env-disk")
+        self._threads = DaemonThreads(4, name="terra-env-disk")
         self._digests: OrderedDict[str, tuple[_Signature, FileDigest]] = OrderedDict()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def close(self) -> None:
-        """Stop the threads; running work ends first."""
-        self._threads.shutdown(wait=True)
+    def close(self, seconds: float = _CLOSING_SECONDS) -> bool:
+        """Stop the threads; running work ends first, unless the disk hangs.
+
+        Args:
+            seconds: how long to wait for it.
+
+        Returns:
+            Whether all of it has ended.
+        """
+        return self._threads.close(seconds)
 
     def sweep_later(self, directories: Sequence[Path]) -> None:
         """Remove, on a thread, temporary files that a server which died left in these folders."""
@@ -221,7 +230,7 @@ class WorkingCopies:
 
     def _snapshot(self, os_path: Path) -> Snapshot | None:
         try:
-            file = os_path.open("rb")
+            file = open_regular(os_path)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
         try:
@@ -315,7 +324,7 @@ def keep_as(os_path: Path, new: Path) -> None:
     except OSError as error:
         if error.errno not in NO_HARD_LINKS:
             raise
-        with os_path.open("rb") as source, new.open("xb") as copy:
+        with open_regular(os_path) as source, new.open("xb") as copy:
             shutil.copyfileobj(source, copy)
             _sync_file(copy)
     sync_directory(new.parent)

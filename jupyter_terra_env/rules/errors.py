@@ -64,6 +64,7 @@ class RefusalReason(StrEnum):
     CANNOT_MERGE = "cannot-merge"
     NO_PREVIEW = "no-preview"
     FOLDER_NAME = "folder-name"
+    NOT_A_FILE = "not-a-file"
 
 
 class AutopauseRefusal(StrEnum):

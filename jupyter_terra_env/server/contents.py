@@ -161,6 +161,8 @@ class TerraContentsManager(ShowingManager):
             await super().rename_file(old_path, new_path)
             return
         with translated(old_path), self.perm_to_403(old_path):
+            if new is not None:
+                self.notebooks.places.os_path(new)
             await self._refuse_hidden(old_path, new_path)
             is_folder = await (self._to_change(old, localized=True) if old is not None else self.dir_exists(old_path))
             renaming = Renaming(old_path=old_path, new_path=new_path, old=old, new=new, is_folder=is_folder)

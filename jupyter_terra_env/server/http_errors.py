@@ -64,6 +64,8 @@ def _known_cause(cause: BaseException | None, path: str) -> HTTPError | None:
             )
         case OSError(errno=errno.EIO):
             return HTTPError(507, "This disk fails; nothing was overwritten. Keep this page open.", reason="disk-fails")
+        case PermissionError():
+            return HTTPError(403, "This disk does not let the server use this file; nothing was changed.")
         case OSError(errno=errno.ENAMETOOLONG):
             return HTTPError(400, "This name is too long.", reason="name-too-long")
         case KeyError() | AttributeError() | TypeError() | ValueError() | ImportError():
