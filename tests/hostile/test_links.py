@@ -99,12 +99,3 @@ async def test_every_other_verb(bucket, api, contents, edit, playground, jp_root
     assert everything_below(jp_root_dir) == disk
     assert everything_below(elsewhere) == ["secret.ipynb"]
     assert bucket.names() == names
-
-
-@pytest.mark.parametrize("folder", ["edit", "playground"])
-async def test_a_link_of_checkpoints_is_not_followed(bucket, contents, api, jp_root_dir, elsewhere, folder):
-    (jp_root_dir / WORKSPACE / folder / "sub").mkdir()
-    (jp_root_dir / WORKSPACE / folder / "sub" / ".ipynb_checkpoints").symlink_to(elsewhere)
-    assert (await contents.save("sub/a.ipynb", "1", folder=folder)).code == 201
-    await api("POST", "contents", f"{WORKSPACE}/{folder}/sub/a.ipynb", "checkpoints")
-    assert everything_below(elsewhere) == []
