@@ -14,6 +14,7 @@ from jupyter_terra_env.notebooks.moves import Renaming
 from jupyter_terra_env.notebooks.refusals import only_in_workspace
 from jupyter_terra_env.rules.errors import BucketError, ObjectNotFound, RefusalReason
 from jupyter_terra_env.rules.workspace import Location
+from jupyter_terra_env.server.callers import as_readers_see, caller_may_write
 from jupyter_terra_env.server.chunked_uploads import LAST_CHUNK, ChunkedUploads, model_of_part
 from jupyter_terra_env.server.files import WorkspaceFileHandler
 from jupyter_terra_env.server.http_errors import raise_when_refused, translated
@@ -50,6 +51,22 @@ class TerraContentsManager(ShowingManager):
         if location is None:
             stock: dict[str, Any] = await super().get(path, content, type, format, require_hash)
             return stock
+        if await caller_may_write():
+            return await self._get(location, content, type, format, require_hash=require_hash, to_edit=True)
+        return as_readers_see(
+            await self._get(location, content, type, format, require_hash=require_hash, to_edit=False)
+        )
+
+    async def _get(
+        self,
+        location: Location,
+        content: bool,  # noqa: FBT001
+        type: str | None,
+        format: str | None,
+        *,
+        require_hash: bool,
+        to_edit: bool,
+    ) -> dict[str, Any]:
         if not content and not require_hash:
             return await self._get_unread(location, type, format)
         with translated(location.api_path):
@@ -59,7 +76,9 @@ class TerraContentsManager(ShowingManager):
             if not content and await self._is_on_disk(os_path):
                 # No question to the bucket: JupyterLab asks this before and after each save.
                 return await self._get_file(location, content, type, format, hashed=True)
-            return await self._get_localized(location, content, type, format, hashed=bool(require_hash))
+            return await self._get_localized(
+                location, content, type, format, hashed=bool(require_hash), to_edit=to_edit
+            )
 
     async def localize(self, path: str) -> None:
         """Make sure that a file about to be read from the disk is there, and is inside its workspace folder.

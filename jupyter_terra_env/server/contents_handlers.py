@@ -4,6 +4,7 @@ from jupyter_server.services.contents import handlers as jupyter_handlers
 from tornado.routing import Rule
 from tornado.web import stream_request_body
 
+from jupyter_terra_env.server.callers import refuse_foreign_pages
 from jupyter_terra_env.server.large_notebooks.answers import AnswersLargeNotebooks
 from jupyter_terra_env.server.large_notebooks.manager import LargeNotebookManager
 from jupyter_terra_env.server.large_notebooks.saves import LargeSaves, TakesLargeNotebooks
@@ -12,6 +13,13 @@ from jupyter_terra_env.server.workspace_handler import TellsTheLock
 
 class WorkspaceContentsHandler(TellsTheLock, AnswersLargeNotebooks):
     """``/api/contents/PATH``."""
+
+    async def prepare(self) -> None:  # type: ignore[override]  # Jupyter's is declared to return an awaitable of one
+        """Refuse what a page of another site has a browser ask of a workspace: reading a notebook there opens it."""
+        await super().prepare()
+        path = self.path_in_question()
+        if self.request.method == "GET" and self.notebooks.workspaces.locate(path) is not None:
+            refuse_foreign_pages(self)
 
 
 @stream_request_body

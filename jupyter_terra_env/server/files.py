@@ -14,6 +14,7 @@ class WorkspaceFileHandler(AuthenticatedFileHandler):
     @authorized
     async def head(self, path: str) -> None:  # type: ignore[override]  # the decorators say Optional
         """Answer the headers of a file."""
+        self.check_xsrf_cookie()  # Jupyter does it as well, but after the download.
         await self._localize(path)
         await self._answered(super().head(path))
 
@@ -21,6 +22,7 @@ class WorkspaceFileHandler(AuthenticatedFileHandler):
     @authorized
     async def get(self, path: str, **kwargs: Any) -> None:  # type: ignore[override]  # the decorators say Optional
         """Answer a file."""
+        self.check_xsrf_cookie()
         await self._localize(path)
         await self._answered(super().get(path, **kwargs))
 

@@ -97,18 +97,20 @@ class ShowingManager(LargeNotebookManager):
             return notebook_in_bucket(location, version)
 
     async def _get_localized(
-        self, location: Location, content: Any, type: str | None, format: str | None, *, hashed: bool
+        self, location: Location, content: Any, type: str | None, format: str | None, *, hashed: bool, to_edit: bool
     ) -> dict[str, Any]:
-        """Open, and read what opening came to."""
+        """Open, and read what opening came to. Of who may only read, no lock is taken and nothing is remembered."""
         if not content:
             await self.notebooks.localizer.open(location, to_edit=False)
             return await self._get_file(location, content, type, format, hashed=hashed)
         for _ in range(_ROUNDS):
-            opened = await self.notebooks.localizer.open(location)
-            self.notebooks.keeper.touch(location)
+            opened = await self.notebooks.localizer.open(location, to_edit=to_edit)
+            if to_edit:
+                self.notebooks.keeper.touch(location)
             if opened.shown is None:
                 model = await self._get_opened(location, type, format, hashed=hashed, downloaded=opened.downloaded)
-                await self.notebooks.localizer.kept_edits.shown(location)
+                if to_edit:
+                    await self.notebooks.localizer.kept_edits.shown(location)
                 break
             try:
                 async with self.notebooks.localizer.content_of(location, opened.shown) as file:

@@ -10,6 +10,7 @@ from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import LockReason
 from jupyter_terra_env.rules.workspace import Location, why_not_shown
 from jupyter_terra_env.server.announcements import Announcements
+from jupyter_terra_env.server.callers import refuse_foreign_pages
 from jupyter_terra_env.server.status_fields import lock_fields
 
 NOTEBOOKS_SETTING = "jupyter_terra_env_notebooks"
@@ -70,6 +71,11 @@ class WorkspaceHandler(TellsTheLock):
     """Base of the endpoints under ``/terra-env``: they are about contents, and authorised as such."""
 
     auth_resource = "contents"
+
+    async def prepare(self) -> None:  # type: ignore[override]  # Jupyter's is declared to return an awaitable of one
+        """Refuse what a page of another site has a browser ask."""
+        await super().prepare()
+        refuse_foreign_pages(self)
 
     def path_in_question(self) -> str:
         """The path in the query or in the body."""

@@ -1,4 +1,4 @@
-"""Links in a workspace folder that lead out of it: no verb follows one, at either end, nor when it is finished later."""
+"""Links in a workspace folder that lead out of it: no verb follows one, at either end."""
 
 import os
 
@@ -29,12 +29,20 @@ TARGETS = [
     f"{WORKSPACE}/playground/out",
     f"{WORKSPACE}/playground/back",
 ]
-SOURCES = ["edit/a.ipynb", "edit/a.txt", "edit/whole", "playground/b.ipynb", "playground/whole", "outside.ipynb", "only"]
+SOURCES = [
+    "edit/a.ipynb",
+    "edit/a.txt",
+    "edit/whole",
+    "playground/b.ipynb",
+    "playground/whole",
+    "outside.ipynb",
+    "only",
+]
 
 
 def everything_below(folder):
     return sorted(
-        os.path.relpath(os.path.join(directory, name), folder)
+        os.path.relpath(f"{directory}/{name}", folder)
         for directory, folders, names in os.walk(folder)
         for name in (*folders, *names)
         if ".jupyter-terra-env" not in directory
@@ -57,9 +65,7 @@ async def make_sources(contents, edit, playground, jp_root_dir):
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("source", SOURCES)
-async def test_a_rename_into_a_link(
-    bucket, api, contents, edit, playground, jp_root_dir, elsewhere, source, target
-):
+async def test_a_rename_into_a_link(bucket, api, contents, edit, playground, jp_root_dir, elsewhere, source, target):
     await make_sources(contents, edit, playground, jp_root_dir)
     disk, names = everything_below(jp_root_dir), bucket.names()
     old = source if source in {"outside.ipynb", "only"} else f"{WORKSPACE}/{source}"
