@@ -21,6 +21,7 @@ from requests.adapters import HTTPAdapter
 from jupyter_terra_env.bucket.clock import BucketClock
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.store import Listing, MatchVersion, MustNotExist, ObjectVersion, Precondition
+from jupyter_terra_env.rules.addresses import is_loopback_address
 from jupyter_terra_env.rules.errors import (
     BucketError,
     BucketRefused,
@@ -189,8 +190,11 @@ def _client(connection: Connection) -> Any:
     os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "1")
     if connection.embedded_directory is not None:
         return _embedded_client(connection.embedded_directory)
-    if os.environ.get("STORAGE_EMULATOR_HOST"):
+    emulator = os.environ.get("STORAGE_EMULATOR_HOST")
+    if emulator:
         client = storage.Client(project="emulator", credentials=AnonymousCredentials())
+        # Its address may hold a token, which is no proxy's business.
+        client._http.trust_env = not is_loopback_address(emulator)  # noqa: SLF001 - as below
     else:
         try:
             client = storage.Client()
@@ -199,12 +203,19 @@ def _client(connection: Connection) -> Any:
         except OSError:
             # The project cannot be determined; objects do not need one.
             client = storage.Client(project="none")
+    # Without this, .netrc would replace the token.
+    client._http.auth = _as_it_is  # noqa: SLF001 - as below
     # Not blocking: the threads bound the concurrency, and waiting for a connection has no time limit.
     pool = _Connections(pool_connections=connection.concurrency, pool_maxsize=connection.concurrency)
     # The client offers no public way to size its pool; a test pins this attribute.
     client._http.mount("https://", pool)  # noqa: SLF001
     client._http.mount("http://", pool)  # noqa: SLF001
     return client
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """The request with the credentials that it has."""
+    return request
 
 
 class _Connections(HTTPAdapter):

@@ -39,6 +39,18 @@ _LEASE_SECONDS = 180
 _RENEW_SECONDS = 60.0
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+)s)?")
 _LABEL_LENGTH = 100
+_REPORT = {
+    "state": str,
+    "message": str,
+    "blockers": list,
+    "waits": list,
+    "keep_awake": dict,
+    "attempts": list,
+    "cost": dict,
+    "enabled": bool,
+    "pauses_by": list,
+}
+"""Fields of a report that are shown, and what they are."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -115,6 +127,13 @@ def _wish(server: RunningServer, action: str, **fields: Any) -> Report:
     return server.ask("POST", "terra-env/autopause", {"action": action, **fields})
 
 
+def _take_lease(server: RunningServer, label: str) -> str:
+    lease = _wish(server, "take-lease", label=label, seconds=_LEASE_SECONDS).get("lease")
+    if not isinstance(lease, str):
+        raise SettingsError("What answered is not a lease of this extension: the server may be of another version.")
+    return lease
+
+
 def _run_awake(server: RunningServer, command: list[str]) -> int:
     if not command:
         raise SettingsError("--while needs a command to run.")
@@ -134,7 +153,7 @@ def _run_awake(server: RunningServer, command: list[str]) -> int:
 def _awake(server: RunningServer, label: str) -> Iterator[None]:
     """Hold a lease, renewed on a thread; if this process is killed, it ends by itself."""
     label = "".join(character for character in label if character.isprintable())[:_LABEL_LENGTH] or "A command"
-    lease = _wish(server, "take-lease", label=label, seconds=_LEASE_SECONDS)["lease"]
+    lease = _take_lease(server, label)
     ended = threading.Event()
 
     def renew() -> None:
@@ -145,7 +164,7 @@ def _awake(server: RunningServer, label: str) -> Iterator[None]:
             except ServerRefused:
                 # The server was started anew: it knows nothing of the old lease.
                 with contextlib.suppress(ServerRefused, SettingsError):
-                    current = _wish(server, "take-lease", label=label, seconds=_LEASE_SECONDS)["lease"]
+                    current = _take_lease(server, label)
             except SettingsError as error:
                 print(f"autopause: {error}", file=sys.stderr)
 
@@ -160,6 +179,8 @@ def _awake(server: RunningServer, label: str) -> Iterator[None]:
 
 
 def _tell(report: Report, arguments: argparse.Namespace) -> int:
+    if not all(isinstance(report.get(field), kind) for field, kind in _REPORT.items()):
+        raise SettingsError("What answered is not a report of this extension: the server may be of another version.")
     print(json.dumps(report, indent=2, ensure_ascii=False) if arguments.json else _text(report))
     return 0
 

@@ -103,8 +103,20 @@ def _ask_server(settings: "ServerSettings", deadline_seconds: float, *, before_e
         with contextlib.suppress(SettingsError, ServerRefused):
             body = {"deadline_seconds": deadline_seconds, "before_end": before_end}
             report = server.ask("POST", "terra-env/flush", body, seconds=deadline_seconds + _GRACE_SECONDS)
-            return {"by": "server", **report}
+            if _is_report(report):
+                return {"by": "server", **report}
     return None
+
+
+def _is_report(answer: Report) -> bool:
+    """Whether an answer is what a flush answers: something else may listen where the server did."""
+    paid, unpaid = answer.get("paid"), answer.get("unpaid")
+    return (
+        isinstance(paid, list)
+        and all(isinstance(path, str) for path in paid)
+        and isinstance(unpaid, list)
+        and all(isinstance(each, dict) and {"path", "message"} <= each.keys() for each in unpaid)
+    )
 
 
 async def _flush_here(settings: "ServerSettings", deadline_seconds: float) -> Report:

@@ -1,5 +1,6 @@
 """The Jupyter server that runs on this machine, asked over its own REST API."""
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 from jupyter_terra_env.rules.errors import SettingsError
 
 _ASK_SECONDS = 30.0
+_MOST_BYTES = 16 << 20
+_PIECE_BYTES = 1 << 16
 _URL_VARIABLE = "JUPYTER_SERVER_URL"
 
 
@@ -38,28 +41,72 @@ class RunningServer:
 
         Raises:
             ServerRefused: it refuses.
-            SettingsError: it cannot be asked.
+            SettingsError: it cannot be asked, or something else answers.
         """
-        import requests  # noqa: PLC0415 - `--help` is to be quick
-
-        headers = {"Authorization": f"token {self.token}"} if self.token else {}
-        try:
-            answer = requests.request(method, self.url + path, headers=headers, json=body, timeout=seconds)
-            told = answer.json() if answer.content else {}
-        except requests.RequestException as error:
+        status, content = self._answer(method, path, body, seconds)
+        if 300 <= status < 400:
             raise SettingsError(
-                f"The Jupyter server at {self.url} cannot be asked ({type(error).__name__})."
-            ) from error
-        if answer.status_code == 404:
+                f"The Jupyter server at {self.url} sends this command elsewhere; it does not follow. "
+                "Something else may answer at this address."
+            )
+        if status == 404:
             raise SettingsError(f"The Jupyter server at {self.url} does not run this extension.")
-        if answer.status_code == 403:
+        if status == 403:
             raise SettingsError(
                 f"The Jupyter server at {self.url} does not let this command in: it has no token. "
                 "Start it with one (IdentityProvider.token)."
             )
-        if not answer.ok:
-            raise ServerRefused(str(told.get("message") or f"The server answered {answer.status_code}."))
-        return told if isinstance(told, dict) else {}
+        told = _object(content)
+        if status >= 400:
+            message = None if told is None else told.get("message")
+            raise ServerRefused(message if isinstance(message, str) and message else f"The server answered {status}.")
+        if told is None:
+            raise SettingsError(
+                f"What answers at {self.url} is not the Jupyter server: its answer is not a JSON object. "
+                "Start the server again, or name another one with --port."
+            )
+        return told
+
+    def _answer(self, method: str, path: str, body: Any, seconds: float) -> tuple[int, bytes]:
+        """The status and body of the answer, asked for without whatever the environment says of proxies and logins."""
+        import requests  # noqa: PLC0415 - `--help` is to be quick
+
+        headers = {"Accept-Encoding": "identity", **({"Authorization": f"token {self.token}"} if self.token else {})}
+        try:
+            with requests.Session() as session:
+                # A proxy would be sent the token, and .netrc would replace it.
+                session.trust_env = False
+                session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
+                with session.request(
+                    method,
+                    self.url + path,
+                    headers=headers,
+                    json=body,
+                    timeout=seconds,
+                    allow_redirects=False,
+                    stream=True,
+                ) as answer:
+                    content = b""
+                    for piece in answer.iter_content(_PIECE_BYTES):
+                        content += piece
+                        if len(content) > _MOST_BYTES:
+                            break
+        except (requests.RequestException, OSError, ValueError) as error:
+            raise SettingsError(
+                f"The Jupyter server at {self.url} cannot be asked ({type(error).__name__})."
+            ) from error
+        if len(content) > _MOST_BYTES:
+            raise SettingsError(f"What answers at {self.url} is not the Jupyter server: its answer is too long.")
+        return answer.status_code, content
+
+
+def _object(content: bytes) -> dict[str, Any] | None:
+    """A JSON object; an empty one for an empty answer; None for anything else."""
+    try:
+        told = json.loads(content) if content else {}
+    except (ValueError, RecursionError):
+        return None
+    return told if isinstance(told, dict) else None
 
 
 def find(port: int | None) -> RunningServer:

@@ -97,7 +97,8 @@ class AutopauseService:
         self._log = log
         self._prices = settings.prices()
         self._priced = Priced(cost=Cost(running=None, paused=None), dated=self._prices.dated)
-        self._client = httpx.AsyncClient(timeout=_HTTP_SECONDS, follow_redirects=False)
+        # Tokens and signatures go where they are meant for: no proxy of the environment, no .netrc, no redirect.
+        self._client = httpx.AsyncClient(timeout=_HTTP_SECONDS, follow_redirects=False, trust_env=False)
         self._metadata = MetadataServer(environ)
         self._chain = pause_chain(
             settings,

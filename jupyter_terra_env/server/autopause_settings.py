@@ -8,6 +8,7 @@ from typing import Any
 from traitlets import Bool, Enum, Float, Int, List, TraitError, Unicode
 from traitlets.config import Configurable
 
+from jupyter_terra_env.rules.addresses import require_safe_address
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.pause_state import PauseRules, StopMode
 from jupyter_terra_env.rules.prices import PriceTable, built_in, overridden
@@ -232,6 +233,9 @@ def _check(settings: AutopauseSettings) -> None:
                 f"AutopauseSettings.warning_lead_seconds: expected less than {name}, which is {limit:g}, got {lead:g}."
             )
     _check_chain(settings)
+    for name in ("webhook_url", "leonardo_url"):
+        if getattr(settings, name):
+            require_safe_address(f"AutopauseSettings.{name}", getattr(settings, name))
 
 
 def _check_chain(settings: AutopauseSettings) -> None:
@@ -251,5 +255,3 @@ def _check_chain(settings: AutopauseSettings) -> None:
         for name in names:
             if actuator in chain and not getattr(settings, name):
                 raise SettingsError(f"AutopauseSettings.{name}: {actuator!r} in pause_chain needs it.")
-    if "webhook" in chain and not settings.webhook_url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
-        raise SettingsError("AutopauseSettings.webhook_url: expected an https:// address.")

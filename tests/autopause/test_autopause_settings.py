@@ -94,6 +94,10 @@ def test_wrong_values_of_the_machine_are_named(key, text):
         {"pause_chain": ["command"]},
         {"pause_chain": ["webhook"], "webhook_url": "https://example.org"},
         {"pause_chain": ["webhook"], "webhook_url": "http://example.org", "webhook_secret_file": "/x"},
+        {"pause_chain": ["webhook"], "webhook_url": "http://localhost.evil.example", "webhook_secret_file": "/x"},
+        {"pause_chain": ["webhook"], "webhook_url": "http://127.0.0.1@evil.example", "webhook_secret_file": "/x"},
+        {"leonardo_url": "http://notebooks.firecloud.org"},
+        {"leonardo_url": "https://notebooks.firecloud.org@evil.example"},
     ],
 )
 def test_wrong_values_are_named(wrong):
