@@ -43,7 +43,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-token",
         action="store_true",
-        help="ask for no token: every user and every program of this machine can then read and write",
+        help="ask for no token: every user and every program of this machine can then read and write; "
+        "pages in a browser cannot: what comes from another site (Origin, Sec-Fetch-Site, Host) is refused",
     )
     parser.add_argument("--json", action="store_true", help="print the start line as JSON")
 

@@ -4,12 +4,14 @@ Every request needs the token of this start, as a Bearer token or as the first p
 `STORAGE_EMULATOR_HOST=http://127.0.0.1:PORT/TOKEN` is all an unmodified client has to be told.
 """
 
+import contextlib
 import hmac
 import re
 import socket
 import struct
 import sys
 import threading
+from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer
@@ -25,6 +27,10 @@ from jupyter_terra_env.bucket.embedded.messages import Request, Response
 
 LOOPBACK = "127.0.0.1"
 _LOCAL_HOST_HEADER = re.compile(r"(127\.0\.0\.1|localhost)(:\d{1,5})?")
+MOST_CONNECTIONS = 200
+"""At once: each has a thread."""
+IDLE_SECONDS = 120.0
+"""How long a connection may say nothing, and a client not take what it is sent."""
 _SENT_AT_ONCE_BYTES = 64 * 1024
 _GRACE_SECONDS = 5.0
 _POLL_SECONDS = 0.02
@@ -110,6 +116,10 @@ class LoopbackFront:
         self._server.close_connections()
 
 
+class _TooManyConnectionsError(Exception):
+    """Every connection is in use: one more is closed at once."""
+
+
 class _Server(TCPServer):
     """Accepts connections, each with a thread of its own."""
 
@@ -123,18 +133,48 @@ class _Server(TCPServer):
         self.token = token
         self.faults = faults
         self._connections: dict[socket.socket, threading.Thread] = {}
+        self._idle: dict[socket.socket, None] = {}  # the longest first
+        self._guard = threading.Lock()
         super().__init__(address, _Handler)
 
     def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
         connection = cast("socket.socket", request)
+        if len(self._connections) >= MOST_CONNECTIONS:
+            self._end_longest_idle()
         thread = threading.Thread(target=self._serve, args=(connection, client_address), daemon=True)
-        self._connections[connection] = thread
+        with self._guard:
+            self._connections[connection] = thread
+            self._idle[connection] = None
         thread.start()
+
+    def working(self, connection: socket.socket) -> None:
+        """A request has come over a connection."""
+        with self._guard:
+            self._idle.pop(connection, None)
+
+    def idle(self, connection: socket.socket) -> None:
+        """A request was answered; the next one is waited for."""
+        with self._guard:
+            if connection in self._connections:
+                self._idle[connection] = None
+
+    def _end_longest_idle(self) -> None:
+        """Make room for a new connection: the one that has been idle longest ends; clients open another."""
+        with self._guard:
+            longest = next(iter(self._idle), None)
+            if longest is None:
+                raise _TooManyConnectionsError
+            del self._idle[longest]
+            del self._connections[longest]
+        with contextlib.suppress(OSError):
+            longest.shutdown(socket.SHUT_RDWR)
 
     def close_connections(self) -> None:
         """End every connection and wait for its thread."""
-        threads = list(self._connections.values())
-        for connection in list(self._connections):
+        with self._guard:
+            connections = dict(self._connections)
+        threads = list(connections.values())
+        for connection in connections:
             try:
                 connection.shutdown(socket.SHUT_RD)
             except OSError:
@@ -144,7 +184,7 @@ class _Server(TCPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Pass over clients that went away; report anything else."""
-        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError | _TooManyConnectionsError):
             super().handle_error(cast("socket.socket", request), client_address)
 
     def _serve(self, connection: socket.socket, client_address: object) -> None:
@@ -153,7 +193,9 @@ class _Server(TCPServer):
         except Exception:  # noqa: BLE001 - one connection's end is not the server's
             self.handle_error(connection, client_address)
         finally:
-            self._connections.pop(connection, None)
+            with self._guard:
+                self._connections.pop(connection, None)
+                self._idle.pop(connection, None)
             connection.close()
 
 
@@ -162,13 +204,25 @@ class _Handler(BaseHTTPRequestHandler):
 
     server: _Server
     protocol_version = "HTTP/1.1"
+    timeout = IDLE_SECONDS
     disable_nagle_algorithm = True
 
     def answer(self) -> None:
+        """Answer one request; its connection is not idle meanwhile."""
+        self.server.working(self.connection)
+        try:
+            self._answer()
+        finally:
+            self.server.idle(self.connection)
+
+    def _answer(self) -> None:
         """Answer one request. Its body is read before anything is judged, but not before the token is."""
         target, host = self.requestline.split(" ")[1], self.headers.get("Host")
         if host is None or not _LOCAL_HOST_HEADER.fullmatch(host):
             self._refuse(403, "forbidden", "The embedded bucket is reached as 127.0.0.1 or localhost only.")
+            return
+        if not _is_own_page(self.headers, f"http://{host}"):
+            self._refuse(403, "forbidden", "The embedded bucket answers programs, and no page of another site.")
             return
         target, base_url = self._past_token(target, f"http://{host}")
         if base_url is None:
@@ -244,6 +298,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         """Keep quiet: targets may hold the token."""
+
+
+def _is_own_page(headers: Message, own: str) -> bool:
+    """Whether a request is a program's, or a page's that this front has served; browsers say where a page is from.
+
+    Sources: Fetch Metadata (``Sec-Fetch-Site``, which no page can set); RFC 6454 (``Origin``).
+    """
+    if headers.get("Sec-Fetch-Site", "none").lower() not in {"none", "same-origin"}:
+        return False
+    origin, referer = headers.get("Origin"), headers.get("Referer")
+    if origin is not None and origin.lower() != own:
+        return False
+    return referer is None or referer.lower() == own or referer.lower().startswith(f"{own}/")
 
 
 _KNOWN_STATUSES = frozenset(status.value for status in HTTPStatus)

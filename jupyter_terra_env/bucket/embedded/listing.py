@@ -6,7 +6,6 @@ once, on whichever page it comes up: the page token remembers it.
 
 import base64
 import json
-import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from jupyter_terra_env.bucket.embedded.buckets import required_bucket
 from jupyter_terra_env.bucket.embedded.database import Database, Transaction
 from jupyter_terra_env.bucket.embedded.errors import invalid
 from jupyter_terra_env.bucket.embedded.messages import Resource, Response
-from jupyter_terra_env.bucket.embedded.name_glob import compiled
+from jupyter_terra_env.bucket.embedded.name_glob import NameGlob
 from jupyter_terra_env.bucket.embedded.resources import object_resource
 from jupyter_terra_env.bucket.embedded.routes import Call
 from jupyter_terra_env.bucket.embedded.stored_objects import SELECT, StoredObject, from_row
@@ -64,7 +63,7 @@ class Question:
     end_name: str
     page_size: int
     states: tuple[str, ...]
-    glob: re.Pattern[str] | None
+    glob: NameGlob | None
     with_trailing_delimiter: bool
 
     def group_of(self, name: str) -> str:
@@ -76,7 +75,7 @@ class Question:
 
     def wants(self, name_or_prefix: str) -> bool:
         """Return whether the glob, if any, lets this through."""
-        return self.glob is None or self.glob.fullmatch(name_or_prefix) is not None
+        return self.glob is None or self.glob.matches(name_or_prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +130,7 @@ def _question(call: Call) -> Question:
         end_name=query.get("endOffset") or "",
         page_size=min(query.integer("maxResults") or _LARGEST_PAGE, _LARGEST_PAGE),
         states=("live", "noncurrent") if query.flag("versions") else states,
-        glob=compiled(glob) if glob else None,
+        glob=NameGlob(glob) if glob else None,
         with_trailing_delimiter=query.flag("includeTrailingDelimiter"),
     )
 

@@ -11,6 +11,7 @@ import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
+from jupyter_terra_env.bucket.embedded import http_front
 from jupyter_terra_env.bucket.embedded.api import EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
 
@@ -151,3 +152,84 @@ def test_closing_does_not_wait_for_idle_connections(embedded):
         time.sleep(0.1)
     idle.close()
     assert time.monotonic() - began < 2
+
+
+@pytest.fixture(params=["with a token", "without a token"])
+def any_front(embedded, request):
+    with LoopbackFront(embedded, open_to_all_local_users=request.param == "without a token") as front:
+        requests.post(f"{front.url}/storage/v1/b", json={"name": "a-bucket"}, timeout=5)
+        yield front
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "http://127.0.0.1"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "http://localhost:{port}"},
+        {"Origin": "https://127.0.0.1:{port}"},
+        {"Origin": "null"},
+        {"Origin": ""},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "http://127.0.0.1:{port}"},
+        {"Referer": "https://evil.example/http://127.0.0.1:{port}/"},
+        {"Referer": "http://127.0.0.1:{port}.evil.example/"},
+        {"Host": "127.0.0.1.evil.example:{port}", "Origin": "http://127.0.0.1.evil.example:{port}"},
+        {"Host": "evil.example", "Origin": "http://evil.example"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/upload/storage/v1/b/a-bucket/o?uploadType=media&name=evil"),
+        ("POST", "/storage/v1/b/a-bucket/o/kept/moveTo/o/evil"),
+        ("POST", "/batch/storage/v1"),
+        ("GET", "/storage/v1/b/a-bucket/o"),
+        ("DELETE", "/storage/v1/b/a-bucket/o/kept"),
+    ],
+)
+def test_a_web_page_can_do_nothing(any_front, headers, method, path):
+    kept = f"{any_front.url}/upload/storage/v1/b/a-bucket/o?uploadType=media&name=kept"
+    requests.post(kept, data=b"x", timeout=5)
+    headers = {name: value.format(port=any_front.port) for name, value in headers.items()}
+    answer = requests.request(method, any_front.url + path, data=b"evil", headers=headers, timeout=5)
+    assert answer.status_code == 403
+    listed = requests.get(f"{any_front.url}/storage/v1/b/a-bucket/o", timeout=5).json()
+    assert [item["name"] for item in listed["items"]] == ["kept"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://127.0.0.1:{port}"},
+        {"Sec-Fetch-Site": "same-origin", "Referer": "http://127.0.0.1:{port}/x"},
+        {"Sec-Fetch-Site": "none"},
+    ],
+    ids=str,
+)
+def test_its_own_pages_and_typed_addresses_are_answered(any_front, headers):
+    headers = {name: value.format(port=any_front.port) for name, value in headers.items()}
+    assert requests.get(f"{any_front.url}/storage/v1/b/a-bucket/o", headers=headers, timeout=5).status_code == 200
+
+
+def test_idle_connections_are_bounded_and_keep_nobody_out(front, monkeypatch):
+    monkeypatch.setattr(http_front, "MOST_CONNECTIONS", 5)
+    idle = [socket.create_connection(("127.0.0.1", front.port), timeout=5) for _ in range(20)]
+    try:
+        for _ in range(3):
+            assert requests.get(f"{front.url}/storage/v1/b?project=p", timeout=5).status_code == 200
+        # Those that were idle longest have ended.
+        assert all(connection.recv(1) == b"" for connection in idle[:10])
+    finally:
+        for connection in idle:
+            connection.close()
+    assert len(front._server._connections) <= 6
+
+
+def test_an_idle_connection_ends_by_itself(embedded, monkeypatch):
+    monkeypatch.setattr(http_front._Handler, "timeout", 0.2)
+    with LoopbackFront(embedded) as front, socket.create_connection(("127.0.0.1", front.port), timeout=5) as idle:
+        assert idle.recv(1) == b""
