@@ -13,6 +13,7 @@ from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.store import BucketStore
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.environment.identity import Person
+from jupyter_terra_env.environment.private_folder import make_private
 from jupyter_terra_env.notebooks.base_contents import BaseContents
 from jupyter_terra_env.notebooks.begun_moves import BegunMoves
 from jupyter_terra_env.notebooks.carrier import Carrier
@@ -42,6 +43,8 @@ from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.backoff import pause_seconds
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Location, Workspace, Workspaces
+
+_JOURNAL = "journal.sqlite3"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +95,8 @@ def build(
     _make_folders(plan.root, plan.workspaces)
     clock = BucketClock(local_ms=machine_clock(), log=plan.log)
     threads = BucketThreads(plan.connection, monotonic=time.monotonic, clock=clock)
-    database = JournalDatabase(plan.state / "journal.sqlite3", log=plan.log)
+    make_private(plan.state, root=plan.root, journal=_JOURNAL)
+    database = JournalDatabase(plan.state / _JOURNAL, log=plan.log)
     journal = Journal(database, new_token=lambda: secrets.token_hex(8))
     workspaces = Workspaces(plan.workspaces)
     take_stock(journal, plan.root, workspaces)

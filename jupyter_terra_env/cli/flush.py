@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import secrets
@@ -11,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_terra_env.cli.output import say, say_json
 from jupyter_terra_env.cli.running_server import ServerRefused, serving
 from jupyter_terra_env.rules.errors import SettingsError
 
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise SettingsError("No workspace is configured: set the variables WORKSPACE_NAME and WORKSPACE_BUCKET.")
     asked = _ask_server(settings, arguments.deadline, before_end=arguments.before_end)
     report = asked or asyncio.run(_flush_here(settings, arguments.deadline))
-    print(json.dumps(report, indent=2, ensure_ascii=False) if arguments.json else _text(report))
+    say_json(report) if arguments.json else say(_text(report))
     return 1 if report["unpaid"] else 0
 
 

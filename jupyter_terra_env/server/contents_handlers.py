@@ -1,5 +1,7 @@
 """Jupyter's contents endpoints: a refusal by an edit lock tells of the lock, and large notebooks hold up nobody."""
 
+from typing import Any
+
 from jupyter_server.services.contents import handlers as jupyter_handlers
 from tornado.routing import Rule
 from tornado.web import stream_request_body
@@ -8,7 +10,10 @@ from jupyter_terra_env.server.callers import refuse_foreign_pages
 from jupyter_terra_env.server.large_notebooks.answers import AnswersLargeNotebooks
 from jupyter_terra_env.server.large_notebooks.manager import LargeNotebookManager
 from jupyter_terra_env.server.large_notebooks.saves import LargeSaves, TakesLargeNotebooks
+from jupyter_terra_env.server.request_bodies import require_path, require_text
 from jupyter_terra_env.server.workspace_handler import TellsTheLock
+
+_TEXT_FIELDS = ("name", "path", "type", "format", "ext", "copy_from")
 
 
 class WorkspaceContentsHandler(TellsTheLock, AnswersLargeNotebooks):
@@ -18,8 +23,20 @@ class WorkspaceContentsHandler(TellsTheLock, AnswersLargeNotebooks):
         """Refuse what a page of another site has a browser ask of a workspace: reading a notebook there opens it."""
         await super().prepare()
         path = self.path_in_question()
+        require_path(path)
         if self.request.method == "GET" and self.notebooks.workspaces.locate(path) is not None:
             refuse_foreign_pages(self)
+
+    def get_json_body(self) -> dict[str, Any] | None:
+        """The model in the body; None where there is no body.
+
+        Raises:
+            HTTPError: 400, it is no object, or one of its names is no text.
+        """
+        model = super().get_json_body()
+        if model is not None:
+            require_text(model, _TEXT_FIELDS)
+        return model
 
 
 @stream_request_body

@@ -25,6 +25,7 @@ from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.models import notebook_in_bucket
+from jupyter_terra_env.server.request_bodies import require_path
 
 EXTENSION = "jupyter_terra_env"
 _HASH = "sha256"
@@ -48,10 +49,12 @@ class DurableFileManager(AsyncLargeFileManager):
         """The workspace folder a path is in.
 
         Raises:
-            HTTPError: 404 for a path that names a folder in a roundabout way, and so could get round its rules.
+            HTTPError: 404 for a path that names a folder in a roundabout way, and so could get round its rules; 400
+                for one that no disk can have.
         """
         if self.notebooks is None:
             return None
+        require_path(path)
         if any(component in {"", ".", ".."} for component in path.strip("/").split("/")) and path.strip("/"):
             raise HTTPError(404, "There is no such path.", reason="not-found")
         location: Location | None = self.notebooks.workspaces.locate(path)

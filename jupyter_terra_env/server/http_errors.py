@@ -17,6 +17,7 @@ from jupyter_terra_env.rules.errors import (
     TerraEnvError,
     WorkspaceConflict,
 )
+from jupyter_terra_env.rules.shown_names import shown
 from jupyter_terra_env.rules.status import REFUSED, WorkStatus
 
 _FORBIDDEN = {BucketTrouble.NO_CREDENTIALS, BucketTrouble.NO_PERMISSION, BucketTrouble.REQUESTER_PAYS}
@@ -75,23 +76,24 @@ def _known_cause(cause: BaseException | None, path: str) -> HTTPError | None:
 
 
 def as_http_error(error: TerraEnvError, path: str) -> HTTPError:
-    """The HTTP answer for an error."""
+    """The HTTP answer for an error; names in its sentence cannot change how the sentence reads."""
+    sentence = shown(str(error))
     match error:
         case ObjectNotFound():
-            return HTTPError(404, f"No such file or directory: {path}", reason="not-found")
+            return HTTPError(404, f"No such file or directory: {shown(path)}", reason="not-found")
         case WorkspaceConflict() | LockHeldElsewhere():
-            return HTTPError(409, str(error), reason=error.reason.value)
+            return HTTPError(409, sentence, reason=error.reason.value)
         case OperationRefused(reason=RefusalReason.OUTSIDE_WORKSPACE):
-            return HTTPError(404, str(error), reason=error.reason.value)
+            return HTTPError(404, sentence, reason=error.reason.value)
         case OperationRefused():
-            return HTTPError(409, str(error), reason=error.reason.value)
+            return HTTPError(409, sentence, reason=error.reason.value)
         case BucketUnavailable():
             return HTTPError(503, error.sentence, reason=error.trouble.value)
         case BucketError():
             status = 403 if error.trouble in _FORBIDDEN else 503
             return HTTPError(status, error.sentence, reason=error.trouble.value)
         case _:
-            return HTTPError(500, str(error))
+            return HTTPError(500, sentence)
 
 
 def raise_when_refused(status: WorkStatus) -> None:

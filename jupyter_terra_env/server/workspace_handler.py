@@ -11,6 +11,7 @@ from jupyter_terra_env.rules.errors import LockReason
 from jupyter_terra_env.rules.workspace import Location, why_not_shown
 from jupyter_terra_env.server.announcements import Announcements
 from jupyter_terra_env.server.callers import refuse_foreign_pages
+from jupyter_terra_env.server.request_bodies import read_object, require_path
 from jupyter_terra_env.server.status_fields import lock_fields
 
 NOTEBOOKS_SETTING = "jupyter_terra_env_notebooks"
@@ -42,6 +43,7 @@ class FindsNotebooks:
         """
         if not isinstance(path, str) or not path.strip("/"):
             raise web.HTTPError(400, "'path' must be the path of a file in a workspace folder.")
+        require_path(path)
         location = self.notebooks.workspaces.locate(path)
         if location is None or why_not_shown(location.relative_path) is not None:
             raise web.HTTPError(404, "This path is no file of a workspace folder.", reason="not-in-workspace")
@@ -55,11 +57,23 @@ class TellsTheLock(FindsNotebooks, APIHandler):
         """The API path the request is about."""
         return str(self.path_kwargs.get("path", ""))
 
+    def get_json_body(self) -> dict[str, Any] | None:
+        """The object in the body; None where there is no body.
+
+        Raises:
+            HTTPError: 400, it is something else.
+        """
+        body = self.request.body.strip()
+        return read_object(body) if body else None
+
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer an error as Jupyter does, and add the lock to a refusal by it."""
         error = kwargs.get("exc_info", (None, None, None))[1]
+        if not isinstance(error, web.HTTPError) or error.reason not in set(LockReason):
+            super().write_error(status_code, **kwargs)
+            return
         location = self.notebooks.workspaces.locate(self.path_in_question())
-        if not isinstance(error, web.HTTPError) or error.reason not in set(LockReason) or location is None:
+        if location is None:
             super().write_error(status_code, **kwargs)
             return
         lock = lock_fields(self.notebooks.locks.view(location), email=self.notebooks.email_of_holder(location))

@@ -1,0 +1,54 @@
+"""Bodies of requests: JSON objects, or a refusal with a sentence; and paths that can be paths."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from tornado.web import HTTPError
+
+_MALFORMED = "malformed"
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """The JSON object of a body.
+
+    Args:
+        body: as it came.
+
+    Raises:
+        HTTPError: 400, it is none.
+    """
+    try:
+        found = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise HTTPError(400, "The body must be a JSON object in UTF-8.", reason=_MALFORMED) from error
+    if not isinstance(found, dict):
+        raise HTTPError(400, "The body must be a JSON object.", reason=_MALFORMED)
+    return found
+
+
+def require_text(body: dict[str, Any], fields: Iterable[str]) -> None:
+    """Refuse fields that are neither absent, nor null, nor text that a name can be made of.
+
+    Raises:
+        HTTPError: 400, naming the field.
+    """
+    for field in fields:
+        value = body.get(field)
+        if value is not None and (not isinstance(value, str) or not is_text(value)):
+            raise HTTPError(400, f"'{field}' must be text, without half characters and NUL.", reason=_MALFORMED)
+
+
+def is_text(value: str) -> bool:
+    """Whether a text can be (part of) a path: no NUL, and no half of a surrogate pair."""
+    return not any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value)
+
+
+def require_path(path: str) -> None:
+    """Refuse an API path that no disk and no bucket can have.
+
+    Raises:
+        HTTPError: 400.
+    """
+    if not is_text(path):
+        raise HTTPError(400, "This path has a NUL or half of a character in it.", reason=_MALFORMED)
