@@ -20,6 +20,9 @@ from jupyter_terra_env.server.workspace_handler import WorkspaceHandler
 MOST_SHOWN_BYTES = 20 << 20
 """Larger notebooks are not sent for comparing: no page could show them side by side."""
 
+MOST_RESOLVED_BYTES = 128 << 20
+"""Of a body with the notebook on the screen in it."""
+
 
 class ConflictHandler(WorkspaceHandler):
     """``GET /terra-env/conflict?path=…``: both sides of a conflict, and their merge where there is one."""
@@ -36,6 +39,8 @@ class ConflictHandler(WorkspaceHandler):
 
 class ResolveHandler(WorkspaceHandler):
     """``POST /terra-env/resolve`` ``{"path": …, "action": …}``: take a way out of a conflict."""
+
+    most_body_bytes = MOST_RESOLVED_BYTES
 
     @web.authenticated
     @authorized

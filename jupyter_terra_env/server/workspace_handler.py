@@ -11,7 +11,7 @@ from jupyter_terra_env.rules.errors import LockReason
 from jupyter_terra_env.rules.workspace import Location, why_not_shown
 from jupyter_terra_env.server.announcements import Announcements
 from jupyter_terra_env.server.callers import refuse_foreign_pages
-from jupyter_terra_env.server.request_bodies import read_object, require_path
+from jupyter_terra_env.server.request_bodies import MOST_BODY_BYTES, read_object, require_path, require_short
 from jupyter_terra_env.server.status_fields import lock_fields
 
 NOTEBOOKS_SETTING = "jupyter_terra_env_notebooks"
@@ -85,10 +85,12 @@ class WorkspaceHandler(TellsTheLock):
     """Base of the endpoints under ``/terra-env``: they are about contents, and authorised as such."""
 
     auth_resource = "contents"
+    most_body_bytes = MOST_BODY_BYTES
 
     async def prepare(self) -> None:  # type: ignore[override]  # Jupyter's is declared to return an awaitable of one
         """Refuse what a page of another site has a browser ask."""
         await super().prepare()
+        require_short(self.request.body, self.most_body_bytes)
         refuse_foreign_pages(self)
 
     def path_in_question(self) -> str:
