@@ -15,6 +15,7 @@ from jupyter_terra_env.notebooks.kept_edits import KeptEdits
 from jupyter_terra_env.notebooks.late_answers import LateAnswers
 from jupyter_terra_env.notebooks.patience import within
 from jupyter_terra_env.notebooks.places import Keeping, Places, as_remote, kept_changing
+from jupyter_terra_env.notebooks.refusals import refuse_too_large
 from jupyter_terra_env.notebooks.temporary_files import temporary_file
 from jupyter_terra_env.notebooks.views import Views
 from jupyter_terra_env.notebooks.working_copies import Download
@@ -25,9 +26,7 @@ from jupyter_terra_env.rules.errors import (
     ConflictReason,
     LockHeldElsewhere,
     ObjectNotFound,
-    OperationRefused,
     PreconditionFailed,
-    RefusalReason,
 )
 from jupyter_terra_env.rules.lock_view import READ_ONLY
 from jupyter_terra_env.rules.status import Place
@@ -391,20 +390,6 @@ class Localizer:
 
 def _held_by(version: ObjectVersion, claim: Claim | None) -> LockHeldElsewhere:
     return LockHeldElsewhere(read_lock(version.metadata), by_same_person=claim is Claim.MINE_ELSEWHERE)
-
-
-def refuse_too_large(location: Location, size_bytes: int, largest_bytes: int) -> None:
-    """Refuse to show what nobody could look at.
-
-    Raises:
-        OperationRefused: it is larger than may be.
-    """
-    if size_bytes > largest_bytes:
-        raise OperationRefused(
-            RefusalReason.TOO_LARGE,
-            f"{location.api_path} is too large to be opened here ({size_bytes // 2**20} MiB; at most "
-            f"{largest_bytes // 2**20} MiB). Download it, or read it in a notebook or terminal.",
-        )
 
 
 async def _ended(task: "asyncio.Task[ObjectVersion]") -> None:

@@ -28,11 +28,6 @@ def shown(text: str) -> str:
     return _UNSAFE.sub(lambda found: _escaped(found.group()), text)
 
 
-def shown_lines(text: str) -> str:
-    """As ``shown``, for text of several lines: line feeds stay."""
-    return "\n".join(shown(line) for line in text.split("\n"))
-
-
 def _escaped(character: str) -> str:
     if character in _JOINERS:
         return character
