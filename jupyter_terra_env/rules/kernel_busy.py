@@ -64,6 +64,7 @@ class KernelBusy:
         waits_since_seconds: since when a cell has been waiting for ``input()``; None when none does.
         waiting_request: message id of the cell that waits.
         work_ended_seconds: when the last work ended; None when there was none.
+        unheard: sentinels that were answered and whose status never came, since the process began.
     """
 
     certain: bool = False
@@ -72,6 +73,7 @@ class KernelBusy:
     waits_since_seconds: float | None = None
     waiting_request: str | None = None
     work_ended_seconds: float | None = None
+    unheard: int = 0
 
     @property
     def is_busy(self) -> bool:
@@ -153,7 +155,7 @@ def on_restart(kernel: KernelBusy, now: float) -> KernelBusy:
     Until the subscription is known to reach the new process, messages may be missed.
     """
     fresh = _ended(kernel, set(kernel.running), now)
-    return replace(fresh, certain=False, sentinels={}, waits_since_seconds=None, waiting_request=None)
+    return replace(fresh, certain=False, sentinels={}, waits_since_seconds=None, waiting_request=None, unheard=0)
 
 
 def on_input_request(kernel: KernelBusy, *, request_id: str, now: float) -> KernelBusy:
@@ -185,8 +187,8 @@ def shell_to_audit(kernel: KernelBusy, *, now: float, audit_interval: float) -> 
     return min(overdue, key=lambda request: request.since_seconds).subshell if overdue else None
 
 
-def needs_wide_subscription(kernel: KernelBusy, *, now: float, patience: float) -> bool:
-    """Whether a sentinel was answered and its status not heard: this kernel's topics are not the usual ones.
+def is_sentinel_unheard(kernel: KernelBusy, *, now: float, patience: float) -> bool:
+    """Whether a sentinel was answered and its status not heard.
 
     Args:
         kernel: what is known.
@@ -201,7 +203,16 @@ def needs_wide_subscription(kernel: KernelBusy, *, now: float, patience: float) 
 
 def without_sentinel(kernel: KernelBusy) -> KernelBusy:
     """Forget the sentinels that were answered, so that others can be sent."""
-    return replace(kernel, sentinels={key: each for key, each in kernel.sentinels.items() if not each.replied})
+    left = {key: each for key, each in kernel.sentinels.items() if not each.replied}
+    return replace(kernel, sentinels=left, unheard=kernel.unheard + 1)
+
+
+def needs_wide_subscription(kernel: KernelBusy) -> bool:
+    """Whether this kernel's topics are not the usual ones.
+
+    The first status may be missed because the subscription reached the kernel after the question; the second is not.
+    """
+    return kernel.unheard > 1
 
 
 def corrected_state(kernel: KernelBusy, reported: str | None) -> str | None:

@@ -20,7 +20,7 @@ _TOPICS = (b"kernel.", b"status")
 """``ipykernel`` publishes ``kernel.ID.status``, others ``status``; floods of outputs have topics of their own."""
 _SETTLE_SECONDS = 0.05
 """The server's own subscription brings the same message a moment earlier or later."""
-_STATUS_PATIENCE_SECONDS = 3.0
+_STATUS_PATIENCE_SECONDS = 1.0
 _AFTER_RESTART_SECONDS = 0.5
 _MOST_PROGRAM_REQUESTS = 1000
 
@@ -116,12 +116,12 @@ class KernelObserver:
             self._connect()
             self._update(kernel_busy.on_restart(self._busy, self._monotonic()))
         now = self._monotonic()
-        if kernel_busy.needs_wide_subscription(self._busy, now=now, patience=_STATUS_PATIENCE_SECONDS):
-            if not self._wide:
+        if kernel_busy.is_sentinel_unheard(self._busy, now=now, patience=_STATUS_PATIENCE_SECONDS):
+            self._update(kernel_busy.without_sentinel(self._busy))
+            if kernel_busy.needs_wide_subscription(self._busy) and not self._wide:
                 self._how.log.info("Kernel %s publishes on unusual topics: all of them are read.", self.id)
                 self._iopub.socket.setsockopt(zmq.SUBSCRIBE, b"")
                 self._wide = True
-            self._update(kernel_busy.without_sentinel(self._busy))
         shell = kernel_busy.shell_to_audit(self._busy, now=now, audit_interval=self._how.audit_interval)
         if shell is not None:
             self._send_sentinel(shell)
@@ -129,8 +129,7 @@ class KernelObserver:
     def on_restart(self) -> None:
         """The kernel's process has died or was replaced."""
         self._update(kernel_busy.on_restart(self._busy, self._monotonic()))
-        if self._audit_timer is None:
-            self._audit_timer = IOLoop.current().call_later(_AFTER_RESTART_SECONDS, self._audit_after_restart)
+        self._audit_in(_AFTER_RESTART_SECONDS)
 
     def on_input_request(self, request_id: str) -> None:
         """A cell of the kernel asks the person something."""
@@ -144,7 +143,11 @@ class KernelObserver:
         """The person has answered."""
         self._update(kernel_busy.on_input_reply(self._busy))
 
-    def _audit_after_restart(self) -> None:
+    def _audit_in(self, seconds: float) -> None:
+        if self._audit_timer is None:
+            self._audit_timer = IOLoop.current().call_later(seconds, self._audit_on_time)
+
+    def _audit_on_time(self) -> None:
         self._audit_timer = None
         self.audit()
 
@@ -187,23 +190,29 @@ class KernelObserver:
         if message is None or message["header"]["msg_type"] != "status":
             return
         parent = message["parent_header"]
+        state = message["content"]["execution_state"]
         self._update(
             kernel_busy.on_status(
                 self._busy,
                 request_id=parent.get("msg_id", ""),
                 request_type=parent.get("msg_type", ""),
                 subshell=parent.get("subshell_id") or kernel_busy.MAIN_SHELL,
-                state=message["content"]["execution_state"],
+                state=state,
                 now=self._monotonic(),
                 by_program=parent.get("msg_id", "") in self._by_program,
             )
         )
+        if state == "starting":
+            # A kernel that starts slowly says so after the sentinel was sent, and the sentinel no longer counts.
+            self.audit()
 
     def _on_shell(self, frames: list[bytes]) -> None:
         message = self._read(frames)
         if message is not None:
             request_id = message["parent_header"].get("msg_id", "")
             self._update(kernel_busy.on_sentinel_reply(self._busy, request_id=request_id, now=self._monotonic()))
+            if not self._busy.certain:
+                self._audit_in(_STATUS_PATIENCE_SECONDS)
 
     def _read(self, frames: list[bytes]) -> dict[str, Any] | None:
         try:

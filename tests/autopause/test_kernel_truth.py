@@ -59,6 +59,24 @@ async def test_a_kernel_is_observed_before_its_first_cell(new_session, observing
         watch.close()
 
 
+async def test_a_kernel_that_reports_its_start_late_is_asked_again(
+    new_session, observing, jp_serverapp, eventually, front_end
+):
+    """A slow kernel reports its start after the sentinel was sent; no audit comes to ask again."""
+    watch = KernelWatch(jp_serverapp.kernel_manager, jp_serverapp.event_logger, observing[0])
+    watch.start()
+    try:
+        kernel_id = await new_session()
+        await eventually(lambda: watch.find(kernel_id) and watch.find(kernel_id).busy.certain)
+        front = await front_end(kernel_id)
+        cell = await front.run("get_ipython().kernel._publish_status('starting', 'shell')")
+        await front.next("status", parent=cell, execution_state="starting")
+        await front.finish(cell)
+        await eventually(lambda: watch.find(kernel_id).busy.certain)
+    finally:
+        watch.close()
+
+
 async def test_without_us_it_stays_starting(new_session, reported):
     """What the previous test shows is ours: the same without observing."""
     kernel_id = await new_session()

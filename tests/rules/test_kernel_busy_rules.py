@@ -9,6 +9,7 @@ from jupyter_terra_env.rules.kernel_busy import (
     MAIN_SHELL,
     KernelBusy,
     corrected_state,
+    is_sentinel_unheard,
     needs_wide_subscription,
     on_input_reply,
     on_input_request,
@@ -85,11 +86,21 @@ class TestSentinel:
         kernel = on_sentinel_reply(kernel, request_id="s", now=2)
         assert heard(kernel, "idle", "s", "kernel_info_request", now=3).certain
 
-    def test_an_answer_without_a_status_asks_for_more_topics(self):
+    def test_an_answer_without_a_status_is_asked_for_again(self):
         kernel = audited(KernelBusy(), sent=100, seen=False)
-        assert not needs_wide_subscription(kernel, now=102, patience=3)
-        assert needs_wide_subscription(kernel, now=103, patience=3)
+        assert not is_sentinel_unheard(kernel, now=102, patience=3)
+        assert is_sentinel_unheard(kernel, now=103, patience=3)
         assert shell_to_audit(without_sentinel(kernel), now=103, audit_interval=120) == MAIN_SHELL
+
+    def test_only_the_second_one_asks_for_more_topics(self):
+        once = without_sentinel(audited(KernelBusy(), seen=False))
+        assert not needs_wide_subscription(once)
+        assert needs_wide_subscription(without_sentinel(audited(once, seen=False)))
+
+    def test_a_kernel_that_starts_late_is_asked_again(self):
+        kernel = on_sentinel_sent(KernelBusy(), request_id="s", subshell=MAIN_SHELL, now=1)
+        kernel = heard(kernel, "starting", "", "", now=2)
+        assert shell_to_audit(kernel, now=2, audit_interval=120) == MAIN_SHELL
 
     def test_its_answer_proves_what_began_before_it_to_be_over(self):
         kernel = heard(SURE, "busy", now=10)
