@@ -10,11 +10,13 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
 from traitlets import Bool, Dict, Float, Int, List, TraitError, Unicode
 
+from jupyter_terra_env.autopause.flush import FlushCause
 from jupyter_terra_env.autopause_wiring import build_autopause, debts_of
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.environment.identity import Person, environment_id
 from jupyter_terra_env.environment.machine_identity import machine_identity
 from jupyter_terra_env.environment.settings import Defaults, collaborators, find_workspaces, owner_email
+from jupyter_terra_env.notebooks.linked_objects import LinkedObjects
 from jupyter_terra_env.notebooks.lock_keeper import KeepingTimes
 from jupyter_terra_env.notebooks.pace import INTERVAL_SECONDS
 from jupyter_terra_env.notebooks.upload_gate import STILL_SECONDS
@@ -31,6 +33,8 @@ from jupyter_terra_env.server.handlers import HANDLERS
 from jupyter_terra_env.server.kernel_use import paths_in_use
 from jupyter_terra_env.server.large_notebooks.converter import NotebookConverter
 from jupyter_terra_env.server.realtime_collaboration import settle_realtime_collaboration
+from jupyter_terra_env.server.welder.api import WelderApi
+from jupyter_terra_env.server.welder.mounts import WELDER_SETTING, JupyterWelderHandler, WelderPort
 from jupyter_terra_env.server.workspace_handler import ANNOUNCEMENTS_SETTING, NOTEBOOKS_SETTING
 from jupyter_terra_env.wiring import Plan, build
 
@@ -102,6 +106,27 @@ class TerraEnvApp(ExtensionApp):
     )
     listing_max_age_seconds = Float(3.0, config=True, help="How long a listing of the bucket is shown again.")
     bucket_concurrency = Int(8, config=True, help="Transfers with buckets at once, half of them uploads.")
+    storage_links = Bool(
+        default_value=False,
+        config=True,
+        help=(
+            "Take workspaces that clients make while the server runs (Welder's API under BASE_URL/welder), also if no "
+            "workspace is configured; welder_port switches it on, too."
+        ),
+    )
+    welder_port = Int(
+        0,
+        config=True,
+        help=(
+            "Port on which Welder's API is served without authentication, for Leonardo's proxy, kernels and terminals "
+            "(8080 in a Terra image); 0: it is not."
+        ),
+    )
+    welder_ip = Unicode(
+        "127.0.0.1",
+        config=True,
+        help="Address that welder_port listens on. Everybody who reaches it may read and write the workspaces.",
+    )
     deliver_program_changes = Bool(
         default_value=True,
         config=True,
@@ -134,6 +159,8 @@ class TerraEnvApp(ExtensionApp):
     autopause: AutopauseService | None = None
     announcements: Announcements | None = None
     converter: NotebookConverter | None = None
+    welder: WelderApi | None = None
+    welder_listener: WelderPort | None = None
 
     def wire(self, root: Path) -> WorkspaceNotebooks | None:
         """Build the parts for a server, once.
@@ -149,7 +176,7 @@ class TerraEnvApp(ExtensionApp):
         """
         if self.wired is None:
             found = self.configured_workspaces(root)
-            if not found:
+            if not found and not self._takes_links:
                 self._server_log.info(
                     "jupyter_terra_env: no workspace is configured (WORKSPACE_NAME and WORKSPACE_BUCKET are not set); "
                     "this is a plain Jupyter server."
@@ -167,6 +194,8 @@ class TerraEnvApp(ExtensionApp):
         try:
             super()._link_jupyter_server_extension(serverapp)
             self.autopause = build_autopause(self, self._state_directory(Path(serverapp.root_dir)))
+            if self.welder_port:
+                self.welder_listener = WelderPort(self.welder_port, self.welder_ip)
         except (TraitError, SettingsError) as error:
             serverapp.log.critical("Bad setting: %s", error)
             self.exit(1)
@@ -175,6 +204,7 @@ class TerraEnvApp(ExtensionApp):
         """Give the handlers the wired parts, and Jupyter the events to come."""
         self.settings[NOTEBOOKS_SETTING] = self.wired
         self.settings[ANNOUNCEMENTS_SETTING] = self.announcements
+        self.settings[WELDER_SETTING] = self.welder = self._welder_api()
         if self.wired is not None:
             server: Any = self.serverapp
             server.io_loop.add_callback(self._start)
@@ -197,9 +227,12 @@ class TerraEnvApp(ExtensionApp):
             settle_realtime_collaboration(server, allowed=self.allow_realtime_collaboration, log=self._server_log)
             self.handlers.extend((url_path_join("/terra-env", path), handler) for path, handler in HANDLERS)
             self.handlers.extend((*CONTENTS_HANDLERS, *EXPORT_HANDLERS))
+            self.handlers.append((r"/welder/(.*)", JupyterWelderHandler))
 
     async def stop_extension(self) -> None:
         """Let uploads in flight end, and give locks back."""
+        if self.welder_listener is not None:
+            await self.welder_listener.close()
         flushed = self.autopause is not None
         if self.autopause is not None:
             await self.autopause.stop()
@@ -282,6 +315,7 @@ class TerraEnvApp(ExtensionApp):
                 pace_seconds=self.pace_seconds,
                 still_seconds=self.still_seconds,
                 deliver_program_changes=self.deliver_program_changes,
+                user_project=self.user_project or None,
                 log=self._server_log,
             ),
             in_use=lambda: paths_in_use(self.serverapp, self._kernel_state),
@@ -323,9 +357,33 @@ class TerraEnvApp(ExtensionApp):
     def _kernel_state(self, kernel_id: str) -> str | None:
         return None if self.autopause is None else self.autopause.kernel_state(kernel_id)
 
+    @property
+    def _takes_links(self) -> bool:
+        return self.storage_links or self.welder_port != 0
+
+    def _welder_api(self) -> WelderApi | None:
+        if self.wired is None or self.serverapp is None:
+            return None
+        objects = LinkedObjects(self.wired.links, self.wired, Path(self.serverapp.root_dir))
+        return WelderApi(
+            self.wired.links,
+            objects,
+            flush=self._flush_for_stop,
+            new_id=lambda: secrets.token_hex(16),
+            log=self._server_log,
+        )
+
+    async def _flush_for_stop(self, deadline_seconds: float) -> bool:
+        """Bring everything to safety, as before a stop; what is on the disk is safe, the bucket gets it later."""
+        if self.autopause is not None:
+            await self.autopause.flush(FlushCause.STOPPING, deadline_seconds)
+        return True
+
     async def _start(self) -> None:
         if self.wired is not None:
             await self.wired.start()
+        if self.welder_listener is not None and self.welder is not None:
+            self.welder_listener.start(self.welder)
 
     def _announce(self, location: Location) -> None:
         if self.announcements is not None:

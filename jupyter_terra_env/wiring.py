@@ -40,6 +40,7 @@ from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.preview import Previews
 from jupyter_terra_env.notebooks.refusals import Refusals
 from jupyter_terra_env.notebooks.seen_files import SeenFiles
+from jupyter_terra_env.notebooks.storage_links import StorageLinks
 from jupyter_terra_env.notebooks.upload_attempts import UploadAttempts
 from jupyter_terra_env.notebooks.upload_gate import STILL_SECONDS, UploadGate
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
@@ -65,6 +66,7 @@ class Plan:
         pace_seconds: the shortest time between two changes of one object.
         still_seconds: how long a file that a program wrote must not have changed before it is brought to the bucket.
         deliver_program_changes: whether what programs write into working copies is brought to the bucket.
+        user_project: project to bill for requester-pays buckets that storage links name.
         log: the server's log.
     """
 
@@ -79,6 +81,7 @@ class Plan:
     pace_seconds: float
     still_seconds: float = STILL_SECONDS
     deliver_program_changes: bool = True
+    user_project: str | None = None
     log: logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 
@@ -104,7 +107,6 @@ def build(
     database = JournalDatabase(plan.state / JOURNAL_NAME, log=plan.log)
     journal = Journal(database, new_token=lambda: secrets.token_hex(8))
     workspaces = Workspaces(plan.workspaces)
-    take_stock(journal, plan.root, workspaces)
 
     def bucket_of(workspace: Workspace) -> BucketStore:
         return threads.bucket(workspace.bucket, workspace.user_project)
@@ -180,7 +182,20 @@ def build(
         log=plan.log,
     )
     plans = MovePlans(places, delocalizer, locks, localizer, acts)
-    directories = [directory for workspace in plan.workspaces for directory, _ in workspace.directories()]
+    links = StorageLinks(
+        workspaces,
+        places,
+        folders,
+        localizer,
+        delocalizer,
+        root=plan.root,
+        state=plan.state,
+        user_project=plan.user_project,
+        log=plan.log,
+    )
+    links.load()
+    take_stock(journal, plan.root, workspaces)
+    directories = [directory for workspace in workspaces.all for directory, _ in workspace.directories()]
     places.copies.sweep_later([plan.root / directory for directory in directories])
     for workspace in plan.workspaces:
         plan.log.info(
@@ -192,6 +207,7 @@ def build(
         )
     return WorkspaceNotebooks(
         workspaces=workspaces,
+        links=links,
         places=places,
         folders=folders,
         locks=locks,

@@ -85,9 +85,14 @@ class LockKeeper:
         self._watched_at = 0.0
         self._closed = False
 
-    def touch(self, location: Location) -> None:
-        """A notebook was opened or saved."""
-        self._use(location, self._times.touch)
+    def touch(self, location: Location, seconds: float | None = None) -> None:
+        """A notebook was opened or saved.
+
+        Args:
+            location: the notebook.
+            seconds: how long it counts as in use; None for as long as after an opening.
+        """
+        self._use(location, self._times.touch if seconds is None else seconds)
 
     def enter(self, location: Location) -> Tab:
         """A tab shows a notebook.

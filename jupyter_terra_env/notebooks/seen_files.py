@@ -37,8 +37,11 @@ class SeenFiles:
     def __init__(self, root: Path, workspaces: Workspaces) -> None:
         self._root = root
         self._workspaces = workspaces
-        self._directories = {directory for workspace in workspaces.all for directory, _ in workspace.directories()}
         self._seen: dict[str, _Signature] = {}
+
+    @property
+    def _directories(self) -> set[str]:
+        return {directory for workspace in self._workspaces.all for directory, _ in workspace.directories()}
 
     def everything(self) -> Changes:
         """Look at all files."""
@@ -103,6 +106,7 @@ class SeenFiles:
     def _walk(self, workspace: Workspace) -> Iterator[tuple[str, list["os.DirEntry[str]"]]]:
         """The folders of an edit folder, with their files that the workspace keeps."""
         left = [workspace.edit_directory]
+        directories = self._directories
         while left:
             folder = left.pop()
             files: list[os.DirEntry[str]] = []
@@ -112,7 +116,8 @@ class SeenFiles:
                         if entry.name.startswith(".") or not _is_text(entry.name):
                             continue
                         if entry.is_dir(follow_symlinks=False):
-                            left += {join(folder, entry.name)} - self._directories
+                            below = set() if workspace.is_shallow else {join(folder, entry.name)}
+                            left += below - directories
                         elif is_notebook_name(workspace, entry.name):
                             files.append(entry)
             except OSError:

@@ -23,6 +23,7 @@ from jupyter_terra_env.notebooks.marks import Marks
 from jupyter_terra_env.notebooks.moves import Moves
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.preview import Previews
+from jupyter_terra_env.notebooks.storage_links import StorageLinks
 from jupyter_terra_env.notebooks.upload_gate import UploadGate
 from jupyter_terra_env.rules.errors import ObjectNotFound
 from jupyter_terra_env.rules.lock_view import READ_ONLY, LockView
@@ -76,6 +77,7 @@ class WorkspaceNotebooks:
 
     Attributes:
         workspaces: which folders they look after.
+        links: the workspaces that clients of Welder's API make and release.
         places: disk, buckets and journal by location.
         folders: listings.
         locks: who edits what.
@@ -96,6 +98,7 @@ class WorkspaceNotebooks:
     """
 
     workspaces: Workspaces
+    links: StorageLinks
     places: Places
     folders: Folders
     locks: HeldLocks
@@ -121,6 +124,7 @@ class WorkspaceNotebooks:
             self.delocalizer.start(location)
         await self._log_foreign_debts()
         self.foreign_edits.start()
+        self.links.start()
 
     async def finish_begun_moves(self) -> None:
         """Finish renames and deletions that were left halfway; what the bucket keeps from it is tried again later.
@@ -218,6 +222,7 @@ class WorkspaceNotebooks:
         Args:
             uploads_seconds: how long to try to pay; short after a flush that has just tried.
         """
+        await self.links.close()
         await self.foreign_edits.close()
         await self.localizer.close()
         await self.begun_moves.close()

@@ -34,6 +34,7 @@ class Workspace:
         playground_directory: API path of the playground folder; None for no playground.
         pattern: file names that belong in the bucket; the whole name must match.
         user_project: project billed for a requester-pays bucket.
+        is_shallow: only files directly in its folders belong to it, not those of folders below.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Workspace:
     playground_directory: str | None
     pattern: re.Pattern[str]
     user_project: str | None = None
+    is_shallow: bool = False
 
     def directories(self) -> Iterator[tuple[str, Mode]]:
         """The folders of this workspace with their modes."""
@@ -157,11 +159,33 @@ class Location:
         )
 
 
-@dataclass(frozen=True, slots=True)
 class Workspaces:
-    """All workspaces of a server."""
+    """All workspaces of a server: those of its settings, and those that storage links make while it runs.
 
-    all: tuple[Workspace, ...] = ()
+    Args:
+        configured: the workspaces of the settings.
+
+    Attributes:
+        all: the workspaces there are now, the linked ones first.
+    """
+
+    def __init__(self, configured: tuple[Workspace, ...] = ()) -> None:
+        self._configured = configured
+        self.all = configured
+
+    @property
+    def configured(self) -> tuple[Workspace, ...]:
+        """The workspaces of the settings, hidden or not."""
+        return self._configured
+
+    def link(self, linked: tuple[Workspace, ...], *, hidden: frozenset[str] = frozenset()) -> None:
+        """Set the workspaces that links make.
+
+        Args:
+            linked: all of them, the latest first; of two that share a folder the first has it.
+            hidden: edit folders of configured workspaces that a link stands for.
+        """
+        self.all = (*linked, *(one for one in self._configured if one.edit_directory not in hidden))
 
     def locate(self, api_path: str) -> Location | None:
         """Find the workspace folder an API path lies in: the longest folder wins.
@@ -182,7 +206,8 @@ class Workspaces:
             )
             for workspace in self.all
             for directory, mode in workspace.directories()
-            if directory in {"", path} or path.startswith(directory + "/")
+            if (directory in {"", path} or path.startswith(directory + "/"))
+            and not (workspace.is_shallow and "/" in path[len(directory) :].strip("/"))
         ]
         return max(inside, key=lambda location: len(location.directory), default=None)
 

@@ -1,0 +1,336 @@
+"""What Welder's clients ask for, done on working copies, locks and buckets. Protocol: docs/protocol/storage-links.md.
+
+Every call may come twice: clients repeat a request whose answer was lost.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from jupyter_terra_env.bucket.store import BucketStore
+from jupyter_terra_env.notebooks.durable_names import keep_as, sync_directory
+from jupyter_terra_env.notebooks.object_acts import ObjectActs
+from jupyter_terra_env.notebooks.places import as_remote
+from jupyter_terra_env.notebooks.storage_links import StorageLinks
+from jupyter_terra_env.notebooks.temporary_files import temporary_file
+from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
+from jupyter_terra_env.rules.edit_lock import Claim, read_lock
+from jupyter_terra_env.rules.errors import (
+    ConflictReason,
+    LockHeldElsewhere,
+    LockReason,
+    ObjectNotFound,
+    TerraEnvError,
+    WorkspaceConflict,
+)
+from jupyter_terra_env.rules.status import Place, WorkStatus
+from jupyter_terra_env.rules.storage_links import BadRequest, Match
+from jupyter_terra_env.rules.sync import Standing, standing
+from jupyter_terra_env.rules.workspace import Location
+
+_AT_ONCE = 8
+_SAVE_SECONDS = 50.0
+"""Leonardo's proxy ends a request after 60 s."""
+_LOCK_SECONDS = 180.0
+"""Classic pages renew after 87 s, then each minute; a page that was closed leaves its lock for three minutes."""
+_REMEMBERED = 4096
+
+
+class SyncStatus(StrEnum):
+    """How file and object stand, in Welder's words (W-srv/ObjectService.scala)."""
+
+    LIVE = "LIVE"
+    LOCAL_CHANGED = "LOCAL_CHANGED"
+    REMOTE_CHANGED = "REMOTE_CHANGED"
+    DESYNCHRONIZED = "DESYNCHRONIZED"
+    REMOTE_NOT_FOUND = "REMOTE_NOT_FOUND"
+
+
+class NoStorageLink(TerraEnvError):
+    """No storage link has this path."""
+
+
+class InSafeFolder(TerraEnvError):
+    """Files of a link's safe folder stay on the disk."""
+
+
+class NothingKnown(TerraEnvError):
+    """The object was never seen here: it is not deleted."""
+
+
+class NotDelivered(TerraEnvError):
+    """The file is on the disk and not in the bucket yet; the upload goes on by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standings:
+    """How a file of a link stands to its object.
+
+    Attributes:
+        match: the file's link.
+        status: how they stand; None in the safe folder.
+        locked_by: owner of the lock that holds now; None for none.
+    """
+
+    match: Match
+    status: SyncStatus | None
+    locked_by: str | None = None
+
+
+class LinkedObjects:
+    """Localizes, saves, locks and deletes by local path.
+
+    Args:
+        links: which link a path belongs to.
+        notebooks: the parts that do it.
+        root: the server's root folder.
+    """
+
+    def __init__(self, links: StorageLinks, notebooks: WorkspaceNotebooks, root: Path) -> None:
+        self._links = links
+        self._notebooks = notebooks
+        self._places = notebooks.places
+        self._acts = ObjectActs(notebooks.places, notebooks.locks)
+        self._root = root
+        self._reported_absent: dict[str, None] = {}
+
+    async def localize(self, entries: Iterable[tuple[tuple[str, str] | bytes, str]]) -> None:
+        """Bring objects or data to paths; edits that the bucket has not are kept in files beside.
+
+        Args:
+            entries: sources (bucket and object name, or content) and paths below the server's root.
+
+        Raises:
+            ObjectNotFound: an object does not exist; other entries may be done.
+            BadRequest: a path leads out of the server's root.
+            BucketUnavailable, BucketRefused, OSError: as the parts say.
+        """
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(source: tuple[str, str] | bytes, path: str) -> None:
+            async with slots:
+                await self._localize(source, path)
+
+        done = await asyncio.gather(*(one(*entry) for entry in entries), return_exceptions=True)
+        for error in done:
+            if isinstance(error, BaseException):
+                raise error
+
+    async def metadata(self, path: str) -> Standings:
+        """How a file stands to its object, by one request to the bucket.
+
+        Raises:
+            NoStorageLink: the path has no link.
+            BucketUnavailable, BucketRefused: as the port says.
+        """
+        match, place = self._match(path)
+        if match.is_safe or place is None:
+            return Standings(match=match, status=None)
+        version = await self._places.stat(place)
+        if version is None:
+            self._notebooks.locks.saw_none(place)
+            self._remember_absent(path)
+            return Standings(match=match, status=SyncStatus.REMOTE_NOT_FOUND)
+        self._reported_absent.pop(path, None)
+        claim = self._notebooks.locks.saw(place, version)
+        lock = read_lock(version.metadata)
+        owner = lock.holder.owner if lock is not None and claim is not Claim.FREE else None
+        digest = await self._places.copies.digest(self._places.os_path(place))
+        baseline = await self._places.baseline(place)
+        if digest is None:
+            status = SyncStatus.DESYNCHRONIZED
+        elif standing(baseline, digest.crc32c, as_remote(version)) is Standing.EQUAL:
+            if digest.crc32c == version.crc32c:
+                await self._places.record(place, baseline, version, digest.crc32c)
+            status = SyncStatus.LIVE
+        elif baseline is None or baseline.crc32c is None:
+            status = SyncStatus.DESYNCHRONIZED
+        elif standing(baseline, digest.crc32c, as_remote(version)) is Standing.OWED:
+            status = SyncStatus.LOCAL_CHANGED
+        else:
+            status = SyncStatus.REMOTE_CHANGED
+        return Standings(match=match, status=status, locked_by=owner)
+
+    async def lock(self, path: str) -> None:
+        """Take or renew the edit lock, and hold it for three minutes; also from another environment of this person.
+
+        Raises:
+            NoStorageLink, InSafeFolder: there is nothing to lock.
+            ObjectNotFound: the bucket does not have it.
+            LockHeldElsewhere: somebody else holds the lock.
+            BucketUnavailable, BucketRefused: as the port says.
+        """
+        place = self._edit_place(path)
+        locks = self._notebooks.locks
+        try:
+            await locks.acquire(place)
+        except LockHeldElsewhere as held:
+            if not held.by_same_person:
+                raise
+            await locks.take_over(place)
+        self._notebooks.keeper.touch(place, _LOCK_SECONDS)
+
+    async def save(self, path: str) -> None:
+        """Bring a file that a program has just written to the bucket; returns when the bucket has it.
+
+        A file that the link's pattern does not name stays on the disk, and that is no error.
+
+        Raises:
+            NoStorageLink, InSafeFolder: the path is not saved to a bucket.
+            ObjectNotFound: there is no such file.
+            WorkspaceConflict: the object is not the one the file came from.
+            LockHeldElsewhere: somebody else holds the lock.
+            NotDelivered: the bucket does not have it yet.
+        """
+        place = self._edit_place(path)
+        if not place.is_delocalized:
+            return
+        digest = await self._places.copies.digest(self._places.os_path(place))
+        if digest is None:
+            raise ObjectNotFound(f"{path} is not on this disk.")
+        # The program says that it has finished: no need to wait until the file has been still for a while.
+        self._places.copies.own.placed(digest)
+        if await self._places.has_edits(place):
+            await self._places.owe_all([place])
+        self._notebooks.localizer.views.shows_working_copy(place)
+        work = await self._notebooks.delocalizer.after_save(place, wait_seconds=_SAVE_SECONDS)
+        if work.reason == ConflictReason.REMOTE_DELETED and path in self._reported_absent:
+            # The client was told that the object has gone, and saves all the same: it is made anew.
+            await self._places.expect_absent_again(place)
+            work = await self._notebooks.delocalizer.after_save(place, wait_seconds=_SAVE_SECONDS)
+        self._raise_for(place, work)
+        self._reported_absent.pop(path, None)
+
+    async def delete(self, path: str) -> None:
+        """Delete the object that a file was last equal to; the file stays.
+
+        Raises:
+            NoStorageLink, InSafeFolder: the path is not saved to a bucket.
+            NothingKnown: the object was never seen here.
+            WorkspaceConflict: the object is another one by now.
+            LockHeldElsewhere: somebody else holds the lock.
+            BucketUnavailable, BucketRefused: as the port says.
+        """
+        place = self._edit_place(path)
+        async with self._notebooks.delocalizer.turn(place):
+            baseline = await self._places.baseline(place)
+            version = await self._places.stat(place)
+            if version is not None:
+                self._notebooks.locks.require_free(place, version)
+                if baseline is None or baseline.crc32c is None:
+                    raise NothingKnown(f"{path} was never localized here.")
+                if baseline.generation != version.generation and baseline.crc32c != version.crc32c:
+                    raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED)
+                await self._acts.delete(place, version)
+            elif baseline is None and path not in self._reported_absent:
+                raise NothingKnown(f"{path} was never localized here.")
+            await self._places.forget(place)
+        self._remember_absent(path)
+        self._notebooks.locks.forget(place)
+        self._notebooks.delocalizer.forget(place)
+        self._notebooks.folders.forget(place)
+
+    # Parts
+
+    def _match(self, path: str) -> tuple[Match, Location | None]:
+        found = self._links.match(path)
+        if found is None:
+            raise NoStorageLink(f"No storage link found for {path}")
+        return found
+
+    def _edit_place(self, path: str) -> Location:
+        match, place = self._match(path)
+        if match.is_safe or place is None:
+            raise InSafeFolder(path)
+        return place
+
+    def _remember_absent(self, path: str) -> None:
+        self._reported_absent[path] = None
+        while len(self._reported_absent) > _REMEMBERED:
+            del self._reported_absent[next(iter(self._reported_absent))]
+
+    def _raise_for(self, place: Location, work: WorkStatus) -> None:
+        match work.place:
+            case Place.IN_WORKSPACE:
+                return
+            case Place.CONFLICT:
+                raise WorkspaceConflict(ConflictReason(str(work.reason)))
+            case Place.LOCKED:
+                raise LockHeldElsewhere(
+                    self._notebooks.locks.view(place).lock, by_same_person=work.reason == LockReason.LOCKED_ELSEWHERE
+                )
+            case _:
+                raise NotDelivered(work.message)
+
+    async def _localize(self, source: tuple[str, str] | bytes, path: str) -> None:
+        if isinstance(source, bytes):
+            await self._put(path, lambda file: _write(file, source))
+            return
+        bucket_name, name = source
+        found = self._links.match(path)
+        place = None if found is None else found[1]
+        if place is not None and place.belongs_in_bucket and _is_object_of(place, bucket_name, name):
+            await self._notebooks.localizer.open_workspace_version(place)
+            self._notebooks.localizer.views.shows_working_copy(place)
+            return
+        bucket = self._notebooks.bucket_threads.bucket(bucket_name, self._user_project(bucket_name))
+        version = await bucket.stat(name)
+        if version is None:
+            raise ObjectNotFound(f"{bucket_name}/{name} not found")
+        await self._put(path, lambda file: self._fetch(bucket, name, version.generation, file))
+
+    def _user_project(self, bucket: str) -> str | None:
+        """Who pays for a bucket: the operator's project, for buckets that are linked here."""
+        return next((one.user_project for one in self._notebooks.workspaces.all if one.bucket == bucket), None)
+
+    async def _fetch(self, bucket: BucketStore, name: str, generation: int, file: Path) -> None:
+        with file.open("r+b") as target:
+            await bucket.read_into(name, generation, target)
+
+    async def _put(self, path: str, fill: Callable[[Path], Awaitable[None]]) -> None:
+        """Put a file into the server's root, whole; a notebook that it replaces keeps its content in another file."""
+        run = self._places.copies.run
+        target = await run(self._inside, path)
+        with temporary_file(target) as (file, temporary):
+            await fill(temporary)
+            async with self._places.copies.lock(target):
+                await run(_replace, file.fileno(), temporary, target)
+
+    def _inside(self, path: str) -> Path:
+        """The real path of a file below the server's root.
+
+        Raises:
+            BadRequest: a symbolic link leads out of it, or to what is no file.
+        """
+        root = os.path.realpath(self._root)
+        target = os.path.realpath(os.path.join(root, *path.split("/")))  # noqa: PTH118
+        if not target.startswith(root.rstrip(os.sep) + os.sep) or os.path.isdir(target):  # noqa: PTH112
+            raise BadRequest("localDestinationPath: expected the path of a file below the server's root")
+        return Path(target)
+
+
+def _is_object_of(place: Location, bucket: str, name: str) -> bool:
+    # Terra's pages join a link's folder and a name; a folder that ends in a slash then has two.
+    return place.workspace.bucket == bucket and place.object_name == name.replace("//", "/")
+
+
+async def _write(file: Path, content: bytes) -> None:
+    await asyncio.to_thread(file.write_bytes, content)
+
+
+def _replace(descriptor: int, complete: Path, target: Path) -> None:
+    os.fsync(descriptor)
+    if target.suffix == ".ipynb" and target.exists() and target.read_bytes() != complete.read_bytes():
+        number = 1
+        while True:
+            ordinal = "" if number == 1 else f" {number}"
+            try:
+                keep_as(target, target.with_name(f"{target.stem} (my edits{ordinal}){target.suffix}"))
+                break
+            except FileExistsError:
+                number += 1
+    complete.replace(target)
+    sync_directory(target.parent)
