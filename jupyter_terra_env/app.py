@@ -8,15 +8,13 @@ from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
-from traitlets import Bool, Dict, Float, Int, List, TraitError, Unicode
+from traitlets import Bool, CaselessStrEnum, Dict, Float, Int, List, TraitError, Unicode
 
-from jupyter_terra_env.autopause.flush import FlushCause
 from jupyter_terra_env.autopause_wiring import build_autopause, debts_of
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.environment.identity import Person, environment_id
 from jupyter_terra_env.environment.machine_identity import machine_identity
 from jupyter_terra_env.environment.settings import Defaults, collaborators, find_workspaces, owner_email
-from jupyter_terra_env.notebooks.linked_objects import LinkedObjects
 from jupyter_terra_env.notebooks.lock_keeper import KeepingTimes
 from jupyter_terra_env.notebooks.pace import INTERVAL_SECONDS
 from jupyter_terra_env.notebooks.upload_gate import STILL_SECONDS
@@ -36,6 +34,7 @@ from jupyter_terra_env.server.realtime_collaboration import settle_realtime_coll
 from jupyter_terra_env.server.welder.api import WelderApi
 from jupyter_terra_env.server.welder.mounts import WELDER_SETTING, JupyterWelderHandler, WelderPort
 from jupyter_terra_env.server.workspace_handler import ANNOUNCEMENTS_SETTING, NOTEBOOKS_SETTING
+from jupyter_terra_env.welder_wiring import build_welder
 from jupyter_terra_env.wiring import Plan, build
 
 _AFTER_FLUSH_SECONDS = 2.0
@@ -127,6 +126,20 @@ class TerraEnvApp(ExtensionApp):
         config=True,
         help="Address that welder_port listens on. Everybody who reaches it may read and write the workspaces.",
     )
+    staging_bucket = Unicode(
+        "",
+        config=True,
+        help="Terra's staging bucket of this environment: Welder's records there are read once, and written by flushes.",
+    )
+    unmarked_locks_are_mine = CaselessStrEnum(
+        ["auto", "on", "off"],
+        default_value="auto",
+        config=True,
+        help=(
+            "Whether a lock that another client took for this person may be taken at once. auto: if a Welder runs "
+            "beside this server (WELDER_ENABLED is true, welder_port is 0)."
+        ),
+    )
     deliver_program_changes = Bool(
         default_value=True,
         config=True,
@@ -204,7 +217,7 @@ class TerraEnvApp(ExtensionApp):
         """Give the handlers the wired parts, and Jupyter the events to come."""
         self.settings[NOTEBOOKS_SETTING] = self.wired
         self.settings[ANNOUNCEMENTS_SETTING] = self.announcements
-        self.settings[WELDER_SETTING] = self.welder = self._welder_api()
+        self.settings[WELDER_SETTING] = self.welder = build_welder(self, new_id=lambda: secrets.token_hex(16))
         if self.wired is not None:
             server: Any = self.serverapp
             server.io_loop.add_callback(self._start)
@@ -345,6 +358,7 @@ class TerraEnvApp(ExtensionApp):
                 on_other_machine=self._log_other_machine,
             ),
             collaborators=collaborators(self.collaborators),
+            shares_unmarked=self._is_beside_welder,
         )
 
     def _log_other_machine(self) -> None:
@@ -361,27 +375,17 @@ class TerraEnvApp(ExtensionApp):
     def _takes_links(self) -> bool:
         return self.storage_links or self.welder_port != 0
 
-    def _welder_api(self) -> WelderApi | None:
-        if self.wired is None or self.serverapp is None:
-            return None
-        objects = LinkedObjects(self.wired.links, self.wired, Path(self.serverapp.root_dir))
-        return WelderApi(
-            self.wired.links,
-            objects,
-            flush=self._flush_for_stop,
-            new_id=lambda: secrets.token_hex(16),
-            log=self._server_log,
-        )
-
-    async def _flush_for_stop(self, deadline_seconds: float) -> bool:
-        """Bring everything to safety, as before a stop; what is on the disk is safe, the bucket gets it later."""
-        if self.autopause is not None:
-            await self.autopause.flush(FlushCause.STOPPING, deadline_seconds)
-        return True
+    @property
+    def _is_beside_welder(self) -> bool:
+        if self.unmarked_locks_are_mine != "auto":
+            return str(self.unmarked_locks_are_mine) == "on"
+        return os.environ.get("WELDER_ENABLED", "").lower() == "true" and self.welder_port == 0
 
     async def _start(self) -> None:
         if self.wired is not None:
             await self.wired.start()
+        if self.welder is not None:
+            await self.welder.start()
         if self.welder_listener is not None and self.welder is not None:
             self.welder_listener.start(self.welder)
 

@@ -30,15 +30,21 @@ class Person:
         email: Terra e-mail address; empty when it is not known. The locks of such a person are those of nobody else.
         environment: id of this environment.
         collaborators: addresses of people whose locks are told by name.
+        shares_unmarked: whether locks that other clients took for this person may be taken at once.
     """
 
     email: str = field(repr=False)
     environment: str
     collaborators: tuple[str, ...] = field(default=(), repr=False)
+    shares_unmarked: bool = False
 
     def holder_in(self, workspace: Workspace) -> Holder:
         """This environment as it takes part in the locks of a workspace's bucket."""
-        return Holder(owner=owner_hash(workspace.bucket, self.email or self.environment), environment=self.environment)
+        return Holder(
+            owner=owner_hash(workspace.bucket, self.email or self.environment),
+            environment=self.environment,
+            shares_unmarked=self.shares_unmarked,
+        )
 
     def email_of(self, workspace: Workspace, owner: str) -> str | None:
         """The address behind the hash in a lock, when it is this person's or a known collaborator's."""

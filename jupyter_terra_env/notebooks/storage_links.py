@@ -90,6 +90,11 @@ class StorageLinks:
             self._begin_copy(link)
 
     @property
+    def is_new(self) -> bool:
+        """Whether no server on this disk has ever had a link."""
+        return not self._file.exists()
+
+    @property
     def listed(self) -> tuple[StorageLink, ...]:
         """The links there are."""
         return self._table.listed()

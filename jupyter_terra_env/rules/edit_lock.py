@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 OWNER_KEY = "lastLockedBy"
@@ -28,10 +28,13 @@ class Holder:
     Attributes:
         owner: hash of bucket and e-mail, see ``owner_hash``.
         environment: which of the owner's environments; None when another client took the lock.
+        shares_unmarked: whether a lock that another client took for the same owner may be taken at once: a Welder
+            beside this server locks what Terra UI opens.
     """
 
     owner: str
     environment: str | None
+    shares_unmarked: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +104,9 @@ def claim_of(metadata: Mapping[str, str], me: Holder, now_ms: int) -> Claim:
         return Claim.MINE if ALLOWANCE_MS < left_ms <= LONGEST_MS - ALLOWANCE_MS else Claim.FREE
     if now_ms >= lock.expires_at_ms + ALLOWANCE_MS:
         return Claim.FREE
-    return Claim.MINE_ELSEWHERE if lock.holder.owner == me.owner else Claim.OTHERS
+    if lock.holder.owner != me.owner:
+        return Claim.OTHERS
+    return Claim.FREE if me.shares_unmarked and lock.holder.environment is None else Claim.MINE_ELSEWHERE
 
 
 def is_implausible(lock: EditLock, now_ms: int) -> bool:

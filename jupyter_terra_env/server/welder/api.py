@@ -28,6 +28,7 @@ class WelderApi:
     Args:
         links: storage links.
         objects: files and objects by local path.
+        take_over: takes up what a Welder has left; None for nothing.
         flush: brings everything to safety within so many seconds; returns whether all of it is at least on the disk.
         new_id: gives a random id for a request that brings none.
         log: the server's log; contents, names of files and addresses stay out of it.
@@ -38,12 +39,14 @@ class WelderApi:
         links: StorageLinks,
         objects: LinkedObjects,
         *,
+        take_over: Callable[[], Awaitable[None]] | None,
         flush: Callable[[float], Awaitable[bool]],
         new_id: Callable[[], str],
         log: Log,
     ) -> None:
         self._links = links
         self._objects = objects
+        self._take_over = take_over
         self._flush = flush
         self._new_id = new_id
         self._log = log
@@ -55,6 +58,11 @@ class WelderApi:
             "objects/lock": {"POST": self._lock},
             "cache/flush": {"POST": self._flush_all},
         }
+
+    async def start(self) -> None:
+        """Take up what a Welder has left for this disk."""
+        if self._take_over is not None:
+            await self._take_over()
 
     async def answer(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Answer a request.

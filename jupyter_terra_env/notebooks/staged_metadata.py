@@ -1,0 +1,158 @@
+"""Welder's own records in the staging bucket: read once, at the first start on a disk, and written at each flush.
+
+So an environment that Welder kept goes on with the versions it had, and can go back. Form of both objects:
+W-core/JsonCodec.scala:86-118.
+"""
+
+import io
+import json
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from jupyter_terra_env.bucket.store import BucketStore, MustNotExist, ObjectVersion
+from jupyter_terra_env.notebooks.places import Places
+from jupyter_terra_env.notebooks.storage_links import StorageLinks
+from jupyter_terra_env.rules.edit_lock import read_lock
+from jupyter_terra_env.rules.errors import ObjectNotFound, PreconditionFailed, TerraEnvError
+from jupyter_terra_env.rules.storage_links import BadRequest, StorageLink, parse_link, parse_path
+from jupyter_terra_env.rules.workspace import Location
+
+LINKS_OBJECT = "welder-metadata/storage_links.json"
+METADATA_OBJECT = "welder-metadata/gcs_metadata.json"
+MOST_BYTES = 64 * 2**20
+_ROUNDS = 3
+_ASSUMED_METAGENERATION = 0
+"""Welder does not record it. The first write over such a baseline is refused by the bucket, and settled by reading."""
+
+
+class StagedMetadata:
+    """Reads and writes Welder's records.
+
+    Args:
+        bucket: the staging bucket.
+        links: storage links.
+        places: working copies and what they last equalled.
+        log: the server's log.
+    """
+
+    def __init__(
+        self,
+        bucket: BucketStore,
+        links: StorageLinks,
+        places: Places,
+        log: logging.Logger | logging.LoggerAdapter[logging.Logger],
+    ) -> None:
+        self._bucket = bucket
+        self._links = links
+        self._places = places
+        self._log = log
+
+    async def take_over(self) -> None:
+        """Take up links and versions that Welder recorded, unless this server has links of its own already.
+
+        Never raises: what cannot be read is logged, and notebooks are then compared by content alone.
+        """
+        if not self._links.is_new:
+            return
+        try:
+            links = _links_of(await self._read(LINKS_OBJECT))
+            entries = await self._read(METADATA_OBJECT)
+            for link in links:
+                await self._links.add(link)
+            taken = [await self._adopt(entry) for entry in (entries if isinstance(entries, list) else ())]
+        except (TerraEnvError, BadRequest, OSError, ValueError, RecursionError) as error:
+            self._log.warning("jupyter_terra_env: Welder's records in gs://%s: %s", self._bucket.bucket, error)
+            return
+        if links:
+            self._log.info(
+                "jupyter_terra_env: took %d storage links and %d versions from gs://%s.",
+                len(links),
+                sum(taken),
+                self._bucket.bucket,
+            )
+
+    async def write(self) -> None:
+        """Record the links and versions as Welder does. Never raises: what cannot be written is logged."""
+        try:
+            await self._replace(LINKS_OBJECT, [link.to_json() for link in self._links.listed])
+            await self._replace(METADATA_OBJECT, [entry async for entry in self._entries()])
+        except (TerraEnvError, OSError) as error:
+            self._log.warning("jupyter_terra_env: records for gs://%s: %s", self._bucket.bucket, error)
+
+    async def _adopt(self, entry: Any) -> bool:
+        """Make a recorded version the baseline of a working copy of which nothing is known."""
+        remote = entry.get("remoteState") if isinstance(entry, Mapping) else None
+        generation = entry.get("localFileGeneration") if isinstance(entry, Mapping) else None
+        crc32c = remote.get("crc32c") if isinstance(remote, Mapping) else None
+        place = self._place_of(parse_path(entry)) if isinstance(entry, Mapping) else None
+        if place is None or not isinstance(generation, int) or not isinstance(crc32c, str):
+            return False
+        if await self._places.baseline(place) is not None:
+            return False
+        at = datetime.fromtimestamp(0, UTC)
+        version = ObjectVersion(
+            name=place.object_name,
+            generation=generation,
+            metageneration=_ASSUMED_METAGENERATION,
+            crc32c=crc32c,
+            size_bytes=0,
+            updated=at,
+            created=at,
+        )
+        return await self._places.advance(place, None, version, crc32c)
+
+    def _place_of(self, path: str) -> Location | None:
+        found = self._links.match(path)
+        place = None if found is None else found[1]
+        return place if place is not None and place.is_delocalized else None
+
+    async def _entries(self) -> Any:
+        below = [await self._places.known_below(link.base) for link in self._links.listed if link.base]
+        for path in sorted({path for paths in below for path in paths}):
+            place = self._place_of(path)
+            baseline = None if place is None else await self._places.baseline(place)
+            if place is None or baseline is None:
+                continue
+            lock = read_lock(baseline.metadata)
+            held = lock is not None and lock.expires_at_ms > 0
+            remote: Any = "NotFound"
+            if baseline.crc32c is not None:
+                remote = {
+                    "lock": {"lastLockedBy": lock.holder.owner, "lockExpiresAt": lock.expires_at_ms}
+                    if lock is not None and held
+                    else None,
+                    "crc32c": baseline.crc32c,
+                }
+            generation = baseline.generation if baseline.crc32c is not None else None
+            yield {"localPath": path, "remoteState": remote, "localFileGeneration": generation}
+
+    async def _read(self, name: str) -> Any:
+        version = await self._bucket.stat(name)
+        if version is None or version.size_bytes > MOST_BYTES:
+            return None
+        with io.BytesIO() as file:
+            try:
+                await self._bucket.read_into(name, version.generation, file)
+            except (ObjectNotFound, PreconditionFailed):
+                return None
+            return json.loads(file.getvalue())
+
+    async def _replace(self, name: str, value: Any) -> None:
+        content = json.dumps(value, separators=(",", ":")).encode()
+        for _ in range(_ROUNDS):
+            version = await self._bucket.stat(name)
+            precondition = MustNotExist() if version is None else version.precondition
+            try:
+                with io.BytesIO(content) as file:
+                    await self._bucket.write(
+                        name, file, content_type="application/json", metadata={}, precondition=precondition
+                    )
+            except PreconditionFailed:
+                continue
+            return
+
+
+def _links_of(value: Any) -> tuple[StorageLink, ...]:
+    return tuple(parse_link(link) for link in value) if isinstance(value, list) else ()

@@ -1,0 +1,44 @@
+"""Builds Welder's API on a server's workspace notebooks."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jupyter_terra_env.autopause.flush import FlushCause
+from jupyter_terra_env.notebooks.linked_objects import LinkedObjects
+from jupyter_terra_env.notebooks.staged_metadata import StagedMetadata
+from jupyter_terra_env.server.welder.api import WelderApi
+
+
+def build_welder(app: Any, *, new_id: Callable[[], str]) -> WelderApi | None:
+    """The API; None where no workspace is configured and none can be linked.
+
+    Args:
+        app: the extension application.
+        new_id: gives a random id for a request that brings none.
+    """
+    notebooks, autopause = app.wired, app.autopause
+    if notebooks is None or app.serverapp is None:
+        return None
+
+    async def flush(deadline_seconds: float) -> bool:
+        """Bring everything to safety, as before a stop: what is on the disk is safe, the bucket gets it later."""
+        if autopause is not None:
+            await autopause.flush(FlushCause.STOPPING, deadline_seconds)
+        if staged is not None:
+            await staged.write()
+        return True
+
+    staged = None
+    if app.staging_bucket:
+        bucket = notebooks.bucket_threads.bucket(app.staging_bucket.removeprefix("gs://"), app.user_project or None)
+        staged = StagedMetadata(bucket, notebooks.links, notebooks.places, app.serverapp.log)
+
+    return WelderApi(
+        notebooks.links,
+        LinkedObjects(notebooks.links, notebooks, Path(app.serverapp.root_dir)),
+        take_over=None if staged is None else staged.take_over,
+        flush=flush,
+        new_id=new_id,
+        log=app.serverapp.log,
+    )
