@@ -129,7 +129,7 @@ class TerraEnvApp(ExtensionApp):
     staging_bucket = Unicode(
         "",
         config=True,
-        help="Terra's staging bucket of this environment: Welder's records there are read once, and written by flushes.",
+        help="Terra's staging bucket of this environment: Welder's records in it are read once, and written by flushes",
     )
     unmarked_locks_are_mine = CaselessStrEnum(
         ["auto", "on", "off"],
