@@ -34,7 +34,7 @@ from jupyter_terra_env.server.realtime_collaboration import settle_realtime_coll
 from jupyter_terra_env.server.welder.api import WelderApi
 from jupyter_terra_env.server.welder.mounts import WELDER_SETTING, JupyterWelderHandler, WelderPort
 from jupyter_terra_env.server.workspace_handler import ANNOUNCEMENTS_SETTING, NOTEBOOKS_SETTING
-from jupyter_terra_env.welder_wiring import build_welder
+from jupyter_terra_env.welder_wiring import build_welder, set_variables, shares_unmarked_locks
 from jupyter_terra_env.wiring import Plan, build
 
 _AFTER_FLUSH_SECONDS = 2.0
@@ -189,7 +189,7 @@ class TerraEnvApp(ExtensionApp):
         """
         if self.wired is None:
             found = self.configured_workspaces(root)
-            if not found and not self._takes_links:
+            if not found and not (self.storage_links or self.welder_port):
                 self._server_log.info(
                     "jupyter_terra_env: no workspace is configured (WORKSPACE_NAME and WORKSPACE_BUCKET are not set); "
                     "this is a plain Jupyter server."
@@ -358,7 +358,7 @@ class TerraEnvApp(ExtensionApp):
                 on_other_machine=self._log_other_machine,
             ),
             collaborators=collaborators(self.collaborators),
-            shares_unmarked=self._is_beside_welder,
+            shares_unmarked=shares_unmarked_locks(self, os.environ),
         )
 
     def _log_other_machine(self) -> None:
@@ -371,17 +371,8 @@ class TerraEnvApp(ExtensionApp):
     def _kernel_state(self, kernel_id: str) -> str | None:
         return None if self.autopause is None else self.autopause.kernel_state(kernel_id)
 
-    @property
-    def _takes_links(self) -> bool:
-        return self.storage_links or self.welder_port != 0
-
-    @property
-    def _is_beside_welder(self) -> bool:
-        if self.unmarked_locks_are_mine != "auto":
-            return str(self.unmarked_locks_are_mine) == "on"
-        return os.environ.get("WELDER_ENABLED", "").lower() == "true" and self.welder_port == 0
-
     async def _start(self) -> None:
+        set_variables(self, owner_email(os.environ, self.owner_email))
         if self.wired is not None:
             await self.wired.start()
         if self.welder is not None:

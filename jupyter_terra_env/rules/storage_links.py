@@ -67,7 +67,7 @@ class StorageLink:
             user_project: the operator's project for requester-pays buckets; a link never names one.
         """
         return Workspace(
-            name=self.base.removesuffix("/edit") or self.bucket,
+            name=self.base.removesuffix("/edit").rpartition("/")[2] or self.bucket,
             bucket=self.bucket,
             prefix=self.prefix,
             edit_directory=self.base,

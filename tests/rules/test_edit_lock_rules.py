@@ -1,6 +1,7 @@
 """The lock's record and whose it is: Terra's vectors, malformed records, both sides of every limit, other clients."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -283,3 +284,21 @@ class TestOtherClients:
         for owner, expiry in itertools.product(owners, expiries):
             metadata = {key: value for key, value in ((OWNER_KEY, owner), (EXPIRY_KEY, expiry)) if value is not None}
             assert (claim_of(metadata, ME, NOW) is not Claim.FREE) == is_locked_for_welder(metadata, NOW)
+
+
+class TestALockOfAnotherClientForTheSamePerson:
+    UNMARKED = {OWNER_KEY: OWNER, EXPIRY_KEY: str(NOW + TTL_MS)}  # noqa: RUF012 - read only
+
+    def test_is_another_environments_by_default(self):
+        assert claim_of(self.UNMARKED, ME, NOW) is Claim.MINE_ELSEWHERE
+
+    def test_may_be_taken_where_a_welder_runs_beside(self):
+        assert claim_of(self.UNMARKED, replace(ME, shares_unmarked=True), NOW) is Claim.FREE
+
+    def test_nobody_elses_may(self):
+        theirs = {**self.UNMARKED, OWNER_KEY: OTHER}
+        assert claim_of(theirs, replace(ME, shares_unmarked=True), NOW) is Claim.OTHERS
+
+    def test_nor_that_of_another_environment_of_ours(self):
+        elsewhere = taken(Holder(owner=OWNER, environment="another-one"), NOW)
+        assert claim_of(elsewhere, replace(ME, shares_unmarked=True), NOW) is Claim.MINE_ELSEWHERE
