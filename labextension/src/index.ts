@@ -6,6 +6,7 @@ import { commandsPlugin } from './plugins/commands';
 import { conflictsPlugin } from './plugins/conflicts';
 import { countdownPlugin } from './plugins/countdown';
 import { fileBrowserPlugin } from './plugins/filebrowser';
+import { hostPagePlugin } from './plugins/hostpage';
 import { notebooksPlugin } from './plugins/notebooks';
 import { pauseBadgePlugin } from './plugins/pausebadge';
 import { pauseCommandsPlugin } from './plugins/pausecommands';
@@ -26,6 +27,7 @@ const plugins: JupyterFrontEndPlugin<any>[] = [
   conflictsPlugin,
   fileBrowserPlugin,
   previewPlugin,
+  hostPagePlugin,
   autopausePlugin,
   countdownPlugin,
   pauseBadgePlugin,
