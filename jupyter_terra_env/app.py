@@ -32,7 +32,7 @@ from jupyter_terra_env.server.kernel_use import paths_in_use
 from jupyter_terra_env.server.large_notebooks.converter import NotebookConverter
 from jupyter_terra_env.server.realtime_collaboration import settle_realtime_collaboration
 from jupyter_terra_env.server.welder.api import WelderApi
-from jupyter_terra_env.server.welder.mounts import WELDER_SETTING, JupyterWelderHandler, WelderPort
+from jupyter_terra_env.server.welder.mounts import WELDER_HANDLERS, WELDER_SETTING, WelderPort
 from jupyter_terra_env.server.workspace_handler import ANNOUNCEMENTS_SETTING, NOTEBOOKS_SETTING
 from jupyter_terra_env.welder_wiring import build_welder, set_variables, shares_unmarked_locks
 from jupyter_terra_env.wiring import Plan, build
@@ -240,7 +240,7 @@ class TerraEnvApp(ExtensionApp):
             settle_realtime_collaboration(server, allowed=self.allow_realtime_collaboration, log=self._server_log)
             self.handlers.extend((url_path_join("/terra-env", path), handler) for path, handler in HANDLERS)
             self.handlers.extend((*CONTENTS_HANDLERS, *EXPORT_HANDLERS))
-            self.handlers.append((r"/welder/(.*)", JupyterWelderHandler))
+            self.handlers.extend(WELDER_HANDLERS)
 
     async def stop_extension(self) -> None:
         """Let uploads in flight end, and give locks back."""

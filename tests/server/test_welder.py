@@ -315,6 +315,17 @@ async def test_on_the_port_the_host_must_be_local(jp_serverapp, on_port):
     assert (await on_port("GET", "nothing")).code == 404
 
 
+async def test_older_pages_localize_by_destination(api, bucket, jp_root_dir):
+    bucket.put_notebook("a.ipynb", "1")
+    body = {"~/Old work/a.ipynb": f"{CLOUD}/a.ipynb", "Old work/b.json": "data:application/json;base64,e30="}
+    answer = await api("POST", "localize", body=body)
+    assert (answer.code, answer.body) == (200, b"")
+    assert (jp_root_dir / "Old work/b.json").read_bytes() == b"{}"
+    assert sources(json.loads((jp_root_dir / "Old work/a.ipynb").read_text())) == ["1"]
+    for wrong in ([], {"~/../a": f"{CLOUD}/a.ipynb"}, {"a": "nothing"}, {"gs://b/o": "a"}):
+        assert (await api("POST", "localize", body=wrong)).code == 400
+
+
 async def test_an_answer_carries_the_trace_id(jp_serverapp, on_port):
     refused = await on_port("POST", "objects/lock", {"localPath": "x/a"}, **{"X-Cloud-Trace-Context": "mine"})
     assert refused.model["traceId"] == "mine"

@@ -88,6 +88,23 @@ class WelderApi:
             failed = TerraEnvError("This call failed; the server's log says why.")
             return error_answer(failed, action="", path="", trace_id=trace_id)
 
+    async def localize_by_destination(self, body: bytes) -> Answer:
+        """Localize as older pages ask for it.
+
+        Args:
+            body: JSON: sources by destination; a destination may begin with ``~/``, the server's root.
+        """
+        try:
+            sent = _parsed(body)
+            entries = [
+                (parse_source(source), parse_path({"localPath": path.removeprefix("~/")}))
+                for path, source in sent.items()
+            ]
+            await self._objects.localize(entries)
+        except (BadRequest, TerraEnvError, OSError) as error:
+            return error_answer(error, action="localize", path="", trace_id=self._new_id())
+        return Answer(status=200)
+
     async def _status(self, _: Any) -> Answer:
         return Answer(status=200, body={"buildTime": "jupyter_terra_env", "gitHeadCommit": __version__})
 

@@ -62,6 +62,19 @@ class JupyterWelderHandler(APIHandler):
         await _answer(self, self.settings[WELDER_SETTING], path)
 
 
+class LocalizeHandler(APIHandler):
+    """``POST BASE_URL/api/localize``: how older pages bring files here (terra-docker: jupyter_localize_extension)."""
+
+    auth_resource = "contents"
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Answer 200 with an empty body once everything is on the disk; ``async`` changes nothing but the wait."""
+        answer = await self.settings[WELDER_SETTING].localize_by_destination(self.request.body)
+        _send(self, answer)
+
+
 class PortHandler(web.RequestHandler):
     """The same calls on a port of their own.
 
@@ -141,3 +154,6 @@ class WelderPort:
             return
         self._server.stop()
         await self._server.close_all_connections()
+
+
+WELDER_HANDLERS = [(r"/welder/(.*)", JupyterWelderHandler), (r"/api/localize", LocalizeHandler)]
