@@ -34,7 +34,7 @@ def sentence(missing: tuple[str, ...]) -> str:
     named = " and ".join(filter(None, (", ".join(missing[:-1]), missing[-1])))
     return (
         f"This system ({sys.platform}) does not let autopause observe: {named}. They do not keep the machine running; "
-        "cells, terminals' keys and open connections do."
+        "running cells, jobs in the foreground of terminals and people do."
     )
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import fcntl
 import os
 import re
 import shlex
@@ -200,6 +199,8 @@ def _jupyter_settings(demo: Demo) -> dict[str, dict[str, Any]]:
 
 
 def _serve(demo: Demo) -> None:
+    import fcntl  # noqa: PLC0415 - not on every system; see unsupported_system
+
     # Only here: it takes half a second.
     from jupyterlab.labapp import LabApp  # type: ignore[import-untyped] # noqa: PLC0415
     from traitlets.config import Config  # noqa: PLC0415

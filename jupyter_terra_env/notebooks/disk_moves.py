@@ -120,7 +120,7 @@ def move_file(old: Path, new: Path) -> bool:
     if not os.path.lexists(old):
         return False
     try:
-        os.link(old, new, follow_symlinks=False)  # Unlike a rename, it fails when the name is taken.
+        _give_second_name(old, new)  # Unlike a rename, it fails when the name is taken.
     except FileExistsError:
         if not _is_one(old.lstat(), new.lstat()):
             raise
@@ -136,6 +136,14 @@ def move_file(old: Path, new: Path) -> bool:
     sync_directory(new.parent)
     sync_directory(old.parent)
     return True
+
+
+def _give_second_name(old: Path, new: Path) -> None:
+    if old.is_symlink():
+        # Where links are followed (macOS), it would be what the link leads to that gets the name.
+        os.link(old, new, follow_symlinks=False)
+    else:
+        new.hardlink_to(old)
 
 
 def _unlink_second_name(old: Path, new: Path) -> None:

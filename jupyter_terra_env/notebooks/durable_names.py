@@ -44,7 +44,7 @@ def keep_as(os_path: Path, new: Path) -> None:
         FileExistsError: the name is taken.
     """
     try:
-        os.link(os_path, new, follow_symlinks=False)
+        new.hardlink_to(os_path)
     except OSError as error:
         if error.errno not in NO_HARD_LINKS:
             raise
@@ -64,7 +64,7 @@ def put_under_free_name(complete: Path, new: Path) -> None:
         FileExistsError: the name is taken.
     """
     try:
-        os.link(complete, new, follow_symlinks=False)  # Unlike a rename, it fails when the name is taken.
+        new.hardlink_to(complete)  # Unlike a rename, it fails when the name is taken.
     except OSError as error:
         if error.errno not in NO_HARD_LINKS:
             raise

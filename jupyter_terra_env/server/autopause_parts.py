@@ -211,6 +211,7 @@ def sources(
         active_cores=settings.cpu_active_cores,
         work_samples=settings.work_samples,
         server_only=settings.process_scope == "server",
+        scans=PROCESSES not in left_out,
     )
     processes = ProcessWatch(
         monotonic=time.monotonic,
@@ -220,7 +221,7 @@ def sources(
         terminals=terminals.shells,
         marks=marks,
     )
-    measured: list[WorkSource] = [] if PROCESSES in left_out else [processes]
+    measured: list[WorkSource] = [processes]
     command = shutil.which("nvidia-smi")
     if command is not None and settings.gpu_active_percent > 0:
         measured.append(

@@ -4,6 +4,7 @@ import mmap
 import os
 import tempfile
 import weakref
+from pathlib import Path
 
 
 class MemoryFile:
@@ -53,8 +54,9 @@ class MemoryFile:
 def _open_nameless(name: str) -> int:
     if hasattr(os, "memfd_create"):
         return os.memfd_create(f"terra-env-{name}")
-    with tempfile.TemporaryFile(prefix=f"terra-env-{name}-") as file:
-        return os.dup(file.fileno())
+    descriptor, path = tempfile.mkstemp(prefix=f"terra-env-{name}-")
+    Path(path).unlink()
+    return descriptor
 
 
 def view_of(descriptor: int) -> memoryview:
