@@ -25,7 +25,11 @@ _ONLY_ON_LINUX = (
 )
 _FOLDERS = ("/proc", "/sys", "/dev/shm")
 _FILES = ("/etc/machine-id",)
-_OPENING = {os: ("open", "stat", "lstat", "listdir", "scandir", "access", "readlink"), io: ("open",), builtins: ("open",)}
+_OPENING = {
+    os: ("open", "stat", "lstat", "listdir", "scandir", "access", "readlink"),
+    io: ("open",),
+    builtins: ("open",),
+}
 
 
 def take_linux_away(monkeypatch):

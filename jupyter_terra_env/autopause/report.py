@@ -63,7 +63,6 @@ def report(
     kernels: list[dict[str, Any]],
     chain: PauseChain,
     flush: FlushReport | None,
-    not_observed: tuple[str, ...],
 ) -> dict[str, Any]:
     """Everything that is known.
 
@@ -74,7 +73,6 @@ def report(
         kernels: what is known of each kernel; ages are turned into moments.
         chain: what can pause the machine.
         flush: the last flush.
-        not_observed: what cannot be observed on this system.
     """
     return {
         **told(state, rules, priced),
@@ -100,7 +98,6 @@ def report(
             "prices_of": priced.dated,
         },
         "pauses_by": list(chain.that_pause),
-        "not_observed": list(not_observed),
         "attempts": [
             {"actuator": each.actuator, "result": each.outcome.result.value, "detail": each.outcome.detail}
             for each in chain.last

@@ -221,15 +221,15 @@ class AutopauseService:
 
     def report(self) -> dict[str, Any]:
         """Everything that is known, ready for JSON."""
-        return report(
+        known = report(
             self._monitor.state,
             self._monitor.rules,
             self._priced,
             kernels=self._kernels.report(),
             chain=self._chain,
             flush=self._flusher.last,
-            not_observed=self._not_observed,
         )
+        return {**known, "not_observed": list(self._not_observed)}
 
     async def grant(self, wish: Wish) -> dict[str, Any]:
         """Do what is asked.

@@ -53,12 +53,8 @@ async def test_a_large_notebook_is_opened_and_saved_by_the_server_itself_and_the
             assert saved.code == 200, saved.body
     told = [record for record in caplog.records if "cannot run the process that converts" in record.getMessage()]
     assert len(told) == 1
-    await asyncio.wait_for(_until_in_bucket(bucket, large + "##"), 20)
-
-
-async def _until_in_bucket(bucket, source):
-    while bucket.sources("large.ipynb") != [source]:
-        await asyncio.sleep(0.05)
+    await contents.settled("large.ipynb")
+    assert bucket.sources("large.ipynb") == [large + "##"]
 
 
 async def test_a_conflict_is_resolved(bucket, contents, api, edit, jp_serverapp):
