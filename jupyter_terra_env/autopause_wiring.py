@@ -9,6 +9,7 @@ from typing import Any
 from jupyter_core.paths import jupyter_runtime_dir
 
 from jupyter_terra_env.autopause.flush import Debts, NoDebts
+from jupyter_terra_env.autopause.unobservable import sentence, unobservable
 from jupyter_terra_env.environment.metadata import attributes
 from jupyter_terra_env.notebooks.foreign_debts import JOURNAL_NAME
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
@@ -30,6 +31,9 @@ def build_autopause(app: Any, state_directory: Path) -> AutopauseService:
         SettingsError: a setting is wrong.
         TraitError: a setting has the wrong type.
     """
+    limits = sentence(unobservable())
+    if limits:
+        app.serverapp.log.warning("jupyter_terra_env: %s", limits)
     # The memory means nothing on another start of the machine, so it does not belong on the persistent disk.
     named = hashlib.sha256(str(state_directory).encode()).hexdigest()[:16]
     return AutopauseService(

@@ -1,11 +1,15 @@
 """The network cards, as a source of work: a download in the background hardly uses the processor."""
 
+import re
 from collections.abc import Callable
 
 import psutil
 
 from jupyter_terra_env.autopause.observation import Observation
 from jupyter_terra_env.rules.activity import Work, WorkKind
+
+_LOOPBACK = re.compile(r"lo\d*")
+"""``lo`` on Linux, ``lo0`` on macOS."""
 
 
 class NetworkWatch:
@@ -50,4 +54,4 @@ class NetworkWatch:
 
 def _bytes() -> int:
     cards = psutil.net_io_counters(pernic=True)
-    return sum(card.bytes_sent + card.bytes_recv for name, card in cards.items() if name != "lo")
+    return sum(card.bytes_sent + card.bytes_recv for name, card in cards.items() if not _LOOPBACK.fullmatch(name))

@@ -47,12 +47,14 @@ class ProcessLimits:
         active_cores: processors in use by a group; 0 for never.
         work_samples: scans in a row it takes.
         server_only: whether only processes started by this server count, instead of all of this user.
+        scans: whether processes can be seen at all; if not, only jobs in the foreground of terminals are.
     """
 
     terminal_jobs: bool = True
     active_cores: float = 0.10
     work_samples: int = 2
     server_only: bool = False
+    scans: bool = True
 
 
 class ProcessWatch:
@@ -140,6 +142,8 @@ class ProcessWatch:
         )
 
     def _scan(self) -> tuple[ProcessSample, ...]:
+        if not self._limits.scans:
+            return ()
         user = os.getuid()
         found = []
         for process in psutil.process_iter(_FIELDS):

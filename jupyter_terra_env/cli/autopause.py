@@ -195,6 +195,8 @@ def _text(report: Report) -> str:
     if report["keep_awake"]["until_jobs_end"]:
         lines.append("kept running until all jobs have ended because somebody asked for it")
     lines += [f"tried to pause by {each['actuator']}: {each['detail']}" for each in report["attempts"]]
+    if report.get("not_observed"):
+        lines.append(f"not observed on this system: {', '.join(report['not_observed'])}")
     cost = report["cost"]
     lines.append(f"costs {cost['running_shown']} per hour running, {cost['paused_shown']} paused, data disks apart")
     return "\n".join(lines)

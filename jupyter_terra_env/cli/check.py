@@ -92,6 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _report(root: Path | None) -> Report:
     # Jupyter and Google's client take a second to import.
+    from jupyter_terra_env.autopause.unobservable import unobservable  # noqa: PLC0415
     from jupyter_terra_env.cli.bucket_questions import ask  # noqa: PLC0415
     from jupyter_terra_env.cli.server_settings import load  # noqa: PLC0415
 
@@ -110,6 +111,7 @@ def _report(root: Path | None) -> Report:
             "other_contents_manager": settings.contents_manager,
         },
         "owner_email": "set" if settings.owner_is_known else "not set",
+        "not_observed": list(unobservable()),
         "realtime_collaboration": _realtime_collaboration(settings),
         "storage": {"kind": kind, "place": place},
         "workspaces": [_about(workspace, found) for workspace, found in zip(settings.workspaces, answers, strict=True)],
@@ -166,6 +168,8 @@ def _text(report: Report) -> str:
     ]
     if report["realtime_collaboration"] != "not installed":
         lines.append(f"  real-time collaboration  {_REALTIME_COLLABORATION[report['realtime_collaboration']]}")
+    if report["not_observed"]:
+        lines.append(f"  not observed  {', '.join(report['not_observed'])}: they do not keep the machine running")
     for workspace in report["workspaces"]:
         lines += ["", *_workspace_lines(workspace)]
     if report["well"]:

@@ -2,48 +2,57 @@
 
 import argparse
 import contextlib
-import fcntl
 import os
 import re
 import shlex
 import signal
 import socket
+import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from jupyter_terra_env.cli.demo_data import (
     BUCKET,
+    COLLEAGUE,
     EDIT_FOLDER,
+    FIRST_PERSON,
     PLAYGROUND_FOLDER,
     PREFIX,
+    START_HERE,
     WORKSPACE,
     DemoFolders,
+    has_start_page,
     prepare,
 )
 from jupyter_terra_env.rules.errors import SettingsError
+
+if TYPE_CHECKING:
+    from jupyter_terra_env.cli.demo_bucket import DemoBucket
+    from jupyter_terra_env.cli.demo_colleague import Colleague
 
 NAME = "demo"
 HELP = "open JupyterLab on a workspace of made-up notebooks, without a cloud"
 
 ADDRESS = "127.0.0.1"
-FIRST_PERSON = "demo"
 DATA_FOLDER_NAME = "terra-env-demo"
 
+_END = "import os, signal; os.kill({}, signal.SIGTERM)"
 _PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _DESCRIPTION = """\
 Open JupyterLab on a workspace whose bucket lives in a folder of this machine: no account, no network.
 
-The notebooks and the data in them are made up. What you change is kept for the next time. Everything that needs
-no cloud works as it does in Terra: opening and saving in 'edit', trying things out in 'playground', and a second
-person (--as) on the same notebooks, in a JupyterLab of their own beside the first.
+The notebook 'Start here' opens. In five minutes it leads through editing, a colleague in a browser tab of their own,
+the playground, a conflict made on purpose, and a lost network. The notebooks and the data in them are made up. What
+you change is kept for the next time.
 """
 _EPILOG = f"""\
 examples:
   jupyter terra-env demo                        JupyterLab in your browser
-  jupyter terra-env demo --as maria             a second person, in another terminal, on the same notebooks
+  jupyter terra-env demo --as reviewer          another person, in another terminal, on the same notebooks
   jupyter terra-env demo --data ~/try --port 9999 --no-browser
 
 The data folder is {DATA_FOLDER_NAME} in Jupyter's data folder ('jupyter --data-dir'), unless --data names another.
@@ -61,16 +70,13 @@ class Demo:
         folders: where the files are.
         port: the port to use, or None for the first free one.
         with_browser: whether to open a browser.
+        start_page: what JupyterLab opens, as a path below the workspace's folder.
     """
 
     folders: DemoFolders
     port: int | None
     with_browser: bool
-
-    @property
-    def owner_email(self) -> str:
-        """An address that can belong to nobody (RFC 2606)."""
-        return f"{self.folders.person}@demo.invalid"
+    start_page: str = EDIT_FOLDER
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -81,6 +87,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--as", dest="person", metavar="NAME", default=FIRST_PERSON, help="be another person")
     parser.add_argument("--data", type=Path, metavar="DIR", help="data folder; is created")
     parser.add_argument("--port", type=_port, metavar="P", help=f"port on {ADDRESS} (default: 8888 or the next free)")
+    parser.add_argument("--ends-with-input", action="store_true", help=argparse.SUPPRESS)  # See demo_colleague.
     parser.add_argument("--no-browser", action="store_true", help="open no browser; the address is printed")
 
 
@@ -99,19 +106,37 @@ def run(arguments: argparse.Namespace) -> int:
             "use up to 40 letters, digits, '.', '_' and '-', a letter or digit first."
         )
     data: Path = arguments.data or _default_data_folder()
+    folders = DemoFolders(data.expanduser().absolute(), arguments.person)
+    _refuse_port_in_use(arguments.port)
+    prepare(folders)
+    shows_start = folders.person != COLLEAGUE and has_start_page(folders)
     demo = Demo(
-        folders=DemoFolders(data.expanduser().absolute(), arguments.person),
+        folders=folders,
         port=arguments.port,
         with_browser=not arguments.no_browser,
+        start_page=f"{EDIT_FOLDER}/{START_HERE}" if shows_start else EDIT_FOLDER,
     )
-    _refuse_port_in_use(demo.port)
-    prepare(demo.folders)
     print(_welcome(demo, data_was_named=arguments.data is not None), flush=True)
-    os.environ.update(_variables(demo))
+    if arguments.ends_with_input:
+        threading.Thread(target=_end_with_input, daemon=True).start()
+    was_paused = False
     with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C before the server had begun
-        _serve(demo)
-    print(f"The demo has ended. What was saved is in {demo.folders.data}.", flush=True)
+        was_paused = _serve(demo)
+    print(_farewell(demo, was_paused=was_paused), flush=True)
     return 0
+
+
+def _end_with_input() -> None:
+    """End when nobody writes to the standard input any more: the demo that started this one has ended."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _farewell(demo: Demo, *, was_paused: bool) -> str:
+    kept = f"What was saved is in {demo.folders.data}."
+    if was_paused:
+        return f"The demo is paused, as the machine would be. {kept}\nStart it again the same way to resume."
+    return f"The demo has ended. {kept}"
 
 
 def _default_data_folder() -> Path:
@@ -141,29 +166,31 @@ def _refuse_port_in_use(port: int | None) -> None:
 
 
 def _welcome(demo: Demo, *, data_was_named: bool) -> str:
-    other = "maria" if demo.folders.person != "maria" else "paul"
+    other = "reviewer" if demo.folders.person != "reviewer" else "author"
     data = f" --data {shlex.quote(str(demo.folders.data))}" if data_was_named else ""
     return f"""\
-A demo of Terra's cloud environment, for {demo.folders.person}: made-up notebooks, nothing leaves this machine.
+A demo of Terra's cloud environment, as '{demo.folders.person}': made-up notebooks, nothing leaves this machine.
 
+  In JupyterLab  the notebook '{START_HERE}' leads you through it in five minutes.
   Data folder    {demo.folders.data}
-  In JupyterLab  open a notebook in '{WORKSPACE}/{EDIT_FOLDER}': saving writes it to the workspace's bucket.
-                 '{WORKSPACE}/{PLAYGROUND_FOLDER}' has the same notebooks to try things out: nothing goes back.
-  Second person  jupyter terra-env demo --as {other}{data}     (in another terminal)
+  More people    jupyter terra-env demo --as {other}{data}     (in another terminal)
   To stop        Ctrl-C here
 
 JupyterLab is starting; its address follows.
 """
 
 
-def _variables(demo: Demo) -> dict[str, str]:
-    """The variables Terra gives its containers; kernels see them too."""
-    return {
-        "WORKSPACE_NAME": WORKSPACE,
-        "WORKSPACE_BUCKET": f"gs://{BUCKET}",
-        "OWNER_EMAIL": demo.owner_email,
-        "TERRA_ENV_EMBEDDED_BUCKET": str(demo.folders.bucket),
-    }
+def _set_variables(demo: Demo, bucket_url: str) -> None:
+    """Set the variables Terra gives its containers, and where the bucket is; kernels see them too."""
+    os.environ.pop("TERRA_ENV_EMBEDDED_BUCKET", None)  # The bucket is reached like one in a network: it can be lost.
+    os.environ.update(
+        {
+            "WORKSPACE_NAME": WORKSPACE,
+            "WORKSPACE_BUCKET": f"gs://{BUCKET}",
+            "OWNER_EMAIL": demo.folders.email,
+            "STORAGE_EMULATOR_HOST": bucket_url,
+        }
+    )
 
 
 def _jupyter_settings(demo: Demo) -> dict[str, dict[str, Any]]:
@@ -179,7 +206,7 @@ def _jupyter_settings(demo: Demo) -> dict[str, dict[str, Any]]:
             **port,
         },
         "LabApp": {
-            "default_url": f"/lab/tree/{quote(WORKSPACE)}/{EDIT_FOLDER}",
+            "default_url": f"/lab/tree/{quote(f'{WORKSPACE}/{demo.start_page}')}",
             "open_browser": demo.with_browser,
             "workspaces_dir": str(demo.folders.lab),
             "user_settings_dir": str(demo.folders.settings),
@@ -192,28 +219,75 @@ def _jupyter_settings(demo: Demo) -> dict[str, dict[str, Any]]:
             "playground_folder": PLAYGROUND_FOLDER,
             "prefix": PREFIX,
             "pattern": r".*\.ipynb",
-            "owner_email": demo.owner_email,
-            "embedded_bucket": str(demo.folders.bucket),
+            "owner_email": demo.folders.email,
+            "collaborators": demo.folders.other_emails,
+            "embedded_bucket": "",
             "state_directory": str(demo.folders.home / ".jupyter-terra-env"),
+        },
+        "AutopauseSettings": {
+            "process_scope": "server",
+            "watch_metadata": "off",
+            # Pausing the machine is ending the demo: it comes back with everything that was saved.
+            "pause_chain": ["command"],
+            "pause_command": [sys.executable, "-c", _END.format(os.getpid())],
         },
     }
 
 
-def _serve(demo: Demo) -> None:
-    # Only here: it takes half a second.
+def _serve(demo: Demo) -> bool:
+    """Serve until the end.
+
+    Returns:
+        Whether the end was a pause.
+    """
+    # Only here: Jupyter takes half a second.
+    from jupyter_core.paths import jupyter_runtime_dir  # noqa: PLC0415
+
+    from jupyter_terra_env.cli.demo_bucket import DemoBucket  # noqa: PLC0415
+    from jupyter_terra_env.cli.demo_colleague import Colleague  # noqa: PLC0415
+
+    has_colleague = demo.folders.person != COLLEAGUE
+    colleague = Colleague(demo.folders.data, Path(jupyter_runtime_dir())) if has_colleague else None
+    with contextlib.ExitStack() as left_open:
+        bucket = left_open.enter_context(contextlib.closing(DemoBucket(demo.folders.bucket)))
+        if colleague is not None:
+            left_open.callback(colleague.end)
+        _set_variables(demo, bucket.url)
+        server = _start(demo, bucket, colleague)
+        server.start()
+        return _is_paused(server)
+
+
+def _start(demo: Demo, bucket: "DemoBucket", colleague: "Colleague | None") -> Any:
+    """Make the server, ready to be started, with what the notebook *Start here* needs."""
+    import fcntl  # noqa: PLC0415 - not on every system; see unsupported_system
+
     from jupyterlab.labapp import LabApp  # type: ignore[import-untyped] # noqa: PLC0415
     from traitlets.config import Config  # noqa: PLC0415
 
-    with demo.folders.turn.open("w") as turn:
-        # Jupyter finds a free port first and takes it later: two demos at once would find the same one.
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        # Given like this, settings count as much as those of a command line.
-        server = LabApp.initialize_server(argv=[], config=Config(_jupyter_settings(demo)))
-        _refuse_without_extension(server)
-        _end_on_signals(server)
-        # The loop takes the port before it does this.
-        server.io_loop.add_callback(fcntl.flock, turn, fcntl.LOCK_UN)
-        server.start()
+    from jupyter_terra_env.cli.demo_control import Control, add_control  # noqa: PLC0415
+    from jupyter_terra_env.cli.demo_steps import TOKEN_VARIABLE, URL_VARIABLE  # noqa: PLC0415
+
+    turn = demo.folders.turn.open("w")
+    # Jupyter finds a free port first and takes it later: two demos at once would find the same one.
+    fcntl.flock(turn, fcntl.LOCK_EX)
+    # Given like this, settings count as much as those of a command line.
+    server = LabApp.initialize_server(argv=[], config=Config(_jupyter_settings(demo)))
+    _refuse_without_extension(server)
+    add_control(server, Control(bucket=bucket, colleague=colleague, with_browser=demo.with_browser))
+    os.environ.update({URL_VARIABLE: server.connection_url, TOKEN_VARIABLE: server.identity_provider.token})
+    _end_on_signals(server, colleague)
+    # The loop takes the port before it does this.
+    server.io_loop.add_callback(turn.close)
+    return server
+
+
+def _is_paused(server: Any) -> bool:
+    """Whether autopause was pausing the machine when the server ended."""
+    for app in server.extension_manager.extension_apps.get("jupyter_terra_env", ()):
+        if app.autopause is not None:
+            return app.autopause.report()["state"] in {"pausing", "paused"}
+    return False
 
 
 def _refuse_without_extension(server: Any) -> None:
@@ -232,8 +306,8 @@ def _refuse_without_extension(server: Any) -> None:
         )
 
 
-def _end_on_signals(server: Any) -> None:
-    """Let one Ctrl-C end everything: saves on their way, kernels, the server; more of them change nothing.
+def _end_on_signals(server: Any, colleague: "Colleague | None") -> None:
+    """Let one Ctrl-C end everything: saves on their way, kernels, both servers; more of them change nothing.
 
     Jupyter asks a question on a terminal, and without one leaves its kernels behind.
     """
@@ -241,6 +315,8 @@ def _end_on_signals(server: Any) -> None:
     def end(_number: int, _frame: FrameType | None) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
+        if colleague is not None:
+            colleague.ask_to_end()
         server.stop(from_signal=True)
 
     for number in (signal.SIGINT, signal.SIGTERM):

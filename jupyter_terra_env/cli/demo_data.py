@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.errors import DatabaseUnusableError
@@ -26,6 +26,13 @@ BUCKET = "demo-workspace-bucket"
 PREFIX = "notebooks/"
 EDIT_FOLDER = "edit"
 PLAYGROUND_FOLDER = "playground"
+FIRST_PERSON = "you"
+COLLEAGUE = "colleague"
+START_HERE = "Start here.ipynb"
+COLLEAGUES_NOTEBOOK = "gc-content.ipynb"
+"""What the colleague opens."""
+CONFLICT_NOTEBOOK = "cohort-summary.ipynb"
+"""What another program changes on purpose."""
 
 _SEEDED = {"labels": {"demo-notebooks": "seeded"}}
 
@@ -51,6 +58,19 @@ class DemoFolders:
     def turn(self) -> Path:
         """Locked by the demo that is starting."""
         return self.data / "starting"
+
+    @property
+    def email(self) -> str:
+        """An address that can belong to nobody (RFC 2606)."""
+        return f"{self.person}@demo.invalid"
+
+    @property
+    def other_emails(self) -> list[str]:
+        """Addresses of everybody else: the demo's own two persons, and who has been here before."""
+        users = self.data / "users"
+        here = {folder.name for folder in users.iterdir()} if users.is_dir() else set()
+        others = (here | {FIRST_PERSON, COLLEAGUE}) - {self.person}
+        return [DemoFolders(self.data, person).email for person in sorted(others)]
 
     @property
     def home(self) -> Path:
@@ -83,7 +103,9 @@ def prepare(folders: DemoFolders) -> None:
         folders.data.mkdir(mode=0o700, exist_ok=True)
         for folder in (folders.home, folders.lab):
             folder.mkdir(parents=True, exist_ok=True)
-        _decline_news(folders.settings)
+        _settle(folders.settings, "notification", {"fetchNews": "false"})
+        if folders.person != FIRST_PERSON:
+            _settle(folders.settings, "themes", {"theme": "JupyterLab Dark"})
         with EmbeddedBucket(folders.bucket / DATABASE_NAME) as bucket:
             _seed(bucket)
     except OSError as error:
@@ -94,12 +116,26 @@ def prepare(folders: DemoFolders) -> None:
         raise SettingsError(f"{error}. Name another data folder with --data.") from error
 
 
-def _decline_news(settings: Path) -> None:
-    """Answer JupyterLab's question about news beforehand: a demo asks nothing of the network."""
-    file = settings / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+def _settle(settings: Path, what: str, chosen: Mapping[str, str]) -> None:
+    """Choose a setting of JupyterLab's beforehand, once.
+
+    A demo asks nothing of the network, news included; and one tells the second person's JupyterLab by its looks.
+    """
+    file = settings / "@jupyterlab" / "apputils-extension" / f"{what}.jupyterlab-settings"
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text('{"fetchNews": "false"}', encoding="utf-8")
+        file.write_text(json.dumps(chosen), encoding="utf-8")
+
+
+def has_start_page(folders: DemoFolders) -> bool:
+    """Whether the notebook *Start here* is in the bucket: somebody may have deleted it.
+
+    Raises:
+        OSError: the bucket cannot be read.
+    """
+    with EmbeddedBucket(folders.bucket / DATABASE_NAME) as bucket:
+        target = f"/storage/v1/b/{BUCKET}/o/{quote(PREFIX + START_HERE, safe='')}"
+        return bool(json.loads(ask(bucket, "GET", target, settled_by=404)).get("name"))
 
 
 def demo_notebooks() -> Iterator[tuple[str, bytes]]:
@@ -124,17 +160,17 @@ def _below(folder: Traversable, parent: str) -> Iterator[tuple[str, Traversable]
 
 
 def _seed(bucket: EmbeddedBucket) -> None:
-    _answer(bucket, "POST", "/storage/v1/b", {"name": BUCKET}, settled_by=409)
-    about = json.loads(_answer(bucket, "GET", f"/storage/v1/b/{BUCKET}"))
+    ask(bucket, "POST", "/storage/v1/b", {"name": BUCKET}, settled_by=409)
+    about = json.loads(ask(bucket, "GET", f"/storage/v1/b/{BUCKET}"))
     if about.get("labels") == _SEEDED["labels"]:
         return
     for path, content in demo_notebooks():
         query = urlencode({"uploadType": "media", "name": PREFIX + path, "ifGenerationMatch": 0})
-        _answer(bucket, "POST", f"/upload/storage/v1/b/{BUCKET}/o?{query}", content, settled_by=412)
-    _answer(bucket, "PATCH", f"/storage/v1/b/{BUCKET}", _SEEDED)
+        ask(bucket, "POST", f"/upload/storage/v1/b/{BUCKET}/o?{query}", content, settled_by=412)
+    ask(bucket, "PATCH", f"/storage/v1/b/{BUCKET}", _SEEDED)
 
 
-def _answer(
+def ask(
     bucket: EmbeddedBucket,
     method: str,
     target: str,
@@ -142,7 +178,7 @@ def _answer(
     *,
     settled_by: int = 200,
 ) -> bytes:
-    """Ask the bucket; `settled_by` is the status that says somebody else has done it already.
+    """Ask the bucket for something; `settled_by` is the status that says somebody else has done it already.
 
     Raises:
         OSError: the bucket cannot do it.

@@ -9,6 +9,7 @@ from types import ModuleType
 from jupyter_terra_env import __version__
 from jupyter_terra_env.cli import autopause, bucket, check, demo, flush, locks
 from jupyter_terra_env.rules.errors import SettingsError
+from jupyter_terra_env.unsupported_system import why_unsupported
 
 PROGRAM = "jupyter terra-env"
 INTERRUPTED = 130
@@ -40,6 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    unsupported = why_unsupported()
+    if unsupported:
+        print(f"{PROGRAM}: {unsupported}", file=sys.stderr)
+        return 2
     parser = _parser()
     arguments = parser.parse_args(argv)
     if arguments.verb is None:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from jupyter_terra_env.notebooks.durable_names import NO_HARD_LINKS, sync_directory
+from jupyter_terra_env.notebooks.durable_names import NO_HARD_LINKS, sync, sync_directory
 from jupyter_terra_env.notebooks.temporary_files import make_parent, parent_is_file, temporary_sibling
 
 _ROUNDS = 3
@@ -120,7 +120,7 @@ def move_file(old: Path, new: Path) -> bool:
     if not os.path.lexists(old):
         return False
     try:
-        new.hardlink_to(old)  # Unlike a rename, it fails when the name is taken.
+        _give_second_name(old, new)  # Unlike a rename, it fails when the name is taken.
     except FileExistsError:
         if not _is_one(old.lstat(), new.lstat()):
             raise
@@ -136,6 +136,14 @@ def move_file(old: Path, new: Path) -> bool:
     sync_directory(new.parent)
     sync_directory(old.parent)
     return True
+
+
+def _give_second_name(old: Path, new: Path) -> None:
+    if old.is_symlink():
+        # Where links are followed (macOS), it would be what the link leads to that gets the name.
+        os.link(old, new, follow_symlinks=False)
+    else:
+        new.hardlink_to(old)
 
 
 def _unlink_second_name(old: Path, new: Path) -> None:
@@ -237,7 +245,7 @@ def _sync(file: Path) -> None:
     if file.is_symlink():
         return
     with file.open("rb") as content:
-        os.fsync(content.fileno())
+        sync(content.fileno())
 
 
 def _move_each(old: Path, new: Path, keep: Collection[Path]) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import tempfile
 from pathlib import Path
 
 
@@ -17,7 +18,8 @@ def require_replaceable(os_path: Path) -> None:
     """
     if not os_path.exists():
         return
-    effective = os.geteuid() != os.getuid() or os.getegid() != os.getgid()
+    is_other = os.geteuid() != os.getuid() or os.getegid() != os.getgid()
+    effective = is_other and os.access in os.supports_effective_ids
     if not os.access(os_path, os.R_OK | os.W_OK, effective_ids=effective):
         if os.statvfs(os_path).f_flag & os.ST_RDONLY:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(os_path))
@@ -27,7 +29,8 @@ def require_replaceable(os_path: Path) -> None:
 def copy_attributes(os_path: Path, descriptor: int) -> None:
     """Give a new file what the one it replaces has: owner and group, mode, access list and extended attributes.
 
-    What the system does not let this process give is left out; the mode is always given.
+    What the system does not let this process give is left out; the mode is always given. Extended attributes and
+    access lists are copied on Linux only: Python has no functions for those of other systems.
 
     Args:
         os_path: the file to be replaced; need not exist: the mode is then what ``open`` gives a new file.
@@ -56,6 +59,8 @@ def _copy_owner(found: os.stat_result, descriptor: int) -> None:
 
 
 def _copy_extended(os_path: Path, descriptor: int) -> None:
+    if not hasattr(os, "listxattr"):
+        return
     with contextlib.suppress(OSError):
         for name in os.listxattr(os_path):
             with contextlib.suppress(OSError):
@@ -63,8 +68,22 @@ def _copy_extended(os_path: Path, descriptor: int) -> None:
 
 
 def _umask() -> int:
-    # Reading the mask means setting it, which would race with other threads; Linux tells it in /proc as well.
-    for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
-        if line.startswith("Umask:"):
-            return int(line.split()[1], 8)
-    return 0o022
+    """The mask of new files' modes. ``os.umask`` reads it by setting it, which would race with other threads."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    return _umask_of_a_new_file()
+
+
+def _umask_of_a_new_file() -> int:
+    """The mask as it shows in a file that is made for this and removed again."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="terra-env-") as folder:
+            descriptor = os.open(Path(folder) / "mode", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            try:
+                return 0o666 & ~os.fstat(descriptor).st_mode
+            finally:
+                os.close(descriptor)
+    except OSError:
+        return 0o022

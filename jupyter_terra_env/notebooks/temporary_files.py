@@ -8,7 +8,6 @@ leaves it alone.
 
 import contextlib
 import fcntl
-import hashlib
 import os
 import shutil
 import tempfile
@@ -16,19 +15,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from jupyter_terra_env.notebooks.running_processes import is_running, start_of
 from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 
 TEMPORARY_PREFIX = ".terra-env-"
 _LONGEST_NAME_BYTES = 255
-_START_DIGITS = 10
-_START_TIME_FIELD = 19
-"""Field 22 of ``/proc/PID/stat``, counted after the command's name (Linux: proc_pid_stat)."""
 
 
 def temporary_prefix() -> str:
     """Start of the names of this process's temporary files: hidden, and known to be whose."""
     pid = os.getpid()
-    return f"{TEMPORARY_PREFIX}{pid}.{_start_of(pid) or ''}-"
+    return f"{TEMPORARY_PREFIX}{pid}.{start_of(pid) or ''}-"
 
 
 def make_parent(target: Path) -> None:
@@ -94,24 +91,14 @@ def _is_left_over(name: str, own_pid: int) -> bool:
     pid, _, start = owner.partition(".")
     if not pid.isascii() or not pid.isdigit():
         return False
+    found = start_of(int(pid))
     if not start:
-        # Made by an earlier version, or where the start of a process cannot be found out: the number has to do.
-        return (int(pid) == own_pid and _start_of(own_pid) is not None) or not Path(f"/proc/{pid}").exists()
-    return start != _start_of(int(pid))
-
-
-def _start_of(pid: int) -> str | None:
-    """What tells a running process from others of its number; None when there is none, or it cannot be found out."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
-    except OSError:
-        boot = ""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-        began = stat.rpartition(")")[2].split()[_START_TIME_FIELD]
-    except (OSError, IndexError):
-        return None
-    return hashlib.sha256(f"{boot}:{began}".encode()).hexdigest()[:_START_DIGITS]
+        # Made by an earlier version, or where the start of a process cannot be determined: the number has to do.
+        return (int(pid) == own_pid and found is not None) or not is_running(int(pid))
+    if found is None:
+        # It has ended, or when it began cannot be determined: a live process keeps its files.
+        return not is_running(int(pid))
+    return start != found
 
 
 def _remove(leftover: Path) -> None:

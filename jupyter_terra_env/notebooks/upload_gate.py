@@ -1,9 +1,6 @@
 """What every upload passes: content that is still, and whole. Protocol: docs/protocol/foreign-bytes.md."""
 
 import contextlib
-import errno
-import os
-import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
@@ -12,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from jupyter_terra_env.notebooks.file_digests import FileDigest, Snapshot, digest_file
+from jupyter_terra_env.notebooks.nameless_files import nameless_copy
 from jupyter_terra_env.notebooks.whole_content import judge_content
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.rules.errors import NotWhole
@@ -109,7 +107,7 @@ class UploadGate:
     @contextlib.asynccontextmanager
     async def private_copy(self, os_path: Path, snapshot: Snapshot) -> AsyncIterator[Snapshot | None]:
         """A copy of a snapshot that nobody can write into while it travels; None when the content is another by now."""
-        file = await self._copies.run(_copied, os_path.parent, snapshot.file)
+        file = await self._copies.run(nameless_copy, os_path.parent, snapshot.file)
         with file:
             digest = await self._copies.run(digest_file, file)
             yield Snapshot(file=file, digest=digest) if digest == snapshot.digest else None
@@ -159,30 +157,3 @@ class UploadGate:
 
 def _is_still(file: BinaryIO, digest: FileDigest) -> bool:
     return digest_file(file) == digest
-
-
-def _copied(directory: Path, source: BinaryIO) -> BinaryIO:
-    """A copy without a name: on the disk, or in memory where the disk does not take it."""
-    try:
-        target = os.fdopen(os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600), "w+b")
-    except OSError:
-        return _filled(os.fdopen(os.memfd_create("upload"), "w+b"), source)
-    try:
-        return _filled(target, source)
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}:
-            raise
-    return _filled(os.fdopen(os.memfd_create("upload"), "w+b"), source)
-
-
-def _filled(target: BinaryIO, source: BinaryIO) -> BinaryIO:
-    try:
-        source.seek(0)
-        shutil.copyfileobj(source, target, 1 << 20)
-        target.flush()
-        target.seek(0)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            target.close()
-        raise
-    return target

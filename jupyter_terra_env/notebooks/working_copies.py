@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
-from jupyter_terra_env.notebooks.durable_names import keep_as, put_under_free_name, sync_directory
+from jupyter_terra_env.notebooks.durable_names import keep_as, put_under_free_name, sync, sync_directory
 from jupyter_terra_env.notebooks.file_attributes import copy_attributes, require_replaceable
 from jupyter_terra_env.notebooks.file_digests import FileDigest, Snapshot, SnapshotHandover, digest_file, digest_of
 from jupyter_terra_env.notebooks.own_contents import OwnContents
@@ -370,4 +370,4 @@ def _require_replaceable(os_path: Path) -> None:
 
 def _sync_file(file: BinaryIO) -> None:
     file.flush()
-    os.fsync(file.fileno())
+    sync(file.fileno())

@@ -5,7 +5,7 @@ import importlib.util
 import logging
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from jupyter_terra_env.autopause.leonardo_bump import LeonardoBump
 from jupyter_terra_env.autopause.network_watch import NetworkWatch
 from jupyter_terra_env.autopause.observation import Observation, Spaced, WorkSource
 from jupyter_terra_env.autopause.process_watch import ProcessLimits, ProcessWatch, TerminalShell
+from jupyter_terra_env.autopause.unobservable import NETWORK, PROCESSES
 from jupyter_terra_env.environment.leonardo import LeonardoRuntime, runtime_name
 from jupyter_terra_env.environment.machine_facts import instance_name
 from jupyter_terra_env.environment.metadata import MetadataServer
@@ -189,7 +190,12 @@ class Terminals:
 
 
 def sources(
-    settings: AutopauseSettings, kernels: KernelWatch, terminals: Terminals, *, marks: Mapping[str, str]
+    settings: AutopauseSettings,
+    kernels: KernelWatch,
+    terminals: Terminals,
+    *,
+    marks: Mapping[str, str],
+    left_out: Collection[str],
 ) -> list[WorkSource]:
     """What sees that something works.
 
@@ -198,12 +204,14 @@ def sources(
         kernels: the kernels.
         terminals: the terminals.
         marks: variables that the processes of this server have inherited.
+        left_out: what this system does not let observe, see ``unobservable``.
     """
     limits = ProcessLimits(
         terminal_jobs=settings.terminal_jobs,
         active_cores=settings.cpu_active_cores,
         work_samples=settings.work_samples,
         server_only=settings.process_scope == "server",
+        scans=PROCESSES not in left_out,
     )
     processes = ProcessWatch(
         monotonic=time.monotonic,
@@ -224,7 +232,7 @@ def sources(
                 work_samples=settings.work_samples,
             )
         )
-    if settings.net_active_bytes_per_second > 0:
+    if settings.net_active_bytes_per_second > 0 and NETWORK not in left_out:
         measured.append(
             NetworkWatch(
                 monotonic=time.monotonic,

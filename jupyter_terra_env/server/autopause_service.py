@@ -20,6 +20,7 @@ from jupyter_terra_env.autopause.leases import Leases
 from jupyter_terra_env.autopause.monitor import Hooks, Monitor
 from jupyter_terra_env.autopause.notices import NoticeWatch
 from jupyter_terra_env.autopause.report import Priced, flush_json, report, told
+from jupyter_terra_env.autopause.unobservable import unobservable
 from jupyter_terra_env.environment.machine_facts import machine_of_leonardo, machine_of_metadata
 from jupyter_terra_env.environment.metadata import MetadataServer, NotMetadata, is_on_compute_engine
 from jupyter_terra_env.rules.cost import Cost, Machine, cost_of
@@ -115,6 +116,7 @@ class AutopauseService:
         self._tabs = FrontEnds(
             monotonic=time.monotonic, on_human=lambda ago: self._people.act("browser", ago_seconds=ago)
         )
+        self._not_observed = unobservable()
         self._leases = Leases(monotonic=time.monotonic, new_id=new_id)
         self._notices: NoticeWatch | None = None
         self._pricing: asyncio.Task[None] | None = None
@@ -219,7 +221,7 @@ class AutopauseService:
 
     def report(self) -> dict[str, Any]:
         """Everything that is known, ready for JSON."""
-        return report(
+        known = report(
             self._monitor.state,
             self._monitor.rules,
             self._priced,
@@ -227,6 +229,7 @@ class AutopauseService:
             chain=self._chain,
             flush=self._flusher.last,
         )
+        return {**known, "not_observed": list(self._not_observed)}
 
     async def grant(self, wish: Wish) -> dict[str, Any]:
         """Do what is asked.
@@ -325,7 +328,7 @@ class AutopauseService:
             clocks=machine_clocks,
             human_age=self._people.age_seconds,
             sources=[
-                *sources(self._settings, self._kernels, terminals, marks=marks),
+                *sources(self._settings, self._kernels, terminals, marks=marks, left_out=self._not_observed),
                 self._leases,
                 self._requests,
             ],

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from dataclasses import replace
 
 import environments
@@ -11,7 +12,7 @@ from environments import UPLOADS
 from nbformat import v4
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
-from jupyter_terra_env.notebooks import upload_gate, whole_content
+from jupyter_terra_env.notebooks import whole_content
 from jupyter_terra_env.notebooks.whole_content import is_notebook, judge_content
 from jupyter_terra_env.rules.errors import OperationRefused
 from jupyter_terra_env.rules.status import Place
@@ -262,7 +263,7 @@ class TestWhatTravels:
         assert opened.owed() == []
 
     def test_a_full_disk_does_not_keep_it(self, opened, outsider, monkeypatch):
-        real = upload_gate.shutil.copyfileobj
+        real = shutil.copyfileobj
         failed = []
 
         def full(source, target, length):
@@ -271,7 +272,7 @@ class TestWhatTravels:
                 raise OSError(28, "No space left on device")
             real(source, target, length)
 
-        monkeypatch.setattr(upload_gate.shutil, "copyfileobj", full)
+        monkeypatch.setattr(shutil, "copyfileobj", full)
         assert opened.save(NAME, BETTER).place is Place.IN_WORKSPACE
         assert failed
         assert outsider.content(NAME) == BETTER

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -24,6 +25,8 @@ _ANSWER_BYTES = 1 << 20
 _LONGEST_SECONDS = 60.0
 """For how long the process may be silent."""
 _STOPPING_SECONDS = 5.0
+_NO_SUCH_SOCKETS = {errno.EPROTONOSUPPORT, errno.EPROTOTYPE, errno.ESOCKTNOSUPPORT, errno.EOPNOTSUPP, errno.EINVAL}
+"""The errors of systems whose local sockets keep no messages apart, such as macOS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +132,7 @@ class NotebookConverter:
         self._starting = asyncio.Lock()
         self._requests: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_possible = True
 
     @contextlib.asynccontextmanager
     async def showing(self, source: int, notary: NotebookNotary) -> AsyncIterator[Showing]:
@@ -255,14 +259,30 @@ class NotebookConverter:
 
     async def _started(self) -> socket.socket:
         async with self._starting:
+            if not self._is_possible:
+                raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
             if self._requests is None or self._process is None or self._process.poll() is not None:
                 if self._requests is not None:
                     self._requests.close()
                     self._log.warning("jupyter_terra_env: the process that converts large notebooks is started again.")
-                self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                self._requests, theirs = self._connected()
                 with theirs:
                     self._process = await asyncio.to_thread(_start, theirs.fileno())
             return self._requests
+
+    def _connected(self) -> tuple[socket.socket, socket.socket]:
+        try:
+            return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError as error:
+            if error.errno not in _NO_SUCH_SOCKETS:
+                raise
+            self._is_possible = False
+            self._log.warning(
+                "jupyter_terra_env: this system (%s) cannot run the process that converts large notebooks: while a "
+                "notebook of 1 MB or more is opened or saved, the server answers nothing else, as Jupyter alone does.",
+                sys.platform,
+            )
+            raise
 
 
 class _Talk:

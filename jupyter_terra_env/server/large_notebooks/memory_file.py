@@ -2,18 +2,25 @@
 
 import mmap
 import os
+import tempfile
 import weakref
+from pathlib import Path
 
 
 class MemoryFile:
-    """A file in memory, gone with the last process that has it open. Linux only.
+    """A file in memory, gone with the last process that has it open.
+
+    Where the system has no files in memory (macOS), a file without a name in the temporary folder.
 
     Args:
         name: for those who look at ``/proc``.
+
+    Raises:
+        OSError: it cannot be made.
     """
 
     def __init__(self, name: str) -> None:
-        self._descriptor = os.memfd_create(f"terra-env-{name}")
+        self._descriptor = _open_nameless(name)
         weakref.finalize(self, os.close, self._descriptor)
 
     def fileno(self) -> int:
@@ -42,6 +49,14 @@ class MemoryFile:
     def view(self) -> memoryview:
         """Everything in it, without a copy; see ``view_of``."""
         return view_of(self._descriptor)
+
+
+def _open_nameless(name: str) -> int:
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create(f"terra-env-{name}")
+    descriptor, path = tempfile.mkstemp(prefix=f"terra-env-{name}-")
+    Path(path).unlink()
+    return descriptor
 
 
 def view_of(descriptor: int) -> memoryview:
