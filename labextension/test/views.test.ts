@@ -43,7 +43,7 @@ test('trouble of the network and other trouble are told apart', () => {
 test('the mode says who is editing, and until when', () => {
   const view = mode(HELD_BY_BEN);
   assert.equal(view.text, 'Read-only');
-  assert.match(view.sentence, /^Read-only: ben@example.org is editing this notebook, until \d\d:\d\d/);
+  assert.match(view.sentence, /^Read-only: ben@example.org is editing this notebook, until .*\d\d:\d\d/);
   assert.match(mode({ ...HELD_BY_BEN, lock: { ...HELD_BY_BEN.lock, email: null } }).sentence, /Somebody else/);
   assert.equal(mode({}).text, 'Editing');
   assert.equal(mode({ mode: 'playground' }).sentence, 'Playground: not saved to the workspace.');
