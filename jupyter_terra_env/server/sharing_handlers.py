@@ -60,7 +60,11 @@ class RemovalHandler(_SharingHandler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """Answer the fields that docs/reference.md lists."""
+        """Answer the fields that docs/reference.md lists; ``workspace`` is null for what is in none."""
+        location = self.notebooks.workspaces.locate(self.path_in_question())
+        if location is None or not location.relative_path:
+            self.finish(json.dumps({"path": self.path_in_question(), "workspace": None}))
+            return
         location = self.locate(self.path_in_question())
         is_folder = bool(await ensure_async(self.contents_manager.dir_exists(location.api_path)))
         with translated(location.api_path):

@@ -12,6 +12,7 @@ import { pauseCommandsPlugin } from './plugins/pausecommands';
 import { presencePlugin } from './plugins/presence';
 import { previewPlugin } from './plugins/preview';
 import { savesPlugin } from './plugins/saves';
+import { sharingPlugin } from './plugins/sharing';
 import { titlesPlugin } from './plugins/titles';
 
 /** One plugin for each feature: any of them can be switched off by its id. */
@@ -25,6 +26,7 @@ const plugins: JupyterFrontEndPlugin<any>[] = [
   commandsPlugin,
   conflictsPlugin,
   fileBrowserPlugin,
+  sharingPlugin,
   previewPlugin,
   autopausePlugin,
   countdownPlugin,

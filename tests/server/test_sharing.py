@@ -18,7 +18,7 @@ def terra_settings():
 @pytest.fixture
 def ask(api):
     async def ask(endpoint, name, folder="edit"):
-        answer = await api("GET", endpoint, path=f"{WORKSPACE}/{folder}/{name}", base="terra-env")
+        answer = await api("GET", endpoint, base="terra-env", path=f"{WORKSPACE}/{folder}/{name}")
         assert answer.code == 200, answer.body
         return answer.model
 
@@ -146,3 +146,9 @@ async def test_kept_edits_that_somebody_has_put_into_the_workspace_are_shared(bu
     assert (await contents.open("shared (my edits).ipynb")).code == 200
     (entry,) = (await contents.list()).model["content"]
     assert "terra" not in entry
+
+
+@pytest.mark.parametrize("path", ["elsewhere/a.ipynb", WORKSPACE, f"{WORKSPACE}/edit"])
+async def test_what_is_in_no_workspace_is_jupyters_own_business(api, jp_serverapp, path):
+    answer = await api("GET", "removal", base="terra-env", path=path)
+    assert (answer.code, answer.model) == (200, {"path": path, "workspace": None})
