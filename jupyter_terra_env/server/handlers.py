@@ -13,6 +13,7 @@ from jupyter_terra_env.server.conflict_handlers import CONFLICT_HANDLERS
 from jupyter_terra_env.server.http_errors import translated
 from jupyter_terra_env.server.presence import PresenceSocket
 from jupyter_terra_env.server.preview_page import PreviewHandler
+from jupyter_terra_env.server.sharing_handlers import SHARING_HANDLERS
 from jupyter_terra_env.server.status_fields import foreign_debt_fields, payment_fields
 from jupyter_terra_env.server.workspace_handler import WorkspaceHandler
 
@@ -127,4 +128,5 @@ HANDLERS = (
     ("open-workspace-version", OpenWorkspaceVersionHandler),
     ("preview", PreviewHandler),
     *CONFLICT_HANDLERS,
+    *SHARING_HANDLERS,
 )

@@ -13,6 +13,7 @@ from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.folders import BucketFolder
 from jupyter_terra_env.notebooks.marks import Mark
 from jupyter_terra_env.rules.status import Place
+from jupyter_terra_env.rules.whole_content import is_copy_of_edits
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.status_fields import STATUS_KEY
 
@@ -113,6 +114,23 @@ def add_marks(model: dict[str, Any], marks: Mapping[str, Mark]) -> None:
                 "place": None if mark.place is None else mark.place.value,
                 "lock": None if mark.lock is None else {"state": mark.lock.value},
             }
+
+
+def add_local_only(model: dict[str, Any], location: Location, folder: BucketFolder) -> None:
+    """Say, in an edit folder's model, which files stay on this disk: nobody else sees them.
+
+    Args:
+        model: the folder's model, with content and marks.
+        location: the folder.
+        folder: the bucket's side of it; while the bucket cannot be asked, edits that were kept are not known to stay.
+    """
+    for entry in model["content"]:
+        if entry["type"] == "directory" or STATUS_KEY in entry:
+            continue
+        name = entry["name"]
+        is_kept = is_copy_of_edits(name) and folder.trouble is None and name not in folder.notebooks
+        if is_kept or not location.child(name).is_delocalized:
+            entry[STATUS_KEY] = {"place": Place.LOCAL_ONLY.value, "lock": None}
 
 
 def check_model(model: dict[str, Any]) -> None:

@@ -15,15 +15,24 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from jupyter_terra_env.notebooks.lock_keeper import Tab
 from jupyter_terra_env.rules.errors import TerraEnvError
 from jupyter_terra_env.rules.workspace import Location
+from jupyter_terra_env.server.tab_seats import SeatedTab, TabSeats
 from jupyter_terra_env.server.workspace_handler import FindsNotebooks, exact_query_argument
+
+_SEATS_SETTING = "jupyter_terra_env_tab_seats"
+_LONGEST_MESSAGE = 1000
 
 
 class PresenceSocket(FindsNotebooks, WebSocketMixin, WebSocketHandler, JupyterHandler):
-    """``/terra-env/presence?path=…``, one for each tab; sends the status at once and after every change."""
+    """``/terra-env/presence?path=…``, one for each tab; sends the status at once and after every change.
+
+    Which of several tabs edits: docs/protocol/tabs.md.
+    """
 
     auth_resource = "contents"
     location: Location
     tab: Tab | None = None
+    seated: SeatedTab | None = None
+    status: dict[str, Any] | None = None
     end_listening: Callable[[], None] | None = None
 
     @ws_authenticated
@@ -45,21 +54,42 @@ class PresenceSocket(FindsNotebooks, WebSocketMixin, WebSocketHandler, JupyterHa
         """A tab shows the notebook."""
         super().open(*args, **kwargs)
         self.tab = self.notebooks.keeper.enter(self.location)
+        wants = self.get_query_argument("edits", "1") != "0"
+        self.seated = self.seats.enter(self.location.api_path, self.tell_of_tabs, wants=wants)
         self.end_listening = self.announcements.listen(self.location, self.tell)
         with contextlib.suppress(TerraEnvError):  # What is not there yet is told when it is.
             self.tell(await self.announcements.status(self.location))
 
     def tell(self, status: dict[str, Any]) -> None:
         """Send a status."""
-        with contextlib.suppress(WebSocketClosedError):
-            self.write_message(json.dumps(status))
+        self.status = status
+        if self.seated is not None:
+            self.tell_of_tabs(self.seated.fields)
+
+    def tell_of_tabs(self, tabs: dict[str, Any]) -> None:
+        """Send the last status again, with what has become of the tabs; both at once when the first is known."""
+        if self.status is not None:
+            with contextlib.suppress(WebSocketClosedError):
+                self.write_message(json.dumps({**self.status, "tabs": tabs}))
+
+    @property
+    def seats(self) -> TabSeats:
+        """Which tab edits what, for all sockets of this server."""
+        seats: TabSeats = self.settings.setdefault(_SEATS_SETTING, TabSeats())
+        return seats
 
     def on_message(self, message: str | bytes) -> None:
-        """Clients have nothing to say."""
+        """Take an action, ``{"action": …}``; everything else is ignored."""
+        with contextlib.suppress(ValueError, RecursionError):
+            said = json.loads(message) if len(message) <= _LONGEST_MESSAGE else None
+            if isinstance(said, dict) and self.seated is not None:
+                self.seated.act(said.get("action"))
 
     def on_close(self) -> None:
         """The tab is gone, or shows something else."""
         if self.end_listening is not None:
             self.end_listening()
+        if self.seated is not None:
+            self.seated.leave()
         if self.tab is not None:
             self.notebooks.keeper.leave(self.tab)

@@ -26,6 +26,7 @@ from jupyter_terra_env.server.http_errors import translated
 from jupyter_terra_env.server.large_notebooks.manager import LargeNotebookManager, is_unchanged
 from jupyter_terra_env.server.models import (
     add_bucket_entries,
+    add_local_only,
     add_marks,
     entry_no_path_can_name,
     folder_in_bucket,
@@ -116,6 +117,7 @@ class ShowingManager(LargeNotebookManager):
             if location.is_edit:
                 names = [entry["name"] for entry in model["content"]]
                 add_marks(model, await self.notebooks.marks.of(location, names, folder.notebooks))
+                await self.notebooks.places.copies.run(add_local_only, model, location, folder)
         return model
 
     async def _entries_on_disk(self, location: Location, os_path: Path) -> list[dict[str, Any]]:

@@ -13,7 +13,8 @@ import { pauseCommandsPlugin } from './plugins/pausecommands';
 import { presencePlugin } from './plugins/presence';
 import { previewPlugin } from './plugins/preview';
 import { savesPlugin } from './plugins/saves';
-import { statusBarPlugin } from './plugins/statusbar';
+import { sharingPlugin } from './plugins/sharing';
+import { titlesPlugin } from './plugins/titles';
 
 /** One plugin for each feature: any of them can be switched off by its id. */
 const plugins: JupyterFrontEndPlugin<any>[] = [
@@ -21,11 +22,12 @@ const plugins: JupyterFrontEndPlugin<any>[] = [
   savesPlugin,
   presencePlugin,
   badgesPlugin,
-  statusBarPlugin,
+  titlesPlugin,
   bannerPlugin,
   commandsPlugin,
   conflictsPlugin,
   fileBrowserPlugin,
+  sharingPlugin,
   previewPlugin,
   hostPagePlugin,
   autopausePlugin,

@@ -44,5 +44,7 @@ export function markView(mark: Mark, trans: TranslationBundle): { icon: IconName
       return { icon: 'lock', sentence: trans.__('Somebody else is editing it.') };
     case 'not-in-workspace':
       return { icon: 'upload', sentence: trans.__('Not in the workspace yet.') };
+    case 'this-disk':
+      return { icon: 'disk', sentence: trans.__('On this disk only: nobody else sees it.') };
   }
 }

@@ -172,12 +172,6 @@ export function previewUrl(settings: ServerConnection.ISettings, path: string): 
   return `${URLExt.join(settings.baseUrl, ROOT, 'preview')}?path=${encodeURIComponent(path)}`;
 }
 
-/** Whether the server renders previews: without a path it refuses, and does not know the endpoint otherwise. */
-export async function hasPreview(settings: ServerConnection.ISettings): Promise<boolean> {
-  const url = URLExt.join(settings.baseUrl, ROOT, 'preview');
-  return (await ServerConnection.makeRequest(url, {}, settings)).status !== 404;
-}
-
 /** Open the presence socket of a tab. */
 export function presenceSocket(settings: ServerConnection.ISettings, path: string): WebSocket {
   const token = settings.appendToken && settings.token !== '' ? `&token=${encodeURIComponent(settings.token)}` : '';
@@ -224,7 +218,12 @@ async function post(settings: ServerConnection.ISettings, endpoint: string, body
   return request(settings, endpoint, { method: 'POST', body: JSON.stringify(body) });
 }
 
-async function request(
+/**
+ * Ask one of the endpoints.
+ *
+ * @throws Refusal when the server refuses.
+ */
+export async function request(
   settings: ServerConnection.ISettings,
   endpoint: string,
   init: RequestInit = {}

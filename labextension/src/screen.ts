@@ -3,7 +3,7 @@
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { Contents, ServerConnection } from '@jupyterlab/services';
-import { firstFree, namesForCopy } from './names';
+import { firstFree, folderOf, nameOf, namesForCopy } from './names';
 import type { SaveQueue } from './savequeue';
 
 /** The notebook as it is shown, saved or not. */
@@ -15,14 +15,22 @@ export function screenOf(panel: NotebookPanel): INotebookContent {
   return model.toJSON() as INotebookContent;
 }
 
-/** Whether the server has a file of this name. */
+/**
+ * Whether the server has a file of this name. The folder is asked, and not the file: browsers log each answer that a file
+ * is not there.
+ */
 export async function exists(contents: Contents.IManager, path: string): Promise<boolean> {
+  return (await namesBeside(contents, path)).has(nameOf(path));
+}
+
+/** The names in the folder of a path; none when there is no such folder. */
+async function namesBeside(contents: Contents.IManager, path: string): Promise<ReadonlySet<string>> {
   try {
-    await contents.get(path, { content: false });
-    return true;
+    const folder = await contents.get(folderOf(path).replace(/\/$/, ''), { type: 'directory', content: true });
+    return new Set((folder.content as Contents.IModel[]).map(({ name }) => name));
   } catch (error) {
     if (error instanceof ServerConnection.ResponseError && error.response.status === 404) {
-      return false;
+      return new Set();
     }
     throw error;
   }
@@ -31,7 +39,7 @@ export async function exists(contents: Contents.IManager, path: string): Promise
 /**
  * Write a notebook under a name that nothing has yet.
  *
- * @param names - names to try, in order.
+ * @param names - names to try, in order, in one folder.
  * @returns where it is.
  */
 export async function writeNew(
@@ -39,7 +47,11 @@ export async function writeNew(
   content: INotebookContent,
   names: Iterable<string>
 ): Promise<string> {
-  const path = await firstFree(names, name => exists(contents, name));
+  let taken: ReadonlySet<string> | null = null;
+  const path = await firstFree(names, async name => {
+    taken ??= await namesBeside(contents, name);
+    return taken.has(nameOf(name));
+  });
   await contents.save(path, { type: 'notebook', format: 'json', content });
   return path;
 }

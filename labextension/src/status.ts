@@ -58,7 +58,7 @@ export interface INotebookStatus {
 }
 
 /** The marks of a folder's entry: what is worth a sign beside its name. */
-export type Mark = 'conflict' | 'not-in-workspace' | 'locked';
+export type Mark = 'conflict' | 'not-in-workspace' | 'locked' | 'this-disk';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -141,6 +141,9 @@ export function markOf(terra: unknown): Mark | null {
   }
   if (lock === 'held-by-other' || lock === 'held-elsewhere') {
     return 'locked';
+  }
+  if (terra.place === 'local-only') {
+    return 'this-disk';
   }
   const behind = ['on-disk', 'uploading', 'locked'];
   return behind.includes(String(terra.place)) ? 'not-in-workspace' : null;

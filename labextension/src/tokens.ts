@@ -54,5 +54,6 @@ export const CommandIds = {
   pauseAnyway: 'terra-env:pause-anyway',
   browserEdit: 'terra-env:browser-edit',
   browserPlayground: 'terra-env:browser-playground',
-  browserPreview: 'terra-env:browser-preview'
+  browserPreview: 'terra-env:browser-preview',
+  browserWhere: 'terra-env:browser-where'
 } as const;

@@ -1,7 +1,9 @@
 /** What a person is shown: words, icon and tone. Pure: from status and what the tab knows itself. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { present } from './present';
 import { INotebookStatus, isConflict, isHeldElsewhere } from './status';
+import { moment } from './when';
 
 /** `good`: in the workspace; `plain`: nothing to worry about; `warn`: not where it should be; `bad`: act. */
 export type Tone = 'good' | 'plain' | 'warn' | 'bad';
@@ -18,11 +20,17 @@ export type IconName =
   | 'offline'
   | 'running'
   | 'clock'
-  | 'pause';
+  | 'pause'
+  | 'eye'
+  | 'tabs';
 
 export interface IView {
   readonly icon: IconName;
   readonly text: string;
+  /** A word or two, where there is little room; the text if there is none. */
+  readonly short?: string;
+  /** ISO 8601: since when; shown behind the text as far as there is room. */
+  readonly at?: string | null;
   /** The same in one sentence. */
   readonly sentence: string;
   readonly tone: Tone;
@@ -81,8 +89,8 @@ export function modeView(status: INotebookStatus, tab: ITabState, trans: Transla
   }
   return {
     icon: 'pencil',
-    text: trans.__('Edit'),
-    sentence: status.lock?.message || trans.__('Edit: changes are saved to the workspace.'),
+    text: trans.__('Editing'),
+    sentence: status.lock?.message || trans.__('Editing: changes are saved to the workspace.'),
     tone: 'plain'
   };
 }
@@ -96,6 +104,7 @@ export function placeView(status: INotebookStatus, tab: ITabState, trans: Transl
     return {
       icon: 'offline',
       text: tab.dirty ? trans.__('Unsaved, no server') : trans.__('No server'),
+      short: tab.dirty ? trans.__('Unsaved') : trans.__('No server'),
       sentence: tab.dirty
         ? trans.__('Jupyter does not answer. Your latest edits are only in this tab: keep it open.')
         : trans.__('Jupyter does not answer. What you see was saved before.'),
@@ -126,31 +135,35 @@ function unsavedView(tab: ITabState, trans: TranslationBundle): IView {
 }
 
 function savedView(status: INotebookStatus, trans: TranslationBundle): IView {
-  const view = (icon: IconName, text: string, tone: Tone): IView => ({
+  const view = (icon: IconName, tone: Tone, text: string, short?: string): IView => ({
     icon,
     text,
+    short,
     sentence: status.message,
     tone
   });
   switch (status.place) {
     case 'in-workspace':
-      return view('check', inWorkspace(status, trans), 'good');
+      return {
+        ...view('check', 'good', trans.__('In the workspace'), trans.__('In workspace')),
+        at: status.savedAt
+      };
     case 'uploading':
-      return view('upload', trans.__('On this disk, uploading…'), 'plain');
+      return view('upload', 'plain', trans.__('On this disk, uploading…'), trans.__('Uploading…'));
     case 'on-disk':
       return NETWORK_REASONS.includes(status.reason ?? '')
-        ? view('offline', trans.__('Offline, will be uploaded'), 'warn')
-        : view('disk', trans.__('On this disk, not in the workspace'), 'warn');
+        ? view('offline', 'warn', trans.__('Offline, will be uploaded'), trans.__('Offline'))
+        : view('disk', 'warn', trans.__('Not in the workspace'), trans.__('Not uploaded'));
     case 'offline':
-      return view('offline', trans.__('Offline copy'), 'warn');
+      return view('offline', 'warn', trans.__('Offline copy'));
     case 'locked':
-      return view('disk', trans.__('On this disk, not in the workspace'), 'bad');
+      return view('disk', 'bad', trans.__('Not in the workspace'), trans.__('Not uploaded'));
     case 'local-only':
     case 'playground':
-      return view('disk', trans.__('On this disk only'), 'plain');
+      return view('disk', 'plain', trans.__('On this disk only'), trans.__('This disk only'));
     case 'conflict':
     case 'unknown':
-      return view('disk', trans.__('On this disk'), 'plain');
+      return view('disk', 'plain', trans.__('On this disk'));
   }
 }
 
@@ -185,7 +198,7 @@ export function bannerView(
   }
   if (tab.readOnly) {
     const sentence = trans.__('Nobody else is editing this notebook now. You see it as it was.');
-    return { tone: 'good', icon: 'pencil', sentence, actions: ['edit', 'playground', 'copy'] };
+    return { tone: 'good', icon: 'pencil', sentence, actions: ['edit', 'playground', 'preview', 'copy'] };
   }
   return null;
 }
@@ -224,16 +237,7 @@ function who(status: INotebookStatus, trans: TranslationBundle): string {
   return status.lock?.email ?? trans.__('Somebody else');
 }
 
-function inWorkspace(status: INotebookStatus, trans: TranslationBundle): string {
-  const time = clockTime(status.savedAt);
-  return time === null ? trans.__('In the workspace') : trans.__('In the workspace, %1', time);
-}
-
-/** Hours and minutes in the person's own time zone. */
+/** Hours and minutes in the person's own time zone, with the date when it is not today. */
 export function clockTime(iso: string | null): string | null {
-  const time = iso === null ? Number.NaN : Date.parse(iso);
-  if (Number.isNaN(time)) {
-    return null;
-  }
-  return new Date(time).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+  return moment(iso, present());
 }

@@ -64,6 +64,5 @@ test('entries of a folder are marked where something is to be said', () => {
   assert.equal(markOf({ lock: { state: 'held-elsewhere' } }), 'locked');
   assert.equal(markOf({ place: 'on-disk' }), 'not-in-workspace');
   assert.equal(markOf({ place: 'in-workspace', lock: { state: 'held' } }), null);
-  assert.equal(markOf({ place: 'local-only' }), null);
   assert.equal(markOf(undefined), null);
 });

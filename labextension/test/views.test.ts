@@ -37,15 +37,15 @@ test('without a server it says whether something would be lost', () => {
 
 test('trouble of the network and other trouble are told apart', () => {
   assert.match(place({ place: 'on-disk', reason: 'unreachable' }).text, /Offline/);
-  assert.equal(place({ place: 'on-disk', reason: 'no-permission' }).text, 'On this disk, not in the workspace');
+  assert.equal(place({ place: 'on-disk', reason: 'no-permission' }).text, 'Not in the workspace');
 });
 
 test('the mode says who is editing, and until when', () => {
   const view = mode(HELD_BY_BEN);
   assert.equal(view.text, 'Read-only');
-  assert.match(view.sentence, /^Read-only: ben@example.org is editing this notebook, until \d\d:\d\d/);
+  assert.match(view.sentence, /^Read-only: ben@example.org is editing this notebook, until .*\d\d:\d\d/);
   assert.match(mode({ ...HELD_BY_BEN, lock: { ...HELD_BY_BEN.lock, email: null } }).sentence, /Somebody else/);
-  assert.equal(mode({}).text, 'Edit');
+  assert.equal(mode({}).text, 'Editing');
   assert.equal(mode({ mode: 'playground' }).sentence, 'Playground: not saved to the workspace.');
 });
 
@@ -53,7 +53,7 @@ test('what was opened to be read stays read-only on the screen when the lock has
   const free = { lock: { ...ANSWER.lock, state: 'free' } };
   assert.equal(isReadOnly(status(free), { ...CLEAN, readOnly: true }), true);
   assert.equal(mode(free, { readOnly: true }).text, 'Read-only');
-  assert.deepEqual(banner(free, { readOnly: true })?.actions, ['edit', 'playground', 'copy']);
+  assert.deepEqual(banner(free, { readOnly: true })?.actions, ['edit', 'playground', 'preview', 'copy']);
   assert.equal(banner(free), null);
 });
 
@@ -80,4 +80,18 @@ test('the playground says that it is not saved to the workspace, and offers the 
 
 test('a notebook that is simply edited has no banner', () => {
   assert.equal(banner({}), null);
+});
+
+test('the short words of each place are short, and never sound better than the long ones', () => {
+  for (const name of PLACES) {
+    const view = place({ place: name });
+    const short = view.short ?? view.text;
+    assert.ok(short.length <= 14, short);
+    assert.equal(/in workspace/i.test(short), name === 'in-workspace', short);
+  }
+});
+
+test('the time is apart from the words, which are never cut for it', () => {
+  assert.equal(place({}).at, '2026-11-24T08:30:00Z');
+  assert.equal(place({ place: 'on-disk' }).at ?? null, null);
 });

@@ -10,7 +10,7 @@ from real_jupyter import RealJupyter
 _PATIENCE_MS = 30_000
 _POLL_MS = 100
 _CELL = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell .cm-content"
-_TOOLBAR = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-NotebookPanel-toolbar"
+_NOTEBOOK = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 _BANNER = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-terra-Banner"
 
 
@@ -57,9 +57,9 @@ class Person:
         self._wait_for_kernel(name)
 
     def badge(self, kind: str) -> str:
-        """The words of a badge in the notebook's toolbar: ``mode`` or ``place``; empty: it is not there."""
-        badge = self.page.locator(f"{_TOOLBAR} .jp-terra-Badge[data-kind={kind}]")
-        return badge.inner_text() if badge.count() else ""
+        """All the words of a notebook's badge: ``mode`` or ``place``; empty: it is not there. Its toolbar may show fewer."""
+        badge = self.page.locator(f"{_NOTEBOOK} .jp-terra-Badge[data-kind={kind}]")
+        return badge.get_attribute("aria-label").partition(". ")[0] if badge.count() else ""
 
     def wait_for_badge(self, kind: str, start: str, *, seconds: float = 15.0) -> None:
         """Do nothing until a badge says something that starts so."""

@@ -1,7 +1,7 @@
 """Open, edit, save: what the person is shown at each step, and that it is true."""
 
 
-def test_the_badges_tell_where_the_work_is_at_each_step(person, jupyter, colleague):
+def test_the_badges_tell_where_the_work_is_at_each_step(person, colleague):
     colleague.put("shown.ipynb", "x = 1")
     person.open("shown.ipynb")
     person.wait_for_badge("mode", "Edit")
@@ -17,17 +17,16 @@ def test_the_badges_tell_where_the_work_is_at_each_step(person, jupyter, colleag
     person.wait_for_badge("place", "In the workspace")
     assert colleague.cell("shown.ipynb")["source"] == "x = 17"
     person.take_picture("editing-saved")
-    status_bar = person.page.locator(".jp-terra-StatusBarItem .jp-terra-Badge:not([data-kind=pause])")
-    assert status_bar.count() == (2 if jupyter.is_lab else 0), "Notebook 7 has no status bar"
+    assert person.page.locator(".jp-terra-Badge[data-kind=place]").count() == 1, "it is shown once"
 
 
 def test_a_badge_tells_the_rest_in_a_dialog_and_by_keyboard(person, colleague):
     colleague.put("told.ipynb", "x = 1")
     person.open("told.ipynb")
     person.wait_for_badge("place", "In the workspace")
-    badge = person.page.locator(".jp-Toolbar .jp-terra-Badge[data-kind=place]")
+    badge = person.page.locator(".jp-terra-Badge[data-kind=place]")
     assert "Saved on this disk and in the workspace." in badge.get_attribute("aria-label")
-    assert badge.get_attribute("title") == "Saved on this disk and in the workspace."
+    assert "Saved on this disk and in the workspace." in badge.get_attribute("title")
     badge.focus()
     person.page.keyboard.press("Enter")
     told = person.dialog()

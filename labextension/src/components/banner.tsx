@@ -1,4 +1,5 @@
 import * as React from 'react';
+import { slotsOf } from '../slots';
 import type { BannerAction, IBanner } from '../views';
 import { Icon } from './icon';
 
@@ -10,6 +11,19 @@ export interface IBannerProps {
 
 /** A sentence over the notebook, and what can be done. Screen readers say the sentence when it changes. */
 export function Banner({ banner, labels, onAction }: IBannerProps): JSX.Element {
+  const { first, isPrimary, others } = slotsOf(banner.actions);
+  const button = (action: BannerAction, primary = false) => (
+    <button
+      key={action}
+      type="button"
+      className="jp-terra-Button"
+      data-action={action}
+      data-primary={primary || undefined}
+      onClick={() => onAction(action)}
+    >
+      {labels[action]}
+    </button>
+  );
   return (
     <div className="jp-terra-Banner" data-tone={banner.tone}>
       <Icon name={banner.icon} />
@@ -17,18 +31,20 @@ export function Banner({ banner, labels, onAction }: IBannerProps): JSX.Element 
         {banner.sentence}
       </span>
       <span className="jp-terra-Banner-actions">
-        {banner.actions.map(action => (
-          <button
-            key={action}
-            type="button"
-            className="jp-terra-Button"
-            data-action={action}
-            onClick={() => onAction(action)}
-          >
-            {labels[action]}
-          </button>
-        ))}
+        {first !== null && (
+          <span className="jp-terra-Banner-first">
+            {button(first, isPrimary)}
+            {/* As wide as the widest of what may stand here next: nothing moves under the pointer. */}
+            {SAME_PLACE.filter(action => SAME_PLACE.includes(first) && action !== first).map(action => (
+              <span key={action} className="jp-terra-Button" aria-hidden="true" data-words={labels[action]} />
+            ))}
+          </span>
+        )}
+        {others.map(action => button(action))}
       </span>
     </div>
   );
 }
+
+/** What follows each other in the first place while somebody waits for a notebook. */
+const SAME_PLACE: readonly BannerAction[] = ['wait', 'stop-waiting', 'edit'];

@@ -2,19 +2,32 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { IToolbarWidgetRegistry, ReactWidget, UseSignal } from '@jupyterlab/apputils';
 import { NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
+import type { Message } from '@lumino/messaging';
+import { Signal } from '@lumino/signaling';
+import type { Widget } from '@lumino/widgets';
 import * as React from 'react';
-import { Badge } from '../components/badge';
+import { BadgeSize, badgeSize } from '../badgesize';
+import { Badge, fullText } from '../components/badge';
 import { NotebookState, OpenNotebooks } from '../model';
-import type { INotebookStatus } from '../status';
+import { present } from '../present';
 import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
-import { ITabState, IView, modeView, placeView } from '../views';
+import { measureAgain, roomIn } from '../toolbarroom';
+import { IView, modeView, placeView } from '../views';
+import { ago } from '../when';
 
 const FACTORY = 'Notebook';
+const ITEMS = ['terra-mode', 'terra-place'] as const;
+const KINDS = { 'terra-mode': 'mode', 'terra-place': 'place' } as const;
+/** "2 min ago" is true for as long. */
+const MINUTES_PASS_MS = 20_000;
 
-/** Mode and place of the work in the toolbar of each notebook. */
+/**
+ * Mode and place of the work, once for each notebook: in its toolbar as far as there is room for it, otherwise in a line
+ * above the notebook.
+ */
 export const badgesPlugin: JupyterFrontEndPlugin<void> = {
   id: `${EXTENSION}:badges`,
-  description: 'Shows mode and place of the work in the toolbar of notebooks.',
+  description: 'Shows mode and place of the work in the toolbar of notebooks, or in a line above narrow ones.',
   autoStart: true,
   requires: [IOpenNotebooks, IToolbarWidgetRegistry],
   optional: [ITranslator],
@@ -25,46 +38,207 @@ export const badgesPlugin: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ) => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
-    const factory = (kind: 'mode' | 'place', view: View) => (panel: NotebookPanel) =>
-      new BadgeWidget(kind, view, notebooks, panel, trans, () => {
-        void app.commands.execute(CommandIds.details, { id: panel.id });
-      });
-    toolbars.addFactory<NotebookPanel>(FACTORY, 'terra-mode', factory('mode', modeView));
-    toolbars.addFactory<NotebookPanel>(FACTORY, 'terra-place', factory('place', placeView));
+    const all = new WeakMap<NotebookPanel, Status>();
+    const statusOf = (panel: NotebookPanel) => {
+      const known = all.get(panel);
+      const status = known ?? new Status(app, notebooks, panel, trans);
+      all.set(panel, status);
+      return status;
+    };
+    for (const item of ITEMS) {
+      toolbars.addFactory<NotebookPanel>(FACTORY, item, panel => new BadgeItem(KINDS[item], statusOf(panel)));
+    }
+    notebooks.forEach(({ panel }) => panel.contentHeader.insertWidget(0, new StatusLine(statusOf(panel))));
   }
 };
 
-type View = (status: INotebookStatus, tab: ITabState, trans: TranslationBundle) => IView;
-
-/** Shows nothing for notebooks outside workspaces. */
-class BadgeWidget extends ReactWidget {
+/** What is shown of one notebook, and where. */
+class Status {
   constructor(
-    private readonly _kind: 'mode' | 'place',
-    private readonly _view: View,
+    private readonly _app: JupyterFrontEnd,
     private readonly _notebooks: OpenNotebooks,
     private readonly _panel: NotebookPanel,
-    private readonly _trans: TranslationBundle,
-    private readonly _onClick: () => void
+    private readonly _trans: TranslationBundle
   ) {
-    super();
-    this.addClass('jp-terra-BadgeItem');
     // The toolbar may be made before the notebook is known.
-    this._notebooks.added.connect(this.update, this);
+    const known = this._notebooks.of(_panel);
+    if (known === null) {
+      this._notebooks.added.connect(this._begin, this);
+    } else {
+      known.state.changed.connect(this._refresh, this);
+    }
+    const timer = window.setInterval(() => document.visibilityState === 'visible' && this._refresh(), MINUTES_PASS_MS);
+    _panel.disposed.connect(() => {
+      window.clearInterval(timer);
+      Signal.clearData(this);
+    });
   }
 
-  protected render(): JSX.Element | null {
-    const opened = this._notebooks.of(this._panel);
-    return opened === null ? null : (
-      <UseSignal signal={opened.state.changed}>{() => this._badge(opened.state)}</UseSignal>
+  readonly changed = new Signal<this, void>(this);
+
+  get size(): BadgeSize {
+    return this._size;
+  }
+
+  get isShown(): boolean {
+    return this._state?.status != null;
+  }
+
+  /** One of the badges, with all its words or few. */
+  badge(kind: 'mode' | 'place', size: BadgeSize): JSX.Element | null {
+    const view = this._view(kind);
+    return view === null ? null : (
+      <Badge
+        kind={kind}
+        view={view}
+        size={size}
+        when={this._when(view)}
+        onClick={() => void this._app.commands.execute(CommandIds.details, { id: this._panel.id })}
+      />
     );
   }
 
-  private _badge(state: NotebookState): JSX.Element | null {
-    if (state.status === null) {
-      return null;
+  /** See how much there is room for. */
+  fit(): void {
+    const views = [this._view('mode'), this._view('place')].filter((view): view is IView => view !== null);
+    const room = roomIn(this._panel.toolbar, ITEMS);
+    if (views.length === 0 || room === null) {
+      return;
     }
-    const view = this._view(state.status, state.tab, this._trans);
-    return <Badge kind={this._kind} view={view} onClick={this._onClick} />;
+    const full = views.map(view => fullText(view, this._when(view)));
+    const size = badgeSize(room, { full, short: views.map(view => view.short ?? view.text) });
+    if (size !== this._size) {
+      this._size = size;
+      this.changed.emit();
+    }
+  }
+
+  /** A badge has another width now. */
+  noteWidth(): void {
+    measureAgain(this._panel.toolbar, ITEMS);
+  }
+
+  private _begin(): void {
+    const opened = this._notebooks.of(this._panel);
+    if (opened !== null) {
+      this._notebooks.added.disconnect(this._begin, this);
+      opened.state.changed.connect(this._refresh, this);
+      this._refresh();
+    }
+  }
+
+  private _refresh(): void {
+    this.fit();
+    this.changed.emit();
+  }
+
+  private _view(kind: 'mode' | 'place'): IView | null {
+    const state = this._state;
+    const view = kind === 'mode' ? modeView : placeView;
+    return state?.status == null ? null : view(state.status, state.tab, this._trans);
+  }
+
+  private _when(view: IView): string | null {
+    return ago(view.at ?? null, present(), this._trans);
+  }
+
+  private get _state(): NotebookState | null {
+    return this._notebooks.of(this._panel)?.state ?? null;
+  }
+
+  private _size: BadgeSize = 'short';
+}
+
+/** A badge in the toolbar. Shows nothing for notebooks outside workspaces, and where there is no room. */
+class BadgeItem extends ReactWidget {
+  constructor(
+    private readonly _kind: 'mode' | 'place',
+    private readonly _status: Status
+  ) {
+    super();
+    this.addClass('jp-terra-BadgeItem');
+  }
+
+  protected render(): JSX.Element {
+    return (
+      <UseSignal signal={this._status.changed}>
+        {() => (
+          <Measured onWidth={() => this._status.noteWidth()}>
+            {this._status.size === 'line' ? null : this._status.badge(this._kind, this._status.size)}
+          </Measured>
+        )}
+      </UseSignal>
+    );
   }
 }
 
+/** Tells when what is in it has another width. */
+function Measured({ onWidth, children }: { onWidth: () => void; children: React.ReactNode }): JSX.Element {
+  const node = React.useRef<HTMLSpanElement>(null);
+  const before = React.useRef(0);
+  React.useLayoutEffect(() => {
+    const width = node.current?.offsetWidth ?? 0;
+    if (width !== before.current) {
+      before.current = width;
+      onWidth();
+    }
+  });
+  return (
+    <span ref={node} className="jp-terra-Measured">
+      {children}
+    </span>
+  );
+}
+
+/** Both badges above a notebook whose toolbar has no room for them. */
+class StatusLine extends ReactWidget {
+  constructor(private readonly _status: Status) {
+    super();
+    this.addClass('jp-terra-StatusLine');
+    this.hide();
+    _status.changed.connect(this._refresh, this);
+    this._refresh();
+  }
+
+  protected render(): JSX.Element | null {
+    return this._isNeeded ? (
+      <>
+        {this._status.badge('mode', 'line')}
+        {this._status.badge('place', 'line')}
+      </>
+    ) : null;
+  }
+
+  protected onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    const toolbar = (this.parent?.parent as NotebookPanel | null)?.toolbar;
+    if (toolbar !== undefined) {
+      this._observer = new ResizeObserver(() => this._status.fit());
+      this._observer.observe(toolbar.node);
+    }
+  }
+
+  protected onBeforeDetach(message: Message): void {
+    this._observer?.disconnect();
+    super.onBeforeDetach(message);
+  }
+
+  protected onResize(message: Widget.ResizeMessage): void {
+    super.onResize(message);
+    this._status.fit();
+  }
+
+  private get _isNeeded(): boolean {
+    return this._status.isShown && this._status.size === 'line';
+  }
+
+  private _refresh(): void {
+    if (this.isHidden === this._isNeeded) {
+      this.setHidden(!this._isNeeded);
+      this.parent?.fit();
+    }
+    this.update();
+  }
+
+  private _observer: ResizeObserver | null = null;
+}

@@ -4,12 +4,13 @@ import { IDocumentManager } from '@jupyterlab/docmanager';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
+import { showDetails } from '../details';
 import { IOpenNotebook, OpenNotebooks } from '../model';
 import { namesForCopy, nameOf } from '../names';
 import { IServer, toPlayground } from '../playground';
 import { changeLock } from '../restapi';
 import { keepScreen, screenOf, showServerVersion, whileNothingIsSaved, writeNew } from '../screen';
-import { INotebookStatus, isHeldElsewhere } from '../status';
+import { INotebookStatus, isConflict, isHeldElsewhere } from '../status';
 import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
 import { isReadOnly, modeView, placeView } from '../views';
 
@@ -194,17 +195,18 @@ class NotebookCommands {
     }
     const trans = this._trans;
     const [mode, place] = [modeView(state.status, state.tab, trans), placeView(state.status, state.tab, trans)];
-    const conflict = state.status.place === 'conflict';
-    const answer = await showDialog({
-      title: `${nameOf(state.path)}: ${mode.text}, ${place.text}`,
-      body: mode.sentence === place.sentence ? mode.sentence : `${mode.sentence} ${place.sentence}`,
-      buttons: [
-        Dialog.okButton({ label: trans.__('Close') }),
-        ...(conflict ? [Dialog.okButton({ label: trans.__('Decide…'), actions: ['resolve'] })] : [])
-      ],
-      defaultButton: 0
-    });
-    if (answer.button.actions.includes('resolve')) {
+    const conflict = isConflict(state.status);
+    const button = await showDetails(
+      this._server.settings,
+      {
+        title: nameOf(state.path),
+        path: state.path,
+        sentences: mode.sentence === place.sentence ? [mode.sentence] : [mode.sentence, place.sentence],
+        buttons: conflict ? [Dialog.okButton({ label: trans.__('Decide…'), actions: ['resolve'] })] : []
+      },
+      trans
+    );
+    if (button.actions.includes('resolve')) {
       await this._app.commands.execute(CommandIds.resolve, { id: panel.id });
     }
   }

@@ -4,6 +4,7 @@ import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ServerConnection } from '@jupyterlab/services';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import { NotebookState, OpenNotebooks } from '../model';
+import { setLanguage } from '../present';
 import { Refusal, UnexpectedAnswer, getStatus } from '../restapi';
 import { isFields, parseStatus } from '../status';
 import { EVENT_SCHEMA, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
@@ -18,6 +19,7 @@ export const notebooksPlugin: JupyterFrontEndPlugin<OpenNotebooks> = {
   optional: [ITranslator],
   activate: (app: JupyterFrontEnd, tracker: INotebookTracker, translator: ITranslator | null) => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
+    setLanguage(translator);
     const notebooks = new OpenNotebooks();
     const reader = new StatusReader(app.serviceManager.serverSettings, trans);
     const open = (panel: NotebookPanel) => {

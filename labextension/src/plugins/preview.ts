@@ -1,11 +1,13 @@
 import { ILabShell, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette, MainAreaWidget, Notification } from '@jupyterlab/apputils';
+import { ICommandPalette, MainAreaWidget } from '@jupyterlab/apputils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { IFrame, notebookIcon } from '@jupyterlab/ui-components';
+import { labIcon } from '../components/labicon';
 import { OpenNotebooks } from '../model';
 import { nameOf } from '../names';
-import { hasPreview, previewUrl } from '../restapi';
+import { previewUrl } from '../restapi';
+import { ITitle, titleOfPreview } from '../titles';
 import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
 
 /** A notebook to read: rendered by the server, without kernel and without edit lock. */
@@ -42,13 +44,10 @@ export const previewPlugin: JupyterFrontEndPlugin<void> = {
         if (path === null) {
           return;
         }
-        if (!(await hasPreview(settings))) {
-          Notification.warning(trans.__('The server part of jupyter_terra_env shows no previews: update it.'));
-        } else if (labShell === null) {
+        if (labShell === null) {
           window.open(previewUrl(settings, path), '_blank', 'noopener');
         } else {
-          const title = trans.__('%1 (preview)', nameOf(path));
-          showInTab(labShell, path, previewUrl(settings, path), title);
+          showInTab(labShell, path, previewUrl(settings, path), titleOfPreview(nameOf(path), trans));
         }
       }
     });
@@ -56,7 +55,7 @@ export const previewPlugin: JupyterFrontEndPlugin<void> = {
   }
 };
 
-function showInTab(shell: ILabShell, path: string, url: string, title: string): void {
+function showInTab(shell: ILabShell, path: string, url: string, { label, icon }: ITitle): void {
   const id = `jp-terra-preview-${path}`;
   const shown = [...shell.widgets('main')].find(widget => widget.id === id);
   if (shown === undefined) {
@@ -65,8 +64,8 @@ function showInTab(shell: ILabShell, path: string, url: string, title: string): 
     frame.url = url;
     const tab = new MainAreaWidget({ content: frame });
     tab.id = id;
-    tab.title.label = title;
-    tab.title.icon = notebookIcon;
+    tab.title.label = label;
+    tab.title.icon = icon === null ? notebookIcon : labIcon(icon);
     tab.title.closable = true;
     shell.add(tab, 'main');
   }
