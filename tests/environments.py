@@ -508,7 +508,11 @@ class Environment:
         self.database.close()
         self._dead.append(self.threads)
         if starts_again:
-            self._build(self.client)
+            self.start_again()
+
+    def start_again(self):
+        """A new server on the disk of one that has died."""
+        self._build(self.client)
 
     def take_snapshot(self, directory):
         """Copy the disk as it is at this moment, with the journal, into a folder that does not exist."""
@@ -521,7 +525,7 @@ class Environment:
         self.run(self.dying(starts_again=False))
         shutil.rmtree(self.root)
         shutil.copytree(snapshot, self.root, symlinks=True)
-        self._build(self.client)
+        self.start_again()
 
     def clone(self, root, name):
         """Another machine of the same person on a copy of this disk. Neither notices."""
