@@ -171,6 +171,15 @@ def under_way_elsewhere(api_path: str) -> OperationRefused:
     )
 
 
+def journal_replaced(api_path: str) -> OperationRefused:
+    """The refusal of an act that the journal which a restart finds would know nothing of."""
+    return OperationRefused(
+        RefusalReason.JOURNAL_REPLACED,
+        f"{api_path} was not renamed or deleted: the server's journal was replaced or removed while the server ran "
+        "(has this disk been restored?). Restart the server.",
+    )
+
+
 def refused_by_disk(api_path: str, error: OSError | OperationRefused, new_path: str = "") -> Exception:
     """The error of an act that the disk did not do, and by which nothing was changed.
 
