@@ -45,6 +45,7 @@ from jupyter_terra_env.notebooks.kept_edits import take_stock
 from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.move_plans import MovePlans
 from jupyter_terra_env.notebooks.moves import Moves, Renaming
+from jupyter_terra_env.notebooks.notebook_checks import NotebookChecks
 from jupyter_terra_env.notebooks.object_acts import ObjectActs
 from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
@@ -313,7 +314,9 @@ class Environment:
             pause_seconds=lambda failures, passing: settings.get("pause_seconds", 30.0),
             log=self.log,
         )
-        plans = MovePlans(self.places, self.delocalizer, self.locks, self.localizer, acts)
+        plans = MovePlans(
+            self.places, self.delocalizer, self.locks, self.localizer, acts, NotebookChecks(self.places, self.gate)
+        )
         self.moves = Moves(self.places, plans, self.carrier, self.begun_moves, Refusals(self.places, self.folders))
 
     def _connected(self, connection):

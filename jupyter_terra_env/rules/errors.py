@@ -98,6 +98,7 @@ class RefusalReason(StrEnum):
     MINE_CHANGED = "mine-changed"
     UPLOAD_IN_PROGRESS = "upload-in-progress"
     JOURNAL_REPLACED = "journal-replaced"
+    NOT_A_NOTEBOOK = "not-a-notebook"
 
 
 class AutopauseRefusal(StrEnum):
