@@ -34,6 +34,7 @@ from jupyter_terra_env.notebooks.lock_watch import LockWatch
 from jupyter_terra_env.notebooks.marks import Marks
 from jupyter_terra_env.notebooks.move_plans import MovePlans
 from jupyter_terra_env.notebooks.moves import Moves
+from jupyter_terra_env.notebooks.notebook_checks import NotebookChecks
 from jupyter_terra_env.notebooks.object_acts import ObjectActs
 from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
@@ -181,7 +182,7 @@ def build(
         pause_seconds=pause,
         log=plan.log,
     )
-    plans = MovePlans(places, delocalizer, locks, localizer, acts)
+    plans = MovePlans(places, delocalizer, locks, localizer, acts, NotebookChecks(places, gate))
     links = StorageLinks(
         workspaces,
         places,

@@ -45,6 +45,7 @@ from jupyter_terra_env.notebooks.kept_edits import take_stock
 from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.move_plans import MovePlans
 from jupyter_terra_env.notebooks.moves import Moves, Renaming
+from jupyter_terra_env.notebooks.notebook_checks import NotebookChecks
 from jupyter_terra_env.notebooks.object_acts import ObjectActs
 from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
@@ -313,7 +314,9 @@ class Environment:
             pause_seconds=lambda failures, passing: settings.get("pause_seconds", 30.0),
             log=self.log,
         )
-        plans = MovePlans(self.places, self.delocalizer, self.locks, self.localizer, acts)
+        plans = MovePlans(
+            self.places, self.delocalizer, self.locks, self.localizer, acts, NotebookChecks(self.places, self.gate)
+        )
         self.moves = Moves(self.places, plans, self.carrier, self.begun_moves, Refusals(self.places, self.folders))
 
     def _connected(self, connection):
@@ -508,7 +511,11 @@ class Environment:
         self.database.close()
         self._dead.append(self.threads)
         if starts_again:
-            self._build(self.client)
+            self.start_again()
+
+    def start_again(self):
+        """A new server on the disk of one that has died."""
+        self._build(self.client)
 
     def take_snapshot(self, directory):
         """Copy the disk as it is at this moment, with the journal, into a folder that does not exist."""
@@ -521,7 +528,7 @@ class Environment:
         self.run(self.dying(starts_again=False))
         shutil.rmtree(self.root)
         shutil.copytree(snapshot, self.root, symlinks=True)
-        self._build(self.client)
+        self.start_again()
 
     def clone(self, root, name):
         """Another machine of the same person on a copy of this disk. Neither notices."""

@@ -15,7 +15,8 @@ from jupyter_terra_env.notebooks.file_digests import FileDigest
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.merging import MOST_BYTES, merged
-from jupyter_terra_env.notebooks.places import Places, kept_changing
+from jupyter_terra_env.notebooks.object_versions import kept_changing
+from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.resolution import Resolution, name_of
 from jupyter_terra_env.rules.errors import (
     BucketError,

@@ -11,9 +11,10 @@ from weakref import WeakValueDictionary
 from jupyter_terra_env.notebooks.file_digests import Snapshot
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.kept_fields import keeps_unknown
+from jupyter_terra_env.notebooks.object_versions import kept_changing
 from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.payer import Attempt, Payer
-from jupyter_terra_env.notebooks.places import Places, kept_changing
+from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.upload_attempts import UploadAttempts
 from jupyter_terra_env.notebooks.upload_gate import UploadGate
 from jupyter_terra_env.rules import status

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from jupyter_terra_env.bucket.store import MatchVersion, ObjectVersion
 from jupyter_terra_env.notebooks.journal_database import JournalDatabase
+from jupyter_terra_env.notebooks.refusals import journal_replaced
 from jupyter_terra_env.rules.recovery import Act
 
 
@@ -158,7 +159,11 @@ class Intents:
 
         Returns:
             Its number, and the intent as it was written down.
+
+        Raises:
+            OperationRefused: this is not the journal any more that a restart finds.
         """
+        self._require_in_place(intent)
         known = replace(intent, act_id=self._new_id())
         with self._database.transaction():
             self._database.execute("INSERT INTO intents (intent) VALUES (?)", (known.to_json(),))
@@ -174,8 +179,13 @@ class Intents:
 
         Returns:
             Whether it is that server's now.
+
+        Raises:
+            OperationRefused: this is not the journal any more that a restart finds.
         """
-        claimed = replace(Intent.from_json(text), owner=owner).to_json()
+        intent = Intent.from_json(text)
+        self._require_in_place(intent)
+        claimed = replace(intent, owner=owner).to_json()
         done = self._database.execute(
             "UPDATE intents SET intent = ? WHERE id = ? AND intent = ?", (claimed, number, text)
         )
@@ -193,3 +203,7 @@ class Intents:
         """Everything that was begun, oldest first: number and stored text."""
         rows = self._database.rows("SELECT id, intent FROM intents ORDER BY id")
         return tuple((int(str(row[0])), str(row[1])) for row in rows)
+
+    def _require_in_place(self, intent: Intent) -> None:
+        if not self._database.is_in_place():
+            raise journal_replaced(intent.path)

@@ -10,8 +10,13 @@ from typing import Any
 
 from jupyter_terra_env.notebooks.attempt_rows import AttemptRows
 from jupyter_terra_env.notebooks.journal_database import JournalDatabase
+from jupyter_terra_env.rules.errors import NotWhole
 from jupyter_terra_env.rules.readback import WriteAttempt
 from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline
+from jupyter_terra_env.rules.whole_content import Unfit
+
+_AGAIN_SECONDS = 60.0
+"""How long an upload waits for a journal that is not at its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +103,12 @@ class Journal:
 
         Returns:
             The attempt; None when the baseline is another one by now.
+
+        Raises:
+            NotWhole: this is not the journal any more that a restart finds, so its baseline may be another disk's.
         """
+        if not self._database.is_in_place():
+            raise NotWhole(Unfit.JOURNAL_REPLACED, again_in_seconds=_AGAIN_SECONDS)
         with self._database.transaction():
             current = self.baseline(path, bucket, object_name)
             if current is None or current.row_token != over.row_token or not _is_at_same_version(current, over):

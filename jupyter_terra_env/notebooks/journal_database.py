@@ -68,7 +68,7 @@ class JournalDatabase:
 
     Args:
         file: path of the database; its folder is created.
-        log: told when a damaged database is put aside.
+        log: told when a damaged database is put aside, and when the open one is not at its place any more.
 
     Raises:
         SettingsError: the database cannot be opened, or a newer version of this package made it.
@@ -76,6 +76,9 @@ class JournalDatabase:
 
     def __init__(self, file: Path, *, log: logging.Logger | logging.LoggerAdapter[logging.Logger]) -> None:
         self._guard = threading.RLock()
+        self._file = file
+        self._log = log
+        self._was_in_place = True
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -92,8 +95,31 @@ class JournalDatabase:
                     aside.name,
                 )
                 self._connection = _opened(file)
+            self._identity = _identity(file)
         except (OSError, sqlite3.Error) as error:
             raise SettingsError(f"state_directory: the journal {file} cannot be opened: {error}") from error
+
+    def is_in_place(self) -> bool:
+        """Whether the open database is still the file at its path: what a restart finds, and other servers write to.
+
+        Where it is not, the log says so, once each time.
+
+        Raises:
+            OSError: the disk fails.
+        """
+        try:
+            is_in_place = _identity(self._file) == self._identity
+        except (FileNotFoundError, NotADirectoryError):
+            is_in_place = False
+        with self._guard:
+            was_in_place, self._was_in_place = self._was_in_place, is_in_place
+        if was_in_place and not is_in_place:
+            self._log.error(
+                "The journal %s was replaced or removed while this server ran (has this disk been restored?): saves "
+                "stay on this disk, and nothing is brought to the workspace. Restart this server.",
+                self._file,
+            )
+        return is_in_place
 
     def close(self) -> None:
         """Close the database."""
@@ -172,6 +198,11 @@ def _opened(file: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _identity(file: Path) -> tuple[int, int]:
+    info = file.stat()
+    return info.st_dev, info.st_ino
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from jupyter_terra_env.notebooks.disk_moves import files_below
 from jupyter_terra_env.notebooks.journal import Journal
-from jupyter_terra_env.notebooks.places import Places, kept_changing
+from jupyter_terra_env.notebooks.object_versions import kept_changing
+from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.rules.errors import BucketError, SettingsError
 from jupyter_terra_env.rules.workspace import MAX_COMPONENT_BYTES, Location, Workspaces
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from jupyter_terra_env.bucket.store import BucketStore
 from jupyter_terra_env.notebooks.durable_names import keep_as, sync_directory
 from jupyter_terra_env.notebooks.object_acts import ObjectActs
-from jupyter_terra_env.notebooks.places import as_remote
+from jupyter_terra_env.notebooks.object_versions import as_remote
 from jupyter_terra_env.notebooks.storage_links import StorageLinks
 from jupyter_terra_env.notebooks.temporary_files import temporary_file
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks

@@ -13,8 +13,9 @@ from jupyter_terra_env.notebooks.file_digests import FileDigest, digest_file
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.kept_edits import KeptEdits
 from jupyter_terra_env.notebooks.late_answers import LateAnswers
+from jupyter_terra_env.notebooks.object_versions import as_remote, kept_changing
 from jupyter_terra_env.notebooks.patience import within
-from jupyter_terra_env.notebooks.places import Keeping, Places, as_remote, kept_changing
+from jupyter_terra_env.notebooks.places import Keeping, Places
 from jupyter_terra_env.notebooks.refusals import refuse_too_large
 from jupyter_terra_env.notebooks.temporary_files import temporary_file
 from jupyter_terra_env.notebooks.views import Views

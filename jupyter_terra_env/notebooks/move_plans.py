@@ -12,6 +12,7 @@ from jupyter_terra_env.notebooks.disk_moves import files_below
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.intents import PlannedObject, SeenVersion
 from jupyter_terra_env.notebooks.localizer import Localizer
+from jupyter_terra_env.notebooks.notebook_checks import NotebookChecks
 from jupyter_terra_env.notebooks.object_acts import ObjectActs
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.refusals import (
@@ -44,16 +45,24 @@ class MovePlans:
         locks: what somebody else edits stays where it is.
         localizer: brings what leaves the workspace to the disk first.
         acts: tells whose locks objects carry.
+        checks: what gets a notebook's name has to be one.
     """
 
     def __init__(
-        self, places: Places, delocalizer: Delocalizer, locks: HeldLocks, localizer: Localizer, acts: ObjectActs
+        self,
+        places: Places,
+        delocalizer: Delocalizer,
+        locks: HeldLocks,
+        localizer: Localizer,
+        acts: ObjectActs,
+        checks: NotebookChecks,
     ) -> None:
         self._places = places
         self._delocalizer = delocalizer
         self._locks = locks
         self._localizer = localizer
         self._acts = acts
+        self._checks = checks
 
     async def working_copies(self, old: Location, *, is_folder: bool) -> list[Location]:
         """The files at or below a place of an edit folder that go to the bucket."""
@@ -77,14 +86,18 @@ class MovePlans:
         """The objects that get new names, in this workspace or another.
 
         Raises:
-            OperationRefused: the other workspace would not keep, or show, one of them.
+            OperationRefused: the other workspace would not keep, or show, one of them; or it would get a notebook's
+                name, and is none.
             WorkspaceConflict: somebody changed the notebook since it was opened.
             LockHeldElsewhere: somebody else is editing one of them.
             BucketUnavailable, BucketRefused: as the port says.
         """
         if not is_folder:
             seen = await self._version_to_move(old, await self._places.baseline(old))
-            return () if seen is None else (PlannedObject.of(seen, old.object_name, new.object_name),)
+            if seen is None:
+                return ()
+            await self._checks.require_fit(old, new, seen)
+            return (PlannedObject.of(seen, old.object_name, new.object_name),)
         start = len(old.object_prefix)
         versions = await self._free_objects(old)
         if old.workspace is not new.workspace:

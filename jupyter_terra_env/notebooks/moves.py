@@ -16,7 +16,8 @@ from jupyter_terra_env.notebooks.disk_moves import require_movable
 from jupyter_terra_env.notebooks.intents import Intent, PlannedObject
 from jupyter_terra_env.notebooks.move_plans import MovePlans, Plan
 from jupyter_terra_env.notebooks.object_acts import left_unfinished
-from jupyter_terra_env.notebooks.places import Places, kept_changing
+from jupyter_terra_env.notebooks.object_versions import kept_changing
+from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.refusals import Refusals, folder_name, path_exists, refused_by_disk
 from jupyter_terra_env.rules.errors import (
     BucketUnavailable,

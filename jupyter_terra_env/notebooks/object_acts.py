@@ -5,7 +5,8 @@ from typing import Protocol
 from jupyter_terra_env.bucket.store import MatchVersion, ObjectVersion
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.moves_by_copy import MovesByCopy
-from jupyter_terra_env.notebooks.places import Places, kept_changing
+from jupyter_terra_env.notebooks.object_versions import kept_changing
+from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.refusals import name_exists
 from jupyter_terra_env.rules.act_copies import is_own_copy
 from jupyter_terra_env.rules.edit_lock import Claim, read_lock

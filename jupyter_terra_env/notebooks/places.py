@@ -13,9 +13,9 @@ from jupyter_terra_env.notebooks.journal import Debt, Journal, Moved
 from jupyter_terra_env.notebooks.kept_fields import with_fields
 from jupyter_terra_env.notebooks.patience import PATIENCE_SECONDS, within
 from jupyter_terra_env.notebooks.working_copies import Appearing, Download, WorkingCopies, resolve_inside
-from jupyter_terra_env.rules.errors import BucketTrouble, BucketUnavailable, OperationRefused, RefusalReason
+from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 from jupyter_terra_env.rules.readback import WriteAttempt
-from jupyter_terra_env.rules.sync import Baseline, Remote, is_settled
+from jupyter_terra_env.rules.sync import Baseline, is_settled
 from jupyter_terra_env.rules.workspace import Location, Workspace
 
 
@@ -384,22 +384,3 @@ class Places:
             metadata=with_fields(version),
             settles=settles,
         )
-
-
-def kept_changing(location: Location) -> BucketUnavailable:
-    """The error when an object changed again each time it was looked at."""
-    return BucketUnavailable(
-        location.workspace.bucket, BucketTrouble.OVERLOADED, f"gs://…/{location.object_name} kept changing"
-    )
-
-
-def as_remote(version: ObjectVersion | None) -> Remote | None:
-    """The part of an object version that decisions need."""
-    if version is None:
-        return None
-    return Remote(
-        generation=version.generation,
-        metageneration=version.metageneration,
-        crc32c=version.crc32c,
-        metadata=version.metadata,
-    )

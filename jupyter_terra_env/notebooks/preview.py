@@ -3,8 +3,9 @@
 import contextlib
 import io
 
+from jupyter_terra_env.notebooks.object_versions import kept_changing
 from jupyter_terra_env.notebooks.patience import within
-from jupyter_terra_env.notebooks.places import Places, kept_changing
+from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.regular_files import read_regular
 from jupyter_terra_env.rules.errors import (
     BucketError,

@@ -7,6 +7,7 @@ from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.folders import Folders
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.rules.errors import BucketError, OperationRefused, RefusalReason
+from jupyter_terra_env.rules.whole_content import Unfit
 from jupyter_terra_env.rules.workspace import Location, Workspace, why_not_shown
 
 _TOLD_BY_THE_SURFACE = {
@@ -168,6 +169,27 @@ def under_way_elsewhere(api_path: str) -> OperationRefused:
     return OperationRefused(
         RefusalReason.ACT_UNDER_WAY,
         f"{api_path} is being renamed or deleted by another Jupyter server on this disk: try again when that is done.",
+    )
+
+
+def not_a_notebook(old: Location, new: Location, why: Unfit) -> OperationRefused:
+    """The refusal to give an object of the workspace a notebook's name."""
+    cause = (
+        "it is not a notebook, and the workspace would get it as one. Choose another name"
+        if why is Unfit.UNREADABLE
+        else "whether it is a notebook could not be checked. Try again"
+    )
+    return OperationRefused(
+        RefusalReason.NOT_A_NOTEBOOK, f"{old.api_path} was not renamed to {new.name}: {cause}; nothing was changed."
+    )
+
+
+def journal_replaced(api_path: str) -> OperationRefused:
+    """The refusal of an act that the journal which a restart finds would know nothing of."""
+    return OperationRefused(
+        RefusalReason.JOURNAL_REPLACED,
+        f"{api_path} was not renamed or deleted: the server's journal was replaced or removed while the server ran "
+        "(has this disk been restored?). Restart the server.",
     )
 
 

@@ -9,7 +9,8 @@ from jupyter_terra_env.notebooks.disk_moves import move_file
 from jupyter_terra_env.notebooks.file_digests import FileDigest, digest_of
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.localizer import Localizer
-from jupyter_terra_env.notebooks.places import Places, kept_changing
+from jupyter_terra_env.notebooks.object_versions import kept_changing
+from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.working_copies import ChangedMeanwhile
 from jupyter_terra_env.rules.errors import (
     ConflictReason,

@@ -12,8 +12,9 @@ from jupyter_terra_env.notebooks.base_contents import BaseContents
 from jupyter_terra_env.notebooks.file_digests import FileDigest, Snapshot
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.kept_fields import custom_in, fields_in
+from jupyter_terra_env.notebooks.object_versions import as_remote
 from jupyter_terra_env.notebooks.pace import Pace
-from jupyter_terra_env.notebooks.places import Places, as_remote
+from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.rules.errors import (
     BucketRefused,
     BucketUnavailable,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.file_digests import FileDigest
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
-from jupyter_terra_env.notebooks.places import Places, as_remote
+from jupyter_terra_env.notebooks.object_versions import as_remote
+from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.rules.edit_lock import Claim
 from jupyter_terra_env.rules.errors import BucketError, ObjectNotFound
 from jupyter_terra_env.rules.sync import OpenStep, Standing, decide_open, has_unsaved_edits, standing

@@ -97,6 +97,8 @@ class RefusalReason(StrEnum):
     TOO_LARGE = "too-large"
     MINE_CHANGED = "mine-changed"
     UPLOAD_IN_PROGRESS = "upload-in-progress"
+    JOURNAL_REPLACED = "journal-replaced"
+    NOT_A_NOTEBOOK = "not-a-notebook"
 
 
 class AutopauseRefusal(StrEnum):

@@ -27,6 +27,7 @@ class Unfit(StrEnum):
     NO_ACCESS = "no-access"
     NOT_CHECKED = "not-checked"
     WRITTEN_BY_PROGRAM = "written-by-program"
+    JOURNAL_REPLACED = "journal-replaced"
 
 
 BROKEN = frozenset({Unfit.UNREADABLE, Unfit.EMPTIED, Unfit.UNMERGED})
@@ -60,6 +61,10 @@ SENTENCES = {
     ),
     Unfit.WRITTEN_BY_PROGRAM: (
         "A program wrote this file on this disk; it is NOT in the workspace: open it, or save it in Jupyter."
+    ),
+    Unfit.JOURNAL_REPLACED: (
+        "Saved on this disk, NOT in the workspace: the server's journal was replaced or removed while the server ran "
+        "(has this disk been restored?). Restart the server."
     ),
 }
 

@@ -23,6 +23,7 @@ from jupyter_terra_env.server.chunked_uploads import LAST_CHUNK, ChunkedUploads,
 from jupyter_terra_env.server.files import WorkspaceFileHandler
 from jupyter_terra_env.server.http_errors import raise_when_refused, translated
 from jupyter_terra_env.server.large_notebooks.conversions import NotConvertedError
+from jupyter_terra_env.server.large_notebooks.prepared_notebook import saving_what_it_stands_for
 from jupyter_terra_env.server.models import check_model
 from jupyter_terra_env.server.new_files import NewFilesManager
 from jupyter_terra_env.server.new_names import (
@@ -160,7 +161,7 @@ class TerraContentsManager(NewFilesManager):
             check_model(self._checkable(model))
             async with self._paid(location):
                 await self.notebooks.localizer.kept_edits.keep_not_shown(location)
-                with without_checkpoint(location):
+                with without_checkpoint(location), saving_what_it_stands_for(model.get("content")):
                     saved = await super().save(model, path)
                 return saved if model["type"] == "directory" else await self._delocalize(location, saved)
 

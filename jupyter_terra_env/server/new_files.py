@@ -14,6 +14,7 @@ from jupyter_terra_env.notebooks.file_digests import FileDigest, digest_of
 from jupyter_terra_env.rules.errors import BucketError, ConflictReason, RefusalReason
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.http_errors import Refusal
+from jupyter_terra_env.server.large_notebooks.prepared_notebook import check_written
 from jupyter_terra_env.server.reading import ShowingManager
 
 _ROUNDS = 10
@@ -90,6 +91,7 @@ class NewFilesManager(ShowingManager):
             return
         if len(content) >= self.large_bytes and await self._has_object(location):
             raise NameTakenError(location.name)  # Nobody waits for its upload: a conflict would be told later.
+        check_written(content)
         digest = await self.notebooks.places.copies.run(digest_of, content)
         with self.perm_to_403(str(self.notebooks.places.os_path(location))):
             try:

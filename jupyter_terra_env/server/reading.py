@@ -14,7 +14,7 @@ from tornado.web import HTTPError
 
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.file_digests import FileDigest, digest_file
-from jupyter_terra_env.notebooks.places import kept_changing
+from jupyter_terra_env.notebooks.object_versions import kept_changing
 from jupyter_terra_env.notebooks.refusals import refuse_too_large
 from jupyter_terra_env.notebooks.regular_files import refuse_special
 from jupyter_terra_env.rules.errors import ObjectNotFound, OperationRefused, PreconditionFailed

@@ -2,20 +2,17 @@
 
 import asyncio
 import os
-import shutil
 import socket
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from permissions import ACCESS_LIST, give_access_list, without_powers
 
 from jupyter_terra_env.notebooks.regular_files import open_regular, read_regular, refuse_special
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.rules.errors import OperationRefused
 
-WITHOUT_POWERS = "--bounding-set=-dac_override,-dac_read_search,-fowner,-chown"
 SAVE = """
 import asyncio, sys
 from pathlib import Path
@@ -55,14 +52,10 @@ def save(copies, file, content=b"new"):
     asyncio.run(copies.write(file, content))
 
 
-def saved_without_powers(file):
+def saved_without_powers(file, **options):
     """Save as a user to whom permissions apply."""
-    command = [sys.executable, "-P", "-c", SAVE, str(file)]
-    if os.geteuid() == 0:
-        if shutil.which("setpriv") is None:
-            pytest.skip("setpriv is not installed")
-        command = ["setpriv", WITHOUT_POWERS, *command]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = without_powers("-P", "-c", SAVE, file, **options)
+    assert done.returncode == 0, done.stderr
     return done.stdout.split()
 
 
@@ -100,13 +93,14 @@ class TestWhatAFileKeeps:
         save(copies, file)
         assert (file.stat().st_uid, file.stat().st_gid) == (65534, 12345)
 
-    def test_its_group_where_it_is_one_of_ours(self, copies, file):
-        groups = set(os.getgroups()) - {file.stat().st_gid}
+    def test_its_group_where_it_is_one_of_ours(self, file):
+        may_join = os.geteuid() == 0
+        groups = {12345} if may_join else set(os.getgroups()) - {file.stat().st_gid}
         if not groups:
             pytest.skip("this user is in one group only")
         group = groups.pop()
         os.chown(file, -1, group)
-        save(copies, file)
+        assert saved_without_powers(file, **({"extra_groups": [group]} if may_join else {})) == ["saved", "saved"]
         assert file.stat().st_gid == group
 
     def test_its_extended_attributes(self, copies, file):
@@ -118,12 +112,22 @@ class TestWhatAFileKeeps:
         assert os.getxattr(file, "user.origin") == b"a sequencer"
 
     def test_its_access_list(self, copies, file):
-        named = ["setfacl", "-m", "u:65534:rw", str(file)]
-        if shutil.which("setfacl") is None or subprocess.run(named, capture_output=True, check=False).returncode:
+        try:
+            give_access_list(file, 65534)
+        except OSError:
             pytest.skip("this file system has no access lists")
-        before = os.getxattr(file, "system.posix_acl_access")
+        before = os.getxattr(file, ACCESS_LIST)
         save(copies, file)
-        assert os.getxattr(file, "system.posix_acl_access") == before
+        assert os.getxattr(file, ACCESS_LIST) == before
+
+    def test_its_access_list_without_the_superusers_powers(self, file):
+        try:
+            give_access_list(file, 65534)
+        except OSError:
+            pytest.skip("this file system has no access lists")
+        before = os.getxattr(file, ACCESS_LIST)
+        assert saved_without_powers(file) == ["saved", "saved"]
+        assert os.getxattr(file, ACCESS_LIST) == before
 
 
 @pytest.fixture(params=["pipe", "socket", "device", "link to a pipe", "loop"])

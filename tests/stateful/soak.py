@@ -11,8 +11,8 @@ What else may happen is chosen by ``--also``:
 
     programs        programs write whole notebooks into working copies, by renaming over them
     in-place        likewise, into the file as it is: whoever reads meanwhile may read half
-    second-server   another server of the same person works on the same disk
-    snapshots       a disk goes back to an earlier state, with its journal
+    second-server   another server of the same person works on every third disk, with the same notebooks
+    snapshots       a disk goes back to an earlier state, with its journal, while no server runs on it
 
 What a program wrote counts like a save from then on, although nobody acknowledged it: it is on a disk, or in the
 bucket, or something that descends from it is. What a disk held after its snapshot is lost with it, unless the bucket
@@ -59,14 +59,44 @@ OPERATIONS = ["objects.insert", "objects.patch", "objects.get", "objects.downloa
 _SETTLE_SECONDS = 60.0
 
 
-class Editor:
-    """One person with a disk of their own, who does something every now and then."""
+class Machine:
+    """What the servers on one disk run on: they act side by side, and all stop before the disk goes back."""
 
-    def __init__(self, env, names, chance, note, *, also=(), series=""):
+    def __init__(self):
+        self.editors = []
+        self.snapshot = None
+        self._acting = 0
+        self._changed = asyncio.Condition()
+
+    @contextlib.asynccontextmanager
+    async def running(self):
+        """Within it, the disk does not go back."""
+        async with self._changed:
+            self._acting += 1
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._acting -= 1
+                self._changed.notify_all()
+
+    @contextlib.asynccontextmanager
+    async def stopped(self):
+        """Within it, nobody acts on this disk."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._acting == 0)
+            yield
+
+
+class Editor:
+    """One person at a server, who does something every now and then."""
+
+    def __init__(self, env, names, chance, note, machine, *, also=(), series=""):
         self.env, self.names, self.chance, self.note, self.series = env, names, chance, note, series
+        self.machine = machine
+        self.machine.editors.append(self)
         self.number = 0
         self.on_screen = {}
-        self.snapshot = None
         self.acts = {
             self.open: 25,
             self.save: 50,
@@ -83,7 +113,8 @@ class Editor:
         while time.time() < until:
             act = self.chance.choices(list(self.acts), weights=list(self.acts.values()))[0]
             with contextlib.suppress(*REFUSALS):
-                await act()
+                async with self.machine.stopped() if act == self.go_back else self.machine.running():
+                    await act()
             await asyncio.sleep(self.chance.uniform(0.0, 1.0))
 
     async def open(self, name=None):
@@ -160,21 +191,21 @@ class Editor:
         await self.program(in_place=True)
 
     async def go_back(self):
-        """A disk is kept as it is, or goes back to how it was kept: the server on it dies, and starts again."""
-        kept = self.env.root.with_name(f"{self.env.root.name}.snapshot")
-
-        def change():
-            if self.snapshot is None:
-                shutil.copytree(self.env.root, kept)
-                self.snapshot = kept
-            else:
-                shutil.rmtree(self.env.root)
-                shutil.copytree(kept, self.env.root)
-                shutil.rmtree(kept)
-                self.snapshot = None
-                self.note("goes back", editor=self.env.name)
-
-        await self.die(change)
+        """A disk is kept as it is, or goes back to how it was kept, while no server runs on it."""
+        disk, machine = self.env.root, self.machine
+        kept = disk.with_name(f"{disk.name}.snapshot")
+        for editor in machine.editors:
+            await editor.die(starts_again=False)
+        if machine.snapshot is None:
+            shutil.copytree(disk, kept)
+            machine.snapshot = kept
+        else:
+            shutil.rmtree(disk)
+            kept.rename(disk)
+            machine.snapshot = None
+            self.note("goes back", editor=self.env.name)
+        for editor in machine.editors:
+            editor.start_again()
 
     async def close(self):
         if self.on_screen:
@@ -216,18 +247,18 @@ class Editor:
         location = self.env.at(self.chance.choice(self.names), "playground")
         await self.env.places.save(location, b'{"id": "played", "over": null}')
 
-    async def die(self, change=lambda: None):
+    async def die(self, *, starts_again=True):
         """As after kill -9: what runs is cut off, and a new server starts on the same disk."""
-        build = self.env._build
-        self.env._build = lambda client=None: (change(), build(client))
-        try:
-            await self.env.dying()
-        finally:
-            del self.env._build
+        await self.env.dying(starts_again=False)
         self.on_screen.clear()
+        self.note("deaths")
+        if starts_again:
+            self.start_again()
+
+    def start_again(self):
+        self.env.start_again()
         for debt in self.env.journal.debts():
             self.env.delocalizer.start(self.env.at(debt.path.removeprefix("ws/edit/")))
-        self.note("deaths")
 
 
 async def settle(env, note):
@@ -256,40 +287,31 @@ def process(database, folder, index, editors, seconds, seed, also):
     names = names_for(editors * PROCESSES)
     until = time.time() + seconds
 
-    async def all_of(environments):
-        people = [
-            Editor(
-                env,
-                chance.sample(names, min(4, len(names))),
-                random.Random(f"{seed}/{env.name}/{series}"),
-                note,
-                also=also,
-                series=series,
-            )
-            for series, of_one_disk in (("", environments), ("second ", seconds_of_a_disk))
-            for env in of_one_disk
-        ]
-        for second, first in zip(people[len(environments) :], people, strict=False):
-            second.names = first.names
-            second.acts.pop(second.go_back, None)
-            first.acts.pop(first.go_back, None)  # A disk does not go back under a running server.
+    def editors_of(servers):
+        """Those at the servers of one disk: the same notebooks, on screens of their own."""
+        machine, mine = Machine(), chance.sample(names, min(4, len(names)))
+        for env, series in zip(servers, ("", "second "), strict=False):
+            fate = random.Random(f"{seed}/{env.name}/{series}")
+            yield Editor(env, mine, fate, note, machine, also=also, series=series)
+
+    async def all_of(disks):
+        people = [editor for servers in disks for editor in editors_of(servers)]
         await asyncio.gather(*(person.live(until) for person in people))
-        await asyncio.gather(*(settle(env, note) for env in [*environments, *seconds_of_a_disk]))
+        await asyncio.gather(*(settle(person.env, note) for person in people))
 
     with EmbeddedBucket(database) as engine, asyncio.Runner() as runner, contextlib.ExitStack() as stack:
-        environments, seconds_of_a_disk = [], []
-        for number in range(editors):
-            name = f"{index}-{number}"
+
+        def server_on(name):
             env = Environment(
                 folder / "disks" / name, engine, runner, name=name, pause_seconds=0.5, retry_deadline_seconds=2.0
             )
-            environments.append(stack.enter_context(contextlib.closing(env)))
-            if "second-server" in also and number % 3 == 0:
-                second = Environment(
-                    folder / "disks" / name, engine, runner, name=name, pause_seconds=0.5, retry_deadline_seconds=2.0
-                )
-                seconds_of_a_disk.append(stack.enter_context(contextlib.closing(second)))
-        runner.run(all_of(environments))
+            return stack.enter_context(contextlib.closing(env))
+
+        disks = [
+            [server_on(f"{index}-{number}") for _ in range(2 if "second-server" in also and number % 3 == 0 else 1)]
+            for number in range(editors)
+        ]
+        runner.run(all_of(disks))
 
 
 @dataclass(frozen=True)

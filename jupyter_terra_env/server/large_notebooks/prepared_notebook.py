@@ -82,6 +82,22 @@ def saving_only(notebook: PreparedNotebook) -> Iterator[None]:
         _brought.reset(token)
 
 
+@contextlib.contextmanager
+def saving_what_it_stands_for(content: object) -> Iterator[None]:
+    """As ``saving_only``, of the notebook that a model's content stands for, if it stands for one.
+
+    Raises:
+        Refusal: at the end, if it was not given to the disk.
+    """
+    if not isinstance(content, PreparedNotebook):
+        yield
+        return
+    with saving_only(content):
+        yield
+    if not content.is_written:
+        raise not_saved()
+
+
 def check_written(content: bytes | memoryview) -> None:
     """Refuse to write what is not the notebook that the request brought, if it brought one.
 

@@ -278,6 +278,38 @@ async def test_another_notebook_is_never_saved_in_its_place(bucket, contents, ed
     assert bucket.sources("a.ipynb") == ["before"]
 
 
+async def test_another_notebook_is_never_copied_in_its_place(bucket, contents, edit, jp_serverapp, monkeypatch):
+    await contents.save("a.ipynb", SIZES["large"])
+    await contents.settled("a.ipynb")
+    stock = filemanager.nbformat.from_dict
+    monkeypatch.setattr(
+        filemanager.nbformat, "from_dict", lambda d: v4.new_notebook() if isinstance(d, PreparedNotebook) else stock(d)
+    )
+    refused = await contents.new(copy_from=f"{WORKSPACE}/edit/a.ipynb")
+    assert (refused.code, refused.reason) == (500, NOT_SAVED)
+    assert [file.name for file in edit.iterdir() if not file.is_dir()] == ["a.ipynb"]
+    assert bucket.names() == ["notebooks/a.ipynb"]
+
+
+async def test_a_copy_that_saves_nothing_is_not_acknowledged(contents, edit, jp_serverapp, monkeypatch):
+    await contents.save("a.ipynb", SIZES["large"])
+    manager = jp_serverapp.contents_manager
+
+    async def writes_nothing(os_path, nb, capture_validation_error=None):
+        await asyncio.to_thread(Path(os_path).write_bytes, b"")
+
+    prepare = manager.prepare
+
+    async def then_changed(path, body):
+        monkeypatch.setattr(manager, "_save_notebook", writes_nothing, raising=False)
+        return await prepare(path, body)
+
+    monkeypatch.setattr(manager, "prepare", then_changed, raising=False)
+    monkeypatch.setattr("jupyter_terra_env.server.large_notebooks.manager.has_only_own_methods", lambda _: True)
+    refused = await contents.new(copy_from=f"{WORKSPACE}/edit/a.ipynb")
+    assert (refused.code, refused.reason) == (500, NOT_SAVED)
+
+
 async def test_a_save_that_saves_nothing_is_not_acknowledged(contents, edit, jp_serverapp, monkeypatch):
     """An override that is put in place while the body is read, and does nothing."""
     await contents.save("a.ipynb", "before")

@@ -1,0 +1,25 @@
+"""What is said of an object's version: as decisions need it, and that there was no end of new ones."""
+
+from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.rules.errors import BucketTrouble, BucketUnavailable
+from jupyter_terra_env.rules.sync import Remote
+from jupyter_terra_env.rules.workspace import Location
+
+
+def as_remote(version: ObjectVersion | None) -> Remote | None:
+    """The part of an object version that decisions need."""
+    if version is None:
+        return None
+    return Remote(
+        generation=version.generation,
+        metageneration=version.metageneration,
+        crc32c=version.crc32c,
+        metadata=version.metadata,
+    )
+
+
+def kept_changing(location: Location) -> BucketUnavailable:
+    """The error when an object changed again each time it was looked at."""
+    return BucketUnavailable(
+        location.workspace.bucket, BucketTrouble.OVERLOADED, f"gs://…/{location.object_name} kept changing"
+    )
