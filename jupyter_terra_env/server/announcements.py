@@ -86,9 +86,12 @@ class Announcements:
         self._told: dict[str, NotebookStatus] = {}
         self._telling: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
+        self._closed = False
 
     def changed(self, location: Location) -> None:
         """Something about a notebook may have changed: look, and tell if it has."""
+        if self._closed:
+            return
         path = location.api_path
         self._again.add(path)
         telling = self._telling.get(path)
@@ -121,6 +124,7 @@ class Announcements:
 
     async def close(self) -> None:
         """Tell nothing more."""
+        self._closed = True
         telling = list(self._telling.values())
         for task in telling:
             task.cancel()

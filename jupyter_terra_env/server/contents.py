@@ -126,8 +126,9 @@ class TerraContentsManager(NewFilesManager):
         location = self._locate(path)
         if location is None:
             return str(await super().increment_filename(filename, path, insert))
-        folder = await self.notebooks.folders.bucket_folder(location)
-        os_path = self.notebooks.places.os_path(location)
+        with translated(location.api_path):
+            os_path = self.notebooks.places.os_path(location)
+            folder = await self.notebooks.folders.bucket_folder(location)
         taken = folder.names | await self.notebooks.places.copies.run(_names_in, os_path)
         stem, dot, extension = filename.rpartition(".")
         if extension != "ipynb":
@@ -191,6 +192,8 @@ class TerraContentsManager(NewFilesManager):
             await super().rename_file(old_path, new_path)
             return
         with translated(old_path), self.perm_to_403(old_path):
+            if new is not None:
+                self.notebooks.places.os_path(new)
             await self._refuse_hidden(old_path, new_path)
             is_folder = await (self._to_change(old, localized=True) if old is not None else self.dir_exists(old_path))
             renaming = Renaming(old_path=old_path, new_path=new_path, old=old, new=new, is_folder=is_folder)
