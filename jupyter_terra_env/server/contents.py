@@ -19,6 +19,7 @@ from jupyter_terra_env.notebooks.refusals import only_in_workspace
 from jupyter_terra_env.notebooks.regular_files import read_regular
 from jupyter_terra_env.rules.errors import BucketError, ObjectNotFound, RefusalReason
 from jupyter_terra_env.rules.workspace import Location
+from jupyter_terra_env.server.callers import as_readers_see, caller_may_write
 from jupyter_terra_env.server.chunked_uploads import LAST_CHUNK, ChunkedUploads, model_of_part
 from jupyter_terra_env.server.files import WorkspaceFileHandler
 from jupyter_terra_env.server.http_errors import raise_when_refused, translated
@@ -65,6 +66,20 @@ class TerraContentsManager(NewFilesManager):
         if location is None:
             stock: dict[str, Any] = await super().get(path, content, type, format, require_hash)
             return stock
+        if await caller_may_write():
+            return await self._get(location, content, type, format, require_hash=require_hash)
+        with only_reading():
+            return as_readers_see(await self._get(location, content, type, format, require_hash=require_hash))
+
+    async def _get(
+        self,
+        location: Location,
+        content: bool,  # noqa: FBT001
+        type: str | None,
+        format: str | None,
+        *,
+        require_hash: bool,
+    ) -> dict[str, Any]:
         if not content and not require_hash:
             return await self._get_unread(location, type, format)
         with translated(location.api_path):

@@ -9,6 +9,7 @@ from tornado import web
 from jupyter_terra_env.autopause.flush import FlushCause
 from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 from jupyter_terra_env.server.autopause_handlers import AUTOPAUSE_SETTING
+from jupyter_terra_env.server.callers import as_readers_see, may_write
 from jupyter_terra_env.server.conflict_handlers import CONFLICT_HANDLERS
 from jupyter_terra_env.server.http_errors import translated
 from jupyter_terra_env.server.presence import PresenceSocket
@@ -32,7 +33,8 @@ class StatusHandler(WorkspaceHandler):
         """Answer the status; docs/reference.md lists its fields."""
         location = self.locate(self.path_in_question())
         with translated(location.api_path):
-            self.finish(json.dumps(await self.announcements.status(location)))
+            status = await self.announcements.status(location)
+        self.finish(json.dumps(status if await may_write(self) else as_readers_see(status)))
 
 
 class LockHandler(WorkspaceHandler):

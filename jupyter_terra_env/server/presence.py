@@ -15,6 +15,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from jupyter_terra_env.notebooks.lock_keeper import Tab
 from jupyter_terra_env.rules.errors import TerraEnvError
 from jupyter_terra_env.rules.workspace import Location
+from jupyter_terra_env.server.callers import as_readers_see, may_write
 from jupyter_terra_env.server.workspace_handler import FindsNotebooks, exact_query_argument
 
 
@@ -23,6 +24,7 @@ class PresenceSocket(FindsNotebooks, WebSocketMixin, WebSocketHandler, JupyterHa
 
     auth_resource = "contents"
     location: Location
+    is_writer = False
     tab: Tab | None = None
     end_listening: Callable[[], None] | None = None
 
@@ -37,14 +39,16 @@ class PresenceSocket(FindsNotebooks, WebSocketMixin, WebSocketHandler, JupyterHa
         if not allowed:
             raise web.HTTPError(403)
         self.location = self.locate(exact_query_argument(self, "path"))
+        self.is_writer = await may_write(self)
         opened = super().get(*args, **kwargs)
         if opened is not None:
             await opened
 
     async def open(self, *args: Any, **kwargs: Any) -> None:
-        """A tab shows the notebook."""
+        """A tab shows the notebook; a lock is kept for those only who may write."""
         super().open(*args, **kwargs)
-        self.tab = self.notebooks.keeper.enter(self.location)
+        if self.is_writer:
+            self.tab = self.notebooks.keeper.enter(self.location)
         self.end_listening = self.announcements.listen(self.location, self.tell)
         with contextlib.suppress(TerraEnvError):  # What is not there yet is told when it is.
             self.tell(await self.announcements.status(self.location))
@@ -52,7 +56,7 @@ class PresenceSocket(FindsNotebooks, WebSocketMixin, WebSocketHandler, JupyterHa
     def tell(self, status: dict[str, Any]) -> None:
         """Send a status."""
         with contextlib.suppress(WebSocketClosedError):
-            self.write_message(json.dumps(status))
+            self.write_message(json.dumps(status if self.is_writer else as_readers_see(status)))
 
     def on_message(self, message: str | bytes) -> None:
         """Clients have nothing to say."""
