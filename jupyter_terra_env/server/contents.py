@@ -20,6 +20,7 @@ from jupyter_terra_env.notebooks.regular_files import read_regular
 from jupyter_terra_env.rules.errors import BucketError, ObjectNotFound, RefusalReason
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.callers import as_readers_see, caller_may_write
+from jupyter_terra_env.server.checkpoints import WorkspaceCheckpoints
 from jupyter_terra_env.server.chunked_uploads import LAST_CHUNK, ChunkedUploads, model_of_part
 from jupyter_terra_env.server.files import WorkspaceFileHandler
 from jupyter_terra_env.server.http_errors import raise_when_refused, translated
@@ -50,6 +51,11 @@ class TerraContentsManager(NewFilesManager):
     def _files_handler_class_default(self) -> type:
         inherited: type = super()._files_handler_class_default()
         return inherited if self.notebooks is None else WorkspaceFileHandler
+
+    @default("checkpoints_class")
+    def _checkpoints_class_default(self) -> type:
+        inherited: type = super()._checkpoints_class_default()
+        return inherited if self.notebooks is None else WorkspaceCheckpoints
 
     # Reading
 
@@ -176,7 +182,7 @@ class TerraContentsManager(NewFilesManager):
             check_model(self._checkable(model))
             async with self._paid(location):
                 await self.notebooks.localizer.kept_edits.keep_not_shown(location)
-                with without_checkpoint(location):
+                with without_checkpoint(location, self.checkpoints):
                     saved = await super().save(model, path)
                 return saved if model["type"] == "directory" else await self._delocalize(location, saved)
 
@@ -239,10 +245,10 @@ class TerraContentsManager(NewFilesManager):
     async def create_checkpoint(self, path: str) -> dict[str, Any]:
         """See ``ContentsManager.create_checkpoint``; what is only in the bucket is brought to the disk first."""
         location = self._locate(path)
-        if location is not None and is_too_long_for_checkpoint(location):
-            if not is_without_checkpoint():
-                raise HTTPError(400, "This name is too long for a checkpoint.", reason="name-too-long")
+        if is_without_checkpoint():
             return {}
+        if location is not None and is_too_long_for_checkpoint(location):
+            raise HTTPError(400, "This name is too long for a checkpoint.", reason="name-too-long")
         await self.localize(path)
         made: dict[str, Any] = await super().create_checkpoint(path)
         return made

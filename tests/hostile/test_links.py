@@ -105,10 +105,29 @@ async def test_every_other_verb(bucket, api, contents, edit, playground, jp_root
     assert bucket.names() == names
 
 
+def folder_of_checkpoints(folder, elsewhere):
+    (folder / ".ipynb_checkpoints").symlink_to(elsewhere)
+
+
+def checkpoint(folder, elsewhere):
+    (folder / ".ipynb_checkpoints").mkdir()
+    (folder / ".ipynb_checkpoints" / "a-checkpoint.ipynb").symlink_to(elsewhere / "a-checkpoint.ipynb")
+
+
+@pytest.mark.parametrize("make_link", [folder_of_checkpoints, checkpoint])
 @pytest.mark.parametrize("folder", ["edit", "playground"])
-async def test_a_link_of_checkpoints_is_not_followed(bucket, contents, api, jp_root_dir, elsewhere, folder):
+async def test_a_link_of_checkpoints_is_not_followed(contents, api, jp_root_dir, elsewhere, folder, make_link):
     (jp_root_dir / WORKSPACE / folder / "sub").mkdir()
-    (jp_root_dir / WORKSPACE / folder / "sub" / ".ipynb_checkpoints").symlink_to(elsewhere)
+    make_link(jp_root_dir / WORKSPACE / folder / "sub", elsewhere)
+    (elsewhere / "a-checkpoint.ipynb").write_text(text_of(notebook("secret")))
+    path = f"{WORKSPACE}/{folder}/sub/a.ipynb"
     assert (await contents.save("sub/a.ipynb", "1", folder=folder)).code == 201
-    await api("POST", "contents", f"{WORKSPACE}/{folder}/sub/a.ipynb", "checkpoints")
-    assert everything_below(elsewhere) == []
+    assert (await api("GET", "contents", path, "checkpoints")).model == []
+    for method, name in (("POST", ()), ("POST", ("checkpoint",)), ("DELETE", ("checkpoint",))):
+        answer = await api(method, "contents", path, "checkpoints", *name)
+        assert (answer.code, answer.reason) == (404, "outside-workspace"), answer.body
+    assert "secret" not in (jp_root_dir / path).read_text()
+    assert (await api("PATCH", "contents", path, body={"path": f"{WORKSPACE}/{folder}/b.ipynb"})).code == 200
+    assert (await api("DELETE", "contents", f"{WORKSPACE}/{folder}/b.ipynb")).code == 204
+    assert everything_below(elsewhere) == ["a-checkpoint.ipynb"]
+    assert (elsewhere / "a-checkpoint.ipynb").read_text() == text_of(notebook("secret"))
