@@ -12,6 +12,7 @@ from traitlets import Bool, CaselessStrEnum, Dict, Float, Int, List, TraitError,
 
 from jupyter_terra_env.autopause_wiring import build_autopause, debts_of
 from jupyter_terra_env.bucket.connection import Connection
+from jupyter_terra_env.closing import ClosingSteps
 from jupyter_terra_env.environment.identity import Person, environment_id
 from jupyter_terra_env.environment.machine_identity import machine_identity
 from jupyter_terra_env.environment.settings import Defaults, collaborators, find_workspaces, owner_email
@@ -38,6 +39,9 @@ from jupyter_terra_env.welder_wiring import build_welder, set_variables, shares_
 from jupyter_terra_env.wiring import Plan, build
 
 _AFTER_FLUSH_SECONDS = 2.0
+_STEP_SECONDS = 3.0
+_STOPPING_SECONDS = 30.0
+"""Beyond what the steps in it are given: only what blocks in spite of all that comes near."""
 EMBEDDED_BUCKET_VARIABLE = "TERRA_ENV_EMBEDDED_BUCKET"
 
 
@@ -244,17 +248,22 @@ class TerraEnvApp(ExtensionApp):
 
     async def stop_extension(self) -> None:
         """Let uploads in flight end, and give locks back."""
+        closing = ClosingSteps(self._server_log)
         if self.welder_listener is not None:
-            await self.welder_listener.close()
+            await closing.step("ending Welder's API", self.welder_listener.close(), _STEP_SECONDS)
         flushed = self.autopause is not None
         if self.autopause is not None:
-            await self.autopause.stop()
+            budget = self.autopause.shutdown_budget_seconds
+            await closing.step("bringing everything to safety", self.autopause.stop(), budget + _STOPPING_SECONDS)
         if self.wired is not None and self.announcements is not None:
             # What a flush could not bring to the bucket just now is not tried for long once more.
-            await self.wired.close(uploads_seconds=_AFTER_FLUSH_SECONDS if flushed else UPLOADS_SECONDS)
-            await self.announcements.close()
+            uploads = _AFTER_FLUSH_SECONDS if flushed else UPLOADS_SECONDS
+            await closing.step("ending announcements", self.announcements.close(), _STEP_SECONDS)
+            await closing.step(
+                "ending the workspaces", self.wired.close(uploads_seconds=uploads), uploads + _STOPPING_SECONDS
+            )
         if self.converter is not None:
-            await self.converter.close()
+            await closing.step("ending the converter", self.converter.close(), _STEP_SECONDS)
 
     def configured_workspaces(self, root: Path) -> tuple[Workspace, ...]:
         """The workspaces that settings, environment and files name.

@@ -117,7 +117,9 @@ def build(
         bucket = threads.bucket(workspace.bucket, workspace.user_project, urgent=True)
         return EditLocks(bucket, me=plan.person.holder_in(workspace), now_ms=clock.now_ms)
 
-    places = Places(root=plan.root, bucket_of=bucket_of, journal=journal, copies=WorkingCopies())
+    places = Places(
+        root=plan.root, bucket_of=bucket_of, journal=journal, copies=WorkingCopies(), locate=workspaces.locate
+    )
     pace = Pace(monotonic=time.monotonic, interval_seconds=plan.pace_seconds)
     bases = BaseContents(plan.state / "bases")
     gate = UploadGate(places.copies, wall=time.time, monotonic=time.monotonic, still_seconds=plan.still_seconds)

@@ -231,6 +231,7 @@ class Environment:
             journal=self.journal,
             copies=self.copies,
             patience_seconds=settings.get("patience_seconds", 3.0),
+            locate=Workspaces((WORKSPACE, OTHER_WORKSPACE)).locate,
         )
         self.folders = Folders(
             self.places, max_age_seconds=settings["max_age_seconds"], monotonic=time.monotonic, log=self.log

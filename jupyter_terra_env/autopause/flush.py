@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from jupyter_terra_env.autopause.state_file import write_json
+from jupyter_terra_env.daemon_threads import on_daemon_thread
 
 _MANIFEST_VERSION = 1
+_WRITING_SECONDS = 5.0
+_GIVING_UP_SECONDS = 3.0
 _RESERVE_SECONDS = 1.0
 _RESERVE_SHARE = 0.1
 """Part of the time kept, once for the debts' owner to say what is left, and once to write that down."""
@@ -257,7 +260,7 @@ class Flusher:
         if self._running is None or self._running.done():
             return
         self._running.cancel()
-        await asyncio.gather(self._running, return_exceptions=True)
+        await asyncio.wait({self._running}, timeout=_GIVING_UP_SECONDS)
         now = self._monotonic()
         await self._conclude(cause, began=now, tabs_saved=False, paid=await self._pay(now, _RESERVE_SECONDS))
 
@@ -276,7 +279,7 @@ class Flusher:
 
     async def _conclude(self, cause: FlushCause, *, began: float, tabs_saved: bool, paid: Paid) -> FlushReport:
         report = FlushReport(cause=cause, seconds=self._monotonic() - began, tabs_saved=tabs_saved, paid=paid)
-        written = self._manifest is None or await asyncio.to_thread(self._write, self._manifest, report)
+        written = self._manifest is None or await self._is_written(self._manifest, report)
         self.last = FlushReport(
             cause=cause, seconds=report.seconds, tabs_saved=tabs_saved, paid=paid, manifest_written=written
         )
@@ -320,6 +323,15 @@ class Flusher:
         except Exception:  # noqa: BLE001 - whatever went wrong, the answer is that nothing is known to be safe
             self._log.exception("Paying the debts to the workspace bucket failed.")
             return Paid(unsafe=(UnsafeFile(path="*", reason=Unsafe.ERROR),))
+
+    async def _is_written(self, manifest: Path, report: FlushReport) -> bool:
+        """Write the manifest; a disk that hangs holds nobody up."""
+        try:
+            async with asyncio.timeout(_WRITING_SECONDS):
+                return await on_daemon_thread(self._write, manifest, report)
+        except TimeoutError:
+            self._log.error("The flush's manifest %s cannot be written: the disk does not answer.", manifest)
+            return False
 
     def _write(self, manifest: Path, report: FlushReport) -> bool:
         record = {

@@ -16,6 +16,7 @@ from jupyter_terra_env.autopause.flush import FlushCause, FlushReport
 from jupyter_terra_env.autopause.observation import Observation, WorkSource
 from jupyter_terra_env.autopause.patient_call import Late, PatientCall
 from jupyter_terra_env.autopause.state_file import read_json, write_json
+from jupyter_terra_env.daemon_threads import on_daemon_thread
 from jupyter_terra_env.rules.activity import Work, WorkKind
 from jupyter_terra_env.rules.autopause import step
 from jupyter_terra_env.rules.awake_time import Moment
@@ -295,7 +296,7 @@ class Monitor:
 
     async def _write_memory(self) -> None:
         record = record_of(self._state, self._boot_id)
-        await asyncio.to_thread(write_json, self._memory, record)
+        await on_daemon_thread(write_json, self._memory, record)
 
     def _own(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)

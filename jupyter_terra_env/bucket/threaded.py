@@ -5,7 +5,6 @@ import contextlib
 import importlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -13,6 +12,7 @@ from jupyter_terra_env.bucket.clock import BucketClock
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.object_fields import ObjectFields
 from jupyter_terra_env.bucket.store import BucketStore, Listing, MatchVersion, ObjectVersion, Precondition
+from jupyter_terra_env.daemon_threads import DaemonThreads
 from jupyter_terra_env.rules.errors import BucketError
 
 if TYPE_CHECKING:
@@ -55,10 +55,7 @@ class BucketThreads:
         self._connection = connection
         self._clock = clock
         self._monotonic = monotonic
-        self._lanes = {
-            lane: ThreadPoolExecutor(_threads_of(lane, connection), thread_name_prefix=f"terra-env-{lane}")
-            for lane in Lane
-        }
+        self._lanes = {lane: DaemonThreads(_threads_of(lane, connection), name=f"terra-env-{lane}") for lane in Lane}
         self._connecting = threading.Lock()
         self._client: Any = None
         self._failure: tuple[float, BucketError] | None = None
@@ -74,7 +71,7 @@ class BucketThreads:
         return ThreadedBucket(bucket, user_project, self, urgent=urgent)
 
     def close(self) -> None:
-        """Let no new work begin; running requests end by their own time limits."""
+        """Let no new work begin; running requests end by their own time limits, or with the process."""
         self.end_threads(wait=False)
         if self._client is not None:
             self._client.close()

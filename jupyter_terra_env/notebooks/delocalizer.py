@@ -24,6 +24,7 @@ from jupyter_terra_env.rules.errors import (
     LockHeldElsewhere,
     NotWhole,
     ObjectNotFound,
+    OperationRefused,
     WorkspaceConflict,
 )
 from jupyter_terra_env.rules.lock_view import READ_ONLY, LockState
@@ -180,7 +181,7 @@ class Delocalizer:
         payers = {path: payer for path, payer in self._payers.items() if not payer.is_over}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(deadline_seconds):
-                await asyncio.gather(*(payer.hurry_through() for payer in payers.values()))
+                await asyncio.gather(*(payer.hurry_through() for payer in payers.values()), return_exceptions=True)
         return {path: self._last.get(path) or payer.status or status.uploading() for path, payer in payers.items()}
 
     async def current_status(self, location: Location) -> WorkStatus:
@@ -273,12 +274,25 @@ class Delocalizer:
             news = status.not_fit(unfit.reason)
             may_pass = unfit.reason is Unfit.STILL_BEING_WRITTEN
             again_in_seconds = unfit.again_in_seconds
-        except Exception:  # noqa: BLE001 - the task's boundary: the work is on the disk, and that is told
-            self._log.exception("Upload of a notebook to the workspace bucket failed.")
-            news = status.owed()
+        except Exception as error:  # noqa: BLE001 - the task's boundary: the work is on the disk, and that is told
+            news = self._status_after(error)
             again_in_seconds = self._pause_seconds(failures + 1, may_pass)
         self.tell(location, news)
         return Attempt(status=news, again_in_seconds=None if self._closing else again_in_seconds, may_pass=may_pass)
+
+    def _status_after(self, error: Exception) -> WorkStatus:
+        """What is said of work that stays on the disk because of an error that is not the bucket's."""
+        match error:
+            case OperationRefused():
+                # What has its name on the disk now is not what was saved; somebody may put that back.
+                return status.not_to_be_read(error)
+            case OSError():
+                why = error.strerror or type(error).__name__
+                self._log.warning("The disk does not give a notebook that is to be uploaded: %s", why)
+                return status.disk_unreadable()
+            case _:
+                self._log.error("Upload of a notebook to the workspace bucket failed.", exc_info=error)
+                return status.owed()
 
     async def _deliver_newest(self, location: Location) -> None:
         """Upload until bucket and working copy are known to be equal.

@@ -242,8 +242,8 @@ def _drop(temporary: Path) -> None:
 
 
 def _sync(file: Path) -> None:
-    if file.is_symlink():
-        return
+    if file.is_symlink() or not file.is_file():
+        return  # A pipe has nothing to be made durable, and opening it would wait for somebody at its other end.
     with file.open("rb") as content:
         sync(content.fileno())
 

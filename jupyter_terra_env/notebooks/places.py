@@ -40,6 +40,7 @@ class Places:
         bucket_of: gives a workspace's bucket.
         journal: baselines.
         copies: the files.
+        locate: the place an API path is, if it is in a workspace folder.
         patience_seconds: how long a person waits for the bucket where the disk could answer.
     """
 
@@ -50,6 +51,7 @@ class Places:
         bucket_of: Callable[[Workspace], BucketStore],
         journal: Journal,
         copies: WorkingCopies,
+        locate: Callable[[str], Location | None],
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self.copies = copies
@@ -57,6 +59,7 @@ class Places:
         self._root = root
         self._bucket_of = bucket_of
         self._journal = journal
+        self._locate = locate
 
     def os_path(self, location: Location) -> Path:
         """The real path of the working copy.
@@ -73,7 +76,14 @@ class Places:
         return path
 
     def entry(self, api_path: str) -> Path:
-        """The path on the disk as it is named, wherever a link of that name leads."""
+        """The path on the disk as it is named, wherever a link of that very name leads: the link is what is meant.
+
+        Raises:
+            OperationRefused: a link on the way to it leads out of its workspace folder.
+        """
+        location = self._locate(api_path)
+        if location is not None and location.relative_path:
+            self.os_path(location.parent)
         return self._root / api_path
 
     def bucket(self, location: Location) -> BucketStore:

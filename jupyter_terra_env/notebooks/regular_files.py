@@ -11,16 +11,18 @@ from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path, *, follow: bool = False) -> BinaryIO:
     """Open a file for reading. Blocks for the disk only, never for another program.
 
     Args:
         path: its real path: a link is not followed.
+        follow: for a path outside the workspaces, where links are as they are in Jupyter.
 
     Raises:
         FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError: as ``open`` does.
         OperationRefused: it is a named pipe, a socket or a device.
     """
+    path = Path(os.path.realpath(path)) if follow else path
     # Looked at first: opening a pipe lets its writer go on, opening a device may do anything.
     _require(path, path.lstat())
     descriptor = os.open(path, _FLAGS)
@@ -32,9 +34,9 @@ def open_regular(path: Path) -> BinaryIO:
         raise
 
 
-def read_regular(path: Path) -> bytes:
+def read_regular(path: Path, *, follow: bool = False) -> bytes:
     """The content of a file; see ``open_regular``."""
-    with open_regular(path) as file:
+    with open_regular(path, follow=follow) as file:
         return file.read()
 
 

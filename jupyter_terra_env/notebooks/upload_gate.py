@@ -4,10 +4,10 @@ import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
+from jupyter_terra_env.daemon_threads import DaemonThreads
 from jupyter_terra_env.notebooks.file_digests import FileDigest, Snapshot, digest_file
 from jupyter_terra_env.notebooks.nameless_files import nameless_copy
 from jupyter_terra_env.notebooks.whole_content import judge_content
@@ -53,7 +53,7 @@ class UploadGate:
         self._verdicts: OrderedDict[tuple[str, bool, str | None], Unfit | None] = OrderedDict()
         self._guard = threading.Lock()
         # Parsing takes a while, and what it is waited for with is not the threads that open and save.
-        self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="terra-env-check")
+        self._threads = DaemonThreads(1, name="terra-env-check")
 
     def close(self) -> None:
         """Stop the thread; a check that runs ends first."""

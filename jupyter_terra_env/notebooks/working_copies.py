@@ -5,7 +5,7 @@ import errno
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
+from jupyter_terra_env.daemon_threads import DaemonThreads
 from jupyter_terra_env.notebooks.durable_names import keep_as, put_under_free_name, sync, sync_directory
 from jupyter_terra_env.notebooks.file_attributes import copy_attributes, require_replaceable
 from jupyter_terra_env.notebooks.file_digests import FileDigest, Snapshot, SnapshotHandover, digest_file, digest_of
@@ -24,6 +25,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _REMEMBERED_DIGESTS = 4096
+_CLOSING_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,14 +79,21 @@ class WorkingCopies:
     """
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="terra-env-disk")
+        self._threads = DaemonThreads(4, name="terra-env-disk")
         self._digests: OrderedDict[str, tuple[_Signature, FileDigest]] = OrderedDict()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.own = OwnContents()
 
-    def close(self) -> None:
-        """Stop the threads; running work ends first."""
-        self._threads.shutdown(wait=True)
+    def close(self, seconds: float = _CLOSING_SECONDS) -> bool:
+        """Stop the threads; running work ends first, unless the disk hangs.
+
+        Args:
+            seconds: how long to wait for it.
+
+        Returns:
+            Whether all of it has ended.
+        """
+        return self._threads.close(seconds)
 
     def sweep_later(self, directories: Sequence[Path]) -> None:
         """Remove, on a thread, temporary files that a server which died left in these folders."""
@@ -95,7 +104,7 @@ class WorkingCopies:
         return await self.run_on(self._threads, function, *args, **kwargs)
 
     @staticmethod
-    async def run_on(threads: ThreadPoolExecutor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def run_on(threads: Executor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking work on other threads than those that open and save."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(threads, lambda: function(*args, **kwargs))

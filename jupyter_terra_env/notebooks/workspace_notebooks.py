@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jupyter_terra_env.bucket.threaded import BucketThreads
+from jupyter_terra_env.closing import ClosingSteps
 from jupyter_terra_env.notebooks.begun_moves import BegunMoves
 from jupyter_terra_env.notebooks.conflicts import Conflicts
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
@@ -25,13 +26,17 @@ from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.preview import Previews
 from jupyter_terra_env.notebooks.storage_links import StorageLinks
 from jupyter_terra_env.notebooks.upload_gate import UploadGate
-from jupyter_terra_env.rules.errors import ObjectNotFound
+from jupyter_terra_env.rules import status
+from jupyter_terra_env.rules.errors import ObjectNotFound, OperationRefused
 from jupyter_terra_env.rules.lock_view import READ_ONLY, LockView
+from jupyter_terra_env.rules.shown_names import shown
 from jupyter_terra_env.rules.status import WorkStatus, not_on_this_disk
 from jupyter_terra_env.rules.workspace import Location, Workspace, Workspaces
 
 UPLOADS_SECONDS = 10.0
 _LOCKS_SECONDS = 5.0
+_STEP_SECONDS = 3.0
+"""For each step of an end, beyond what it is given to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +178,7 @@ class WorkspaceNotebooks:
             sent: API paths of the notebooks that were sent to the bucket.
         """
         still = {location.api_path: location for location in await self.undelivered()}
-        unpaid = [await self.status_of(still[path]) for path in sorted(still)]
+        unpaid = [await self.status_of_debt(still[path]) for path in sorted(still)]
         paid = tuple(path for path in sent if path not in still)
         return Payment(paid=paid, unpaid=tuple(unpaid), foreign=await self.foreign_debts())
 
@@ -199,6 +204,24 @@ class WorkspaceNotebooks:
             saved_at=version.created if version is not None and stored else None,
         )
 
+    async def status_of_debt(self, location: Location) -> NotebookStatus:
+        """What is known of a notebook that owes something to the bucket, whatever has become of its file.
+
+        Never raises: one that cannot be looked at says so itself, and does not keep others from being named.
+        """
+        try:
+            return await self.status_of(location)
+        except OperationRefused as refused:
+            work = status.not_to_be_read(refused)
+        except ObjectNotFound:
+            told = self.delocalizer.last_told(location)
+            is_known = told is not None and told.place is status.Place.ON_DISK and told.reason is not None
+            work = told if told is not None and is_known else status.gone_from_disk()
+        except Exception:
+            self.log.exception("A notebook that is not in the workspace cannot be looked at.")
+            work = status.disk_unreadable()
+        return NotebookStatus(location=location, work=work, lock=self.locks.view(location), saved_at=None)
+
     async def _work_of(self, location: Location) -> WorkStatus:
         try:
             return await self.delocalizer.current_status(location)
@@ -222,18 +245,25 @@ class WorkspaceNotebooks:
         Args:
             uploads_seconds: how long to try to pay; short after a flush that has just tried.
         """
-        await self.links.close()
-        await self.foreign_edits.close()
-        await self.localizer.close()
-        await self.begun_moves.close()
-        await self.delocalizer.close(uploads_seconds)
+        closing = ClosingSteps(self.log)
+        await closing.step("ending storage links", self.links.close(), _STEP_SECONDS)
+        await closing.step("ending the look at files", self.foreign_edits.close(), _STEP_SECONDS)
+        await closing.step("ending openings", self.localizer.close(), _STEP_SECONDS)
+        await closing.step("ending renames", self.begun_moves.close(), _STEP_SECONDS)
+        await closing.step("paying debts", self.delocalizer.close(uploads_seconds), uploads_seconds + _STEP_SECONDS)
+        await closing.step("naming debts", self._name_debts(), _STEP_SECONDS)
+        await closing.step("giving back locks", self.keeper.close(_LOCKS_SECONDS), _LOCKS_SECONDS + _STEP_SECONDS)
+        await closing.step("ending listings", self.folders.close(), _STEP_SECONDS)
+        closing.call("ending checks", self.gate.close)
+        closing.call("ending requests", self.bucket_threads.close)
+        if self.places.copies.close():
+            closing.call("closing the journal", self.database.close)
+        else:
+            # The journal is used by what hangs: closing it would wait, too. What is in it is durable.
+            self.log.warning("While stopping: the disk does not answer; nothing more is waited for.")
+
+    async def _name_debts(self) -> None:
         for location in await self.undelivered():
-            status = await self.status_of(location)
-            self.log.warning("Not in the workspace at the end: %s. %s", location.api_path, status.work.message)
+            debt = await self.status_of_debt(location)
+            self.log.warning("Not in the workspace at the end: %s. %s", shown(location.api_path), debt.work.message)
         await self._log_foreign_debts()
-        await self.keeper.close(_LOCKS_SECONDS)
-        await self.folders.close()
-        self.gate.close()
-        self.bucket_threads.close()
-        self.places.copies.close()
-        self.database.close()

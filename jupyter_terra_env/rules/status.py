@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from jupyter_terra_env.rules.errors import BucketError, ConflictReason, LockHeldElsewhere, WorkspaceConflict
+from jupyter_terra_env.rules.errors import (
+    BucketError,
+    ConflictReason,
+    LockHeldElsewhere,
+    OperationRefused,
+    WorkspaceConflict,
+)
 from jupyter_terra_env.rules.whole_content import SENTENCES, Unfit
 from jupyter_terra_env.rules.workspace import Location, Mode
 
@@ -86,6 +92,39 @@ def owed() -> WorkStatus:
 def not_fit(reason: Unfit) -> WorkStatus:
     """On the disk, and not brought to the bucket as it is."""
     return WorkStatus(mode=Mode.EDIT, place=Place.ON_DISK, message=SENTENCES[reason], reason=reason.value)
+
+
+def not_to_be_read(refused: OperationRefused) -> WorkStatus:
+    """Saved once, but what has its name now is refused: nothing of it goes to the bucket."""
+    return WorkStatus(
+        mode=Mode.EDIT,
+        place=Place.ON_DISK,
+        message=f"Saved, NOT in the workspace yet, and not found where it was saved. {refused}",
+        reason=refused.reason.value,
+    )
+
+
+def gone_from_disk() -> WorkStatus:
+    """Saved once, not in the bucket, and removed from the disk by something else than this server."""
+    return WorkStatus(
+        mode=Mode.EDIT,
+        place=Place.ON_DISK,
+        message=(
+            "Saved, NOT in the workspace yet, and removed from this disk since, not by Jupyter. "
+            "Put the file back where it was, or open the workspace's version."
+        ),
+        reason="not-found",
+    )
+
+
+def disk_unreadable() -> WorkStatus:
+    """Saved once; what the disk has of it cannot be looked at."""
+    return WorkStatus(
+        mode=Mode.EDIT,
+        place=Place.ON_DISK,
+        message=f"{_OWED} The disk could not be read just now.",
+        reason="disk-fails",
+    )
 
 
 def never_sent() -> WorkStatus:

@@ -86,9 +86,12 @@ class Announcements:
         self._told: dict[str, NotebookStatus] = {}
         self._telling: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
+        self._closed = False
 
     def changed(self, location: Location) -> None:
         """Something about a notebook may have changed: look, and tell if it has."""
+        if self._closed:
+            return
         path = location.api_path
         self._again.add(path)
         telling = self._telling.get(path)
@@ -121,6 +124,7 @@ class Announcements:
 
     async def close(self) -> None:
         """Tell nothing more."""
+        self._closed = True
         telling = list(self._telling.values())
         for task in telling:
             task.cancel()
@@ -143,7 +147,14 @@ class Announcements:
         if self._told.get(location.api_path) == status:
             return
         self._told[location.api_path] = status
-        self._emit(status_fields(status, email=None))
         fields = status_fields(status, email=self._email_of_holder(location))
+        self._give(self._emit, status_fields(status, email=None))
         for listener in list(self._listeners.get(location.api_path, ())):
+            self._give(listener, fields)
+
+    def _give(self, listener: Listener, fields: dict[str, Any]) -> None:
+        """One that cannot take a status, as a tab that has just gone, keeps no other from getting it."""
+        try:
             listener(fields)
+        except Exception:  # noqa: BLE001 - the next one is told in any case
+            self._log.exception("Announcing a change failed.")

@@ -21,6 +21,7 @@ from jupyter_terra_env.autopause.monitor import Hooks, Monitor
 from jupyter_terra_env.autopause.notices import NoticeWatch
 from jupyter_terra_env.autopause.report import Priced, flush_json, report, told
 from jupyter_terra_env.autopause.unobservable import unobservable
+from jupyter_terra_env.closing import ClosingSteps
 from jupyter_terra_env.environment.machine_facts import machine_of_leonardo, machine_of_metadata
 from jupyter_terra_env.environment.metadata import MetadataServer, NotMetadata, is_on_compute_engine
 from jupyter_terra_env.rules.cost import Cost, Machine, cost_of
@@ -53,6 +54,8 @@ _COST_SECONDS = 3600.0
 _LOCKS_SECONDS = 4.0
 _NOTICE_RESERVE_SECONDS = 5.0
 _HTTP_SECONDS = 20.0
+_STEP_SECONDS = 3.0
+_FLUSH_END_SECONDS = 12.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +156,11 @@ class AutopauseService:
         self._attached = True
         serverapp.io_loop.add_callback(self.start)
 
+    @property
+    def shutdown_budget_seconds(self) -> float:
+        """How long the flush may take when the server is stopped."""
+        return self._settings.shutdown_budget_seconds
+
     async def start(self) -> None:
         """Begin to observe."""
         if self._stopping:
@@ -173,23 +181,24 @@ class AutopauseService:
     async def stop(self) -> None:
         """Bring everything to safety, within the budget, and stop observing."""
         self._stopping = True
+        closing = ClosingSteps(self._log)
         if self._attached:
-            await self._stop_parts()
-        await self._client.aclose()
-        await self._metadata.close()
+            await self._stop_parts(closing)
+        await closing.step("closing connections", self._client.aclose(), _STEP_SECONDS)
+        await closing.step("leaving the metadata server", self._metadata.close(), _STEP_SECONDS)
 
-    async def _stop_parts(self) -> None:
-        await self._monitor.close()
+    async def _stop_parts(self, closing: ClosingSteps) -> None:
+        budget = self._settings.shutdown_budget_seconds
+        await closing.step("ending autopause", self._monitor.close(), _STEP_SECONDS)
         if self._notices is not None:
-            await self._notices.close()
+            await closing.step("ending the watch for notices", self._notices.close(), _STEP_SECONDS)
         if self._bump is not None:
-            await self._bump.close()
+            await closing.step("leaving Leonardo", self._bump.close(), _STEP_SECONDS)
         if self._pricing is not None:
             self._pricing.cancel()
-            await asyncio.gather(self._pricing, return_exceptions=True)
-        await self.flush(FlushCause.SERVER_STOP, self._settings.shutdown_budget_seconds)
-        await self._flusher.close(FlushCause.SERVER_STOP)
-        self._kernels.close()
+        await closing.step("the flush", self.flush(FlushCause.SERVER_STOP, budget), budget + _STEP_SECONDS)
+        await closing.step("ending the flush", self._flusher.close(FlushCause.SERVER_STOP), _FLUSH_END_SECONDS)
+        closing.call("leaving the kernels", self._kernels.close)
 
     def kernel_state(self, kernel_id: str) -> str | None:
         """What a kernel is really doing; None where that is not observed.

@@ -19,6 +19,8 @@ from jupyter_terra_env.notebooks.refusals import only_in_workspace
 from jupyter_terra_env.notebooks.regular_files import read_regular
 from jupyter_terra_env.rules.errors import BucketError, ObjectNotFound, RefusalReason
 from jupyter_terra_env.rules.workspace import Location
+from jupyter_terra_env.server.callers import as_readers_see, caller_may_write
+from jupyter_terra_env.server.checkpoints import WorkspaceCheckpoints
 from jupyter_terra_env.server.chunked_uploads import LAST_CHUNK, ChunkedUploads, model_of_part
 from jupyter_terra_env.server.files import WorkspaceFileHandler
 from jupyter_terra_env.server.http_errors import raise_when_refused, translated
@@ -51,6 +53,11 @@ class TerraContentsManager(NewFilesManager):
         inherited: type = super()._files_handler_class_default()
         return inherited if self.notebooks is None else WorkspaceFileHandler
 
+    @default("checkpoints_class")
+    def _checkpoints_class_default(self) -> type:
+        inherited: type = super()._checkpoints_class_default()
+        return inherited if self.notebooks is None else WorkspaceCheckpoints
+
     # Reading
 
     async def get(
@@ -66,6 +73,20 @@ class TerraContentsManager(NewFilesManager):
         if location is None:
             stock: dict[str, Any] = await super().get(path, content, type, format, require_hash)
             return stock
+        if await caller_may_write():
+            return await self._get(location, content, type, format, require_hash=require_hash)
+        with only_reading():
+            return as_readers_see(await self._get(location, content, type, format, require_hash=require_hash))
+
+    async def _get(
+        self,
+        location: Location,
+        content: bool,  # noqa: FBT001
+        type: str | None,
+        format: str | None,
+        *,
+        require_hash: bool,
+    ) -> dict[str, Any]:
         if not content and not require_hash:
             return await self._get_unread(location, type, format)
         with translated(location.api_path):
@@ -127,8 +148,9 @@ class TerraContentsManager(NewFilesManager):
         location = self._locate(path)
         if location is None:
             return str(await super().increment_filename(filename, path, insert))
-        folder = await self.notebooks.folders.bucket_folder(location)
-        os_path = self.notebooks.places.os_path(location)
+        with translated(location.api_path):
+            os_path = self.notebooks.places.os_path(location)
+            folder = await self.notebooks.folders.bucket_folder(location)
         taken = folder.names | await self.notebooks.places.copies.run(_names_in, os_path)
         stem, dot, extension = filename.rpartition(".")
         if extension != "ipynb":
@@ -161,7 +183,7 @@ class TerraContentsManager(NewFilesManager):
             check_model(self._checkable(model))
             async with self._paid(location):
                 await self.notebooks.localizer.kept_edits.keep_not_shown(location)
-                with without_checkpoint(location), saving_what_it_stands_for(model.get("content")):
+                with without_checkpoint(location, self.checkpoints), saving_what_it_stands_for(model.get("content")):
                     saved = await super().save(model, path)
                 return saved if model["type"] == "directory" else await self._delocalize(location, saved)
 
@@ -192,6 +214,8 @@ class TerraContentsManager(NewFilesManager):
             await super().rename_file(old_path, new_path)
             return
         with translated(old_path), self.perm_to_403(old_path):
+            if new is not None:
+                self.notebooks.places.os_path(new)
             await self._refuse_hidden(old_path, new_path)
             is_folder = await (self._to_change(old, localized=True) if old is not None else self.dir_exists(old_path))
             renaming = Renaming(old_path=old_path, new_path=new_path, old=old, new=new, is_folder=is_folder)
@@ -222,10 +246,10 @@ class TerraContentsManager(NewFilesManager):
     async def create_checkpoint(self, path: str) -> dict[str, Any]:
         """See ``ContentsManager.create_checkpoint``; what is only in the bucket is brought to the disk first."""
         location = self._locate(path)
-        if location is not None and is_too_long_for_checkpoint(location):
-            if not is_without_checkpoint():
-                raise HTTPError(400, "This name is too long for a checkpoint.", reason="name-too-long")
+        if is_without_checkpoint():
             return {}
+        if location is not None and is_too_long_for_checkpoint(location):
+            raise HTTPError(400, "This name is too long for a checkpoint.", reason="name-too-long")
         await self.localize(path)
         made: dict[str, Any] = await super().create_checkpoint(path)
         return made

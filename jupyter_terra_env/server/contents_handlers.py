@@ -9,6 +9,7 @@ from jupyter_server.utils import ensure_async
 from tornado import web
 from tornado.routing import Rule
 
+from jupyter_terra_env.server.callers import refuse_foreign_pages
 from jupyter_terra_env.server.chunked_uploads import client_of, sender
 from jupyter_terra_env.server.large_notebooks.answers import AnswersLargeNotebooks
 from jupyter_terra_env.server.large_notebooks.manager import is_unchanged
@@ -21,6 +22,13 @@ class WorkspaceContentsHandler(TellsTheLock, AnswersLargeNotebooks):
     """``/api/contents/PATH``."""
 
     _answered: object = None
+
+    async def prepare(self) -> None:  # type: ignore[override]  # Jupyter's is declared to return an awaitable of one
+        """Refuse what a page of another site has a browser ask of a workspace: reading a notebook there opens it."""
+        await super().prepare()
+        path = self.path_in_question()
+        if self.request.method == "GET" and self.notebooks.workspaces.locate(path) is not None:
+            refuse_foreign_pages(self)
 
     @web.authenticated
     @authorized

@@ -35,6 +35,7 @@ class WorkspaceFileHandler(AuthenticatedFileHandler):
     @authorized
     async def head(self, path: str) -> None:  # type: ignore[override]  # the decorators say Optional
         """Answer the headers of a file."""
+        self.check_xsrf_cookie()  # Jupyter does it as well, but after the download.
         manager: Any = self.contents_manager
         with self._translated(path):
             async with manager.shown_file(path) as self._shown:
@@ -44,6 +45,7 @@ class WorkspaceFileHandler(AuthenticatedFileHandler):
     @authorized
     async def get(self, path: str, **kwargs: Any) -> None:  # type: ignore[override]  # the decorators say Optional
         """Answer a file."""
+        self.check_xsrf_cookie()
         manager: Any = self.contents_manager
         with self._translated(path):
             async with manager.shown_file(path) as self._shown:

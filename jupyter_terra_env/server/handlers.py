@@ -9,12 +9,13 @@ from tornado import web
 from jupyter_terra_env.autopause.flush import FlushCause
 from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 from jupyter_terra_env.server.autopause_handlers import AUTOPAUSE_SETTING
+from jupyter_terra_env.server.callers import as_readers_see, may_write
 from jupyter_terra_env.server.conflict_handlers import CONFLICT_HANDLERS
 from jupyter_terra_env.server.http_errors import translated
 from jupyter_terra_env.server.presence import PresenceSocket
 from jupyter_terra_env.server.preview_page import PreviewHandler
 from jupyter_terra_env.server.sharing_handlers import SHARING_HANDLERS
-from jupyter_terra_env.server.status_fields import foreign_debt_fields, payment_fields
+from jupyter_terra_env.server.status_fields import foreign_debt_fields, payment_fields, status_fields
 from jupyter_terra_env.server.workspace_handler import WorkspaceHandler
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ class StatusHandler(WorkspaceHandler):
         """Answer the status; docs/reference.md lists its fields."""
         location = self.locate(self.path_in_question())
         with translated(location.api_path):
-            self.finish(json.dumps(await self.announcements.status(location)))
+            status = await self.announcements.status(location)
+        self.finish(json.dumps(status if await may_write(self) else as_readers_see(status)))
 
 
 class LockHandler(WorkspaceHandler):
@@ -93,9 +95,13 @@ class DebtsHandler(WorkspaceHandler):
     @authorized
     async def get(self) -> None:
         """Answer ``{debts: [status…]}``."""
-        await self.notebooks.foreign_edits.look()
-        debts = [await self.announcements.status(location) for location in await self.notebooks.undelivered()]
-        debts += [foreign_debt_fields(debt) for debt in await self.notebooks.foreign_debts()]
+        notebooks = self.notebooks
+        await notebooks.foreign_edits.look()
+        debts = [
+            status_fields(await notebooks.status_of_debt(location), email=notebooks.email_of_holder(location))
+            for location in await notebooks.undelivered()
+        ]
+        debts += [foreign_debt_fields(debt) for debt in await notebooks.foreign_debts()]
         self.finish(json.dumps({"debts": debts}))
 
 

@@ -8,12 +8,14 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from jupyter_server.services.contents.checkpoints import Checkpoints
 from tornado.web import HTTPError
 
 from jupyter_terra_env.notebooks.folders import Folders, Kind
 from jupyter_terra_env.notebooks.refusals import name_exists
 from jupyter_terra_env.rules.errors import BucketError
 from jupyter_terra_env.rules.workspace import MAX_COMPONENT_BYTES, Location, is_notebook_name
+from jupyter_terra_env.server.checkpoints import WorkspaceCheckpoints
 
 _DISK_BYTES = 255
 _WAIT_SECONDS = 1.0
@@ -70,9 +72,10 @@ _without_checkpoint: ContextVar[bool] = ContextVar("without_checkpoint", default
 
 
 @contextlib.contextmanager
-def without_checkpoint(location: Location) -> Iterator[None]:
-    """Within it, Jupyter's save goes on where the name is too long for the first checkpoint it makes."""
-    token = _without_checkpoint.set(is_too_long_for_checkpoint(location))
+def without_checkpoint(location: Location, checkpoints: Checkpoints) -> Iterator[None]:
+    """Within it, Jupyter's save goes on where its first checkpoint cannot be: too long a name, or a link out."""
+    leads_out = isinstance(checkpoints, WorkspaceCheckpoints) and checkpoints.leads_out(location.api_path)
+    token = _without_checkpoint.set(leads_out or is_too_long_for_checkpoint(location))
     try:
         yield
     finally:
@@ -80,7 +83,7 @@ def without_checkpoint(location: Location) -> Iterator[None]:
 
 
 def is_without_checkpoint() -> bool:
-    """Whether this task is in ``without_checkpoint`` with such a name."""
+    """Whether this task is in ``without_checkpoint`` with such a file."""
     return _without_checkpoint.get()
 
 

@@ -10,6 +10,7 @@ from jupyter_terra_env.notebooks.foreign_debts import NOT_CONFIGURED, on_the_dis
 from jupyter_terra_env.notebooks.journal import Debt
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import TerraEnvError
+from jupyter_terra_env.rules.shown_names import shown
 from jupyter_terra_env.rules.workspace import Location
 
 
@@ -41,7 +42,14 @@ class NotebookDebts:
         """Give back every lock this server holds; those that cannot be expire by themselves."""
         held = [location for location, _ in self._notebooks.locks.held()]
         async with asyncio.timeout(deadline_seconds):
-            await asyncio.gather(*(self._release(location) for location in held))
+            outcomes = await asyncio.gather(*(self._release(location) for location in held), return_exceptions=True)
+        for location, outcome in zip(held, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                self._notebooks.log.warning(
+                    "The edit lock of %s could not be given back (%s); it expires by itself.",
+                    shown(location.api_path),
+                    type(outcome).__name__,
+                )
 
     async def _safe(self, path: str) -> SafeFile:
         location = self._notebooks.workspaces.locate(path)

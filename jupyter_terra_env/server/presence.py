@@ -15,6 +15,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from jupyter_terra_env.notebooks.lock_keeper import Tab
 from jupyter_terra_env.rules.errors import TerraEnvError
 from jupyter_terra_env.rules.workspace import Location
+from jupyter_terra_env.server.callers import as_readers_see, may_write
 from jupyter_terra_env.server.tab_seats import SeatedTab, TabSeats
 from jupyter_terra_env.server.workspace_handler import FindsNotebooks, exact_query_argument
 
@@ -30,6 +31,7 @@ class PresenceSocket(FindsNotebooks, WebSocketMixin, WebSocketHandler, JupyterHa
 
     auth_resource = "contents"
     location: Location
+    is_writer = False
     tab: Tab | None = None
     seated: SeatedTab | None = None
     status: dict[str, Any] | None = None
@@ -46,15 +48,17 @@ class PresenceSocket(FindsNotebooks, WebSocketMixin, WebSocketHandler, JupyterHa
         if not allowed:
             raise web.HTTPError(403)
         self.location = self.locate(exact_query_argument(self, "path"))
+        self.is_writer = await may_write(self)
         opened = super().get(*args, **kwargs)
         if opened is not None:
             await opened
 
     async def open(self, *args: Any, **kwargs: Any) -> None:
-        """A tab shows the notebook."""
+        """A tab shows the notebook; a lock is kept for those only who may write."""
         super().open(*args, **kwargs)
-        self.tab = self.notebooks.keeper.enter(self.location)
-        wants = self.get_query_argument("edits", "1") != "0"
+        if self.is_writer:
+            self.tab = self.notebooks.keeper.enter(self.location)
+        wants = self.is_writer and self.get_query_argument("edits", "1") != "0"
         self.seated = self.seats.enter(self.location.api_path, self.tell_of_tabs, wants=wants)
         self.end_listening = self.announcements.listen(self.location, self.tell)
         with contextlib.suppress(TerraEnvError):  # What is not there yet is told when it is.
@@ -62,7 +66,7 @@ class PresenceSocket(FindsNotebooks, WebSocketMixin, WebSocketHandler, JupyterHa
 
     def tell(self, status: dict[str, Any]) -> None:
         """Send a status."""
-        self.status = status
+        self.status = status if self.is_writer else as_readers_see(status)
         if self.seated is not None:
             self.tell_of_tabs(self.seated.fields)
 

@@ -159,10 +159,11 @@ class ShowingManager(LargeNotebookManager):
             return self._model_of_shown(location, type)
         try:
             on_disk = os.path.exists(self.notebooks.places.os_path(location))  # noqa: ASYNC240, PTH110 - as Jupyter does; tells, never raises
+            # Jupyter shows a link that leads nowhere.
+            on_disk = on_disk or os.path.islink(self.notebooks.places.entry(location.api_path))  # noqa: ASYNC240, PTH114 - as above
         except OperationRefused:
             return link_that_is_not_followed(location)
-        # Jupyter shows a link that leads nowhere.
-        if on_disk or os.path.islink(self.notebooks.places.entry(location.api_path)):  # noqa: ASYNC240, PTH114 - as above
+        if on_disk:
             model: dict[str, Any] = await super().get(location.api_path, False, type, format)
             return self._with_writable(location, model)
         with translated(location.api_path):

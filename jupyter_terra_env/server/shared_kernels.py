@@ -1,12 +1,14 @@
 """Which notebook asked for a run, where several share a kernel: a duplicate of a notebook has the same cell ids."""
 
-import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from jupyter_terra_env.daemon_threads import on_daemon_thread
+from jupyter_terra_env.notebooks.regular_files import read_regular
 from jupyter_terra_env.rules.cell_outputs import Candidate, CellRun, asker_of, sources_of
+from jupyter_terra_env.rules.errors import OperationRefused
 from jupyter_terra_env.server.cell_runs import CellRuns
 from jupyter_terra_env.server.notebook_outputs import Unattended, requests_that_put_out
 
@@ -56,7 +58,7 @@ async def shares_of(
     """
     if len(sessions) <= 1:
         return Shares(by_path={session.path: what for session in sessions})
-    files = {session.id: await asyncio.to_thread(_read, os_path(session.path)) for session in sessions}
+    files = {session.id: await on_daemon_thread(_read, os_path(session.path)) for session in sessions}
     owned: dict[str, list[CellRun]] = {}
     unclear: dict[str, None] = {}
     put_out = requests_that_put_out(what)
@@ -88,6 +90,6 @@ def _read(file: Path) -> _File:
     """A file that cannot be read, or is no notebook, has no cells; who puts outputs into it says why."""
     try:
         modified = file.stat().st_mtime
-        return _File(sources=sources_of(json.loads(file.read_bytes())), modified=modified)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return _File(sources=sources_of(json.loads(read_regular(file, follow=True))), modified=modified)
+    except (OperationRefused, OSError, ValueError, KeyError, TypeError, AttributeError):
         return _File(sources={}, modified=0.0)

@@ -18,7 +18,9 @@ from jupyter_server.utils import ensure_async
 from tornado.web import HTTPError
 
 from jupyter_terra_env.autopause.flush import UnsafeFile
+from jupyter_terra_env.daemon_threads import on_daemon_thread
 from jupyter_terra_env.notebooks.file_digests import FileDigest
+from jupyter_terra_env.notebooks.regular_files import open_regular, read_regular
 from jupyter_terra_env.notebooks.working_copies import ChangedMeanwhile
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.cell_runs import CellRuns
@@ -161,7 +163,7 @@ class UnattendedOutputs:
         digest = None
         if self._notebooks is not None and location is not None:
             digest = await self._notebooks.places.copies.digest(self._notebooks.places.os_path(location))
-        info = await asyncio.to_thread(self._os_path(path).stat)
+        info = await on_daemon_thread(self._os_path(path).stat)
         return _Seen(inode=info.st_ino, size_bytes=info.st_size, modified_ns=info.st_mtime_ns, digest=digest)
 
     def _location(self, path: str) -> Location | None:
@@ -188,7 +190,7 @@ class UnattendedOutputs:
         if is_large and contents.converter is not None and self._location(path) is not None:
             with contextlib.suppress(NotConvertedError):
                 return await self._body_beside(path, what, contents.converter)
-        notebook, signature = await asyncio.to_thread(self._read, path)
+        notebook, signature = await on_daemon_thread(self._read, path)
         trusted = self._is_trusted(signature)
         without_place = await asyncio.to_thread(requests_without_place, notebook, what)
         body = await asyncio.to_thread(body_with_outputs, notebook, what, trusted=trusted)
@@ -197,12 +199,12 @@ class UnattendedOutputs:
     async def _body_beside(self, path: str, what: Unattended, converter: NotebookConverter) -> _Body:
         """By the process that converts large notebooks: Python parses on one thread at a time."""
         outputs = await asyncio.to_thread(lambda: _in_memory(packed(what)))
-        with await asyncio.to_thread(self._os_path(path).open, "rb") as source:
+        with await on_daemon_thread(open_regular, self._os_path(path), follow=True) as source:
             notary = self._contents.notary
             return await converter.put_outputs(source.fileno(), outputs, notary, is_trusted=self._is_trusted)
 
     def _read(self, path: str) -> tuple[Any, str]:
-        notebook = nbformat.reads(self._os_path(path).read_text(encoding="utf-8"), as_version=_FORMAT)
+        notebook = nbformat.reads(read_regular(self._os_path(path), follow=True).decode("utf-8"), as_version=_FORMAT)
         return notebook, self._contents.notary.compute_signature(notebook)
 
     async def _is_saved(self, path: str, body: MemoryFile, seen: _Seen) -> bool:

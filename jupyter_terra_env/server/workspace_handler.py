@@ -11,6 +11,7 @@ from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import LockReason
 from jupyter_terra_env.rules.workspace import Location, is_name_of_nothing, is_roundabout
 from jupyter_terra_env.server.announcements import Announcements
+from jupyter_terra_env.server.callers import refuse_foreign_pages
 from jupyter_terra_env.server.http_errors import refusal_within
 from jupyter_terra_env.server.large_notebooks.manager import is_unchanged
 from jupyter_terra_env.server.status_fields import lock_fields
@@ -104,6 +105,11 @@ class WorkspaceHandler(TellsTheLock):
     """Base of the endpoints under ``/terra-env``: they are about contents, and authorised as such."""
 
     auth_resource = "contents"
+
+    async def prepare(self) -> None:  # type: ignore[override]  # Jupyter's is declared to return an awaitable of one
+        """Refuse what a page of another site has a browser ask."""
+        await super().prepare()
+        refuse_foreign_pages(self)
 
     async def note_replaced(self, location: Location) -> None:
         """Take note that the workspace's version is in the working copy now, where an extension may show another."""

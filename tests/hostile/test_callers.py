@@ -1,0 +1,224 @@
+"""Who asks: nobody, a page of another site, somebody who may do nothing, somebody who may only read."""
+
+import asyncio
+import contextlib
+import json
+
+import pytest
+from jupyter_server.auth.authorizer import Authorizer
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.websocket import websocket_connect
+from workspace_kit import WORKSPACE, Answer, notebook
+
+from jupyter_terra_env.server.autopause_handlers import AUTOPAUSE_HANDLERS
+from jupyter_terra_env.server.handlers import HANDLERS
+
+PATH = f"{WORKSPACE}/edit/a.ipynb"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+QUERY = f"?path={PATH.replace(' ', '%20')}"
+ENDPOINTS = [
+    *(f"terra-env/{path}{QUERY}" for path, _ in (*HANDLERS, *AUTOPAUSE_HANDLERS)),
+    f"api/contents/{PATH}?content=1&hash=1",
+    f"api/contents/{PATH}?content=0",
+    f"api/contents/{WORKSPACE}/edit",
+    f"api/contents/{PATH}/checkpoints",
+    f"api/contents/{PATH}/checkpoints/checkpoint",
+    f"api/contents/{PATH}/trust",
+    f"files/{PATH}",
+    f"nbconvert/html/{PATH}",
+]
+WITH_EFFECTS = [
+    f"api/contents/{PATH}?content=1",
+    f"api/contents/{WORKSPACE}/edit",
+    f"files/{PATH}",
+    f"nbconvert/html/{PATH}",
+    f"terra-env/preview{QUERY}",
+    f"terra-env/conflict{QUERY}",
+]
+BODIES = [
+    {"path": PATH, "action": "acquire"},
+    {"path": PATH, "action": "take-over"},
+    {"path": PATH, "action": "keep-both", "deadline_seconds": 1},
+    {"path": f"{WORKSPACE}/edit/moved.ipynb"},
+    {"type": "notebook", "content": notebook("evil")},
+]
+
+
+class Deny(Authorizer):
+    def is_authorized(self, handler, user, action, resource):
+        return False
+
+
+class ReadOnly(Authorizer):
+    def is_authorized(self, handler, user, action, resource):
+        return action == "read"
+
+
+@pytest.fixture
+def authorize(jp_serverapp, jp_fetch):
+    def by(authorizer):
+        jp_serverapp.web_app.settings["authorizer"] = authorizer(parent=jp_serverapp)
+
+    return by
+
+
+@pytest.fixture
+def request_of(jp_serverapp, jp_fetch):
+    """Send a request with nothing but what is given."""
+
+    async def send(method, path, body=None, headers=(), token=True):
+        url = jp_serverapp.connection_url.rstrip("/") + "/" + path.replace(" ", "%20")
+        own = {"Authorization": f"token {jp_serverapp.identity_provider.token}"} if token else {}
+        request = HTTPRequest(
+            url,
+            method=method,
+            body=None if body is None else json.dumps(body),
+            headers={**own, **dict(headers)},
+            allow_nonstandard_methods=True,
+            follow_redirects=False,
+            request_timeout=60,
+        )
+        answer = await AsyncHTTPClient().fetch(request, raise_error=False)
+        return Answer(answer.code, answer.body or b""), answer
+
+    return send
+
+
+@pytest.fixture
+def cookies(request_of, jp_serverapp):
+    """The cookies of a person who has logged in with a browser."""
+
+    async def log_in():
+        _, answer = await request_of("GET", "api/me", headers={}, token=True)
+        _, answer = await request_of("GET", f"?token={jp_serverapp.identity_provider.token}", token=False)
+        return "; ".join(cookie.partition(";")[0] for cookie in answer.headers.get_list("Set-Cookie"))
+
+    return log_in
+
+
+def disk(root):
+    return {
+        path: path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file() and not path.is_symlink() and ".jupyter-terra-env" not in path.parts
+    }
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+async def test_who_may_do_nothing_changes_and_sees_nothing(bucket, authorize, request_of, jp_root_dir, path):
+    bucket.put_notebook("a.ipynb", "secret of the notebook")
+    authorize(Deny)
+    before = disk(jp_root_dir)
+    bucket.mark()
+    for method in METHODS:
+        for body in BODIES if method in {"POST", "PUT", "PATCH"} else [None]:
+            answer, _ = await request_of(method, path, body)
+            assert answer.code in {403, 404, 405}, (method, answer.code, answer.body)
+            assert b"secret of the notebook" not in answer.body
+    assert bucket.requests == []
+    assert disk(jp_root_dir) == before
+
+
+async def test_a_websocket_of_who_may_do_nothing_is_refused(bucket, authorize, jp_serverapp):
+    authorize(Deny)
+    assert await presence(jp_serverapp, PATH) == 403
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+async def test_who_may_only_read_writes_nothing(bucket, authorize, request_of, jp_root_dir, path):
+    bucket.put_notebook("a.ipynb", "1")
+    before = bucket.get("a.ipynb")
+    authorize(ReadOnly)
+    bucket.mark()
+    for method in METHODS:
+        for body in BODIES if method in {"POST", "PUT", "PATCH"} else [None]:
+            answer, _ = await request_of(method, path, body)
+            assert method in {"GET", "HEAD"} or answer.code in {403, 404, 405}, (method, answer.code)
+            assert answer.code < 500
+    assert bucket.writes == []
+    after = bucket.get("a.ipynb")
+    assert (after.generation, after.metageneration) == (before.generation, before.metageneration)
+    for file, content in disk(jp_root_dir).items():
+        assert file.name == "a.ipynb"
+        assert content == after.content
+
+
+async def test_a_notebook_is_read_only_for_who_may_only_read(bucket, authorize, contents, request_of, jp_serverapp):
+    bucket.put_notebook("a.ipynb", "1")
+    authorize(ReadOnly)
+    opened = (await contents.open("a.ipynb")).model
+    assert (opened["writable"], opened["terra"]["writable"]) == (False, False)
+    assert (await contents.stat("a.ipynb")).model["writable"] is False
+    assert (await contents.status("a.ipynb"))["writable"] is False
+    socket = await presence(jp_serverapp, PATH)
+    with contextlib.closing(socket):
+        assert json.loads(await socket.read_message())["writable"] is False
+    # Nobody's lock is taken, or renewed, by looking.
+    assert "lockExpiresAt" not in (bucket.get("a.ipynb").metadata or {})
+
+
+async def test_a_tab_of_who_may_only_read_does_not_keep_a_lock(bucket, authorize, contents, jp_serverapp):
+    bucket.put_notebook("a.ipynb", "1")
+    await contents.open("a.ipynb")
+    [notebooks] = {jp_serverapp.web_app.settings["jupyter_terra_env_notebooks"]}
+    authorize(ReadOnly)
+    socket = await presence(jp_serverapp, PATH)
+    with contextlib.closing(socket):
+        await socket.read_message()
+        assert notebooks.keeper._tabs == {}
+
+
+@pytest.mark.parametrize("path", WITH_EFFECTS)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Referer": "https://evil.example/page"},
+        {},
+        {"Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site", "Referer": "https://evil.example/"},
+    ],
+    ids=str,
+)
+async def test_a_page_of_another_site_opens_nothing(bucket, request_of, cookies, jp_root_dir, path, headers):
+    bucket.put_notebook("a.ipynb", "secret of the notebook")
+    cookie = await cookies()
+    before = disk(jp_root_dir)
+    bucket.mark()
+    answer, _ = await request_of("GET", path, headers={**headers, "Cookie": cookie}, token=False)
+    assert answer.code in {403, 404}
+    assert b"secret of the notebook" not in answer.body
+    await asyncio.sleep(0)
+    assert bucket.requests == []
+    assert disk(jp_root_dir) == before
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+async def test_this_server_s_own_pages_open(bucket, request_of, cookies, site):
+    bucket.put_notebook("a.ipynb", "1")
+    cookie = await cookies()
+    for path in (f"api/contents/{PATH}?content=1", f"terra-env/preview{QUERY}"):
+        answer, _ = await request_of("GET", path, headers={"Sec-Fetch-Site": site, "Cookie": cookie}, token=False)
+        assert answer.code == 200
+
+
+async def test_a_front_end_without_fetch_metadata_opens(bucket, request_of, cookies):
+    bucket.put_notebook("a.ipynb", "1")
+    cookie = await cookies()
+    [xsrf] = [part.strip() for part in cookie.split(";") if part.strip().startswith("_xsrf")]
+    headers = {"X-XSRFToken": xsrf.partition("=")[2], "Cookie": cookie}
+    answer, _ = await request_of("GET", f"api/contents/{PATH}?content=1", headers=headers, token=False)
+    assert answer.code == 200
+
+
+async def presence(serverapp, path):
+    url = serverapp.connection_url.rstrip("/").replace("http", "ws", 1)
+    request = HTTPRequest(
+        f"{url}/terra-env/presence?path={path.replace(' ', '%20')}",
+        headers={"Authorization": f"token {serverapp.identity_provider.token}"},
+    )
+    try:
+        return await websocket_connect(request)
+    except HTTPClientError as refused:
+        return refused.code
