@@ -32,6 +32,7 @@ from jupyter_terra_env.server.handlers import HANDLERS
 from jupyter_terra_env.server.kernel_use import paths_in_use
 from jupyter_terra_env.server.large_notebooks.converter import NotebookConverter
 from jupyter_terra_env.server.realtime_collaboration import settle_realtime_collaboration
+from jupyter_terra_env.server.text_list import TextList
 from jupyter_terra_env.server.welder.api import WelderApi
 from jupyter_terra_env.server.welder.mounts import WELDER_HANDLERS, WELDER_SETTING, WelderPort
 from jupyter_terra_env.server.workspace_handler import ANNOUNCEMENTS_SETTING, NOTEBOOKS_SETTING
@@ -64,8 +65,8 @@ class TerraEnvApp(ExtensionApp):
             "folder_buckets permits."
         ),
     )
-    folder_buckets = List(
-        Unicode(),
+    folder_buckets = TextList(
+        [],
         config=True,
         help=(
             "Buckets that a file NAME/edit/.delocalize.json may make a workspace for. Empty: such files are ignored, "
@@ -86,8 +87,8 @@ class TerraEnvApp(ExtensionApp):
     owner_email = Unicode(
         "", config=True, help="Terra e-mail address of the environment's owner; default: variable OWNER_EMAIL."
     )
-    collaborators = List(
-        Unicode(),
+    collaborators = TextList(
+        [],
         config=True,
         help="E-mail addresses of people who share the workspaces: whose lock it is is then told by name.",
     )

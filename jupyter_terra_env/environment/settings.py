@@ -17,11 +17,12 @@ from jupyter_terra_env.environment.folder_files import (
     read_destination,
     warn_of_skipped,
 )
+from jupyter_terra_env.rules.bucket_names import broken_rule, bucket_name
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Workspace, join, why_not_shown
 
-_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_EMAIL = re.compile(r"(?!['\"])[^@\s\[\](){}<>,;:\"]+@[^@\s\[\](){}<>,;:\"']+")
+"""Written so that what is around an address, such as the brackets of a list, is not taken for a part of it."""
 _WORKSPACE_KEYS = frozenset(
     {"name", "bucket", "prefix", "edit_directory", "playground_directory", "pattern", "user_project"}
 )
@@ -112,7 +113,10 @@ def collaborators(configured: Iterable[str]) -> tuple[str, ...]:
     found = tuple(configured)
     for index, email in enumerate(found):
         if not _EMAIL.fullmatch(email):
-            raise SettingsError(f"TerraEnvApp.collaborators[{index}]: this is not an e-mail address.")
+            raise SettingsError(
+                f"TerraEnvApp.collaborators[{index}]: this is not an e-mail address. Expected a list such as "
+                "['ada@example.org', 'paul@example.org']."
+            )
     return found
 
 
@@ -124,7 +128,8 @@ def _from_environment(environ: Mapping[str, str], defaults: Defaults) -> list[Wo
         if not value:
             raise SettingsError(f"{variable}: it is not set, but WORKSPACE_NAME and WORKSPACE_BUCKET go together.")
     if not bucket.startswith("gs://"):
-        raise SettingsError(f"WORKSPACE_BUCKET: expected gs://BUCKET, got {bucket!r}.")
+        rule = (broken_rule(bucket) if "://" in bucket else None) or "a bucket's address begins with 'gs://'"
+        raise SettingsError(f"WORKSPACE_BUCKET: expected gs://BUCKET, got {bucket!r}: {rule}.")
     return [
         _workspace(
             "environment",
@@ -222,10 +227,10 @@ def _workspace(source: str, defaults: Defaults, entry: Mapping[str, Any], settin
 
 
 def _bucket(setting: str, value: str) -> str:
-    bucket = value.removeprefix("gs://").removesuffix("/")
-    if not _BUCKET_NAME.fullmatch(bucket):
-        raise SettingsError(f"{setting}: expected gs://BUCKET, got {value!r}.")
-    return bucket
+    rule = broken_rule(value)
+    if rule is not None:
+        raise SettingsError(f"{setting}: expected gs://BUCKET, got {value!r}: {rule}.")
+    return bucket_name(value)
 
 
 def _prefix(setting: str, value: str) -> str:

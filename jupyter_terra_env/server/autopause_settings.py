@@ -12,6 +12,7 @@ from jupyter_terra_env.rules.addresses import require_safe_address
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.pause_state import PauseRules, StopMode
 from jupyter_terra_env.rules.prices import PriceTable, built_in, overridden
+from jupyter_terra_env.server.text_list import TextList
 
 ACTUATORS = ("leonardo", "compute_engine", "command", "webhook", "report_only")
 _YES_NO = {"true": True, "false": False}
@@ -90,8 +91,7 @@ class AutopauseSettings(Configurable):
         config=True,
         help="Whether time that was asked for also moves the end of max_busy_seconds.",
     )
-    pause_chain = List(
-        Unicode(),
+    pause_chain = TextList(
         ["report_only"],
         config=True,
         help=f"What pauses this environment, in the order in which it is tried: {', '.join(ACTUATORS)}.",
@@ -106,9 +106,9 @@ class AutopauseSettings(Configurable):
     compute_engine_mode = Enum(
         [mode.value for mode in StopMode], StopMode.STOP.value, config=True, help="How Compute Engine pauses a machine."
     )
-    pause_command = List(
-        Unicode(),
+    pause_command = TextList(
         [],
+        splits=False,
         config=True,
         help="Program and arguments that pause this environment, run without a shell; TERRA_ENV_REASON says why.",
     )

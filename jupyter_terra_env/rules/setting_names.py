@@ -1,0 +1,79 @@
+"""Names of settings that do not exist, and what was probably meant."""
+
+import difflib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_LIKENESS = 0.7
+_OWN_WORDS = ("terra", "autopause")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownName:
+    """A name that means nothing here.
+
+    Attributes:
+        name: as written: ``CLASS``, ``CLASS.setting`` or a variable.
+        suggestion: what was probably meant, of the same form; None when nothing is like it.
+    """
+
+    name: str
+    suggestion: str | None
+
+    @property
+    def sentence(self) -> str:
+        """One sentence for the person who wrote it."""
+        hint = f" Did you mean {self.suggestion}?" if self.suggestion else ""
+        return f"{self.name}: there is no such setting; it is ignored.{hint}"
+
+
+def unknown_settings(
+    configured: Mapping[str, Any], known: Mapping[str, Collection[str]], *, other_classes: Collection[str] = ()
+) -> tuple[UnknownName, ...]:
+    """Find settings that mean nothing.
+
+    Args:
+        configured: what was configured: by class, then by setting.
+        known: this package's classes, and the names of their settings.
+        other_classes: classes of others, which may be named like ours.
+    """
+    found: list[UnknownName] = []
+    for section, values in configured.items():
+        if section in known:
+            names = values if isinstance(values, Mapping) else ()
+            found += [_unknown(section, name, known[section]) for name in names if name not in known[section]]
+        elif section not in other_classes:
+            meant = _class_like(section, known)
+            if meant is not None:
+                found.append(UnknownName(name=section, suggestion=meant))
+    return tuple(found)
+
+
+def unknown_variables(names: Iterable[str], known: Collection[str], *, prefix: str) -> tuple[UnknownName, ...]:
+    """Find environment variables with this package's prefix that mean nothing."""
+    return tuple(
+        UnknownName(name=name, suggestion=_nearest(name, known))
+        for name in sorted(names)
+        if name.startswith(prefix) and name not in known
+    )
+
+
+def _unknown(section: str, name: str, known: Collection[str]) -> UnknownName:
+    meant = _nearest(name, known)
+    return UnknownName(name=f"{section}.{name}", suggestion=None if meant is None else f"{section}.{meant}")
+
+
+def _class_like(section: str, known: Collection[str]) -> str | None:
+    """The class that was meant, where the name looks as if it was one of ours."""
+    lowered = {name.lower(): name for name in known}
+    near = _nearest(section.lower(), lowered)
+    if near is not None:
+        return lowered[near]
+    if not any(word in section.lower() for word in _OWN_WORDS):
+        return None
+    return lowered[max(lowered, key=lambda name: difflib.SequenceMatcher(None, section.lower(), name).ratio())]
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=_LIKENESS)), None)
