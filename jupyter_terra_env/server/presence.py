@@ -55,7 +55,13 @@ class PresenceSocket(FindsNotebooks, WebSocketMixin, WebSocketHandler, JupyterHa
             self.write_message(json.dumps(status))
 
     def on_message(self, message: str | bytes) -> None:
-        """Clients have nothing to say."""
+        """A tab says ``{"looked_at": true}`` while a person can see it; anything else says nothing."""
+        try:
+            said = json.loads(message)
+        except (ValueError, RecursionError):
+            return
+        if self.tab is not None and isinstance(said, dict) and isinstance(said.get("looked_at"), bool):
+            self.tab.is_looked_at = said["looked_at"]
 
     def on_close(self) -> None:
         """The tab is gone, or shows something else."""
