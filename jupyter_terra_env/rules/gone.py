@@ -1,4 +1,4 @@
-"""What became of an object that is no longer under its name: renamed, or deleted. Protocol: docs/protocol/keeping-locks.md.
+"""What became of an object that is no longer under its name. Protocol: docs/protocol/keeping-locks.md.
 
 A rename leaves no record under the old name. But it keeps content and custom metadata, and each upload of ours carries
 an id that no other upload has (``readback``): the object that carries it now is the one that was renamed.

@@ -35,7 +35,14 @@ from jupyter_terra_env.rules.pause_state import (
 from jupyter_terra_env.server import autopause_metrics as metrics
 from jupyter_terra_env.server.autopause_events import AUTOPAUSE_SCHEMA, AUTOPAUSE_SCHEMA_ID
 from jupyter_terra_env.server.autopause_handlers import AUTOPAUSE_SETTING
-from jupyter_terra_env.server.autopause_parts import Terminals, leonardo_bump, leonardo_runtime, pause_chain, sources
+from jupyter_terra_env.server.autopause_parts import (
+    QUIET_LOG,
+    Terminals,
+    leonardo_bump,
+    leonardo_runtime,
+    pause_chain,
+    sources,
+)
 from jupyter_terra_env.server.autopause_settings import AutopauseSettings
 from jupyter_terra_env.server.autopause_wishes import Action, Wish
 from jupyter_terra_env.server.cell_runs import CellRuns
@@ -120,13 +127,21 @@ class AutopauseService:
         self._pricing: asyncio.Task[None] | None = None
         self._attached = self._stopping = False
 
-    def attach(self, serverapp: Any, debts: Debts) -> None:
+    @property
+    def can_pause(self) -> bool:
+        """Whether anything here can pause this machine."""
+        return bool(self._chain.that_pause)
+
+    def attach(self, serverapp: Any, debts: Debts, *, is_plain: bool = False) -> None:
         """Tie it to a server whose web application is there, and start it as soon as the loop runs.
 
         Args:
             serverapp: the Jupyter server.
             debts: what the server owes to the bucket.
+            is_plain: whether the server has no workspace: then its log says nothing of a pause that cannot come.
         """
+        if is_plain and not self.can_pause:
+            self._log = QUIET_LOG
         self._application = serverapp.web_app
         self._web: dict[str, Any] = serverapp.web_app.settings
         self._web[AUTOPAUSE_SETTING] = self
