@@ -185,7 +185,8 @@ class TerraEnvApp(ExtensionApp):
         if self.autopause is not None and self.serverapp is not None:
             root = Path(self.serverapp.root_dir)
             debts = debts_of(self.wired, root=root, state_directory=self._state_directory(root))
-            self.autopause.attach(self.serverapp, debts, is_plain=self.wired is None)
+            is_plain = self.wired is None and not self.autopause.can_pause
+            self.autopause.attach(self.serverapp, debts, log=_no_log() if is_plain else None)
             self._tell_pages(self.serverapp, can_pause=self.autopause.can_pause)
 
     def _tell_pages(self, serverapp: Any, *, can_pause: bool) -> None:
@@ -342,6 +343,13 @@ class TerraEnvApp(ExtensionApp):
     def _emit(self, status: dict[str, Any]) -> None:
         events: Any = self.settings["event_logger"]
         events.emit(schema_id=SCHEMA_ID, data=status)
+
+
+def _no_log() -> logging.Logger:
+    """A log that reaches nobody: in a plain Jupyter server, that nothing can pause, a pause is no news."""
+    log = logging.getLogger("jupyter_terra_env.nobody")
+    log.disabled = True
+    return log
 
 
 def _require_positive(app: Any, *settings: str, may_be_zero: bool) -> None:

@@ -35,10 +35,6 @@ from jupyter_terra_env.server.people_watch import People
 if TYPE_CHECKING:
     from jupyter_terra_env.environment.compute_engine import ComputeInstance
 
-QUIET_LOG = logging.getLogger("jupyter_terra_env.autopause.quiet")
-"""The log of an autopause that concerns nobody: it reaches no operator."""
-QUIET_LOG.addHandler(logging.NullHandler())
-QUIET_LOG.propagate = False
 _RUNTIME_VARIABLES = ("RUNTIME_NAME", "CLUSTER_NAME")
 
 

@@ -35,14 +35,7 @@ from jupyter_terra_env.rules.pause_state import (
 from jupyter_terra_env.server import autopause_metrics as metrics
 from jupyter_terra_env.server.autopause_events import AUTOPAUSE_SCHEMA, AUTOPAUSE_SCHEMA_ID
 from jupyter_terra_env.server.autopause_handlers import AUTOPAUSE_SETTING
-from jupyter_terra_env.server.autopause_parts import (
-    QUIET_LOG,
-    Terminals,
-    leonardo_bump,
-    leonardo_runtime,
-    pause_chain,
-    sources,
-)
+from jupyter_terra_env.server.autopause_parts import Terminals, leonardo_bump, leonardo_runtime, pause_chain, sources
 from jupyter_terra_env.server.autopause_settings import AutopauseSettings
 from jupyter_terra_env.server.autopause_wishes import Action, Wish
 from jupyter_terra_env.server.cell_runs import CellRuns
@@ -114,6 +107,7 @@ class AutopauseService:
             on_tried=self._on_tried,
             new_id=new_id,
         )
+        self.can_pause = bool(self._chain.that_pause)
         self._bump = leonardo_bump(settings, environ, self._client, log)
         self._requests = RequestsInFlight(monotonic=time.monotonic)
         self._people = People(
@@ -127,21 +121,15 @@ class AutopauseService:
         self._pricing: asyncio.Task[None] | None = None
         self._attached = self._stopping = False
 
-    @property
-    def can_pause(self) -> bool:
-        """Whether anything here can pause this machine."""
-        return bool(self._chain.that_pause)
-
-    def attach(self, serverapp: Any, debts: Debts, *, is_plain: bool = False) -> None:
+    def attach(self, serverapp: Any, debts: Debts, *, log: logging.Logger | None = None) -> None:
         """Tie it to a server whose web application is there, and start it as soon as the loop runs.
 
         Args:
             serverapp: the Jupyter server.
             debts: what the server owes to the bucket.
-            is_plain: whether the server has no workspace: then its log says nothing of a pause that cannot come.
+            log: takes the place of the server's, where this concerns nobody; None for none.
         """
-        if is_plain and not self.can_pause:
-            self._log = QUIET_LOG
+        self._log = log or self._log
         self._application = serverapp.web_app
         self._web: dict[str, Any] = serverapp.web_app.settings
         self._web[AUTOPAUSE_SETTING] = self

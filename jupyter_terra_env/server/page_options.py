@@ -1,7 +1,6 @@
-"""What a page of JupyterLab or Notebook is told before its first request, and programs at any time.
+"""What the pages of JupyterLab and Notebook know of the server before their first request.
 
-A front end without a word of it is alone: the server's extension is off, or not installed. It stays silent then, and asks
-nothing that would fail.
+Without this option the server's extension is off, or only the front end is installed: it stays silent then.
 """
 
 import json
