@@ -31,6 +31,7 @@ from jupyter_terra_env.server.exports import EXPORT_HANDLERS
 from jupyter_terra_env.server.handlers import HANDLERS
 from jupyter_terra_env.server.kernel_use import paths_in_use
 from jupyter_terra_env.server.large_notebooks.converter import NotebookConverter
+from jupyter_terra_env.server.page_options import PLAIN_HANDLERS, tell_pages
 from jupyter_terra_env.server.realtime_collaboration import settle_realtime_collaboration
 from jupyter_terra_env.server.text_list import TextList
 from jupyter_terra_env.server.welder.api import WelderApi
@@ -232,12 +233,20 @@ class TerraEnvApp(ExtensionApp):
         if self.autopause is not None and self.serverapp is not None:
             root = Path(self.serverapp.root_dir)
             debts = debts_of(self.wired, root=root, state_directory=self._state_directory(root))
-            self.autopause.attach(self.serverapp, debts)
+            is_plain = self.wired is None and not self.autopause.can_pause
+            self.autopause.attach(self.serverapp, debts, log=_no_log() if is_plain else None)
+            self._tell_pages(self.serverapp, can_pause=self.autopause.can_pause)
+
+    def _tell_pages(self, serverapp: Any, *, can_pause: bool) -> None:
+        workspaces = None if self.wired is None else self.wired.workspaces
+        tell_pages(serverapp.web_app.settings, workspaces, can_pause=can_pause)
 
     def initialize_handlers(self) -> None:
         """Add the REST endpoints."""
         self.handlers.extend((url_path_join("/terra-env", path), handler) for path, handler in AUTOPAUSE_HANDLERS)
-        if self.wired is not None:
+        if self.wired is None:
+            self.handlers.extend((url_path_join("/terra-env", path), handler) for path, handler in PLAIN_HANDLERS)
+        else:
             server: Any = self.serverapp
             settings = server.web_app.settings
             rules = large_save_rules(server.base_url, lambda: settings["contents_manager"])
@@ -397,6 +406,13 @@ class TerraEnvApp(ExtensionApp):
     def _emit(self, status: dict[str, Any]) -> None:
         events: Any = self.settings["event_logger"]
         events.emit(schema_id=SCHEMA_ID, data=status)
+
+
+def _no_log() -> logging.Logger:
+    """A log that reaches nobody: in a plain Jupyter server, that nothing can pause, a pause is no news."""
+    log = logging.getLogger("jupyter_terra_env.nobody")
+    log.disabled = True
+    return log
 
 
 def _require_positive(app: Any, *settings: str, may_be_zero: bool) -> None:

@@ -21,6 +21,7 @@ from jupyter_terra_env.rules.edit_lock import (
     taken,
 )
 from jupyter_terra_env.rules.errors import BucketError, BucketTrouble, LockHeldElsewhere
+from jupyter_terra_env.rules.gone import Gone
 from jupyter_terra_env.rules.lock_view import (
     NO_LOCK,
     UNKNOWN_LOCK,
@@ -42,11 +43,13 @@ class _Known:
         location: the notebook.
         view: what a person is told.
         version: the object as it was last read or written; None when it has to be read.
+        gone: what became of the object, when it was there and is not any more.
     """
 
     location: Location
     view: LockView
     version: ObjectVersion | None = None
+    gone: Gone | None = None
 
 
 class HeldLocks:
@@ -133,9 +136,23 @@ class HeldLocks:
         self._note(location, seen(claim, lock, before=self._last(location), void=void), version)
         return claim
 
-    def saw_none(self, location: Location) -> None:
-        """Take note that there is no object: nobody can hold its lock."""
-        self._note(location, seen(Claim.FREE, None, before=self._last(location)))
+    def saw_none(self, location: Location, gone: Gone | None = None) -> None:
+        """Take note that there is no object: nobody can hold its lock.
+
+        Args:
+            location: the notebook.
+            gone: what became of the object, if there was one.
+        """
+        self._note(location, seen(Claim.FREE, None, before=self._last(location)), gone=gone)
+
+    def gone(self, location: Location) -> Gone | None:
+        """What became of the object of a notebook, if it was there and is not any more, as it was last seen."""
+        known = self._known.get(location.api_path)
+        return None if known is None else known.gone
+
+    def knowledge(self, location: Location) -> object:
+        """Something that is another object as soon as more is known of a notebook: for answers that may be late."""
+        return self._known.get(location.api_path)
 
     def last_version(self, location: Location) -> ObjectVersion | None:
         """The object as it was last read or written, if that is known."""
@@ -280,10 +297,20 @@ class HeldLocks:
         known = self._known.get(location.api_path)
         return None if known is None else known.view
 
-    def _note(self, location: Location, view: LockView, version: ObjectVersion | None = None) -> None:
+    def _note(
+        self, location: Location, view: LockView, version: ObjectVersion | None = None, gone: Gone | None = None
+    ) -> None:
         if location.api_path in self._not_permitted:
             view = without_permission(view)
-        before = self._last(location)
-        self._known[location.api_path] = _Known(location=location, view=view, version=version)
-        if before != view:
+        before = self._known.get(location.api_path)
+        known = _Known(location=location, view=view, version=version, gone=gone)
+        if before == known:
+            return  # It is the same knowledge still.
+        self._known[location.api_path] = known
+        if before is None or (before.view, _content_of(before), before.gone) != (view, _content_of(known), gone):
             self._on_change(location)
+
+
+def _content_of(known: _Known) -> int | None:
+    """The content version that is known; a person is told of others, not of changed metadata."""
+    return None if known.version is None else known.version.generation

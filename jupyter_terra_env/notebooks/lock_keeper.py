@@ -38,9 +38,16 @@ class KeepingTimes:
 
 @dataclass(slots=True, eq=False)
 class Tab:
-    """A tab that shows a notebook; its location changes when the notebook is renamed."""
+    """A tab that shows a notebook.
+
+    Attributes:
+        location: the notebook; changes when it is renamed.
+        is_looked_at: whether a person can see it, as far as the tab tells. What others do with the notebook is told
+            within seconds then, also while this environment edits it or nobody does.
+    """
 
     location: Location
+    is_looked_at: bool = False
 
 
 class LockKeeper:
@@ -83,6 +90,7 @@ class LockKeeper:
         self._asking: asyncio.Task[Collection[str]] | None = None
         self._blind = False
         self._watched_at = 0.0
+        self._heard: dict[str, object] = {}
         self._closed = False
 
     def touch(self, location: Location, seconds: float | None = None) -> None:
@@ -198,8 +206,7 @@ class LockKeeper:
         self._drop_unheld(now)
         if now >= self._watched_at + self._times.wait:
             self._watched_at = now
-            shown = [next(iter(tabs)).location for tabs in self._tabs.values()]
-            self._watch.begin([location for location in shown if self._is_waited_for(location)])
+            self._watch.begin(self._to_be_watched())
 
     async def _used_by_kernels(self) -> frozenset[str] | None:
         """What kernels use; None while that cannot be told: no lock waits for an answer that is late."""
@@ -226,8 +233,20 @@ class LockKeeper:
             return True
         return now < self._used_until.get(path, 0.0)
 
-    def _is_waited_for(self, location: Location) -> bool:
-        return self._locks.view(location).state in WAITED_FOR
+    def _to_be_watched(self) -> list[Location]:
+        """What is waited for, and what a person looks at and nothing was heard of since the last time."""
+        watched, heard = [], self._heard
+        self._heard = {}
+        for path, tabs in self._tabs.items():
+            location = next(iter(tabs)).location
+            if not location.is_delocalized:
+                continue
+            knowledge = self._heard[path] = self._locks.knowledge(location)
+            is_quiet = path in heard and heard[path] is knowledge
+            is_looked_at = any(tab.is_looked_at for tab in tabs)
+            if self._locks.view(location).state in WAITED_FOR or (is_looked_at and is_quiet):
+                watched.append(location)
+        return watched
 
     def _drop_unheld(self, now: float) -> None:
         """Forget the uses of notebooks whose lock is not ours."""

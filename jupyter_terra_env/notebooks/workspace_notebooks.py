@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.closing import ClosingSteps
 from jupyter_terra_env.notebooks.begun_moves import BegunMoves
@@ -24,19 +25,35 @@ from jupyter_terra_env.notebooks.marks import Marks
 from jupyter_terra_env.notebooks.moves import Moves
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.preview import Previews
+from jupyter_terra_env.notebooks.resolution import name_of
 from jupyter_terra_env.notebooks.storage_links import StorageLinks
 from jupyter_terra_env.notebooks.upload_gate import UploadGate
 from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.errors import ObjectNotFound, OperationRefused
+from jupyter_terra_env.rules.gone import Gone
 from jupyter_terra_env.rules.lock_view import READ_ONLY, LockView
 from jupyter_terra_env.rules.shown_names import shown
-from jupyter_terra_env.rules.status import WorkStatus, not_on_this_disk
+from jupyter_terra_env.rules.status import Place, WorkStatus, not_on_this_disk
+from jupyter_terra_env.rules.status import gone as gone_from_workspace
 from jupyter_terra_env.rules.workspace import Location, Workspace, Workspaces
 
 UPLOADS_SECONDS = 10.0
 _LOCKS_SECONDS = 5.0
 _STEP_SECONDS = 3.0
 """For each step of an end, beyond what it is given to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenVersion:
+    """The content of an object, as it was last seen.
+
+    Attributes:
+        name: names it; opaque.
+        saved_at: when the bucket was given it.
+    """
+
+    name: str
+    saved_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +65,16 @@ class NotebookStatus:
         work: where its work is.
         lock: who edits it.
         saved_at: when the bucket was given the content that the working copy last equalled; None when not known.
+        seen: the object as it was last read or written; None when there is none, or it is not known.
+        gone: what became of the object, if it was there and is not any more.
     """
 
     location: Location
     work: WorkStatus
     lock: LockView
     saved_at: datetime | None
+    seen: SeenVersion | None = None
+    gone: Gone | None = None
 
     @property
     def is_writable(self) -> bool:
@@ -197,9 +218,14 @@ class WorkspaceNotebooks:
         version = self.locks.last_version(location) if location.is_delocalized else None
         baseline = None if version is None else await self.places.baseline(location)
         stored = version is not None and baseline is not None and version.generation == baseline.generation
+        gone = self.locks.gone(location) if location.is_delocalized else None
+        if gone is not None and work.place is Place.IN_WORKSPACE:
+            work = gone_from_workspace(gone.how, is_on_disk=work != not_on_this_disk())
         return NotebookStatus(
             location=location,
             work=work,
+            seen=None if version is None else SeenVersion(name=name_of(version), saved_at=version.created),
+            gone=gone,
             lock=self.locks.view(location),
             saved_at=version.created if version is not None and stored else None,
         )
@@ -229,6 +255,21 @@ class WorkspaceNotebooks:
             if location.is_delocalized and self.folders.is_listed(location):
                 return not_on_this_disk()
             raise
+
+    async def shown_version(self, location: Location, instead: ObjectVersion | None) -> str | None:
+        """Names what whoever has just read a notebook was shown, as ``NotebookStatus.seen`` does.
+
+        Args:
+            location: the notebook.
+            instead: the version in the bucket that was shown in the place of the working copy; None for that itself.
+
+        Returns:
+            What the working copy last equalled, where that was shown; None when nothing is known.
+        """
+        if instead is not None:
+            return name_of(instead)
+        baseline = await self.places.baseline(location) if location.is_delocalized else None
+        return None if baseline is None or baseline.crc32c is None else str(baseline.generation)
 
     def email_of_holder(self, location: Location) -> str | None:
         """The address of whoever holds a notebook's lock, when it may be told."""

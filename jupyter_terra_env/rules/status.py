@@ -10,6 +10,7 @@ from jupyter_terra_env.rules.errors import (
     OperationRefused,
     WorkspaceConflict,
 )
+from jupyter_terra_env.rules.gone import How
 from jupyter_terra_env.rules.whole_content import SENTENCES, Unfit
 from jupyter_terra_env.rules.workspace import Location, Mode
 
@@ -25,6 +26,7 @@ class Place(StrEnum):
     LOCAL_ONLY = "local-only"
     PLAYGROUND = "playground"
     LOCKED = "locked"
+    GONE = "gone"
 
 
 _OWED = "Saved on this disk, NOT in the workspace yet; it is tried again until it succeeds."
@@ -66,6 +68,23 @@ def not_on_this_disk() -> WorkStatus:
         mode=Mode.EDIT,
         place=Place.IN_WORKSPACE,
         message="This is the workspace's version; there is no copy of it on this disk.",
+    )
+
+
+def gone(how: How, *, is_on_disk: bool) -> WorkStatus:
+    """The object was there and is not any more; nothing that was typed here is owed to it.
+
+    Args:
+        how: what became of it.
+        is_on_disk: whether this disk has a copy.
+    """
+    what = "renamed" if how is How.RENAMED else "deleted"
+    where = "The copy on this disk is as it was." if is_on_disk else "There is no copy of it on this disk."
+    return WorkStatus(
+        mode=Mode.EDIT,
+        place=Place.GONE,
+        message=f"This notebook was {what} in the workspace. {where}",
+        reason=how.value,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from jupyter_terra_env.notebooks.workspace_notebooks import NotebookStatus
 from jupyter_terra_env.rules.errors import TerraEnvError
+from jupyter_terra_env.rules.gone import How
 from jupyter_terra_env.rules.lock_view import LockAction, LockState
 from jupyter_terra_env.rules.status import Place
 from jupyter_terra_env.rules.workspace import Location, Mode
@@ -54,6 +55,13 @@ SCHEMA: dict[str, Any] = {
                 "lost": _YES_NO,
                 "actions": {"type": "array", "items": {"enum": [action.value for action in LockAction]}},
             },
+        },
+        "workspace_version": _MAYBE_TEXT,
+        "workspace_saved_at": _MAYBE_TEXT,
+        "gone": {
+            "type": ["object", "null"],
+            "required": ["how", "path"],
+            "properties": {"how": {"enum": [how.value for how in How]}, "path": _MAYBE_TEXT},
         },
     },
 }

@@ -111,6 +111,7 @@ class AutopauseService:
             on_tried=self._on_tried,
             new_id=new_id,
         )
+        self.can_pause = bool(self._chain.that_pause)
         self._bump = leonardo_bump(settings, environ, self._client, log)
         self._requests = RequestsInFlight(monotonic=time.monotonic)
         self._people = People(
@@ -125,13 +126,15 @@ class AutopauseService:
         self._pricing: asyncio.Task[None] | None = None
         self._attached = self._stopping = False
 
-    def attach(self, serverapp: Any, debts: Debts) -> None:
+    def attach(self, serverapp: Any, debts: Debts, *, log: logging.Logger | None = None) -> None:
         """Tie it to a server whose web application is there, and start it as soon as the loop runs.
 
         Args:
             serverapp: the Jupyter server.
             debts: what the server owes to the bucket.
+            log: takes the place of the server's, where this concerns nobody; None for none.
         """
+        self._log = log or self._log
         self._application = serverapp.web_app
         self._web: dict[str, Any] = serverapp.web_app.settings
         self._web[AUTOPAUSE_SETTING] = self

@@ -83,11 +83,17 @@ class PresenceSocket(FindsNotebooks, WebSocketMixin, WebSocketHandler, JupyterHa
         return seats
 
     def on_message(self, message: str | bytes) -> None:
-        """Take an action, ``{"action": …}``; everything else is ignored."""
-        with contextlib.suppress(ValueError, RecursionError):
+        """Take ``{"action": …}`` or ``{"looked_at": …}``: whether a person can see the tab; all else is ignored."""
+        try:
             said = json.loads(message) if len(message) <= _LONGEST_MESSAGE else None
-            if isinstance(said, dict) and self.seated is not None:
-                self.seated.act(said.get("action"))
+        except (ValueError, RecursionError):
+            return
+        if not isinstance(said, dict):
+            return
+        if self.seated is not None and "action" in said:
+            self.seated.act(said["action"])
+        if self.tab is not None and isinstance(said.get("looked_at"), bool):
+            self.tab.is_looked_at = said["looked_at"]
 
     def on_close(self) -> None:
         """The tab is gone, or shows something else."""

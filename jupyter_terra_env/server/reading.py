@@ -214,7 +214,9 @@ class ShowingManager(LargeNotebookManager):
                 continue  # Whoever edits it has just saved again.
         else:
             raise kept_changing(location)
-        return self._with_writable(location, await self._with_status(location, model))
+        model = await self._with_status(location, model)
+        model[STATUS_KEY]["shown_version"] = await self.notebooks.shown_version(location, opened.shown)
+        return self._with_writable(location, model)
 
     async def _note_shown(self, location: Location, model: dict[str, Any], *, downloaded: bool) -> None:
         """Take note that a working copy is shown; where others may show something else, the handler does, if it is."""

@@ -6,9 +6,10 @@ from typing import Any
 from jupyter_terra_env.notebooks.foreign_debts import NOT_CONFIGURED, sentence
 from jupyter_terra_env.notebooks.journal import Debt
 from jupyter_terra_env.notebooks.workspace_notebooks import NotebookStatus, Payment
+from jupyter_terra_env.rules.gone import Gone
 from jupyter_terra_env.rules.lock_view import LockState, LockView
 from jupyter_terra_env.rules.status import Place
-from jupyter_terra_env.rules.workspace import Mode
+from jupyter_terra_env.rules.workspace import Location, Mode
 
 STATUS_KEY = "terra"
 """Extra key of our models; clients that do not know it ignore it."""
@@ -37,7 +38,15 @@ def status_fields(status: NotebookStatus, *, email: str | None) -> dict[str, Any
         "edit_path": None if edit is None else edit.api_path,
         "playground_path": None if playground is None else playground.api_path,
         "lock": lock_fields(status.lock, email=email),
+        "workspace_version": None if status.seen is None else status.seen.name,
+        "workspace_saved_at": None if status.seen is None else moment(status.seen.saved_at),
+        "gone": None if status.gone is None else _gone_fields(location, status.gone),
     }
+
+
+def _gone_fields(location: Location, gone: Gone) -> dict[str, Any]:
+    path = None if gone.new_name is None else location.at(gone.new_name).api_path
+    return {"how": gone.how.value, "path": path}
 
 
 def lock_fields(view: LockView, *, email: str | None) -> dict[str, Any]:
@@ -81,6 +90,9 @@ def foreign_debt_fields(debt: Debt) -> dict[str, Any]:
         "edit_path": None,
         "playground_path": None,
         "lock": {**lock, "actions": []},
+        "workspace_version": None,
+        "workspace_saved_at": None,
+        "gone": None,
     }
 
 

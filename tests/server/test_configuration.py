@@ -18,7 +18,42 @@ class TestWithoutAWorkspace:
         assert sources((await api("GET", "contents", "a.ipynb", content=1)).model["content"]) == ["1"]
         assert bucket.faults.history == []
         assert not (jp_root_dir / ".jupyter-terra-env").exists()
-        assert (await api("GET", "status", base="terra-env", path="a.ipynb")).code == 404
+
+    @pytest.mark.parametrize("params", [{}, {"path": "a.ipynb"}])
+    async def test_asking_where_the_work_is_is_no_error(self, api, jp_serverapp, params):
+        answer = await api("GET", "status", base="terra-env", **params)
+        assert (answer.code, answer.model) == (200, {"workspaces": []})
+
+    async def test_pages_are_told_that_there_is_no_workspace_and_no_pause(self, jp_serverapp):
+        assert jp_serverapp.web_app.settings["page_config_data"]["terraEnv"] == {"folders": [], "autopause": False}
+
+    async def test_the_log_says_nothing_of_a_pause_that_cannot_come(self, bucket, caplog, jp_configurable_serverapp):
+        caplog.set_level("INFO")
+        app = jp_configurable_serverapp()
+        autopause = app.web_app.settings["jupyter_terra_env_autopause"]
+        autopause._monitor._log.info("Autopause: idle, was active.")
+        lines = [record.message for record in caplog.records]
+        assert not [line for line in lines if "Autopause" in line]
+
+
+class TestAPausedPlainServer:
+    @pytest.fixture
+    def workspace_environ(self, monkeypatch):
+        for variable in ("WORKSPACE_NAME", "WORKSPACE_BUCKET", "OWNER_EMAIL"):
+            monkeypatch.delenv(variable, raising=False)
+
+    @pytest.fixture
+    def jp_server_config(self, jp_server_config, pausing):
+        return {**jp_server_config, "AutopauseSettings": {**pausing, "idle_timeout_seconds": 3600.0}}
+
+    async def test_pages_are_told_of_its_pause(self, jp_serverapp):
+        assert jp_serverapp.web_app.settings["page_config_data"]["terraEnv"] == {"folders": [], "autopause": True}
+
+
+class TestWhatPagesAreTold:
+    async def test_the_folders_of_workspaces(self, jp_serverapp):
+        folders = [f"{WORKSPACE}/edit", f"{WORKSPACE}/playground"]
+        assert jp_serverapp.web_app.settings["page_config_data"]["terraEnv"] == {"folders": folders, "autopause": True}
 
 
 class TestOutsideTheWorkspace:

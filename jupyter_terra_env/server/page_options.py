@@ -1,0 +1,44 @@
+"""What the pages of JupyterLab and Notebook know of the server before their first request.
+
+Without this option the server's extension is off, or only the front end is installed: it stays silent then.
+"""
+
+import json
+from typing import Any
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import APIHandler
+from tornado import web
+
+from jupyter_terra_env.rules.workspace import Workspaces
+
+PAGE_OPTION = "terraEnv"
+"""Key in JupyterLab's page configuration."""
+
+
+def tell_pages(settings: dict[str, Any], workspaces: Workspaces | None, *, can_pause: bool) -> None:
+    """Put into the pages' configuration which folders are workspaces', and whether a pause is to be spoken of.
+
+    Args:
+        settings: the web application's.
+        workspaces: None in a plain Jupyter server.
+        can_pause: whether anything here can pause the machine.
+    """
+    folders = [] if workspaces is None else [folder for each in workspaces.all for folder, _ in each.directories()]
+    options = {"folders": folders, "autopause": can_pause or bool(folders)}
+    settings.setdefault("page_config_data", {})[PAGE_OPTION] = options
+
+
+class PlainStatusHandler(APIHandler):
+    """``GET /terra-env/status`` of a server without a workspace: no path is a workspace's, and asking is no error."""
+
+    auth_resource = "contents"
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Answer that there are none."""
+        self.finish(json.dumps({"workspaces": []}))
+
+
+PLAIN_HANDLERS = (("status", PlainStatusHandler),)
