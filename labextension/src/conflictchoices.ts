@@ -63,6 +63,11 @@ export class ConflictChoices {
     return undecided(this._changes, this._choices);
   }
 
+  /** The how manieth cell it is, from 1, counting those of all versions. */
+  numberOf(row: IRow): number {
+    return this._rows.filter(one => one.kind === 'cell').indexOf(row) + 1;
+  }
+
   choiceOf(row: IRow): Choice | null {
     return choiceOf(row, this._choices);
   }
