@@ -53,5 +53,5 @@ def test_plugins_commands_and_settings_are_documented():
 
 
 def test_every_colour_is_jupyterlabs():
-    style = (SOURCES / "style" / "base.css").read_text()
+    style = "".join(file.read_text() for file in (SOURCES / "style").glob("*.css"))
     assert not re.search(r"#[0-9a-f]{3,8}\b|rgba?\(|hsl", style, re.IGNORECASE)

@@ -5,7 +5,8 @@ import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectVersion
@@ -18,6 +19,7 @@ from jupyter_terra_env.notebooks.merging import MOST_BYTES, merged
 from jupyter_terra_env.notebooks.object_versions import kept_changing
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.resolution import Resolution, name_of
+from jupyter_terra_env.rules.edit_lock import read_lock
 from jupyter_terra_env.rules.errors import (
     BucketError,
     ObjectNotFound,
@@ -46,6 +48,8 @@ class Sides:
         theirs_updated: when theirs was stored, UTC.
         base: what both began with, if it is known.
         merged: both together, if they can be merged.
+        theirs_owner: who last edited theirs, as edit locks name them; None where that is not known.
+        mine_updated: when mine was last saved on this disk, UTC.
     """
 
     reason: str
@@ -56,6 +60,19 @@ class Sides:
     theirs_updated: datetime | None
     base: bytes | None
     merged: bytes | None
+    theirs_owner: str | None = None
+    mine_updated: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A merge that a person has composed, cell by cell, from the two versions the request names.
+
+    Attributes:
+        content: the notebook, as Jupyter stores it.
+    """
+
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +134,8 @@ class Conflicts:
                 theirs_updated=None if version is None else version.created,
                 base=base,
                 merged=await self._merged(base, mine, theirs),
+                theirs_owner=None if version is None else self._owner(location, version),
+                mine_updated=await self._places.copies.run(_modified, self._places.os_path(location)),
             )
         raise kept_changing(location)
 
@@ -132,7 +151,7 @@ class Conflicts:
     async def resolve(
         self,
         location: Location,
-        way_out: WayOut,
+        way_out: WayOut | Composed,
         *,
         content: bytes | None,
         theirs_version: str | None,
@@ -142,7 +161,7 @@ class Conflicts:
 
         Args:
             location: the notebook.
-            way_out: which.
+            way_out: which; a composed merge needs both versions named, for it was made from these.
             content: what is on the screen, made safe first; None when the working copy is that.
             theirs_version: what was looked at, as ``Sides`` names it; None for whatever is there.
             mine_version: likewise for the working copy.
@@ -162,14 +181,14 @@ class Conflicts:
             self._localizer,
             self._delocalizer,
             self._locks,
-            merge=lambda mine, version: self._merge(location, mine, version),
+            merge=partial(self._merge, location, way_out),
             location=location,
         )
         async with self._delocalizer.turn(location):
             await self._reason(location)
             async with self._paid(resolution):
                 await resolution.begin(content, mine_version=mine_version, theirs_version=theirs_version)
-                kept = await resolution.take(way_out)
+                kept = await resolution.take(WayOut.MERGE if isinstance(way_out, Composed) else way_out)
         try:
             return await resolution.deliver(kept)
         except BaseException:
@@ -192,9 +211,21 @@ class Conflicts:
         for place in resolution.touched:
             await self._delocalizer.start_if_owed(place)
 
-    async def _merge(self, location: Location, mine: bytes, version: ObjectVersion | None) -> bytes | None:
+    async def _merge(
+        self, location: Location, way_out: WayOut | Composed, mine: bytes, version: ObjectVersion | None
+    ) -> bytes | None:
+        if isinstance(way_out, Composed):
+            return way_out.content
         theirs = None if version is None else await self._content(location, version)
         return await self._merged(await self._base(location), mine, theirs)
+
+    def _owner(self, location: Location, version: ObjectVersion) -> str | None:
+        """Who last edited theirs: its upload names them, or the last lock on it, unless that one is ours."""
+        lock = read_lock(version.metadata)
+        is_of_upload = version.metageneration == 1
+        if lock is None or (not is_of_upload and self._locks.is_own(location, version.metadata)):
+            return None
+        return lock.holder.owner
 
     async def _reason(self, location: Location) -> str:
         status = await self._delocalizer.current_status(location)
@@ -226,3 +257,10 @@ class Conflicts:
         if base is None or theirs is None or max(map(len, (base, mine, theirs))) > MOST_BYTES:
             return None
         return await asyncio.to_thread(merged, base, mine, theirs)
+
+
+def _modified(os_path: Path) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(os_path.stat().st_mtime, UTC)
+    except OSError:
+        return None

@@ -125,6 +125,10 @@ class HeldLocks:
         """Whose the lock on an object is, now."""
         return claim_of(metadata, self._holder_of(location.workspace), self._now_ms())
 
+    def is_own(self, location: Location, metadata: Mapping[str, str]) -> bool:
+        """Whether the lock's record on an object is of this environment, expired or not."""
+        return is_own_record(metadata, self._holder_of(location.workspace))
+
     def saw(self, location: Location, version: ObjectVersion) -> Claim:
         """Take note of an object that was just read or written.
 

@@ -339,15 +339,15 @@ _LOCKED = {
 _CONFLICTS = {
     ConflictReason.REMOTE_CHANGED: (
         "This notebook was changed in the workspace since you opened it. Your version is kept on this disk, "
-        "theirs in the workspace; nothing was overwritten. Save yours under a new name, or open the workspace version."
+        "theirs in the workspace; nothing was overwritten. Decide what becomes of both."
     ),
     ConflictReason.REMOTE_DELETED: (
         "This notebook was deleted from the workspace since you opened it. Your version is kept on this disk. "
-        "Save it under a new name to put it back."
+        "Put it back, or leave it deleted."
     ),
     ConflictReason.NAME_TAKEN: (
         "A notebook of this name is already in the workspace. Your version is kept on this disk, "
-        "theirs in the workspace; nothing was overwritten. Save yours under a new name."
+        "theirs in the workspace; nothing was overwritten. Decide what becomes of both."
     ),
 }
 

@@ -7,7 +7,7 @@ import nbformat
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from jupyter_terra_env.notebooks.conflicts import Sides
+from jupyter_terra_env.notebooks.conflicts import Composed, Sides
 from jupyter_terra_env.notebooks.merging import as_notebook
 from jupyter_terra_env.rules.errors import LockReason
 from jupyter_terra_env.rules.ways_out import WayOut
@@ -32,7 +32,10 @@ class ConflictHandler(WorkspaceHandler):
         location = self.locate(self.path_in_question())
         with translated(location.api_path):
             sides = await self.notebooks.conflicts.look(location)
-        self.finish(await self.notebooks.places.copies.run(_as_json, location, sides))
+        email = None
+        if sides.theirs_owner is not None:
+            email = self.notebooks.email_of(location.workspace, sides.theirs_owner)
+        self.finish(await self.notebooks.places.copies.run(_as_json, location, sides, email))
 
 
 class ResolveHandler(WorkspaceHandler):
@@ -49,11 +52,17 @@ class ResolveHandler(WorkspaceHandler):
         except ValueError:
             raise web.HTTPError(400, f"'action' must be one of {', '.join(WayOut)}.") from None
         theirs_version, mine_version = _version(body, "theirs_version"), _version(body, "mine_version")
-        content = await self._content(body)
+        content, merged = await self._content(body, "content"), await self._content(body, "merged")
+        if merged is not None and not (way_out is WayOut.MERGE and theirs_version and mine_version):
+            raise web.HTTPError(400, "'merged' belongs to 'merge', with 'theirs_version' and 'mine_version'.")
         try:
             with translated(location.api_path):
                 kept = await self.notebooks.conflicts.resolve(
-                    location, way_out, content=content, theirs_version=theirs_version, mine_version=mine_version
+                    location,
+                    way_out if merged is None else Composed(merged),
+                    content=content,
+                    theirs_version=theirs_version,
+                    mine_version=mine_version,
                 )
                 if way_out is not WayOut.REPLACE_THEIRS:
                     await self.note_replaced(location)
@@ -87,9 +96,9 @@ class ResolveHandler(WorkspaceHandler):
         self.set_status(refused.status_code, refused.reason)
         self.finish(json.dumps(answer))
 
-    async def _content(self, body: dict[str, Any]) -> bytes | None:
-        """What is on the screen, as Jupyter stores it; None when the request brings nothing."""
-        content = body.get("content")
+    async def _content(self, body: dict[str, Any], key: str) -> bytes | None:
+        """What is on the screen, or was composed, as Jupyter stores it; None when the request brings nothing."""
+        content = body.get(key)
         if content is None:
             return None
         if isinstance(content, str):
@@ -110,7 +119,7 @@ def _as_stored(content: dict[str, Any]) -> bytes:
     return serialised(nbformat.from_dict(content))
 
 
-def _as_json(location: Location, sides: Sides) -> str:
+def _as_json(location: Location, sides: Sides, email: str | None) -> str:
     too_large = max(len(sides.mine), len(sides.theirs or b""), len(sides.base or b"")) > MOST_SHOWN_BYTES
     return json.dumps(
         {
@@ -126,6 +135,8 @@ def _as_json(location: Location, sides: Sides) -> str:
             "mine_version": sides.mine_version,
             "theirs_version": sides.theirs_version,
             "theirs_updated": None if sides.theirs_updated is None else moment(sides.theirs_updated),
+            "theirs_by": email,
+            "mine_updated": None if sides.mine_updated is None else moment(sides.mine_updated),
         }
     )
 

@@ -11,12 +11,15 @@ export interface IChoice {
   readonly explanation: string;
   /** Whether the workspace no longer shows the other version afterwards. */
   readonly replaces: boolean;
+  /** Whether it is the one that most people want. */
+  readonly isMain: boolean;
 }
 
-/** What the server tells about a conflict. */
+/** What can be done about a conflict. */
 export interface ISituation {
   /** The other version was deleted. */
   readonly isDeleted: boolean;
+  /** Both versions can be shown, so a merge can be put together. */
   readonly canMerge: boolean;
 }
 
@@ -27,27 +30,33 @@ export function choices(situation: ISituation, trans: TranslationBundle): IChoic
 
 function choicesBetweenVersions(canMerge: boolean, trans: TranslationBundle): IChoice[] {
   const keepBoth: IChoice = {
+    isMain: !canMerge,
     resolution: 'keep-both',
     label: trans.__('Keep Both'),
-    explanation: trans.__('This notebook shows theirs; your version goes to the workspace under a new name.'),
+    explanation: trans.__('This notebook shows theirs; your version goes to the workspace as a new notebook beside it.'),
     replaces: false
   };
   const takeTheirs: IChoice = {
+    isMain: false,
     resolution: 'take-theirs',
     label: trans.__('Take Theirs'),
     explanation: trans.__('This notebook shows theirs; your version is kept in a file beside it, on this disk.'),
     replaces: false
   };
   const replaceTheirs: IChoice = {
+    isMain: false,
     resolution: 'replace-theirs',
     label: trans.__('Replace Theirs'),
-    explanation: trans.__('The workspace shows your version instead of theirs.'),
+    explanation: trans.__('The workspace shows your version instead of theirs, for everybody.'),
     replaces: true
   };
   const merge: IChoice = {
+    isMain: true,
     resolution: 'merge',
     label: trans.__('Merge'),
-    explanation: trans.__('Both changes become one version, in the workspace: they do not touch the same places.'),
+    explanation: trans.__(
+      'What each of you changed goes together as the list below says, with your choice where you changed the same; your version is kept in a file beside it, on this disk.'
+    ),
     replaces: false
   };
   return [keepBoth, takeTheirs, replaceTheirs, ...(canMerge ? [merge] : [])];
@@ -58,14 +67,16 @@ function choicesAfterDeletion(trans: TranslationBundle): IChoice[] {
     {
       resolution: 'replace-theirs',
       label: trans.__('Put It Back'),
-      explanation: trans.__('Your version goes to the workspace under its old name.'),
-      replaces: false
+      explanation: trans.__('Your version goes to the workspace under its name again.'),
+      replaces: false,
+      isMain: true
     },
     {
       resolution: 'take-theirs',
       label: trans.__('Leave It Deleted'),
       explanation: trans.__('The notebook goes away here, too; your version is kept in a file beside it, on this disk.'),
-      replaces: false
+      replaces: false,
+      isMain: false
     }
   ];
 }

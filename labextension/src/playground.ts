@@ -3,7 +3,7 @@
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { Contents, ServerConnection } from '@jupyterlab/services';
 import { namesForCopy } from './names';
-import { comparable, notebookDiff } from './notebookdiff';
+import { sameCells } from './notebookdiff';
 import { Refusal, getStatus } from './restapi';
 import { writeNew } from './screen';
 
@@ -38,7 +38,7 @@ export async function toPlayground(
     return { path, leftAlone: null };
   }
   const there = (await server.contents.get(path, { type: 'notebook', content: true })).content as INotebookContent;
-  if (notebookDiff(comparable(there), comparable(screen)).length === 0) {
+  if (sameCells(there, screen)) {
     return { path, leftAlone: null };
   }
   return { path: await writeNew(server.contents, screen, namesForCopy(path, label)), leftAlone: path };

@@ -36,14 +36,26 @@ export class UnexpectedAnswer extends Error {
 }
 
 export interface IConflict {
-  /** The workspace's version; null: it was deleted there, or is too large to be shown. */
+  /** The working copy; null: it is too large to be shown, or no notebook. */
+  readonly mine: INotebookContent | null;
+  /** The workspace's version; null: it was deleted there, is too large to be shown, or no notebook. */
   readonly theirs: INotebookContent | null;
+  /** What both began with; null: it is not known any more. */
+  readonly base: INotebookContent | null;
+  /** The merge of `mine` and `theirs` by the server's library; null: there is none without a decision. */
+  readonly merged: INotebookContent | null;
+  readonly isTooLarge: boolean;
   readonly isDeleted: boolean;
   /** Names the version that is shown, for `resolve`. */
   readonly theirsVersion: string | null;
   /** ISO 8601, UTC. */
   readonly theirsUpdated: string | null;
-  readonly canMerge: boolean;
+  /** The address of who last edited theirs, where it is known. */
+  readonly theirsBy: string | null;
+  /** Names the working copy, for `resolve`. */
+  readonly mineVersion: string | null;
+  /** ISO 8601, UTC. */
+  readonly mineUpdated: string | null;
 }
 
 export type Resolution = 'keep-both' | 'take-theirs' | 'replace-theirs' | 'merge';
@@ -93,29 +105,39 @@ export async function getConflict(settings: ServerConnection.ISettings, path: st
     throw new UnexpectedAnswer('conflict');
   }
   return {
-    theirs: isNotebook(answer.theirs) ? answer.theirs : null,
+    mine: notebook(answer.mine),
+    theirs: notebook(answer.theirs),
+    base: notebook(answer.base),
+    merged: notebook(answer.merged),
+    isTooLarge: answer.too_large === true,
     isDeleted: answer.is_deleted === true,
     theirsVersion: text(answer.theirs_version),
     theirsUpdated: text(answer.theirs_updated),
-    canMerge: answer.can_merge === true
+    theirsBy: text(answer.theirs_by),
+    mineVersion: text(answer.mine_version),
+    mineUpdated: text(answer.mine_updated)
   };
 }
 
 /**
  * Decide a conflict.
  *
- * @param seen - the version of theirs that the person was shown.
+ * @param seen - the versions that the person was shown.
  * @param content - what is on the screen: this person's version. It is made safe before anything else.
- * @throws Refusal `remote-changed` when theirs is not that version any more.
+ * @param merged - for `merge`: the notebook that the person has put together.
+ * @throws Refusal `remote-changed`, `remote-deleted` or `mine-changed` when the versions are not those any more.
  */
 export async function resolve(
   settings: ServerConnection.ISettings,
   path: string,
   action: Resolution,
   seen: IConflict,
-  content: INotebookContent
+  content: INotebookContent,
+  merged: INotebookContent | null
 ): Promise<IResolved> {
-  const answer = await post(settings, 'resolve', { path, action, content, theirs_version: seen.theirsVersion });
+  const versions = { theirs_version: seen.theirsVersion, mine_version: seen.mineVersion };
+  const composed = merged === null ? {} : { merged };
+  const answer = await post(settings, 'resolve', { path, action, content, ...versions, ...composed });
   if (!isFields(answer)) {
     throw new UnexpectedAnswer('resolve');
   }
@@ -271,6 +293,7 @@ function text(value: unknown): string | null {
   return typeof value === 'string' ? value : null;
 }
 
-function isNotebook(value: unknown): value is INotebookContent {
-  return isFields(value) && Array.isArray(value.cells) && isFields(value.metadata);
+function notebook(value: unknown): INotebookContent | null {
+  const isOne = isFields(value) && Array.isArray(value.cells) && isFields(value.metadata);
+  return isOne ? (value as unknown as INotebookContent) : null;
 }

@@ -4,6 +4,7 @@ import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { Contents, ServerConnection } from '@jupyterlab/services';
 import { firstFree, folderOf, nameOf, namesForCopy } from './names';
+import { IPlace, goBackTo, placeOf } from './notebookplace';
 import type { SaveQueue } from './savequeue';
 
 /** The notebook as it is shown, saved or not. */
@@ -70,9 +71,14 @@ export function whileNothingIsSaved<T>(panel: NotebookPanel, act: () => Promise<
   return queue === undefined ? act() : queue.exclusively(act);
 }
 
-/** Show what the server has now. The kernel stays. Call it while nothing is saved. */
-export async function showServerVersion(panel: NotebookPanel): Promise<void> {
+/**
+ * Show what the server has now. The kernel stays, and the person stays at their cell. Call it while nothing is saved.
+ *
+ * @param place - where the person was before something asked them.
+ */
+export async function showServerVersion(panel: NotebookPanel, place: IPlace = placeOf(panel)): Promise<void> {
   await panel.context.revert();
   // What came from the server is no edit.
   panel.context.model.dirty = false;
+  await goBackTo(panel, place);
 }

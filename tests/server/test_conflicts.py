@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from datetime import datetime
 
 import pytest
 from workspace_kit import WORKSPACE, notebook, sources, text_of
@@ -14,7 +15,12 @@ from jupyter_terra_env.rules.edit_lock import owner_hash
 @pytest.fixture
 def terra_settings():
     # What a save comes to is in its answer, however busy the machine is.
-    return {"bucket_retry_deadline_seconds": 1.0, "listing_max_age_seconds": 0.0, "save_wait_seconds": 10.0}
+    return {
+        "bucket_retry_deadline_seconds": 1.0,
+        "collaborators": ["bob@example.org"],
+        "listing_max_age_seconds": 0.0,
+        "save_wait_seconds": 10.0,
+    }
 
 
 async def test_a_save_over_a_changed_notebook_is_409_and_both_versions_stay(bucket, contents, edit, jp_serverapp):
@@ -204,6 +210,68 @@ async def test_a_merge_that_is_clean(bucket, contents, api, jp_serverapp):
     assert (answer.code, answer.model["kept_edits"]) == (200, f"{WORKSPACE}/edit/a (my edits).ipynb")
     assert bucket.sources("a.ipynb") == ["1 mine", "2 theirs"]
     assert sources((await contents.open("a.ipynb")).model["content"]) == ["1 mine", "2 theirs"]
+
+
+async def test_a_merge_that_a_person_composed_is_what_is_stored_and_mine_stays_beside_it(
+    bucket, contents, api, edit, jp_serverapp
+):
+    await parted(bucket, contents)
+    seen = (await looked(api)).model
+    versions = {key: seen[key] for key in ("theirs_version", "mine_version")}
+    composed = {"merged": notebook("1 mine", "both", "2 theirs"), "content": notebook("on the screen"), **versions}
+    answer = await resolved(api, "merge", **composed)
+    assert (answer.code, answer.model["kept_edits"]) == (200, f"{WORKSPACE}/edit/a (my edits).ipynb")
+    assert bucket.sources("a.ipynb") == ["1 mine", "both", "2 theirs"]
+    assert sources((await contents.open("a.ipynb")).model["content"]) == ["1 mine", "both", "2 theirs"]
+    assert sources(json.loads((edit / "a (my edits).ipynb").read_text())) == ["on the screen"]
+
+
+@pytest.mark.parametrize("moved", ["theirs", "mine"])
+async def test_a_composed_merge_of_versions_that_have_moved_changes_nothing(
+    bucket, contents, api, edit, jp_serverapp, moved
+):
+    await parted(bucket, contents)
+    seen = (await looked(api)).model
+    if moved == "theirs":
+        bucket.put_notebook("a.ipynb", "newer")
+    else:
+        await contents.save("a.ipynb", "another tab's")
+    before, in_bucket = (edit / "a.ipynb").read_bytes(), bucket.sources("a.ipynb")
+    versions = {key: seen[key] for key in ("theirs_version", "mine_version")}
+    refused = await resolved(api, "merge", merged=notebook("composed"), **versions)
+    assert (refused.code, refused.reason) == (409, "remote-changed" if moved == "theirs" else "mine-changed")
+    assert (edit / "a.ipynb").read_bytes() == before
+    assert bucket.sources("a.ipynb") == in_bucket
+    assert [file.name for file in edit.glob("*.ipynb")] == ["a.ipynb"]
+
+
+async def test_a_composed_merge_names_what_it_was_made_from(bucket, contents, api, edit, jp_serverapp):
+    await parted(bucket, contents)
+    seen = (await looked(api)).model
+    merged, before = notebook("composed"), (edit / "a.ipynb").read_bytes()
+    versions = {key: seen[key] for key in ("theirs_version", "mine_version")}
+    for action, named in (
+        ("merge", {"theirs_version": seen["theirs_version"]}),
+        ("merge", {"mine_version": seen["mine_version"]}),
+        ("replace-theirs", versions),
+    ):
+        assert (await resolved(api, action, merged=merged, **named)).code == 400
+    assert (await resolved(api, "merge", merged={"cells": "none"}, **versions)).code == 400
+    assert (edit / "a.ipynb").read_bytes() == before
+    assert bucket.sources("a.ipynb") == ["1", "2 theirs"]
+
+
+async def test_who_and_when_is_said_where_it_is_known(bucket, contents, api, jp_serverapp):
+    await parted(bucket, contents)
+    told = (await looked(api)).model
+    assert told["theirs_by"] is None, "somebody's plain client"
+    assert datetime.fromisoformat(told["mine_updated"]).tzinfo is not None
+    blob = bucket.client.bucket(bucket.name).blob("notebooks/a.ipynb")
+    blob.metadata = {"lastLockedBy": owner_hash(bucket.name, "bob@example.org"), "lockExpiresAt": "0"}
+    blob.upload_from_string(text_of(notebook("1", "2 theirs, again")))
+    told = (await looked(api)).model
+    assert told["theirs_by"] == "bob@example.org"
+    assert datetime.fromisoformat(told["theirs_updated"]) == bucket.get("a.ipynb").time_created.replace(microsecond=0)
 
 
 async def test_a_choice_made_on_an_older_look_is_refused(bucket, contents, api, jp_serverapp):

@@ -1,38 +1,44 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
+import type { ConflictChoices } from '../conflictchoices';
 import type { IChoice } from '../conflicts';
-import { clockTime } from '../views';
+import { ConflictView, IHeads } from './conflictview';
 
-export interface IConflictIntroductionProps {
+export interface IConflictBodyProps {
   readonly sentence: string;
-  /** Said first when the other version has changed again since the person was last asked. */
+  /** Said first when a version has changed again since the person was last asked. */
   readonly changedAgain: boolean;
-  readonly theirsUpdated: string | null;
-  /** There is another version, but not to be shown. */
-  readonly isTooLarge: boolean;
+  /** Null: there is a merge. */
+  readonly whyNoMerge: string | null;
   readonly choices: readonly IChoice[];
+  /** Null: there are no two versions to be shown. */
+  readonly model: ConflictChoices | null;
+  readonly heads: IHeads;
+  readonly notes: readonly string[];
   readonly trans: TranslationBundle;
 }
 
-/** What has happened, and what each choice means. */
-export function ConflictIntroduction(props: IConflictIntroductionProps): JSX.Element {
-  const { trans } = props;
-  const time = clockTime(props.theirsUpdated);
+/** What has happened, what each button means, and all versions side by side. */
+export function ConflictBody(props: IConflictBodyProps): JSX.Element {
+  const { trans, model } = props;
   return (
-    <div className="jp-terra-Conflict-introduction">
+    <>
       {props.changedAgain && <p role="alert">{trans.__('It was changed again meanwhile: please decide again.')}</p>}
       <p>
-        {props.sentence} {time === null ? '' : trans.__('Theirs is of %1.', time)}
+        {props.sentence} {props.whyNoMerge}
       </p>
-      {props.isTooLarge && <p>{trans.__('The versions are too large to be shown side by side.')}</p>}
-      <dl>
-        {props.choices.map(choice => (
-          <React.Fragment key={choice.resolution}>
-            <dt>{choice.label}</dt>
-            <dd>{choice.explanation}</dd>
-          </React.Fragment>
-        ))}
-      </dl>
-    </div>
+      <details className="jp-terra-Conflict-choices" open={model === null}>
+        <summary>{trans.__('What the buttons do')}</summary>
+        <dl>
+          {props.choices.map(choice => (
+            <React.Fragment key={choice.resolution}>
+              <dt>{choice.label}</dt>
+              <dd>{choice.explanation}</dd>
+            </React.Fragment>
+          ))}
+        </dl>
+      </details>
+      {model !== null && <ConflictView model={model} heads={props.heads} notes={props.notes} trans={trans} />}
+    </>
   );
 }

@@ -1,18 +1,16 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { Dialog, ICommandPalette, Notification, ReactWidget, showErrorMessage } from '@jupyterlab/apputils';
-import { IEditorServices } from '@jupyterlab/codeeditor';
+import { ICommandPalette, Notification, showErrorMessage } from '@jupyterlab/apputils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
-import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
-import { Panel } from '@lumino/widgets';
-import * as React from 'react';
-import { ConflictIntroduction } from '../components/conflict';
-import { Episode, IChoice, choices } from '../conflicts';
+import type { ConflictChoices } from '../conflictchoices';
+import { Episode, choices } from '../conflicts';
+import { mergeNotes, mineHead, momentText, theirsHead, whyNoMerge } from '../conflictwords';
 import { IOpenNotebook, OpenNotebooks } from '../model';
 import { nameOf } from '../names';
+import { IPlace, placeOf } from '../notebookplace';
 import { sameCells } from '../notebookdiff';
 import { IConflict, IResolved, Refusal, Resolution, getConflict, getStatus, resolve } from '../restapi';
 import { keepScreen, screenOf, showServerVersion, whileNothingIsSaved } from '../screen';
@@ -26,22 +24,19 @@ export const conflictsPlugin: JupyterFrontEndPlugin<void> = {
   id: PLUGIN_ID,
   description: 'Shows both versions of a notebook in conflict, and does what is decided.',
   autoStart: true,
-  requires: [IOpenNotebooks, INotebookTracker, IDocumentManager, IRenderMimeRegistry, IEditorServices],
+  requires: [IOpenNotebooks, INotebookTracker, IDocumentManager],
   optional: [ITranslator, ISettingRegistry, ICommandPalette],
   activate: async (
     app: JupyterFrontEnd,
     notebooks: OpenNotebooks,
     tracker: INotebookTracker,
     documents: IDocumentManager,
-    rendermime: IRenderMimeRegistry,
-    editors: IEditorServices,
     translator: ITranslator | null,
     settings: ISettingRegistry | null,
     palette: ICommandPalette | null
   ) => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
-    const tools = { rendermime, editors, translator: translator ?? nullTranslator };
-    const desk = new ConflictDesk(app, documents, tools, trans);
+    const desk = new ConflictDesk(app, documents, trans);
     app.commands.addCommand(CommandIds.resolve, {
       label: trans.__('Decide What Becomes of Both Versions…'),
       isEnabled: () => {
@@ -93,18 +88,11 @@ function askOncePerConflict(
   document.addEventListener('visibilitychange', considerAll);
 }
 
-interface ITools {
-  readonly rendermime: IRenderMimeRegistry;
-  readonly editors: IEditorServices;
-  readonly translator: ITranslator;
-}
-
 /** One dialog at a time for each notebook, until something is decided or put off. */
 class ConflictDesk {
   constructor(
     private readonly _app: JupyterFrontEnd,
     private readonly _documents: IDocumentManager,
-    private readonly _tools: ITools,
     private readonly _trans: TranslationBundle
   ) {}
 
@@ -124,13 +112,18 @@ class ConflictDesk {
   }
 
   private async _decide(opened: IOpenNotebook): Promise<void> {
+    let model: ConflictChoices | null = null;
+    // Whoever has decided about a notebook goes on in it.
+    const place = { ...placeOf(opened.panel), hasFocus: true };
     for (let changedAgain = false; ; changedAgain = true) {
       const conflict = await this._conflictOf(opened);
       if (conflict === null) {
         return;
       }
-      const choice = await this._ask(opened, conflict, changedAgain);
-      if (choice === null || (await this._take(opened, conflict, choice))) {
+      const { modelOf } = await import('../conflictdialog');
+      model = modelOf(conflict, screenOf(opened.panel), model);
+      const choice = await this._ask(opened, conflict, model, changedAgain);
+      if (choice === null || (await this._take(opened, conflict, { choice, model, place }))) {
         return;
       }
     }
@@ -149,25 +142,43 @@ class ConflictDesk {
     }
   }
 
-  /** Take a way out; false: theirs has changed since the person was shown it, and nothing was done. */
-  private async _take(
-    opened: IOpenNotebook,
-    conflict: IConflict,
-    choice: Resolution
-  ): Promise<boolean> {
-    const screen = screenOf(opened.panel);
-    try {
-      await whileNothingIsSaved(opened.panel, async () => {
-        const done = await resolve(this._settings, opened.state.path, choice, conflict, screen);
-        await (done.status === null ? this._leave(opened, screen, done) : this._show(opened, screen, done, done.status));
-      });
-      return true;
-    } catch (error) {
-      if (!(error instanceof Refusal) || !['remote-changed', 'remote-deleted'].includes(error.reason ?? '')) {
-        throw error;
+  /** Take a way out; false: a version has changed since the person was shown it, and nothing was done. */
+  private async _take(opened: IOpenNotebook, conflict: IConflict, decision: IDecision): Promise<boolean> {
+    return whileNothingIsSaved(opened.panel, async () => {
+      const screen = screenOf(opened.panel);
+      const { choice, model, place } = decision;
+      const merged = choice === 'merge' ? (model?.compose(screen) ?? null) : null;
+      if (choice === 'merge' && merged === null) {
+        return false;
       }
-      return false;
-    }
+      for (let seen = conflict; ; ) {
+        try {
+          const done = await resolve(this._settings, opened.state.path, choice, seen, screen, merged);
+          await (done.status === null ? this._leave(opened, screen, done) : this._show(opened, screen, done, { status: done.status, place }));
+          return true;
+        } catch (error) {
+          if (!(error instanceof Refusal) || !MOVED.includes(error.reason ?? '')) {
+            throw error;
+          }
+          const now = error.reason === 'mine-changed' ? await this._savedHere(opened, seen, screen) : null;
+          if (now === null) {
+            return false;
+          }
+          seen = now;
+        }
+      }
+    });
+  }
+
+  /** What there is to be named instead, if the working copy has only become what this tab shows; null: somebody else wrote. */
+  private async _savedHere(
+    opened: IOpenNotebook,
+    seen: IConflict,
+    screen: INotebookContent
+  ): Promise<IConflict | null> {
+    const now = await this._conflictOf(opened);
+    const isOwnSave = now !== null && now.mineVersion !== seen.mineVersion && now.mine !== null && sameCells(now.mine, screen);
+    return isOwnSave && now.theirsVersion === seen.theirsVersion ? now : null;
   }
 
   /** Show what was decided, and say where the person's own version is. */
@@ -175,10 +186,10 @@ class ConflictDesk {
     { panel, state }: IOpenNotebook,
     screen: INotebookContent,
     done: IResolved,
-    status: INotebookStatus
+    { status, place }: { status: INotebookStatus; place: IPlace }
   ): Promise<void> {
     await this._keepWhatCameSince(panel, screen);
-    await showServerVersion(panel);
+    await showServerVersion(panel, place);
     state.setStatus(status);
     this._tellKept(done.keptEdits);
   }
@@ -213,42 +224,34 @@ class ConflictDesk {
   }
 
   private async _ask(
-    { panel, state }: IOpenNotebook,
+    { state }: IOpenNotebook,
     conflict: IConflict,
+    model: ConflictChoices | null,
     changedAgain: boolean
   ): Promise<Resolution | null> {
     const trans = this._trans;
-    const offered = choices(conflict, trans);
-    const body = new Panel();
-    body.addClass('jp-terra-Conflict');
-    body.addWidget(
-      ReactWidget.create(
-        <ConflictIntroduction
-          sentence={state.status?.message ?? ''}
-          changedAgain={changedAgain}
-          theirsUpdated={conflict.theirsUpdated}
-          isTooLarge={conflict.theirs === null && !conflict.isDeleted}
-          choices={offered}
-          trans={trans}
-        />
-      )
-    );
-    if (conflict.theirs !== null) {
-      const { diffView } = await import('../diffview');
-      body.addWidget(ReactWidget.create(<DiffHeads theirs={trans.__('Theirs, in the workspace')} mine={trans.__('Yours, on the screen')} />));
-      body.addWidget(await diffView({ theirs: conflict.theirs, mine: screenOf(panel), ...this._tools }));
-    }
-    const dialog = new Dialog<unknown>({
-      title: conflict.isDeleted
+    const moment = (time: string | null) => momentText(time, new Date(), localeOfPage());
+    const { ConflictDialog, whoMoved } = await import('../conflictdialog');
+    const dialog = new ConflictDialog(
+      conflict.isDeleted
         ? trans.__('“%1” was deleted in the workspace', nameOf(state.path))
         : trans.__('“%1” has two versions', nameOf(state.path)),
-      body: body as any, // a widget without a value
-      buttons: [Dialog.cancelButton({ label: trans.__('Decide Later') }), ...offered.map(asButton)],
-      defaultButton: 0 // whoever is typing when it comes up decides nothing
-    });
-    dialog.addClass('jp-terra-ConflictDialog');
-    const answer = await dialog.launch();
-    return offered.find(choice => answer.button.actions.includes(choice.resolution))?.resolution ?? null;
+      {
+        sentence: state.status?.message ?? '',
+        changedAgain,
+        whyNoMerge: whyNoMerge({ ...conflict, hasTheirs: conflict.theirs !== null }, trans),
+        choices: choices({ isDeleted: conflict.isDeleted, canMerge: model !== null }, trans),
+        model,
+        heads: {
+          base: conflict.base === null ? null : trans.__('What both of you began with'),
+          mine: mineHead(moment(conflict.mineUpdated), trans),
+          theirs: theirsHead(conflict.theirsBy, moment(conflict.theirsUpdated), trans)
+        },
+        notes: model === null ? [] : mergeNotes(conflict.base !== null, whoMoved(model.rows, model.versions), trans),
+        trans
+      }
+    );
+    return dialog.decision();
   }
 
   private get _settings() {
@@ -258,16 +261,18 @@ class ConflictDesk {
   private readonly _deciding = new Set<IOpenNotebook>();
 }
 
-function asButton(choice: IChoice): Readonly<Dialog.IButton> {
-  const options = { label: choice.label, caption: choice.explanation, actions: [choice.resolution] };
-  return choice.replaces ? Dialog.warnButton(options) : Dialog.okButton(options);
+interface IDecision {
+  readonly choice: Resolution;
+  readonly model: ConflictChoices | null;
+  /** Where the person was when they were asked. */
+  readonly place: IPlace;
 }
 
-function DiffHeads({ theirs, mine }: { theirs: string; mine: string }): JSX.Element {
-  return (
-    <div className="jp-terra-Conflict-heads">
-      <span>{theirs}</span>
-      <span>{mine}</span>
-    </div>
-  );
+/** Refusals after which the person looks again. */
+const MOVED = ['remote-changed', 'remote-deleted', 'mine-changed'];
+
+/** The language that JupyterLab is shown in; the browser's variety of it, where it is the same. */
+function localeOfPage(): string | undefined {
+  const { lang } = document.documentElement;
+  return lang === '' || navigator.language.startsWith(lang) ? undefined : lang;
 }
