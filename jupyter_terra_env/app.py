@@ -156,7 +156,7 @@ class TerraEnvApp(ExtensionApp):
                 )
                 return None
             self.wired = self._wire(root, found)
-            self.converter = NotebookConverter(self._server_log)
+            self.converter = NotebookConverter(self.wired.cage)
         return self.wired
 
     def _link_jupyter_server_extension(self, serverapp: Any) -> None:
@@ -207,8 +207,7 @@ class TerraEnvApp(ExtensionApp):
             # What a flush could not bring to the bucket just now is not tried for long once more.
             await self.wired.close(uploads_seconds=_AFTER_FLUSH_SECONDS if flushed else UPLOADS_SECONDS)
             await self.announcements.close()
-        if self.converter is not None:
-            await self.converter.close()
+            await self.wired.cage.close()
 
     def configured_workspaces(self, root: Path) -> tuple[Workspace, ...]:
         """The workspaces that settings, environment and files name.

@@ -97,6 +97,8 @@ class RefusalReason(StrEnum):
     TOO_LARGE = "too-large"
     MINE_CHANGED = "mine-changed"
     UPLOAD_IN_PROGRESS = "upload-in-progress"
+    TOO_DEMANDING = "too-demanding"
+    READER_FAILED = "reader-failed"
 
 
 class AutopauseRefusal(StrEnum):

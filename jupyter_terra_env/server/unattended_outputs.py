@@ -26,7 +26,7 @@ from jupyter_terra_env.server.durable_files import replacing
 from jupyter_terra_env.server.large_notebooks.conversions import NotConvertedError
 from jupyter_terra_env.server.large_notebooks.converter import NotebookConverter
 from jupyter_terra_env.server.large_notebooks.manager import takes_stand_ins
-from jupyter_terra_env.server.large_notebooks.memory_file import MemoryFile
+from jupyter_terra_env.notebooks.untrusted.memory_file import MemoryFile
 from jupyter_terra_env.server.large_notebooks.prepared_notebook import saving_only
 from jupyter_terra_env.server.notebook_outputs import Unattended, body_with_outputs, packed, requests_without_place
 from jupyter_terra_env.server.shared_kernels import NotebookSession, shares_of
