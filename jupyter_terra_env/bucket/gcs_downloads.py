@@ -31,7 +31,9 @@ class CannotUnpackError(Exception):
     """An object's bytes are whole, but are not what its ``contentEncoding`` says, or grow beyond all measure."""
 
 
-def download(new_handle: Callable[[], Any], generation: int, file: BoundedFile, *, timeout: Any, seconds: float) -> None:
+def download(
+    new_handle: Callable[[], Any], generation: int, file: BoundedFile, *, timeout: Any, seconds: float
+) -> None:
     """Fetch the content of one generation.
 
     Args:

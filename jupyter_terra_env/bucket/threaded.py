@@ -141,9 +141,7 @@ class ThreadedBucket(BucketStore):
 
     async def read_into(self, name: str, generation: int, file: BinaryIO, *, most_bytes: int | None = None) -> None:
         """See ``BucketStore.read_into``."""
-        await self._run(
-            Lane.DOWNLOADS, lambda bucket: bucket.read_into(name, generation, file, most_bytes=most_bytes)
-        )
+        await self._run(Lane.DOWNLOADS, lambda bucket: bucket.read_into(name, generation, file, most_bytes=most_bytes))
 
     async def write(
         self,

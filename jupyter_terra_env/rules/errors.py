@@ -98,6 +98,7 @@ class RefusalReason(StrEnum):
     MINE_CHANGED = "mine-changed"
     UPLOAD_IN_PROGRESS = "upload-in-progress"
     TOO_DEMANDING = "too-demanding"
+    NOT_SAVED_TOO_DEMANDING = "not-saved-too-demanding"
     READER_FAILED = "reader-failed"
 
 

@@ -13,7 +13,9 @@ from jupyter_terra_env.notebooks.untrusted.limits import OVER_A_LIMIT
 from jupyter_terra_env.rules.errors import LockReason, RefusalReason
 from jupyter_terra_env.rules.ways_out import WayOut
 from jupyter_terra_env.rules.workspace import Location
+from jupyter_terra_env.server.durable_files import serialised
 from jupyter_terra_env.server.http_errors import translated
+from jupyter_terra_env.server.large_notebooks.manager import takes_stand_ins
 from jupyter_terra_env.server.models import check_model
 from jupyter_terra_env.server.status_fields import lock_fields, moment
 from jupyter_terra_env.server.workspace_handler import WorkspaceHandler
@@ -112,8 +114,11 @@ class ResolveHandler(WorkspaceHandler):
             check_model({"type": "file", "format": "text", "content": content})
             return content.encode("utf-8")
         check_model({"type": "notebook", "content": content})
-        with translated(self.path_in_question()):
-            return await self.contents_manager.serialised(self.path_in_question(), content)
+        manager, path = self.contents_manager, self.path_in_question()
+        if not takes_stand_ins(manager):
+            return await self.notebooks.places.copies.run(serialised, content)
+        with translated(path):
+            return await manager.serialised(path, content)
 
 
 def _version(body: dict[str, Any], key: str) -> str | None:

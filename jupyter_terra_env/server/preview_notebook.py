@@ -227,11 +227,15 @@ def _size(output: dict[str, Any], mime_type: str, key: str) -> int | None:
 def _attachments(raw: Any) -> dict[str, dict[str, str]]:
     found = {}
     for name, bundle in raw.items() if isinstance(raw, dict) else ():
-        images = {} if not isinstance(bundle, dict) else {
-            mime_type: "".join(text.split())
-            for mime_type in ("image/svg+xml", *_IMAGE_MIME_TYPES)
-            if (text := _text(bundle.get(mime_type))) is not None
-        }
+        images = (
+            {}
+            if not isinstance(bundle, dict)
+            else {
+                mime_type: "".join(text.split())
+                for mime_type in ("image/svg+xml", *_IMAGE_MIME_TYPES)
+                if (text := _text(bundle.get(mime_type))) is not None
+            }
+        )
         if images:
             found[str(name)] = images
     return found

@@ -172,8 +172,7 @@ def _code_cell(cell: Cell, highlight: Highlight2HTML) -> str:
     )
     outputs = "".join(_output(output, count) for output in cell.outputs)
     area = (
-        '<div class="jp-Cell-outputWrapper"><div class="jp-OutputArea jp-Cell-outputArea">'
-        f"{outputs}</div></div>"
+        f'<div class="jp-Cell-outputWrapper"><div class="jp-OutputArea jp-Cell-outputArea">{outputs}</div></div>'
         if outputs
         else ""
     )
@@ -192,9 +191,7 @@ def _cell_frame(kind: str, prompt: str, content: str, *, after: str = "") -> str
 def _output(output: Output, count: str) -> str:
     kind = "jp-OutputArea-child jp-OutputArea-executeResult" if output.is_result else "jp-OutputArea-child"
     prompt = f"Out[{count}]:" if output.is_result else ""
-    return (
-        f'<div class="{kind}"><div class="jp-OutputPrompt jp-OutputArea-prompt">{prompt}</div>{_shown(output)}</div>'
-    )
+    return f'<div class="{kind}"><div class="jp-OutputPrompt jp-OutputArea-prompt">{prompt}</div>{_shown(output)}</div>'
 
 
 def _shown(output: Output) -> str:
@@ -209,7 +206,9 @@ def _shown(output: Output) -> str:
         case "text/html":
             return _box("jp-RenderedHTMLCommon jp-RenderedHTML" + result, output.kind, cleaned(content))
         case "text/markdown":
-            return _box("jp-RenderedHTMLCommon jp-RenderedMarkdown" + result, output.kind, cleaned(_markdown(content, {})))
+            return _box(
+                "jp-RenderedHTMLCommon jp-RenderedMarkdown" + result, output.kind, cleaned(_markdown(content, {}))
+            )
         case "text/latex":
             return _box("jp-RenderedLatex" + result, output.kind, escape(content))
         case "image/svg+xml":

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -78,7 +78,14 @@ class DeclinedError(Exception):
 class Conversation:
     """The server's side of one job."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limits: Limits) -> None:
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        limits: Limits,
+        on_silence: Callable[[], None],
+    ) -> None:
+        self._on_silence = on_silence
         self._reader = reader
         self._writer = writer
         self._longest_seconds = limits.wall_seconds + _GRACE_SECONDS
@@ -108,7 +115,9 @@ class Conversation:
         except (ConnectionError, ValueError) as error:
             raise NotDoneError(Death.KILLED) from error
         except TimeoutError as error:
-            raise NotDoneError(Death.TIME) from error
+            # The kernel ends a child in time: it is the process that starts them that does not answer.
+            self._on_silence()
+            raise NotDoneError(Death.KILLED) from error
         if "died" in answer:
             raise NotDoneError(Death(answer["died"]))
         if "declined" in answer:
@@ -163,10 +172,11 @@ class Cage:
         async with self._turn(lane):
             message = json.dumps({**request, "do": job, "limits": asdict(limits)}).encode("ascii")
             ours, lifeline = await self._ask(message, files)
+            process = self.process
             with lifeline:
                 reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_ANSWER_BYTES)
                 try:
-                    yield Conversation(reader, writer, limits)
+                    yield Conversation(reader, writer, limits, lambda: self._discard(process))
                 finally:
                     writer.close()
 
@@ -258,6 +268,12 @@ class Cage:
                     self._folder = await asyncio.to_thread(tempfile.mkdtemp, prefix="terra-env-")
                     self.process = await asyncio.to_thread(_start, theirs.fileno(), self._folder)
             return self._requests
+
+    def _discard(self, process: "subprocess.Popen[bytes] | None") -> None:
+        """Have the next job begin with another process."""
+        if process is not None and process is self.process:
+            process.kill()
+            process.wait()
 
     def _remove_folder(self) -> None:
         """Remove the folder of a process that could not do it itself."""

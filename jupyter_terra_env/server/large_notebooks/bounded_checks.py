@@ -18,7 +18,7 @@ _AGAIN_SECONDS = 0.1
 """Some code goes on after any error: it is interrupted again."""
 
 
-class NotCheckedError(nbformat.ValidationError):  # type: ignore[misc]
+class NotCheckedError(nbformat.ValidationError):
     """The check took too long."""
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict, dataclass
@@ -80,6 +81,21 @@ class Prepared:
     trusted: bool
     invalid: str | None
     message: JsonText | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A notebook that was checked, whole.
+
+    Attributes:
+        content: the notebook.
+        invalid: why it is no valid notebook; None for a valid one.
+        message: the model's ``message`` about an invalid notebook.
+    """
+
+    content: bytes
+    invalid: str | None
+    message: str | None
 
 
 class Showing:
@@ -172,28 +188,28 @@ class NotebookConverter:
         )
         return answer["outline"], prepared
 
-    async def checked(self, content: bytes) -> tuple[bytes, str | None]:
+    async def checked(self, content: bytes) -> Checked:
         """Read and check a notebook that may be unusual.
 
         Args:
             content: as stored.
 
         Returns:
-            JSON of the notebook in the current format, and why it is no valid one.
+            JSON of the notebook in the current format.
 
         Raises:
             NotConvertedError, NotDoneError: as for ``showing``.
         """
         return await self._written("check", content)
 
-    async def serialised(self, notebook: bytes) -> tuple[bytes, str | None]:
+    async def serialised(self, notebook: bytes) -> Checked:
         """Check and serialise a notebook that may be unusual.
 
         Args:
             notebook: JSON, as a client sent it.
 
         Returns:
-            What Jupyter stores, and why it is no valid notebook.
+            What Jupyter stores.
 
         Raises:
             NotConvertedError, NotDoneError: as for ``showing``.
@@ -227,13 +243,18 @@ class NotebookConverter:
         self.converted += 1
         return target if answer["changed"] else None, tuple(answer["without_place"])
 
-    async def _written(self, what: str, content: bytes) -> tuple[bytes, str | None]:
+    async def _written(self, what: str, content: bytes) -> Checked:
         with _declined():
             answer, result = await self.cage.run(
                 f"{_WORKER}:{what}", {}, [content], limits_for(len(content)), lane=Lane.NOTEBOOKS
             )
         self.converted += 1
-        return result, answer["invalid"]
+        message = result[answer["content_bytes"] :]
+        return Checked(
+            content=result[: answer["content_bytes"]],
+            invalid=answer["invalid"],
+            message=json.loads(message) if message else None,
+        )
 
     @contextlib.asynccontextmanager
     async def _talk(

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from jupyter_terra_env.notebooks.untrusted.cage import NotDoneError
+from jupyter_terra_env.notebooks.untrusted.memory_file import MemoryFile
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.large_notebooks.conversions import NotConvertedError
 from jupyter_terra_env.server.large_notebooks.converter import Showing, Surroundings
-from jupyter_terra_env.notebooks.untrusted.memory_file import MemoryFile
 from jupyter_terra_env.server.large_notebooks.model_json import json_around, json_pieces
 from jupyter_terra_env.server.large_notebooks.ordinary import is_ordinary
 from jupyter_terra_env.server.large_notebooks.own_methods import has_only_own_methods

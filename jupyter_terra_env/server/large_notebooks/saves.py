@@ -11,10 +11,10 @@ from tornado import web
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import PathMatches
 
+from jupyter_terra_env.notebooks.untrusted.memory_file import MemoryFile
 from jupyter_terra_env.server.http_errors import translated
 from jupyter_terra_env.server.large_notebooks.answers import AnswersLargeNotebooks
 from jupyter_terra_env.server.large_notebooks.manager import takes_stand_ins
-from jupyter_terra_env.notebooks.untrusted.memory_file import MemoryFile
 from jupyter_terra_env.server.large_notebooks.prepared_notebook import not_saved, saving_only
 
 

@@ -18,7 +18,7 @@ from jupyter_terra_env.notebooks.untrusted.limits import OVER_A_LIMIT
 from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 from jupyter_terra_env.server.durable_files import EXTENSION, DurableFileManager, serialised
 from jupyter_terra_env.server.large_notebooks.conversions import NotConvertedError
-from jupyter_terra_env.server.large_notebooks.converter import NotebookConverter
+from jupyter_terra_env.server.large_notebooks.converter import Checked, NotebookConverter
 from jupyter_terra_env.server.large_notebooks.ordinary import is_ordinary, is_ordinary_notebook
 
 
@@ -60,14 +60,25 @@ class UnusualNotebooks(DurableFileManager):
         if not content or await run(is_ordinary, content):
             return None
         try:
-            text, invalid = await self.converter.checked(content)
+            checked = await self.converter.checked(content)
         except NotConvertedError:
             return None
         except NotDoneError as error:
             raise not_opened(os_path.rpartition("/")[2], error) from error
-        if invalid is not None and errors is not None:
-            errors["ValidationError"] = nbformat.ValidationError(invalid)
-        return await run(_as_nodes, text), content
+        _note_invalid(checked, errors)
+        return await run(_as_nodes, checked.content), content
+
+    def validate_notebook_model(
+        self, model: dict[str, Any], validation_error: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """See ``ContentsManager.validate_notebook_model``; the text is what a child process made of it."""
+        invalid = None if validation_error is None else validation_error.get("ValidationError")
+        if isinstance(invalid, InvalidNotebookError):
+            self.log.error("Notebook JSON is invalid: %s", invalid.message)
+            model["message"] = invalid.text_of_model
+            return model
+        validated: dict[str, Any] = super().validate_notebook_model(model, validation_error)
+        return validated
 
     async def _save_notebook(
         self, os_path: str, nb: Any, capture_validation_error: dict[str, Any] | None = None
@@ -93,36 +104,57 @@ class UnusualNotebooks(DurableFileManager):
         run = self.notebooks.places.copies.run
         if self.converter is not None and not await run(is_ordinary_notebook, nb):
             try:
-                content, invalid = await self.converter.serialised(await run(_as_json, nb))
+                checked = await self.converter.serialised(await run(_as_json, nb))
             except NotConvertedError:
                 pass
             except NotDoneError as error:
                 raise not_stored(path, error) from error
             else:
-                if invalid is not None and capture_validation_error is not None:
-                    capture_validation_error["ValidationError"] = nbformat.ValidationError(invalid)
-                return content
+                _note_invalid(checked, capture_validation_error)
+                written: bytes = checked.content
+                return written
         stored: bytes = await run(serialised, nb, capture_validation_error)
         return stored
+
+
+class InvalidNotebookError(nbformat.ValidationError):
+    """A notebook that a child process found invalid.
+
+    Args:
+        checked: the notebook.
+    """
+
+    def __init__(self, checked: Checked) -> None:
+        super().__init__(checked.invalid)
+        self.text_of_model = checked.message
+
+
+def _note_invalid(checked: Checked, errors: dict[str, Any] | None) -> None:
+    if checked.invalid is not None and errors is not None:
+        errors["ValidationError"] = InvalidNotebookError(checked)
 
 
 def not_opened(name: str, error: NotDoneError) -> OperationRefused:
     """The refusal to open a notebook."""
     return _refused(
-        error, f"{name} was not opened: {error}. Nothing was changed. It can be downloaded, and read with a text editor."
+        error,
+        RefusalReason.TOO_DEMANDING,
+        f"{name} was not opened: {error}. Nothing was changed. Download it, and read it with a text editor.",
     )
 
 
 def not_stored(name: str, error: NotDoneError) -> OperationRefused:
     """The refusal to save a notebook."""
     return _refused(
-        error, f"{name} was not saved: {error}. Nothing was changed. Keep this page open, or save it in smaller parts."
+        error,
+        RefusalReason.NOT_SAVED_TOO_DEMANDING,
+        f"{name} was not saved: {error}. Nothing was changed. Keep this page open, or save it in smaller parts.",
     )
 
 
-def _refused(error: NotDoneError, sentence: str) -> OperationRefused:
-    is_over_a_limit = error.death in OVER_A_LIMIT
-    return OperationRefused(RefusalReason.TOO_DEMANDING if is_over_a_limit else RefusalReason.READER_FAILED, sentence)
+def _refused(error: NotDoneError, over_a_limit: RefusalReason, sentence: str) -> OperationRefused:
+    reason = over_a_limit if error.death in OVER_A_LIMIT else RefusalReason.READER_FAILED
+    return OperationRefused(reason, sentence)
 
 
 def _read_small(os_path: str, large_bytes: int) -> bytes:

@@ -57,10 +57,7 @@ def check(request: dict[str, Any], conversation: Conversation) -> dict[str, Any]
     errors: dict[str, Any] = {}
     text = bytes(view_of(source)).decode("utf-8")
     notebook = nbformat.reads(text, as_version=4, capture_validation_error=errors)
-    with _opened(target) as file:
-        for piece in written(notebook, json.dumps):
-            file.write(piece)
-    return {"invalid": _quoted(errors.get("ValidationError"))}
+    return _written(target, written(notebook, json.dumps), errors.get("ValidationError"))
 
 
 def store(request: dict[str, Any], conversation: Conversation) -> dict[str, Any]:
@@ -87,9 +84,8 @@ def serialise(request: dict[str, Any], conversation: Conversation) -> dict[str, 
     errors: dict[str, Any] = {}
     notebook = nbformat.from_dict(json.loads(bytes(view_of(source))))
     text = nbformat.writes(notebook, version=nbformat.NO_CONVERT, capture_validation_error=errors)
-    with _opened(target) as file:
-        file.write((text if text.endswith("\n") else text + "\n").encode("utf-8"))
-    return {"invalid": _quoted(errors.get("ValidationError"))}
+    content = (text if text.endswith("\n") else text + "\n").encode("utf-8")
+    return _written(target, iter([content]), errors.get("ValidationError"))
 
 
 def put_outputs(request: dict[str, Any], conversation: Conversation) -> dict[str, Any]:
@@ -103,6 +99,14 @@ def put_outputs(request: dict[str, Any], conversation: Conversation) -> dict[str
     with _opened(target) as file:
         file.write(body or b"")
     return {"changed": body is not None, "without_place": requests_without_place(found.notebook, what)}
+
+
+def _written(target: int, pieces: Iterator[bytes], invalid: Any) -> dict[str, Any]:
+    message = _message(invalid)
+    with _opened(target) as file:
+        content_bytes = sum(map(file.write, pieces))
+        file.write(message)
+    return {"invalid": _quoted(invalid), "content_bytes": content_bytes}
 
 
 def _signer(request: dict[str, Any]) -> Any:
