@@ -202,7 +202,7 @@ class TerraEnvApp(ExtensionApp):
                 )
                 return None
             self.wired = self._wire(root, found)
-            self.converter = NotebookConverter(self._server_log)
+            self.converter = NotebookConverter(self.wired.cage)
         return self.wired
 
     def _link_jupyter_server_extension(self, serverapp: Any) -> None:
@@ -272,8 +272,7 @@ class TerraEnvApp(ExtensionApp):
             await closing.step(
                 "ending the workspaces", self.wired.close(uploads_seconds=uploads), uploads + _STOPPING_SECONDS
             )
-        if self.converter is not None:
-            await closing.step("ending the converter", self.converter.close(), _STEP_SECONDS)
+            await closing.step("ending the reading of notebooks", self.wired.cage.close(), _STEP_SECONDS)
 
     def configured_workspaces(self, root: Path) -> tuple[Workspace, ...]:
         """The workspaces that settings, environment and files name.

@@ -42,6 +42,7 @@ from jupyter_terra_env.notebooks.preview import Previews
 from jupyter_terra_env.notebooks.refusals import Refusals
 from jupyter_terra_env.notebooks.seen_files import SeenFiles
 from jupyter_terra_env.notebooks.storage_links import StorageLinks
+from jupyter_terra_env.notebooks.untrusted.cage import Cage
 from jupyter_terra_env.notebooks.upload_attempts import UploadAttempts
 from jupyter_terra_env.notebooks.upload_gate import STILL_SECONDS, UploadGate
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
@@ -208,6 +209,7 @@ def build(
             workspace.prefix,
             workspace.edit_directory,
         )
+    cage = Cage(plan.log)
     return WorkspaceNotebooks(
         workspaces=workspaces,
         links=links,
@@ -219,11 +221,12 @@ def build(
         delocalizer=delocalizer,
         foreign_edits=foreign_edits,
         gate=gate,
-        conflicts=Conflicts(places, localizer, delocalizer, locks, bases),
+        conflicts=Conflicts(places, localizer, delocalizer, locks, bases, cage),
         previews=Previews(places),
         marks=Marks(places, delocalizer, locks, foreign_edits),
         moves=Moves(places, plans, carrier, begun, Refusals(places, folders)),
         begun_moves=begun,
+        cage=cage,
         database=database,
         bucket_threads=threads,
         email_of=plan.person.email_of,

@@ -51,6 +51,7 @@ from jupyter_terra_env.notebooks.pace import Pace
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.refusals import Refusals
 from jupyter_terra_env.notebooks.seen_files import SeenFiles
+from jupyter_terra_env.notebooks.untrusted.cage import Cage
 from jupyter_terra_env.notebooks.upload_attempts import UploadAttempts
 from jupyter_terra_env.notebooks.upload_gate import UploadGate
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
@@ -289,7 +290,8 @@ class Environment:
             look_seconds=settings.get("look_seconds", 60.0),
         )
         self.localizer = Localizer(self.places, self.delocalizer, self.locks, self.bases)
-        self.conflicts = Conflicts(self.places, self.localizer, self.delocalizer, self.locks, self.bases)
+        self.cage = Cage(self.log)
+        self.conflicts = Conflicts(self.places, self.localizer, self.delocalizer, self.locks, self.bases, self.cage)
         self.intents = Intents(self.database, new_id=lambda: secrets.token_hex(8))
         self.owners = ActOwners(self.journal_file.parent / "acts", new_id=lambda: secrets.token_hex(8))
         self.shown = []
@@ -486,6 +488,7 @@ class Environment:
         self.run(self.folders.close())
         _end_of(self.threads)
         self.copies.close()
+        self.run(self.cage.close())
         self.database.close()
         self.client.close()
         self.client._http.close()
@@ -509,6 +512,7 @@ class Environment:
         await self.folders.close()
         self.gate.close()
         self.copies.close()
+        await self.cage.close()
         self.database.close()
         self._dead.append(self.threads)
         if starts_again:

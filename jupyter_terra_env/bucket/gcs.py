@@ -20,6 +20,7 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 from requests.adapters import HTTPAdapter
 
+from jupyter_terra_env.bucket.bounded_file import BoundedFile, FileFullError
 from jupyter_terra_env.bucket.clock import BucketClock
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.gcs_downloads import CannotUnpackError, crc32c_of, download
@@ -30,6 +31,7 @@ from jupyter_terra_env.bucket.store import (
     Listing,
     MatchVersion,
     MustNotExist,
+    ObjectTooLarge,
     ObjectVersion,
     Precondition,
 )
@@ -110,13 +112,13 @@ class GcsBucket:
             found = self._client.list_blobs(self._handle, prefix=prefix, fields=_LISTED_FIELDS, **self._asked)
             return tuple(_version(blob) for blob in found)
 
-    def read_into(self, name: str, generation: int, file: BinaryIO) -> None:
+    def read_into(self, name: str, generation: int, file: BinaryIO, *, most_bytes: int | None = None) -> None:
         """See ``BucketStore.read_into``."""
         with self._translated():
             download(
                 partial(self._handle.blob, name),
                 generation,
-                file,
+                BoundedFile(file, most_bytes),
                 timeout=self._asked["timeout"],
                 seconds=self._connection.retry_deadline_seconds,
             )
@@ -257,6 +259,8 @@ class GcsBucket:
             DataCorruption,
         ) as error:
             raise ours(error, self.bucket, missing_means_bucket=missing_means_bucket) from error
+        except FileFullError as error:
+            raise ObjectTooLarge(self.bucket, str(error)) from error
         except CannotUnpackError as error:
             raise BucketRefused(self.bucket, BucketTrouble.UNREADABLE_OBJECT, str(error)) from error
 

@@ -15,6 +15,8 @@ import google_crc32c
 from google.cloud.storage.exceptions import DataCorruption
 from google.cloud.storage.retry import DEFAULT_RETRY
 
+from jupyter_terra_env.bucket.bounded_file import BoundedFile
+
 _GZIP: Final = "gzip"
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _GZIP_WINDOW_BITS: Final = 31
@@ -29,7 +31,9 @@ class CannotUnpackError(Exception):
     """An object's bytes are whole, but are not what its ``contentEncoding`` says, or grow beyond all measure."""
 
 
-def download(new_handle: Callable[[], Any], generation: int, file: BinaryIO, *, timeout: Any, seconds: float) -> None:
+def download(
+    new_handle: Callable[[], Any], generation: int, file: BoundedFile, *, timeout: Any, seconds: float
+) -> None:
     """Fetch the content of one generation.
 
     Args:
@@ -41,6 +45,7 @@ def download(new_handle: Callable[[], Any], generation: int, file: BinaryIO, *, 
 
     Raises:
         CannotUnpackError: the object itself is broken.
+        FileFullError: the content is longer than the file may become, as stored or unpacked.
         DataCorruption: each attempt arrived damaged.
         Exception: as the client raises.
     """
@@ -60,7 +65,7 @@ def download(new_handle: Callable[[], Any], generation: int, file: BinaryIO, *, 
     again(once)()
 
 
-def crc32c_of(file: BinaryIO) -> str:
+def crc32c_of(file: BinaryIO | BoundedFile) -> str:
     """The checksum of a whole file, as Cloud Storage writes it; the file is left at its end."""
     file.seek(0)
     checksum = google_crc32c.Checksum()
@@ -76,7 +81,7 @@ def _checksum_of(handle: Any, generation: int, **how: Any) -> str | None:
     return checksum
 
 
-def _accept(file: BinaryIO, expected: str | None, *, is_packed: bool) -> None:
+def _accept(file: BoundedFile, expected: str | None, *, is_packed: bool) -> None:
     """Leave in the file what the object holds.
 
     Raises:
@@ -99,14 +104,15 @@ def _accept(file: BinaryIO, expected: str | None, *, is_packed: bool) -> None:
     raise DataCorruption(None, f"{file.tell()} bytes arrived that are not the object's ({expected}).")
 
 
-def _unpack(file: BinaryIO) -> None:
+def _unpack(file: BoundedFile) -> None:
     """Inflate a file in its place; content that is not compressed after all stays, as Cloud Storage serves it, too."""
     size_bytes = file.tell()
     file.seek(0)
     if file.read(len(_GZIP_MAGIC)) != _GZIP_MAGIC:
         return
     file.seek(0)
-    with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as packed:
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as spool:
+        packed = BoundedFile(spool, None)
         while piece := file.read(_PIECE_BYTES):
             packed.write(piece)
         packed.seek(0)
@@ -116,7 +122,7 @@ def _unpack(file: BinaryIO) -> None:
     file.flush()
 
 
-def _inflate(packed: Any, file: BinaryIO, *, limit_bytes: int) -> None:
+def _inflate(packed: Any, file: BoundedFile, *, limit_bytes: int) -> None:
     member = zlib.decompressobj(_GZIP_WINDOW_BITS)
     rest = b""
     while rest := rest or packed.read(_PIECE_BYTES):

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import BinaryIO, Protocol
 
 from jupyter_terra_env.bucket.object_fields import ObjectFields
-from jupyter_terra_env.rules.errors import BucketTrouble, BucketUnavailable
+from jupyter_terra_env.rules.errors import BucketRefused, BucketTrouble, BucketUnavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +80,18 @@ class DamagedWrite(BucketUnavailable):
         self.stored = stored
 
 
+class ObjectTooLarge(BucketRefused):
+    """A content is longer than is of use to the reader.
+
+    Args:
+        bucket: bucket name without ``gs://``.
+        detail: the cause in words.
+    """
+
+    def __init__(self, bucket: str, detail: str) -> None:
+        super().__init__(bucket, BucketTrouble.UNREADABLE_OBJECT, detail)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """One level of a bucket: objects right below a prefix, and the prefixes of what lies deeper."""
@@ -109,12 +121,20 @@ class BucketStore(Protocol):
     async def list_all(self, prefix: str) -> tuple[ObjectVersion, ...]:
         """Every object whose name starts with a prefix, however deep. One request per 1,000 objects."""
 
-    async def read_into(self, name: str, generation: int, file: BinaryIO) -> None:
+    async def read_into(self, name: str, generation: int, file: BinaryIO, *, most_bytes: int | None = None) -> None:
         """Write the content of one generation to ``file``, which is empty, whole and verified. One request.
 
-        What is stored compressed is unpacked.
+        What is stored compressed is unpacked, to a length in proportion to what is stored. A disk is never filled.
+
+        Args:
+            name: object name.
+            generation: which content.
+            file: where it goes, open for reading, too.
+            most_bytes: the longest content that is of use; None for any length.
 
         Raises:
+            ObjectTooLarge: it is longer, as stored or unpacked.
+            OSError: the file's disk has no room for it (``ENOSPC``).
             ObjectNotFound: there is no object.
             PreconditionFailed: the object is at another generation.
             BucketRefused: also when it cannot be unpacked.

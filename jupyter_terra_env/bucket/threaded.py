@@ -136,9 +136,9 @@ class ThreadedBucket(BucketStore):
         """See ``BucketStore.list_all``."""
         return await self._run(Lane.QUESTIONS, lambda bucket: bucket.list_all(prefix))
 
-    async def read_into(self, name: str, generation: int, file: BinaryIO) -> None:
+    async def read_into(self, name: str, generation: int, file: BinaryIO, *, most_bytes: int | None = None) -> None:
         """See ``BucketStore.read_into``."""
-        await self._run(Lane.DOWNLOADS, lambda bucket: bucket.read_into(name, generation, file))
+        await self._run(Lane.DOWNLOADS, lambda bucket: bucket.read_into(name, generation, file, most_bytes=most_bytes))
 
     async def write(
         self,

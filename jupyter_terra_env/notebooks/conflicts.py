@@ -1,6 +1,5 @@
 """The ways out of a conflict, none of which loses anything. Protocol: docs/protocol/conflicts.md."""
 
-import asyncio
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,16 +8,18 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.bucket.store import ObjectTooLarge, ObjectVersion
 from jupyter_terra_env.notebooks.base_contents import BaseContents
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.file_digests import FileDigest
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.localizer import Localizer
-from jupyter_terra_env.notebooks.merging import MOST_BYTES, merged
+from jupyter_terra_env.notebooks.merging import ASKED_FOR, LOOKING, MOST_BYTES
 from jupyter_terra_env.notebooks.object_versions import kept_changing
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.resolution import Resolution, name_of
+from jupyter_terra_env.notebooks.untrusted.cage import Cage, NotDoneError
+from jupyter_terra_env.notebooks.untrusted.limits import OVER_A_LIMIT, Limits
 from jupyter_terra_env.rules.edit_lock import read_lock
 from jupyter_terra_env.rules.errors import (
     BucketError,
@@ -33,6 +34,8 @@ from jupyter_terra_env.rules.whole_content import BROKEN
 from jupyter_terra_env.rules.workspace import Location
 
 _ROUNDS = 5
+MOST_SHOWN_BYTES = 20 << 20
+"""Larger notebooks are not read for comparing: no page could show them side by side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,25 +44,31 @@ class Sides:
 
     Attributes:
         reason: why they have parted (``ConflictReason`` or ``LockReason``).
-        mine: the working copy.
+        too_large: one of them is too large to be compared.
+        mine: the working copy; None when it is too large.
         mine_version: names mine in ``Conflicts.resolve``.
-        theirs: the object's content; None when it was deleted.
+        is_deleted: whether there is no object any more.
+        theirs: the object's content; None when it was deleted, or is too large.
         theirs_version: names theirs, or that it was deleted, in ``Conflicts.resolve``.
         theirs_updated: when theirs was stored, UTC.
         base: what both began with, if it is known.
         merged: both together, if they can be merged.
         theirs_owner: who last edited theirs, as edit locks name them; None where that is not known.
         mine_updated: when mine was last saved on this disk, UTC.
+        not_merged: why they are not merged here (``RefusalReason``); None when they are.
     """
 
     reason: str
-    mine: bytes
+    too_large: bool
+    mine: bytes | None
     mine_version: str
+    is_deleted: bool
     theirs: bytes | None
     theirs_version: str
     theirs_updated: datetime | None
     base: bytes | None
     merged: bytes | None
+    not_merged: str | None
     theirs_owner: str | None = None
     mine_updated: datetime | None = None
 
@@ -97,11 +106,19 @@ class Conflicts:
         delocalizer: sends what was decided.
         locks: only their holder replaces what somebody else wrote.
         bases: what both sides began with.
+        cage: reads and merges what others wrote.
     """
 
     def __init__(
-        self, places: Places, localizer: Localizer, delocalizer: Delocalizer, locks: HeldLocks, bases: BaseContents
+        self,
+        places: Places,
+        localizer: Localizer,
+        delocalizer: Delocalizer,
+        locks: HeldLocks,
+        bases: BaseContents,
+        cage: Cage,
     ) -> None:
+        self._cage = cage
         self._places = places
         self._localizer = localizer
         self._delocalizer = delocalizer
@@ -121,21 +138,25 @@ class Conflicts:
             version = await self._places.stat(location)
             mine, digest = await self._read(location)
             try:
-                theirs = None if version is None else await self._content(location, version)
+                theirs = None if version is None else await self._content(location, version, MOST_SHOWN_BYTES)
             except (ObjectNotFound, PreconditionFailed):
                 continue
             base = await self._base(location)
+            both, not_merged = await self._merged_soon(base, mine, theirs)
             return Sides(
                 reason=reason,
+                too_large=mine is None or (version is not None and theirs is None),
                 mine=mine,
                 mine_version=digest.sha256,
+                is_deleted=version is None,
                 theirs=theirs,
                 theirs_version=name_of(version),
                 theirs_updated=None if version is None else version.created,
                 base=base,
-                merged=await self._merged(base, mine, theirs),
                 theirs_owner=None if version is None else self._owner(location, version),
                 mine_updated=await self._places.copies.run(_modified, self._places.os_path(location)),
+                merged=both,
+                not_merged=not_merged,
             )
         raise kept_changing(location)
 
@@ -216,8 +237,15 @@ class Conflicts:
     ) -> bytes | None:
         if isinstance(way_out, Composed):
             return way_out.content
-        theirs = None if version is None else await self._content(location, version)
-        return await self._merged(await self._base(location), mine, theirs)
+        theirs = None if version is None else await self._content(location, version, MOST_BYTES)
+        try:
+            return await self._merged(await self._base(location), mine, theirs, ASKED_FOR)
+        except NotDoneError as error:
+            raise OperationRefused(
+                _code_of(error),
+                f"{location.api_path} was not merged: {error}. Nothing was changed. Keep both, take theirs or replace "
+                "theirs.",
+            ) from error
 
     def _owner(self, location: Location, version: ObjectVersion) -> str | None:
         """Who last edited theirs: its upload names them, or the last lock on it, unless that one is ours."""
@@ -235,16 +263,26 @@ class Conflicts:
             )
         return status.reason
 
-    async def _read(self, location: Location) -> tuple[bytes, FileDigest]:
+    async def _read(self, location: Location) -> tuple[bytes | None, FileDigest]:
         snapshot = await self._places.copies.snapshot(self._places.os_path(location))
         if snapshot is None:
             raise ObjectNotFound(f"{location.api_path} is not on this disk.")
         with snapshot.file:
+            if snapshot.digest.size_bytes > MOST_SHOWN_BYTES:
+                return None, snapshot.digest
             return await self._places.copies.run(snapshot.file.read), snapshot.digest
 
-    async def _content(self, location: Location, version: ObjectVersion) -> bytes:
+    async def _content(self, location: Location, version: ObjectVersion, most_bytes: int) -> bytes | None:
+        """A version's content; None when it is longer."""
+        if version.size_bytes > most_bytes:
+            return None
         with io.BytesIO() as file:
-            await self._places.bucket(location).read_into(location.object_name, version.generation, file)
+            try:
+                await self._places.bucket(location).read_into(
+                    location.object_name, version.generation, file, most_bytes=most_bytes
+                )
+            except ObjectTooLarge:
+                return None
             return file.getvalue()
 
     async def _base(self, location: Location) -> bytes | None:
@@ -253,10 +291,22 @@ class Conflicts:
             return None
         return await self._places.copies.run(self._bases.read, location.api_path, baseline.crc32c)
 
-    async def _merged(self, base: bytes | None, mine: bytes, theirs: bytes | None) -> bytes | None:
-        if base is None or theirs is None or max(map(len, (base, mine, theirs))) > MOST_BYTES:
+    async def _merged_soon(
+        self, base: bytes | None, mine: bytes | None, theirs: bytes | None
+    ) -> tuple[bytes | None, str | None]:
+        """Both sides merged, if that takes little; else why not."""
+        try:
+            both = await self._merged(base, mine, theirs, LOOKING)
+        except NotDoneError as error:
+            return None, _code_of(error)
+        return both, RefusalReason.CANNOT_MERGE if both is None else None
+
+    async def _merged(
+        self, base: bytes | None, mine: bytes | None, theirs: bytes | None, limits: Limits
+    ) -> bytes | None:
+        if base is None or mine is None or theirs is None:
             return None
-        return await asyncio.to_thread(merged, base, mine, theirs)
+        return await merged(self._cage, base, mine, theirs, limits=limits)
 
 
 def _modified(os_path: Path) -> datetime | None:
@@ -264,3 +314,7 @@ def _modified(os_path: Path) -> datetime | None:
         return datetime.fromtimestamp(os_path.stat().st_mtime, UTC)
     except OSError:
         return None
+
+
+def _code_of(error: NotDoneError) -> RefusalReason:
+    return RefusalReason.TOO_DEMANDING if error.death in OVER_A_LIMIT else RefusalReason.READER_FAILED

@@ -2,11 +2,13 @@
 
 import contextlib
 import io
+from pathlib import Path
 
+from jupyter_terra_env.bucket.store import ObjectTooLarge
 from jupyter_terra_env.notebooks.object_versions import kept_changing
 from jupyter_terra_env.notebooks.patience import within
 from jupyter_terra_env.notebooks.places import Places
-from jupyter_terra_env.notebooks.regular_files import read_regular
+from jupyter_terra_env.notebooks.regular_files import open_regular
 from jupyter_terra_env.rules.errors import (
     BucketError,
     ObjectNotFound,
@@ -63,7 +65,11 @@ class Previews:
                 raise _too_large(location)
             with io.BytesIO() as file:
                 try:
-                    await self._places.bucket(location).read_into(location.object_name, version.generation, file)
+                    await self._places.bucket(location).read_into(
+                        location.object_name, version.generation, file, most_bytes=MOST_BYTES
+                    )
+                except ObjectTooLarge as error:
+                    raise _too_large(location) from error
                 except (ObjectNotFound, PreconditionFailed):
                     continue
                 return file.getvalue()
@@ -71,9 +77,14 @@ class Previews:
 
     async def _from_disk(self, location: Location) -> bytes:
         try:
-            return await self._places.copies.run(read_regular, self._places.os_path(location))
+            return await self._places.copies.run(_read_up_to, self._places.os_path(location), MOST_BYTES + 1)
         except (FileNotFoundError, IsADirectoryError) as error:
             raise ObjectNotFound(f"{location.api_path} is not on this disk.") from error
+
+
+def _read_up_to(os_path: Path, most_bytes: int) -> bytes:
+    with open_regular(os_path) as file:
+        return file.read(most_bytes)
 
 
 def _too_large(location: Location) -> OperationRefused:

@@ -27,6 +27,7 @@ from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.preview import Previews
 from jupyter_terra_env.notebooks.resolution import name_of
 from jupyter_terra_env.notebooks.storage_links import StorageLinks
+from jupyter_terra_env.notebooks.untrusted.cage import Cage
 from jupyter_terra_env.notebooks.upload_gate import UploadGate
 from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.errors import ObjectNotFound, OperationRefused
@@ -117,6 +118,7 @@ class WorkspaceNotebooks:
         marks: what a listing says beyond names.
         moves: renaming and deleting.
         begun_moves: renames and deletions that were left halfway.
+        cage: does the work on what others wrote.
         database: the journal's, behind ``places``.
         bucket_threads: the threads behind ``places``.
         email_of: the address behind the hash in a workspace's lock, when it may be told.
@@ -138,6 +140,7 @@ class WorkspaceNotebooks:
     marks: Marks
     moves: Moves
     begun_moves: BegunMoves
+    cage: Cage
     database: JournalDatabase
     bucket_threads: BucketThreads
     email_of: Callable[[Workspace, str], str | None]

@@ -99,6 +99,9 @@ class RefusalReason(StrEnum):
     UPLOAD_IN_PROGRESS = "upload-in-progress"
     JOURNAL_REPLACED = "journal-replaced"
     NOT_A_NOTEBOOK = "not-a-notebook"
+    TOO_DEMANDING = "too-demanding"
+    NOT_SAVED_TOO_DEMANDING = "not-saved-too-demanding"
+    READER_FAILED = "reader-failed"
 
 
 class AutopauseRefusal(StrEnum):

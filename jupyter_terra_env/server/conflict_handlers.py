@@ -3,23 +3,22 @@
 import json
 from typing import Any
 
-import nbformat
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from jupyter_terra_env.notebooks.conflicts import Composed, Sides
 from jupyter_terra_env.notebooks.merging import as_notebook
-from jupyter_terra_env.rules.errors import LockReason
+from jupyter_terra_env.notebooks.untrusted.cage import NotDoneError
+from jupyter_terra_env.notebooks.untrusted.limits import OVER_A_LIMIT
+from jupyter_terra_env.rules.errors import LockReason, RefusalReason
 from jupyter_terra_env.rules.ways_out import WayOut
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.durable_files import serialised
 from jupyter_terra_env.server.http_errors import translated
+from jupyter_terra_env.server.large_notebooks.manager import takes_stand_ins
 from jupyter_terra_env.server.models import check_model
 from jupyter_terra_env.server.status_fields import lock_fields, moment
 from jupyter_terra_env.server.workspace_handler import WorkspaceHandler
-
-MOST_SHOWN_BYTES = 20 << 20
-"""Larger notebooks are not sent for comparing: no page could show them side by side."""
 
 
 class ConflictHandler(WorkspaceHandler):
@@ -35,7 +34,26 @@ class ConflictHandler(WorkspaceHandler):
         email = None
         if sides.theirs_owner is not None:
             email = self.notebooks.email_of(location.workspace, sides.theirs_owner)
-        self.finish(await self.notebooks.places.copies.run(_as_json, location, sides, email))
+        contents, not_shown = await self._shown(sides)
+        self.write(f"{_as_json(location, sides, not_shown, email)[:-1]}, ")
+        for number, (side, text) in enumerate(contents.items()):
+            self.write(f'{", " if number else ""}"{side}": '.encode() + text)
+        self.finish("}")
+
+    async def _shown(self, sides: Sides) -> tuple[dict[str, bytes], str | None]:
+        """The notebooks as JSON, read in child processes, and why they are not shown, if they are not."""
+        contents = {"mine": sides.mine, "theirs": sides.theirs, "base": sides.base, "merged": sides.merged}
+        shown = dict.fromkeys(contents, b"null")
+        if sides.too_large:
+            return shown, RefusalReason.TOO_LARGE
+        try:
+            for side, content in contents.items():
+                if content is not None:
+                    shown[side] = await as_notebook(self.notebooks.cage, content) or b"null"
+        except NotDoneError as error:
+            over_a_limit = error.death in OVER_A_LIMIT
+            return shown, RefusalReason.TOO_DEMANDING if over_a_limit else RefusalReason.READER_FAILED
+        return shown, None
 
 
 class ResolveHandler(WorkspaceHandler):
@@ -105,7 +123,11 @@ class ResolveHandler(WorkspaceHandler):
             check_model({"type": "file", "format": "text", "content": content})
             return content.encode("utf-8")
         check_model({"type": "notebook", "content": content})
-        return await self.notebooks.places.copies.run(_as_stored, content)
+        manager, path = self.contents_manager, self.path_in_question()
+        if not takes_stand_ins(manager):
+            return await self.notebooks.places.copies.run(serialised, content)
+        with translated(path):
+            return await manager.serialised(path, content)
 
 
 def _version(body: dict[str, Any], key: str) -> str | None:
@@ -115,23 +137,17 @@ def _version(body: dict[str, Any], key: str) -> str | None:
     return version
 
 
-def _as_stored(content: dict[str, Any]) -> bytes:
-    return serialised(nbformat.from_dict(content))
-
-
-def _as_json(location: Location, sides: Sides, email: str | None) -> str:
-    too_large = max(len(sides.mine), len(sides.theirs or b""), len(sides.base or b"")) > MOST_SHOWN_BYTES
+def _as_json(location: Location, sides: Sides, not_shown: str | None, email: str | None) -> str:
+    """Everything but the notebooks."""
     return json.dumps(
         {
             "path": location.api_path,
             "reason": sides.reason,
-            "mine": None if too_large else as_notebook(sides.mine),
-            "theirs": None if too_large else _shown(sides.theirs),
-            "base": None if too_large else _shown(sides.base),
-            "merged": _shown(sides.merged),
             "can_merge": sides.merged is not None,
-            "is_deleted": sides.theirs is None,
-            "too_large": too_large,
+            "not_merged": sides.not_merged,
+            "not_shown": not_shown,
+            "is_deleted": sides.is_deleted,
+            "too_large": sides.too_large,
             "mine_version": sides.mine_version,
             "theirs_version": sides.theirs_version,
             "theirs_updated": None if sides.theirs_updated is None else moment(sides.theirs_updated),
@@ -139,10 +155,6 @@ def _as_json(location: Location, sides: Sides, email: str | None) -> str:
             "mine_updated": None if sides.mine_updated is None else moment(sides.mine_updated),
         }
     )
-
-
-def _shown(content: bytes | None) -> dict[str, object] | None:
-    return None if content is None else as_notebook(content)
 
 
 CONFLICT_HANDLERS = (

@@ -173,8 +173,8 @@ class TerraContentsManager(NewFilesManager):
         if location is None:
             saved: dict[str, Any] = await super().save(model, path)
             return saved
-        model = await self._without_stand_in(model)
         with translated(location.api_path):
+            model = await self._without_stand_in(model)
             await self._refuse_special(self.notebooks.places.os_path(location))
             await self._require_name(location, model)
             chunk = model.get("chunk")

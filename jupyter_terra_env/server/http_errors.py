@@ -28,6 +28,9 @@ _REFUSED = {
     RefusalReason.NO_TRASH: 400,
     RefusalReason.NOT_A_FILE: 400,
     RefusalReason.TOO_LARGE: 413,
+    # No 409: with that, clients know that their save is on the disk.
+    RefusalReason.NOT_SAVED_TOO_DEMANDING: 413,
+    RefusalReason.READER_FAILED: 503,
 }
 """Everything else that is refused is a 409. Jupyter has its own answers to what is outside its root or has no trash."""
 _NOT_FOUND = 404

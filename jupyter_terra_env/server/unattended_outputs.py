@@ -21,6 +21,7 @@ from jupyter_terra_env.autopause.flush import UnsafeFile
 from jupyter_terra_env.daemon_threads import on_daemon_thread
 from jupyter_terra_env.notebooks.file_digests import FileDigest
 from jupyter_terra_env.notebooks.regular_files import open_regular, read_regular
+from jupyter_terra_env.notebooks.untrusted.memory_file import MemoryFile
 from jupyter_terra_env.notebooks.working_copies import ChangedMeanwhile
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.cell_runs import CellRuns
@@ -28,7 +29,7 @@ from jupyter_terra_env.server.durable_files import replacing
 from jupyter_terra_env.server.large_notebooks.conversions import NotConvertedError
 from jupyter_terra_env.server.large_notebooks.converter import NotebookConverter
 from jupyter_terra_env.server.large_notebooks.manager import takes_stand_ins
-from jupyter_terra_env.server.large_notebooks.memory_file import MemoryFile
+from jupyter_terra_env.server.large_notebooks.ordinary import is_ordinary
 from jupyter_terra_env.server.large_notebooks.prepared_notebook import saving_only
 from jupyter_terra_env.server.notebook_outputs import Unattended, body_with_outputs, packed, requests_without_place
 from jupyter_terra_env.server.shared_kernels import NotebookSession, shares_of
@@ -186,8 +187,11 @@ class UnattendedOutputs:
     async def _body(self, path: str, what: Unattended, size_bytes: int) -> _Body:
         """What a front end would send to save the notebook with its outputs."""
         contents = self._contents
-        is_large = takes_stand_ins(contents) and size_bytes >= contents.large_bytes
-        if is_large and contents.converter is not None and self._location(path) is not None:
+        in_workspace = takes_stand_ins(contents) and contents.converter is not None and self._location(path) is not None
+        if in_workspace and (
+            size_bytes >= contents.large_bytes
+            or not await asyncio.to_thread(lambda: is_ordinary(self._os_path(path).read_bytes()))
+        ):
             with contextlib.suppress(NotConvertedError):
                 return await self._body_beside(path, what, contents.converter)
         notebook, signature = await on_daemon_thread(self._read, path)

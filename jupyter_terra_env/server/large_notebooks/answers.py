@@ -10,6 +10,7 @@ from jupyter_server.utils import ensure_async
 from tornado import web
 from tornado.iostream import StreamClosedError
 
+from jupyter_terra_env.server.http_errors import translated
 from jupyter_terra_env.server.large_notebooks.conversions import NotConvertedError
 from jupyter_terra_env.server.large_notebooks.converter import JsonText
 from jupyter_terra_env.server.large_notebooks.manager import StandIn, takes_stand_ins
@@ -36,7 +37,8 @@ class AnswersLargeNotebooks(ContentsHandler):
             if self._unsent is None:
                 return
             try:
-                self._unsent, tag = await manager.written(self._unsent)
+                with translated(path):
+                    self._unsent, tag = await manager.written(self._unsent)
                 is_written = True
             except NotConvertedError:
                 is_written, tag = False, None

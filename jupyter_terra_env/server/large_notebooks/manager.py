@@ -8,26 +8,26 @@ import asyncio
 import contextlib
 import hashlib
 import io
+import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from traitlets import Any as AnyTrait
-from traitlets import default
-
+from jupyter_terra_env.notebooks.untrusted.cage import NotDoneError
+from jupyter_terra_env.notebooks.untrusted.memory_file import MemoryFile
 from jupyter_terra_env.rules.workspace import Location
-from jupyter_terra_env.server.durable_files import EXTENSION, DurableFileManager
 from jupyter_terra_env.server.large_notebooks.conversions import NotConvertedError
-from jupyter_terra_env.server.large_notebooks.converter import NotebookConverter, Showing, Surroundings
-from jupyter_terra_env.server.large_notebooks.memory_file import MemoryFile
+from jupyter_terra_env.server.large_notebooks.converter import Showing, Surroundings
 from jupyter_terra_env.server.large_notebooks.model_json import json_around, json_pieces
+from jupyter_terra_env.server.large_notebooks.ordinary import is_ordinary
 from jupyter_terra_env.server.large_notebooks.own_methods import has_only_own_methods
 from jupyter_terra_env.server.large_notebooks.prepared_notebook import (
     PreparedNotebook,
     check_written,
     not_saved,
 )
+from jupyter_terra_env.server.large_notebooks.unusual import UnusualNotebooks, not_opened, not_stored
 
 _LATER = None
 """In the place of a message that quotes the notebook and is written with it."""
@@ -57,24 +57,12 @@ class _UnreadFile:
     file: io.BufferedReader
 
 
-class LargeNotebookManager(DurableFileManager):
+class LargeNotebookManager(UnusualNotebooks):
     """Reads and writes large notebooks of workspace folders beside the event loop."""
-
-    converter = AnyTrait(help="The NotebookConverter, or None.", allow_none=True)
-    large_bytes = 1_000_000
-    """Size of files and request bodies from which on they are converted beside the event loop."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._showing: dict[asyncio.Task[Any], contextlib.AsyncExitStack] = {}
-
-    @default("converter")
-    def _converter_default(self) -> NotebookConverter | None:
-        extensions = getattr(self.parent, "extension_manager", None)
-        for app in () if extensions is None else extensions.extension_apps.get(EXTENSION, ()):
-            converter: NotebookConverter | None = app.converter
-            return converter
-        return None
 
     # What handlers ask for
 
@@ -103,7 +91,10 @@ class LargeNotebookManager(DurableFileManager):
         """
         stand_in: StandIn = model["content"]
         before, after = json_around(model, "content")
-        shown = await stand_in.showing.finish(Surroundings(trusted=stand_in.trusted, before=before, after=after))
+        try:
+            shown = await stand_in.showing.finish(Surroundings(trusted=stand_in.trusted, before=before, after=after))
+        except NotDoneError as error:
+            raise not_opened(model.get("path", "The notebook"), error) from error
         message = {} if shown.message is None else {"message": shown.message}
         return {**model, "content": shown.content, **message}, shown.tag
 
@@ -140,6 +131,8 @@ class LargeNotebookManager(DurableFileManager):
         except (NotConvertedError, OSError) as error:
             self.log.debug("Left to Jupyter: %s (%s)", path, error)
             return None
+        except NotDoneError as error:
+            raise not_stored(path, error) from error
         model: dict[str, Any] = {**outline, "content": PreparedNotebook(prepared, outline["content"])}
         return model
 
@@ -193,15 +186,17 @@ class LargeNotebookManager(DurableFileManager):
         """The stand-in for a notebook file; None when it is for Jupyter's own code."""
         await stack.aclose()  # A request shows one notebook; a file that has changed is read again.
         try:
-            if self._place_of(str(file)) is None:
-                return None
-            if (await self.run_beside(file.stat)).st_size < self.large_bytes or not has_only_own_methods(self):
+            if self._place_of(str(file)) is None or not has_only_own_methods(self):
                 return None
             source = stack.enter_context(await self.run_beside(file.open, "rb"))
+            if await self.run_beside(_is_quickly_checked, source, self.large_bytes):
+                return None
             showing = await stack.enter_async_context(self.converter.showing(source.fileno(), self.notary))
         except (NotConvertedError, OSError) as error:
             self.log.debug("Left to Jupyter: %s (%s)", file, error)
             return None
+        except NotDoneError as error:
+            raise not_opened(file.name, error) from error
         return StandIn(showing=showing), _UnreadFile(file=source)
 
     def mark_trusted_cells(self, nb: Any, path: str = "") -> None:
@@ -276,6 +271,15 @@ class LargeNotebookManager(DurableFileManager):
         if isinstance(model.get("content"), PreparedNotebook) and self._has_save_hooks():
             raise not_saved()
         super().run_pre_save_hooks(model, path, **kwargs)
+
+
+def _is_quickly_checked(file: io.BufferedReader, large_bytes: int) -> bool:
+    """Whether a file is small, and of the structure that notebooks have."""
+    if os.fstat(file.fileno()).st_size >= large_bytes:
+        return False
+    content = file.read()
+    file.seek(0)
+    return is_ordinary(content)
 
 
 def _write_all(file: MemoryFile, texts: Iterable[memoryview]) -> None:

@@ -11,9 +11,10 @@ from tornado import web
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import PathMatches
 
+from jupyter_terra_env.notebooks.untrusted.memory_file import MemoryFile
+from jupyter_terra_env.server.http_errors import translated
 from jupyter_terra_env.server.large_notebooks.answers import AnswersLargeNotebooks
 from jupyter_terra_env.server.large_notebooks.manager import takes_stand_ins
-from jupyter_terra_env.server.large_notebooks.memory_file import MemoryFile
 from jupyter_terra_env.server.large_notebooks.prepared_notebook import not_saved, saving_only
 
 
@@ -79,7 +80,8 @@ class TakesLargeNotebooks(AnswersLargeNotebooks):
         # Asked again: an extension may have put its own in the place of the manager, or of a method, since.
         if not takes_stand_ins(manager) or not manager.is_large_save(path, self._body.size_bytes):
             return None
-        found: dict[str, Any] | None = await manager.prepare(path, self._body)
+        with translated(path):
+            found: dict[str, Any] | None = await manager.prepare(path, self._body)
         return found
 
     def _finish_model(self, model: dict[str, Any], location: bool = True) -> None:  # noqa: FBT001, FBT002

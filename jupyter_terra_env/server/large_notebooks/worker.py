@@ -1,113 +1,130 @@
-"""What the process does that converts large notebooks.
-
-It has loaded what it takes, waits for requests at a socket, and forks a child for each: conversions do not wait for one
-another, and their memory is given back whole. It ends when the server's end of the socket does.
-"""
+"""What a child does that converts a notebook. Protocol: docs/protocol/large-notebooks.md."""
 
 import base64
 import contextlib
-import gc
 import hashlib
 import json
 import os
-import signal
-import socket
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 import nbformat
 
+from jupyter_terra_env.notebooks.untrusted.memory_file import view_of
+from jupyter_terra_env.notebooks.untrusted.zygote import Conversation
 from jupyter_terra_env.server.large_notebooks import conversions
+from jupyter_terra_env.server.large_notebooks.bounded_checks import bound_checks
 from jupyter_terra_env.server.large_notebooks.json_text import written
-from jupyter_terra_env.server.large_notebooks.memory_file import view_of
 from jupyter_terra_env.server.notebook_outputs import body_with_outputs, requests_without_place, unpacked
 
-MESSAGE_BYTES = 65_536
-_DESCRIPTORS = 4
+_QUOTED_CHARACTERS = 10_000
 
 
-def serve(descriptor: int) -> None:
-    """Serve until the server is gone.
-
-    Args:
-        descriptor: the socket that requests come through.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Children that ended are no concern of ours.
-    with socket.socket(fileno=descriptor) as requests:
-        _warm_up()
-        while True:
-            message, descriptors, _, _ = socket.recv_fds(requests, MESSAGE_BYTES, _DESCRIPTORS)
-            if not message:
-                return
-            if os.fork() == 0:
-                requests.close()
-                _convert(json.loads(message), *descriptors)
-                os._exit(0)
-            for passed_on in descriptors:
-                os.close(passed_on)
-
-
-def _warm_up() -> None:
-    """Compile the schema, and keep the collector away: it would look at each of a notebook's many parts, in vain."""
+def warm_up() -> None:
+    """Compile the schema; from here on, a check of a notebook has its time."""
     nbformat.validate(nbformat.v4.new_notebook())
-    gc.collect()
-    gc.freeze()
-    gc.disable()
+    bound_checks()
 
 
-def _convert(request: dict[str, Any], source: int, target: int, *rest: int) -> None:
-    """Do one conversion.
+def show(request: dict[str, Any], conversation: Conversation) -> dict[str, Any]:
+    """Read a notebook file for showing it.
 
     Args:
-        request: what to do, and the notary's secret and algorithm.
-        source: descriptor of the file to convert.
-        target: descriptor of the file to write.
-        rest: descriptors of what else it takes, and last of the socket to answer at.
+        request: the notary's secret and algorithm.
+        conversation: its files are the one to convert and the one to write.
     """
-    *more, answers = rest
-    _be_the_first_to_go()
-    signer = conversions.notary(base64.b64decode(request["secret"]), request["algorithm"])
-    with (
-        socket.socket(fileno=answers) as answering,
-        open(target, "wb") as file,
-        contextlib.suppress(BrokenPipeError, ConnectionResetError),  # Nobody waits for it any more.
-    ):
-        try:
-            match request["do"]:
-                case "show":
-                    answer = _show(source, signer, file, answering)
-                case "store":
-                    answer = _store(source, signer, file)
-                case "put-outputs":
-                    answer = _put_outputs(source, more[0], signer, file, answering)
-                case unknown:
-                    answer = {"declined": f"unknown request {unknown!r}"}
-        except Exception as error:  # noqa: BLE001 - whatever it is, Jupyter's own code has the answer to it
-            answer = {"declined": type(error).__name__}
-        answering.sendall(conversions.as_json(answer) + b"\n")
-
-
-def _show(source: int, signer: Any, file: Any, answering: socket.socket) -> dict[str, Any]:
+    source, target = conversation.files
+    signer = _signer(request)
     found = conversions.read(view_of(source), signer)
     invalid = found.invalid
-    first = {"signature": found.signature, "invalid": None if invalid is None else str(invalid)}
-    answering.sendall(conversions.as_json(first) + b"\n")
-    with answering.makefile("rb") as told:
-        answer = json.loads(told.readline() or "null")
-    if answer is None:
-        raise BrokenPipeError
+    conversation.say({"signature": found.signature, "invalid": _quoted(invalid)})
+    answer = conversation.hear()
     signer.mark_cells(found.notebook, answer["trusted"])
     # The message quotes the notebook, which serialising uses up.
-    message = b"" if invalid is None else conversions.as_json(conversions.validation_message(invalid))
+    message = _message(invalid)
     before, after = answer["before"].encode("ascii"), answer["after"].encode("ascii")
-    content_bytes, tag = _write_and_tag(written(found.notebook, json.dumps), file, before, after)
-    file.write(message)
-    file.flush()
+    with _opened(target) as file:
+        content_bytes, tag = _write_and_tag(written(found.notebook, json.dumps), file, before, after)
+        file.write(message)
     return {"content_bytes": content_bytes, "message_bytes": len(message), "tag": tag}
+
+
+def check(request: dict[str, Any], conversation: Conversation) -> dict[str, Any]:  # noqa: ARG001 - a job
+    """Read a notebook file, check it, and write it as JSON in the current format."""
+    source, target = conversation.files
+    errors: dict[str, Any] = {}
+    text = bytes(view_of(source)).decode("utf-8")
+    notebook = nbformat.reads(text, as_version=4, capture_validation_error=errors)
+    return _written(target, written(notebook, json.dumps), errors.get("ValidationError"))
+
+
+def store(request: dict[str, Any], conversation: Conversation) -> dict[str, Any]:
+    """Read, check and serialise what a client sent to be saved; request and files as for ``show``."""
+    source, target = conversation.files
+    made = conversions.stored(view_of(source), _signer(request))
+    message = _message(made.invalid)
+    with _opened(target) as file:
+        content_bytes = sum(map(file.write, made.content))
+        file.write(message)
+    return {
+        "outline": made.outline,
+        "signature": made.signature,
+        "trusted": made.trusted,
+        "invalid": _quoted(made.invalid),
+        "content_bytes": content_bytes,
+        "message_bytes": len(message),
+    }
+
+
+def serialise(request: dict[str, Any], conversation: Conversation) -> dict[str, Any]:  # noqa: ARG001 - a job
+    """Check a notebook that came as JSON, and write it as Jupyter stores it."""
+    source, target = conversation.files
+    errors: dict[str, Any] = {}
+    notebook = nbformat.from_dict(json.loads(bytes(view_of(source))))
+    text = nbformat.writes(notebook, version=nbformat.NO_CONVERT, capture_validation_error=errors)
+    content = (text if text.endswith("\n") else text + "\n").encode("utf-8")
+    return _written(target, iter([content]), errors.get("ValidationError"))
+
+
+def put_outputs(request: dict[str, Any], conversation: Conversation) -> dict[str, Any]:
+    """Put outputs into a notebook file's content; its files are the notebook, the one to write, and the outputs."""
+    source, target, outputs = conversation.files
+    found = conversions.read(view_of(source), _signer(request))
+    conversation.say({"signature": found.signature})
+    answer = conversation.hear()
+    what = unpacked(view_of(outputs))
+    body = body_with_outputs(found.notebook, what, trusted=answer["trusted"])
+    with _opened(target) as file:
+        file.write(body or b"")
+    return {"changed": body is not None, "without_place": requests_without_place(found.notebook, what)}
+
+
+def _written(target: int, pieces: Iterator[bytes], invalid: Any) -> dict[str, Any]:
+    message = _message(invalid)
+    with _opened(target) as file:
+        content_bytes = sum(map(file.write, pieces))
+        file.write(message)
+    return {"invalid": _quoted(invalid), "content_bytes": content_bytes}
+
+
+def _signer(request: dict[str, Any]) -> Any:
+    return conversions.notary(base64.b64decode(request["secret"]), request["algorithm"])
+
+
+def _quoted(invalid: Any) -> str | None:
+    return None if invalid is None else str(invalid)[:_QUOTED_CHARACTERS]
+
+
+def _message(invalid: Any) -> bytes:
+    return b"" if invalid is None else conversions.as_json(conversions.validation_message(invalid))
+
+
+@contextlib.contextmanager
+def _opened(target: int) -> Iterator[Any]:
+    with os.fdopen(target, "wb") as file:
+        yield file
 
 
 def _write_and_tag(pieces: Iterator[bytes], file: Any, before: bytes, after: bytes) -> tuple[int, str]:
@@ -126,46 +143,12 @@ def _write_and_tag(pieces: Iterator[bytes], file: Any, before: bytes, after: byt
     computing = threading.Thread(target=compute)
     computing.start()
     written_bytes = 0
-    for piece in pieces:
-        queue.put(piece)
-        written_bytes += file.write(piece)
-    queue.put(None)
-    computing.join()
+    try:
+        for piece in pieces:
+            queue.put(piece)
+            written_bytes += file.write(piece)
+    finally:
+        queue.put(None)
+        computing.join()
     digest.update(after)
     return written_bytes, f'"{digest.hexdigest()}"'
-
-
-def _store(source: int, signer: Any, file: Any) -> dict[str, Any]:
-    made = conversions.stored(view_of(source), signer)
-    message = b"" if made.invalid is None else conversions.as_json(conversions.validation_message(made.invalid))
-    content_bytes = sum(map(file.write, made.content))
-    file.write(message)
-    file.flush()
-    return {
-        "outline": made.outline,
-        "signature": made.signature,
-        "trusted": made.trusted,
-        "invalid": None if made.invalid is None else str(made.invalid),
-        "content_bytes": content_bytes,
-        "message_bytes": len(message),
-    }
-
-
-def _put_outputs(source: int, outputs: int, signer: Any, file: Any, answering: socket.socket) -> dict[str, Any]:
-    found = conversions.read(view_of(source), signer)
-    answering.sendall(conversions.as_json({"signature": found.signature}) + b"\n")
-    with answering.makefile("rb") as told:
-        answer = json.loads(told.readline() or "null")
-    if answer is None:
-        raise BrokenPipeError
-    what = unpacked(view_of(outputs))
-    body = body_with_outputs(found.notebook, what, trusted=answer["trusted"])
-    file.write(body or b"")
-    file.flush()
-    return {"changed": body is not None, "without_place": requests_without_place(found.notebook, what)}
-
-
-def _be_the_first_to_go() -> None:
-    """When memory runs out, a conversion can be spared: the server then does it itself."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")

@@ -12,7 +12,7 @@ import pytest
 from jupyter_server.auth.authorizer import Authorizer
 from workspace_kit import WORKSPACE, notebook, text_of
 
-from jupyter_terra_env.server.large_notebooks import converter
+from jupyter_terra_env.notebooks.untrusted import cage
 
 
 def _body(*cell_sources):
@@ -33,7 +33,7 @@ async def test_strangers_get_nothing(bucket, letters, sizes, edit, method):
     assert answers[0] == answers[1]
     assert answers[0][0] == 403
     assert (edit / "a.ipynb").read_bytes() == before
-    assert sizes.manager.converter._process is None, "a stranger had work done"
+    assert sizes.manager.converter.cage.process is None, "a stranger had work done"
 
 
 @pytest.fixture
@@ -73,48 +73,48 @@ async def test_who_may_only_read_cannot_save(jp_serverapp, letters, sizes, edit)
     assert answers[0] == answers[1]
     assert answers[0][0] == 403
     assert list(edit.iterdir()) == []
-    assert sizes.manager.converter._process is None, "work was done for somebody who may not have it done"
+    assert sizes.manager.converter.cage.process is None, "work was done for somebody who may not have it done"
 
 
 async def test_a_process_that_was_killed_is_started_again(bucket, letters, sizes):
     bucket.put_notebook("a.ipynb", "1")
     sizes.all_are_large()
     expected = [await letters("GET", "a.ipynb") for _ in "12"][1]
-    process = sizes.manager.converter._process
+    process = sizes.manager.converter.cage.process
     process.kill()
     process.wait()
     assert await letters("GET", "a.ipynb") == expected
     assert await letters("GET", "a.ipynb") == expected
     assert sizes.converted >= 3
-    assert sizes.manager.converter._process.pid != process.pid
+    assert sizes.manager.converter.cage.process.pid != process.pid
 
 
 class DyingProcess:
     """In the place of the process: takes each request, says what it is told to say to one to show, and is gone."""
 
-    def __init__(self, converter, *words):
+    def __init__(self, cage, *words):
         self._words = words
         self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._converter, self._real = converter, converter._requests
-        converter._requests = theirs
+        self._cage, self._real = cage, cage._requests
+        cage._requests = theirs
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
 
     def _serve(self):
         with self._requests:
             while True:
-                message, descriptors, _, _ = socket.recv_fds(self._requests, 65536, 3)
+                message, descriptors, _, _ = socket.recv_fds(self._requests, 65536, 16)
                 if not message:
                     return
-                for word in self._words if b'"show"' in message else (b'{"outl',):
-                    os.write(descriptors[2], word)
+                for word in self._words if b':show"' in message else (b'{"outl',):
+                    os.write(descriptors[-2], word)
                 for descriptor in descriptors:
                     os.close(descriptor)
 
     def make_way(self):
         """Have the real process back."""
-        self._converter._requests.close()
-        self._converter._requests = self._real
+        self._cage._requests.close()
+        self._cage._requests = self._real
         self._thread.join(10)
 
 
@@ -128,19 +128,24 @@ class DyingProcess:
     ],
     ids=["says nothing", "dies while it speaks", "dies before it writes", "dies while it tells what it wrote"],
 )
-async def test_a_conversion_that_dies_is_done_by_jupyter(bucket, contents, letters, sizes, edit, words):
+async def test_what_a_conversion_died_of_is_not_done_by_the_server(bucket, contents, letters, sizes, edit, words):
     bucket.put_notebook("a.ipynb", "1")
     sizes.all_are_large()
     expected = [await letters("GET", "a.ipynb") for _ in "12"][1]
-    dying = DyingProcess(sizes.manager.converter, *words)
+    dying = DyingProcess(sizes.manager.converter.cage, *words)
     before = sizes.converted
+    refused = await letters("GET", "a.ipynb")
+    assert (refused.code, refused.model["reason"]) == (503, "reader-failed")
+    refused = await letters("PUT", "b.ipynb", body=_body("kept"))
+    assert (refused.code, refused.model["reason"]) == (503, "reader-failed")
+    refused = await contents.new(copy_from=f"{WORKSPACE}/edit/a.ipynb")
+    assert (refused.code, refused.reason) == (503, "reader-failed")
+    assert [file.name for file in edit.iterdir()] == ["a.ipynb"]
+    assert sizes.converted == before
+    dying.make_way()
     assert await letters("GET", "a.ipynb") == expected
     assert (await letters("PUT", "b.ipynb", body=_body("kept"))).code == 201
     assert (edit / "b.ipynb").read_text() == text_of(notebook("kept"))
-    assert (await contents.new(copy_from=f"{WORKSPACE}/edit/a.ipynb")).code == 201
-    assert (edit / "a-Copy1.ipynb").read_text() == text_of(notebook("1"))
-    assert sizes.converted == before
-    dying.make_way()
 
 
 async def test_hooks_are_shown_the_notebook(letters, sizes):
@@ -190,8 +195,8 @@ async def test_many_at_once_are_all_answered(bucket, letters, sizes):
 async def test_the_process_ends_with_the_server(bucket, letters, sizes):
     sizes.all_are_large()
     await letters("PUT", "a.ipynb", body=_body("1"))
-    await sizes.manager.converter.close()
-    assert sizes.manager.converter._process.returncode == 0
+    await sizes.manager.converter.cage.close()
+    assert sizes.manager.converter.cage.process.returncode == 0
 
 
 async def test_a_conflict_is_told(bucket, letters, sizes, edit):
@@ -211,22 +216,30 @@ async def test_a_conflict_is_told(bucket, letters, sizes, edit):
     assert bucket.sources("a.ipynb") == ["theirs"]
 
 
-async def test_a_process_that_hangs_is_not_waited_for(bucket, contents, letters, sizes, edit, monkeypatch):
+async def test_a_process_that_hangs_makes_way_for_another(bucket, letters, sizes, edit, monkeypatch):
     bucket.put_notebook("a.ipynb", "1")
     sizes.all_are_large()
     expected = [await letters("GET", "a.ipynb") for _ in "12"][1]
-    before = sizes.converted
-    monkeypatch.setattr(converter, "_LONGEST_SECONDS", 0.2)
-    os.kill(sizes.manager.converter._process.pid, signal.SIGSTOP)
-    try:
-        assert await letters("GET", "a.ipynb") == expected
-        assert (await letters("PUT", "b.ipynb", body=_body("kept"))).code == 201
-        assert (await contents.new(copy_from=f"{WORKSPACE}/edit/a.ipynb")).code == 201
-    finally:
-        os.kill(sizes.manager.converter._process.pid, signal.SIGCONT)
+    hanging = sizes.manager.converter.cage.process
+    monkeypatch.setattr(cage, "_GRACE_SECONDS", -59.9)
+    os.kill(hanging.pid, signal.SIGSTOP)
+    assert (await letters("GET", "a.ipynb")).code == 503
+    monkeypatch.undo()
+    assert await letters("GET", "a.ipynb") == expected
+    assert hanging.returncode == -signal.SIGKILL
+    assert (await letters("PUT", "b.ipynb", body=_body("kept"))).code == 201
     assert (edit / "b.ipynb").read_text() == text_of(notebook("kept"))
-    assert (edit / "a-Copy1.ipynb").read_text() == text_of(notebook("1"))
-    assert sizes.converted == before
+
+
+async def test_where_no_process_can_be_started_jupyter_does_it(bucket, letters, sizes, edit, monkeypatch):
+    bucket.put_notebook("a.ipynb", "1")
+    await letters("GET", "a.ipynb")
+    sizes.all_are_large()
+    monkeypatch.setattr(cage, "_START", edit / "there is no such program")
+    monkeypatch.setattr(cage.sys, "executable", str(edit / "there is no such Python"))
+    assert (await letters("GET", "a.ipynb")).code == 200
+    assert (await letters("PUT", "b.ipynb", body=_body("kept"))).code == 201
+    assert (edit / "b.ipynb").read_text() == text_of(notebook("kept"))
 
 
 async def test_a_client_that_goes_away_leaves_nothing_behind(bucket, letters, sizes, jp_serverapp):
