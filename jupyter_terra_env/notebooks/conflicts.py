@@ -14,7 +14,7 @@ from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.file_digests import FileDigest
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
 from jupyter_terra_env.notebooks.localizer import Localizer
-from jupyter_terra_env.notebooks.merging import ASKED_FOR, LOOKING, MOST_BYTES
+from jupyter_terra_env.notebooks.merging import ASKED_FOR, LOOKING, MOST_BYTES, merged
 from jupyter_terra_env.notebooks.object_versions import kept_changing
 from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.resolution import Resolution, name_of
