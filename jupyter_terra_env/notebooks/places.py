@@ -268,7 +268,7 @@ class Places:
         async with self.copies.lock(os_path):
             return await self.copies.run(self._keep_not_shown, location, os_path, kept)
 
-    async def settle_if_equal(self, location: Location, baseline: Baseline) -> bool:
+    async def settle_if_equal(self, location: Location) -> bool:
         """Drop a debt if the working copy is known to be what the bucket holds, or is gone.
 
         Returns:
@@ -277,7 +277,7 @@ class Places:
         os_path = self.os_path(location)
         async with self.copies.lock(os_path):
             digest = await self.copies.digest(os_path)
-            if digest is not None and not is_settled(baseline, digest.crc32c):
+            if digest is not None and not is_settled(await self.baseline(location), digest.crc32c):
                 return False
             await self.copies.run(self._journal.settle, location.api_path)
             return True
@@ -298,9 +298,12 @@ class Places:
         """Record that an upload certainly has no effect and will have none."""
         await self.copies.run(self._journal.end_attempt, attempt.id)
 
-    async def settle_attempts(self, location: Location) -> None:
-        """Record that nothing is owed, and that no open attempt can have an effect any more."""
-        await self.copies.run(self._journal.settle_attempts, location.api_path)
+    async def settle_attempts(self, location: Location, digest: FileDigest) -> None:
+        """Record that nothing is owed, and that no open attempt can have an effect, if it holds this content still."""
+        os_path = self.os_path(location)
+        async with self.copies.lock(os_path):
+            if await self.copies.digest(os_path) == digest:
+                await self.copies.run(self._journal.settle_attempts, location.api_path)
 
     async def settle(self, location: Location) -> None:
         """Drop a debt: there is no working copy any more."""
