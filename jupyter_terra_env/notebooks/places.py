@@ -9,6 +9,7 @@ from pathlib import Path
 from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
 from jupyter_terra_env.notebooks.durable_names import keep_as, sync_directory
 from jupyter_terra_env.notebooks.file_digests import FileDigest
+from jupyter_terra_env.notebooks.folder_turns import turn_in
 from jupyter_terra_env.notebooks.journal import Debt, Journal, Moved
 from jupyter_terra_env.notebooks.kept_fields import with_fields
 from jupyter_terra_env.notebooks.patience import PATIENCE_SECONDS, within
@@ -106,15 +107,7 @@ class Places:
         """Record that there is no object any more: the working copy may be created anew."""
         await self.copies.run(self._expect_absent_again, location)
 
-    async def advance(
-        self,
-        location: Location,
-        expected: Baseline | None,
-        version: ObjectVersion,
-        crc32c: str,
-        *,
-        settles: bool = False,
-    ) -> bool:
+    async def advance(self, location: Location, expected: Baseline | None, version: ObjectVersion, crc32c: str) -> bool:
         """Make a version the baseline; see ``Journal.advance``.
 
         Args:
@@ -122,9 +115,14 @@ class Places:
             expected: the baseline this was decided on.
             version: the object version.
             crc32c: checksum of the working copy that equals it.
-            settles: the working copy was made equal to it under its lock: nothing is owed.
         """
-        return await self.copies.run(self._advance, location, expected, version, crc32c, settles=settles)
+        return await self.copies.run(self._advance, location, expected, version, crc32c, settles=False)
+
+    async def advance_if_held(
+        self, location: Location, expected: Baseline | None, version: ObjectVersion, content: FileDigest
+    ) -> bool:
+        """The same for a working copy that was made equal to it under its lock, if it holds that content still."""
+        return await self.copies.run(self._advance_if_held, location, expected, version, content)
 
     async def record(self, location: Location, expected: Baseline | None, version: ObjectVersion, crc32c: str) -> bool:
         """Make a version that the bucket holds the baseline; if the working copy still equals it, nothing is owed.
@@ -372,6 +370,15 @@ class Places:
     def baseline_now(self, location: Location) -> Baseline | None:
         """See ``baseline``; for use off the event loop."""
         return self._journal.baseline(location.api_path, location.workspace.bucket, location.object_name)
+
+    def _advance_if_held(
+        self, location: Location, expected: Baseline | None, version: ObjectVersion, content: FileDigest
+    ) -> bool:
+        os_path = self.os_path(location)
+        with turn_in(os_path.parent):
+            if self.copies.digest_now(os_path) != content:
+                return False  # Another server of this disk has saved over it.
+            return self._advance(location, expected, version, content.crc32c, settles=True)
 
     def _advance(
         self, location: Location, expected: Baseline | None, version: ObjectVersion, crc32c: str, *, settles: bool

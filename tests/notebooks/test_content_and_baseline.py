@@ -1,11 +1,19 @@
 """Between a look at a working copy and one at its baseline both may move on: nothing older goes over what is newer."""
 
 import asyncio
+import contextlib
+import fcntl
+import os
+import threading
+from datetime import UTC, datetime
 
 import pytest
-from environments import UPLOADS, Environment
+from environments import UPLOADS, Environment, until
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault, ResetConnection
+from jupyter_terra_env.notebooks import folder_turns
+from jupyter_terra_env.notebooks.file_digests import digest_of
+from jupyter_terra_env.notebooks.working_copies import Download, WorkingCopies
 from jupyter_terra_env.rules.status import Place
 
 NAME = "a.ipynb"
@@ -105,6 +113,67 @@ def test_a_debt_is_not_dropped_by_a_look_that_came_before_a_save(env, outsider, 
     assert env.run(env.status_of(NAME)).place is Place.CONFLICT
     assert (env.read(NAME), env.owed()) == (b"typed since", ["ws/edit/a.ipynb"])
     assert outsider.content(NAME) == b"theirs"
+
+
+def test_what_is_installed_waits_for_a_save_of_another_server(tmp_path, monkeypatch):
+    """The save has looked for the last time, and has not replaced the file yet."""
+    file, temporary = tmp_path / NAME, tmp_path / "download"
+    file.write_bytes(b"screen")
+    temporary.write_bytes(b"theirs")
+    has_looked, goes_on = threading.Event(), threading.Event()
+    put_in_place = WorkingCopies._put_in_place
+
+    def slowly(self, *args):
+        has_looked.set()
+        assert goes_on.wait(10)
+        put_in_place(self, *args)
+
+    monkeypatch.setattr(WorkingCopies, "_put_in_place", slowly)
+
+    async def story():
+        with contextlib.closing(WorkingCopies()) as first, contextlib.closing(WorkingCopies()) as second:
+            seen = await first.digest(file)
+            saving = asyncio.create_task(second.write(file, b"typed", replaces=seen))
+            await until(has_looked.is_set)
+            download = Download(temporary=temporary, digest=digest_of(b"theirs"), modified=datetime.now(UTC))
+            installing = asyncio.create_task(first.install(download, file, expected=seen))
+            await asyncio.wait({installing}, timeout=0.05)
+            goes_on.set()
+            await saving
+            return await installing
+
+    assert asyncio.run(story()) is False
+    assert file.read_bytes() == b"typed"
+
+
+def test_a_baseline_waits_for_a_save_of_another_server(servers, outsider, monkeypatch):
+    """What is opened has been put in place; a save that looked before it replaces it before it is the baseline."""
+    first, second = servers
+    first.save(NAME, b"one")
+    outsider.put(NAME, b"theirs")
+    real = first.copies.install
+
+    async def saved_over(*args, **kwargs):
+        done = await real(*args, **kwargs)
+        await second.places.save(second.at(NAME), b"typed on one")
+        return done
+
+    monkeypatch.setattr(first.copies, "install", saved_over)
+    first.open(NAME)
+    monkeypatch.undo()
+    assert first.run(first.status_of(NAME)).place is Place.CONFLICT
+    assert (first.read(NAME), outsider.content(NAME)) == (b"typed on one", b"theirs")
+
+
+def test_a_folder_that_some_program_holds_is_waited_for_a_moment_only(env, outsider, monkeypatch):
+    monkeypatch.setattr(folder_turns, "_TRIES", 3)
+    env.save(NAME, b"one")
+    held = os.open(env.file("").resolve(), os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert env.save(NAME, b"two").place is Place.IN_WORKSPACE
+    finally:
+        os.close(held)
 
 
 def test_it_costs_no_request_more(env):
