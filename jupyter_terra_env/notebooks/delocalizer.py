@@ -306,12 +306,17 @@ class Delocalizer:
         known = self._last.get(location.api_path)
         look_first = known is not None and known.place is Place.CONFLICT
         for _ in range(_SETTLING_ROUNDS):
+            # Before the content: what is read afterwards stands on this baseline, or the attempt finds another one.
+            baseline = await self._places.baseline(location)
             snapshot = await self._gate.still_snapshot(self._places.os_path(location))
             if snapshot is None:
                 await self._places.settle(location)
                 return
             with snapshot.file:
-                step = await self._deliver(location, snapshot, look_first=look_first)
+                if baseline is None:
+                    await self._places.expect_absent(location)
+                    continue
+                step = await self._deliver(location, baseline, snapshot, look_first=look_first)
             look_first = False
             if step is _Step.DONE:
                 return
@@ -323,10 +328,11 @@ class Delocalizer:
     def _tell_not_yet(self, location: Location, error: BucketError) -> None:
         self.tell(location, status.not_yet_in_workspace(error))
 
-    async def _deliver(self, location: Location, snapshot: Snapshot, *, look_first: bool) -> "_Step":
-        baseline = await self._places.baseline(location) or await self._places.expect_absent(location)
+    async def _deliver(
+        self, location: Location, baseline: Baseline, snapshot: Snapshot, *, look_first: bool
+    ) -> "_Step":
         if is_settled(baseline, snapshot.digest.crc32c):
-            settled = await self._places.settle_if_equal(location, baseline)
+            settled = await self._places.settle_if_equal(location)
             return _Step.DONE if settled else _Step.AGAIN
         if not has_unsaved_edits(baseline, snapshot.digest.crc32c):
             await self._uploads.end_open_attempts(location, baseline, snapshot.digest)

@@ -386,7 +386,7 @@ class Localizer:
                 return False
             self._delocalizer.forget(location)
             await copies.run(self._bases.keep, location.api_path, look.os_path)
-            return await self._places.advance(location, look.baseline, locked, digest.crc32c, settles=True)
+            return await self._places.advance_if_held(location, look.baseline, locked, digest)
 
 
 def _held_by(version: ObjectVersion, claim: Claim | None) -> LockHeldElsewhere:

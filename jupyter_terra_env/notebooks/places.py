@@ -9,6 +9,7 @@ from pathlib import Path
 from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
 from jupyter_terra_env.notebooks.durable_names import keep_as, sync_directory
 from jupyter_terra_env.notebooks.file_digests import FileDigest
+from jupyter_terra_env.notebooks.folder_turns import turn_in
 from jupyter_terra_env.notebooks.journal import Debt, Journal, Moved
 from jupyter_terra_env.notebooks.kept_fields import with_fields
 from jupyter_terra_env.notebooks.patience import PATIENCE_SECONDS, within
@@ -116,15 +117,7 @@ class Places:
         """Record that there is no object any more: the working copy may be created anew."""
         await self.copies.run(self._expect_absent_again, location)
 
-    async def advance(
-        self,
-        location: Location,
-        expected: Baseline | None,
-        version: ObjectVersion,
-        crc32c: str,
-        *,
-        settles: bool = False,
-    ) -> bool:
+    async def advance(self, location: Location, expected: Baseline | None, version: ObjectVersion, crc32c: str) -> bool:
         """Make a version the baseline; see ``Journal.advance``.
 
         Args:
@@ -132,9 +125,14 @@ class Places:
             expected: the baseline this was decided on.
             version: the object version.
             crc32c: checksum of the working copy that equals it.
-            settles: the working copy was made equal to it under its lock: nothing is owed.
         """
-        return await self.copies.run(self._advance, location, expected, version, crc32c, settles=settles)
+        return await self.copies.run(self._advance, location, expected, version, crc32c, settles=False)
+
+    async def advance_if_held(
+        self, location: Location, expected: Baseline | None, version: ObjectVersion, content: FileDigest
+    ) -> bool:
+        """The same for a working copy that was made equal to it under its lock, if it holds that content still."""
+        return await self.copies.run(self._advance_if_held, location, expected, version, content)
 
     async def record(self, location: Location, expected: Baseline | None, version: ObjectVersion, crc32c: str) -> bool:
         """Make a version that the bucket holds the baseline; if the working copy still equals it, nothing is owed.
@@ -278,7 +276,7 @@ class Places:
         async with self.copies.lock(os_path):
             return await self.copies.run(self._keep_not_shown, location, os_path, kept)
 
-    async def settle_if_equal(self, location: Location, baseline: Baseline) -> bool:
+    async def settle_if_equal(self, location: Location) -> bool:
         """Drop a debt if the working copy is known to be what the bucket holds, or is gone.
 
         Returns:
@@ -287,7 +285,7 @@ class Places:
         os_path = self.os_path(location)
         async with self.copies.lock(os_path):
             digest = await self.copies.digest(os_path)
-            if digest is not None and not is_settled(baseline, digest.crc32c):
+            if digest is not None and not is_settled(await self.baseline(location), digest.crc32c):
                 return False
             await self.copies.run(self._journal.settle, location.api_path)
             return True
@@ -308,9 +306,12 @@ class Places:
         """Record that an upload certainly has no effect and will have none."""
         await self.copies.run(self._journal.end_attempt, attempt.id)
 
-    async def settle_attempts(self, location: Location) -> None:
-        """Record that nothing is owed, and that no open attempt can have an effect any more."""
-        await self.copies.run(self._journal.settle_attempts, location.api_path)
+    async def settle_attempts(self, location: Location, digest: FileDigest) -> None:
+        """Record that nothing is owed, and that no open attempt can have an effect, if it holds this content still."""
+        os_path = self.os_path(location)
+        async with self.copies.lock(os_path):
+            if await self.copies.digest(os_path) == digest:
+                await self.copies.run(self._journal.settle_attempts, location.api_path)
 
     async def settle(self, location: Location) -> None:
         """Drop a debt: there is no working copy any more."""
@@ -379,6 +380,15 @@ class Places:
     def baseline_now(self, location: Location) -> Baseline | None:
         """See ``baseline``; for use off the event loop."""
         return self._journal.baseline(location.api_path, location.workspace.bucket, location.object_name)
+
+    def _advance_if_held(
+        self, location: Location, expected: Baseline | None, version: ObjectVersion, content: FileDigest
+    ) -> bool:
+        os_path = self.os_path(location)
+        with turn_in(os_path.parent):
+            if self.copies.digest_now(os_path) != content:
+                return False  # Another server of this disk has saved over it.
+            return self._advance(location, expected, version, content.crc32c, settles=True)
 
     def _advance(
         self, location: Location, expected: Baseline | None, version: ObjectVersion, crc32c: str, *, settles: bool

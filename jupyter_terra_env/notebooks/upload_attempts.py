@@ -171,7 +171,7 @@ class UploadAttempts:
             if parted.reason is ConflictReason.REMOTE_DELETED or has_unsaved_edits(baseline, digest.crc32c):
                 raise
             # Somebody else's newer version: the working copy holds nothing that is not in the bucket's history.
-            await self._places.settle_attempts(location)
+            await self._places.settle_attempts(location, digest)
             return
         version = self._locks.last_version(location)
         if may_still_change(await self._places.baseline(location), as_remote(version)):

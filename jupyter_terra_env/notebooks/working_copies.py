@@ -17,6 +17,7 @@ from jupyter_terra_env.daemon_threads import DaemonThreads
 from jupyter_terra_env.notebooks.durable_names import keep_as, put_under_free_name, sync, sync_directory
 from jupyter_terra_env.notebooks.file_attributes import copy_attributes, require_replaceable
 from jupyter_terra_env.notebooks.file_digests import FileDigest, Snapshot, SnapshotHandover, digest_file, digest_of
+from jupyter_terra_env.notebooks.folder_turns import turn_in
 from jupyter_terra_env.notebooks.own_contents import OwnContents
 from jupyter_terra_env.notebooks.regular_files import open_regular, refuse_special
 from jupyter_terra_env.notebooks.temporary_files import sweep, temporary_file
@@ -123,7 +124,7 @@ class WorkingCopies:
         Returns:
             The checksums, or None when there is no such file.
         """
-        return await self.run(self._digest, os_path)
+        return await self.run(self.digest_now, os_path)
 
     def is_as_placed(self, os_path: Path) -> bool:
         """Whether a file is, by its signature, what this process put there. Blocks for a look at the file system."""
@@ -241,14 +242,18 @@ class WorkingCopies:
             copy_attributes(os_path, file.fileno())
             _sync_file(file)
             digest = digest_of(content)
+            if replaces is not None:
+                before(digest)
+                before = _nothing
             # Nothing slow between the last look and the rename: another program may write here too.
-            self._require(os_path, replaces)
-            if keep_old_as is not None:
-                keep_as(os_path, keep_old_as)
-            self._put_in_place(temporary, os_path, digest, file, before)
+            with turn_in(os_path.parent):
+                self._require(os_path, replaces)
+                if keep_old_as is not None:
+                    keep_as(os_path, keep_old_as)
+                self._put_in_place(temporary, os_path, digest, file, before)
 
     def _require(self, os_path: Path, content: FileDigest | None) -> None:
-        if content is not None and self._digest(os_path) != content:
+        if content is not None and self.digest_now(os_path) != content:
             raise ChangedMeanwhile
 
     def _create(self, os_path: Path, content: bytes | memoryview, appearing: Appearing) -> None:
@@ -296,22 +301,24 @@ class WorkingCopies:
             _sync_file(file)
             written = os.fstat(file.fileno())
         # Nothing slow between the last look and the rename: another program may write here too.
-        if self._digest(os_path) != expected:
-            return False
-        if keep_old_as is not None:
-            if os.path.lexists(keep_old_as):
+        with turn_in(os_path.parent):
+            if self.digest_now(os_path) != expected:
                 return False
-            try:
-                with appearing():
-                    keep_as(os_path, keep_old_as)
-            except FileExistsError:
-                return False
-        download.temporary.replace(os_path)
-        self._remember_own(os_path, download.digest, written)
+            if keep_old_as is not None:
+                if os.path.lexists(keep_old_as):
+                    return False
+                try:
+                    with appearing():
+                        keep_as(os_path, keep_old_as)
+                except FileExistsError:
+                    return False
+            download.temporary.replace(os_path)
+            self._remember_own(os_path, download.digest, written)
         sync_directory(os_path.parent)
         return True
 
-    def _digest(self, os_path: Path) -> FileDigest | None:
+    def digest_now(self, os_path: Path) -> FileDigest | None:
+        """See ``digest``; for use off the event loop."""
         snapshot = self._snapshot(os_path)
         if snapshot is None:
             return None

@@ -22,7 +22,6 @@ has it.
 import argparse
 import asyncio
 import contextlib
-import itertools
 import json
 import os
 import random
@@ -30,14 +29,13 @@ import shutil
 import subprocess
 import sys
 import time
-from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from environments import BUCKET, Environment, Outsider, directory_in_memory  # noqa: E402
+from environments import Environment, Outsider, directory_in_memory  # noqa: E402
+from soak_account import check  # noqa: E402
 
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket  # noqa: E402
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Delay, Fault, ResetConnection  # noqa: E402
@@ -223,7 +221,7 @@ class Editor:
                 sides = await self.env.conflicts.look(location)
                 if way_out is WayOut.REPLACE_THEIRS:
                     mine, theirs = (side and json.loads(side)["id"] for side in (sides.mine, sides.theirs))
-                    self.note("replaces", id=mine, over=theirs)
+                    self.note("replaces", editor=self.env.name, name=name, id=mine, over=theirs)
                 await self.env.conflicts.resolve(location, way_out, content=None, theirs_version=sides.theirs_version)
                 self.note("ways out")
                 self.on_screen.pop(name, None)
@@ -314,104 +312,11 @@ def process(database, folder, index, editors, seconds, seed, also):
         runner.run(all_of(disks))
 
 
-@dataclass(frozen=True)
-class Found:
-    """What the account of a soak says."""
-
-    lost: list
-    unseen: list
-    told_wrong: list
-    counts: Counter
-    playground_in_the_bucket: bool
-
-    @property
-    def is_well(self):
-        return not (self.lost or self.unseen or self.told_wrong or self.playground_in_the_bucket)
-
-
-def check(outsider, folder):
-    """Nothing here uses the code under test.
-
-    Returns:
-        What was found.
-    """
-    notes = [json.loads(line) for file in folder.glob("notes-*") for line in file.read_text().splitlines()]
-    parents = {}
-    newest = {}
-    gone_back = {note["editor"] for note in notes if note["what"] == "goes back"}
-    for note in notes:
-        if note["what"] in {"saves", "replaces"}:
-            parents.setdefault(note["id"], set()).add(note["over"])
-        if note["what"] == "saves":
-            newest[note["editor"], note["name"]] = note["id"]
-    history = versions_of(outsider)
-    stored = {version for versions in history.values() for version in versions}
-    on_disks = {
-        editor: {
-            json.loads(file.read_bytes())["id"] for file in (folder / "disks" / editor / "ws" / "edit").glob("*.ipynb")
-        }
-        for editor in {editor for editor, _ in newest}
-    }
-    lost = [
-        key
-        for key, saved in newest.items()
-        # What a disk held after its snapshot is lost with it.
-        if saved not in stored and saved not in on_disks[key[0]] and key[0] not in gone_back
-    ]
-    unseen = [
-        (name, before, after)
-        for name, versions in history.items()
-        for before, after in itertools.pairwise(versions)
-        if not descends(after, before, parents)
-    ]
-    told_wrong = [note for note in notes if note["what"] == "told" and not is_true(note, history)]
-    counts = Counter(note.get("place", note["what"]) for note in notes)
-    counts["versions"] = sum(map(len, history.values()))
-    return Found(
-        lost=lost,
-        unseen=unseen,
-        told_wrong=told_wrong,
-        counts=counts,
-        playground_in_the_bucket="played" in stored,
-    )
-
-
-def is_true(told, history):
-    """Whether what a person was told in the end was so."""
-    if told["place"] == "in-workspace":
-        return told["id"] in history.get("notebooks/" + told["name"], [])
-    # Edits that were put aside, and what programs wrote, go to the bucket only when somebody opens or saves them.
-    if told["place"] == "on-disk" and "program " in told["id"]:
-        return True
-    return told["place"] in {"conflict", "locked"} or "(my edits" in told["name"]
-
-
-def versions_of(outsider):
-    history = {}
-    for blob in sorted(outsider.client.list_blobs(BUCKET, versions=True), key=lambda blob: blob.generation):
-        content = outsider.bucket.blob(blob.name, generation=blob.generation).download_as_bytes()
-        history.setdefault(blob.name, []).append(json.loads(content)["id"])
-    return history
-
-
-def descends(after, before, parents):
-    """Whether whoever made ``after`` had ``before`` on the screen, or something that descends from it."""
-    waiting, known = [after], set()
-    while waiting:
-        current = waiting.pop()
-        if current == before:
-            return True
-        if current not in known:
-            known.add(current)
-            waiting += [parent for parent in parents.get(current, ()) if parent is not None]
-    return False
-
-
 def soak(editors, seconds, seed, folder, also=()):
     """Run, and check.
 
     Returns:
-        As ``check``.
+        What was found.
     """
     database = folder / DATABASE_NAME
     with EmbeddedBucket(database) as engine:
@@ -453,6 +358,8 @@ def main():
     print(dict(found.counts))
     print(f"lost: {len(found.lost)} {found.lost[:3]}")
     print(f"overwritten unseen: {len(found.unseen)} {found.unseen[:3]}")
+    for _, before, after in found.unseen[:3]:
+        print("", *found.story_of(before, after), sep="\n    ")
     print(f"told wrong: {len(found.told_wrong)} {found.told_wrong[:3]}")
     print(f"playground in the bucket: {found.playground_in_the_bucket}")
     return 0 if found.is_well else 1
