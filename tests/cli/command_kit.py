@@ -14,7 +14,7 @@ from pathlib import Path
 import requests
 from machines import COMMAND, run_command, variables_of
 
-_START_SECONDS = 40
+_START_SECONDS = 180
 
 
 @dataclass
@@ -115,7 +115,7 @@ class RunningDemo:
 
     def end(self):
         """Wait for the end and return the exit code."""
-        code = self.process.wait(30)
+        code = self.process.wait(90)
         self._reader.join(10)
         return code
 

@@ -67,7 +67,7 @@ def kernel_running(code, machine, demo):
 
 
 def wait_until_gone(processes):
-    _, alive = psutil.wait_procs(processes, timeout=5)
+    _, alive = psutil.wait_procs(processes, timeout=60)
     assert alive == []
 
 
@@ -138,9 +138,12 @@ def status_of(demo, name):
     return demo.ask("GET", f"terra-env/status?path=Demo%20workspace/edit/{name}").json()
 
 
-def save(demo, name, source):
+def opened(demo, name):
+    return demo.ask("GET", f"{EDIT}/{name}").json()["content"]
+
+
+def save(demo, name, notebook, source):
     """Save a notebook with another first cell."""
-    notebook = demo.ask("GET", f"{EDIT}/{name}").json()["content"]
     notebook["cells"][0]["source"] = source
     return demo.request("PUT", f"{EDIT}/{name}", {"type": "notebook", "format": "json", "content": notebook})
 
@@ -181,7 +184,7 @@ def test_the_colleague_ends_even_if_the_demo_is_killed(machine, tmp_path):
         (theirs,) = [server for server in servers_of(machine) if server["pid"] != demo.process.pid]
         process = psutil.Process(theirs["pid"])
         demo.kill()
-        _, alive = psutil.wait_procs([process], timeout=30)
+        _, alive = psutil.wait_procs([process], timeout=90)
         assert alive == []
 
 
@@ -189,9 +192,9 @@ def test_the_switch_the_other_version_and_the_pause(machine, tmp_path):
     data = tmp_path / "data"
     with machine.demo("--data", data) as demo:
         demo.wait_until_it_serves()
-        demo.ask("GET", f"{EDIT}/gc-content.ipynb")
+        notebook = opened(demo, "gc-content.ipynb")
         assert demo.ask("POST", "terra-env-demo/switch", {"on": False}).json() == {"on": False}
-        assert save(demo, "gc-content.ipynb", "# Typed offline").status_code == 200
+        assert save(demo, "gc-content.ipynb", notebook, "# Typed offline").status_code == 200
         status = status_of(demo, "gc-content.ipynb")
         assert (status["place"], status["reason"]) == ("on-disk", "unreachable")
         found = demo.ask("GET", "terra-env-demo/bucket").json()
@@ -202,9 +205,9 @@ def test_the_switch_the_other_version_and_the_pause(machine, tmp_path):
         with bucket_of(data) as bucket:
             assert b"# Typed offline" in bucket.blob("notebooks/gc-content.ipynb").download_as_bytes()
 
-        demo.ask("GET", f"{EDIT}/cohort-summary.ipynb")
+        notebook = opened(demo, "cohort-summary.ipynb")
         demo.ask("POST", "terra-env-demo/line", {"notebook": "cohort-summary.ipynb", "line": "*added*"})
-        assert save(demo, "cohort-summary.ipynb", "# Mine").status_code == 409
+        assert save(demo, "cohort-summary.ipynb", notebook, "# Mine").status_code == 409
         assert status_of(demo, "cohort-summary.ipynb")["place"] == "conflict"
         with bucket_of(data) as bucket:
             assert b"*added*" in bucket.blob("notebooks/cohort-summary.ipynb").download_as_bytes()
