@@ -28,6 +28,7 @@ from jupyter_terra_env.notebooks.intents import Intents
 from jupyter_terra_env.notebooks.journal import Journal
 from jupyter_terra_env.notebooks.journal_database import JournalDatabase
 from jupyter_terra_env.notebooks.kept_edits import take_stock
+from jupyter_terra_env.notebooks.letter_case import warn_of_shared_names
 from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.lock_keeper import KeepingTimes, LockKeeper
 from jupyter_terra_env.notebooks.lock_watch import LockWatch
@@ -104,6 +105,7 @@ def build(
         SettingsError: a folder or the journal cannot be made.
     """
     _make_folders(plan.root, plan.workspaces)
+    warn_of_shared_names((plan.root / workspace.edit_directory for workspace in plan.workspaces), plan.log)
     clock = BucketClock(local_ms=machine_clock(), log=plan.log)
     threads = BucketThreads(plan.connection, monotonic=time.monotonic, clock=clock)
     database = JournalDatabase(plan.state / JOURNAL_NAME, log=plan.log)

@@ -33,7 +33,7 @@ def run_command(*arguments, home, variables):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert "Traceback" not in done.stdout + done.stderr

@@ -13,7 +13,7 @@ from jupyter_terra_env.rules.errors import SettingsError
 
 ENDS_WITH_INPUT = "--ends-with-input"
 """The option by which a demo ends when its standard input does: however the demo that started it ended."""
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 _STEP_SECONDS = 0.1
 _STOP_SECONDS = 20.0
 

@@ -1,6 +1,7 @@
 """What the cells of the notebook *Start here* call: each does one thing in the demo, and says what to look at."""
 
 import os
+from collections.abc import Sequence
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -12,7 +13,7 @@ from jupyter_terra_env.rules.errors import SettingsError
 
 URL_VARIABLE = "TERRA_ENV_DEMO_URL"
 TOKEN_VARIABLE = "TERRA_ENV_DEMO_TOKEN"  # noqa: S105 - a variable's name
-_START_SECONDS = 90.0
+_START_SECONDS = 150.0
 _FLUSH_SECONDS = 20
 
 
@@ -21,29 +22,34 @@ class Said:
 
     Args:
         lines: the sentences, one paragraph each.
+        entries: a list below them.
         link: what a link says, and where it leads to.
     """
 
-    def __init__(self, *lines: str, link: tuple[str, str] | None = None) -> None:
+    def __init__(self, *lines: str, entries: Sequence[str] = (), link: tuple[str, str] | None = None) -> None:
         self._lines = lines
+        self._entries = entries
         self._link = link
 
     def __repr__(self) -> str:
-        return "\n".join((*self._lines, *(() if self._link is None else (f"{self._link[0]}: {self._link[1]}",))))
+        link = () if self._link is None else (f"{self._link[0]}: {self._link[1]}",)
+        return "\n".join((*self._lines, *(f"  {entry}" for entry in self._entries), *link))
 
     def _repr_html_(self) -> str:
-        paragraphs = [f"<p>{escape(line)}</p>" for line in self._lines]
+        parts = [f"<p>{escape(line)}</p>" for line in self._lines]
+        if self._entries:
+            parts.append(f"<ul>{''.join(f'<li>{escape(entry)}</li>' for entry in self._entries)}</ul>")
         if self._link is not None:
             text, url = self._link
-            paragraphs.append(f'<p><a href="{escape(url)}" target="_blank"><b>{escape(text)}</b></a></p>')
-        return "".join(paragraphs)
+            parts.append(f'<p><a href="{escape(url)}" target="_blank"><b>{escape(text)}</b></a></p>')
+        return "".join(parts)
 
 
 def bucket() -> Said:
     """What everybody else would get from the workspace's bucket at this moment."""
     found = _ask("GET", "terra-env-demo/bucket")
     lines = [f"{notebook['name']} — written at {_clock(notebook['updated'])}" for notebook in found["notebooks"]]
-    return Said("The workspace's bucket has now:", *lines)
+    return Said("The workspace's bucket has now:", entries=lines)
 
 
 def colleague() -> Said:
@@ -52,9 +58,9 @@ def colleague() -> Said:
         opened = _ask("POST", "terra-env-demo/colleague", {}, seconds=_START_SECONDS)["opened"]
     except ServerRefused as refused:
         return Said(str(refused))
-    where = "It opens in a new tab" if opened else "Open it with the link"
+    where = "It opens in a new tab; if not, use the link." if opened else "Open it with the link."
     return Said(
-        f"The colleague's JupyterLab runs: the dark one. {where}, with {COLLEAGUES_NOTEBOOK} to edit.",
+        f"The colleague's JupyterLab is ready, the dark one, with {COLLEAGUES_NOTEBOOK} to edit. {where}",
         link=("Open the colleague's JupyterLab", f"{_server().url}terra-env-demo/colleague/open"),
     )
 
@@ -84,7 +90,10 @@ def online() -> Said:
         _ask("POST", "terra-env-demo/switch", {"on": True})
     except ServerRefused as refused:
         return Said(str(refused))
-    _ask("POST", "terra-env/flush", {"deadline_seconds": _FLUSH_SECONDS}, seconds=2 * _FLUSH_SECONDS)
+    flushed = _ask("POST", "terra-env/flush", {"deadline_seconds": _FLUSH_SECONDS}, seconds=2 * _FLUSH_SECONDS)
+    waiting = [f"{each.get('path')}: {each.get('message')}" for each in flushed["unpaid"]]
+    if waiting:
+        return Said("You are online again. Not in the workspace yet:", entries=waiting)
     return Said("You are online again. What you typed meanwhile is in the workspace now.")
 
 
@@ -97,7 +106,7 @@ def earlier_work() -> Said:
     ]
     if not more:
         return Said("Nothing was set aside yet: make the conflict above, and keep both versions.")
-    return Said("Beside the demo's own notebooks the workspace has:", *more)
+    return Said("Beside the demo's own notebooks the workspace has:", entries=more)
 
 
 def _ask(method: str, path: str, body: Any = None, *, seconds: float = 30.0) -> dict[str, Any]:

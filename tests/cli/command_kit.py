@@ -14,7 +14,7 @@ from pathlib import Path
 import requests
 from machines import COMMAND, run_command, variables_of
 
-_START_SECONDS = 40
+_START_SECONDS = 180
 
 
 @dataclass
@@ -94,15 +94,20 @@ class RunningDemo:
         raise AssertionError(f"the demo did not start:\n{self.output}")
 
     def ask(self, method, path, body=None):
-        answer = requests.request(
+        answer = self.request(method, path, body)
+        assert answer.ok, answer.text
+        return answer
+
+    def request(self, method, path, body=None, **how):
+        """Like ``ask``, when the answer may be an error."""
+        return requests.request(
             method,
             self.info["url"] + path,
             headers={"Authorization": f"token {self.info['token']}"},
             json=body,
-            timeout=20,
+            timeout=100,
+            **how,
         )
-        assert answer.ok, answer.text
-        return answer
 
     def interrupt(self):
         """Press Ctrl-C: every process of the group is told."""
@@ -110,7 +115,7 @@ class RunningDemo:
 
     def end(self):
         """Wait for the end and return the exit code."""
-        code = self.process.wait(30)
+        code = self.process.wait(90)
         self._reader.join(10)
         return code
 

@@ -9,6 +9,7 @@ import time
 
 import psutil
 import pytest
+import requests
 from command_kit import is_open
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
@@ -66,7 +67,7 @@ def kernel_running(code, machine, demo):
 
 
 def wait_until_gone(processes):
-    _, alive = psutil.wait_procs(processes, timeout=5)
+    _, alive = psutil.wait_procs(processes, timeout=60)
     assert alive == []
 
 
@@ -85,12 +86,12 @@ def test_two_persons_work_on_one_bucket_and_one_ctrl_c_ends_everything(machine, 
         for demo in (first, second):
             demo.wait_until_it_serves()
         assert first.info["port"] != second.info["port"]
-        assert f"jupyter terra-env demo --as maria --data '{data}'" in first.output
-        assert "/lab/tree/Demo%20workspace/edit?token=" in first.output
+        assert f"jupyter terra-env demo --as reviewer --data '{data}'" in first.output
+        assert "/lab/tree/Demo%20workspace/edit/Start%20here.ipynb?token=" in first.output
 
         assert [entry["name"] for entry in first.ask("GET", "api/contents").json()["content"]] == ["Demo workspace"]
         listed = {entry["name"] for entry in second.ask("GET", EDIT).json()["content"]}
-        assert listed == {"cohort-summary.ipynb", "gc-content.ipynb", "quality-control"}
+        assert listed == {"Start here.ipynb", "cohort-summary.ipynb", "gc-content.ipynb", "quality-control"}
 
         notebook = first.ask("GET", f"{EDIT}/gc-content.ipynb").json()["content"]
         notebook["cells"][0]["source"] = "# Changed by the first person"
@@ -131,6 +132,105 @@ def test_a_deaf_kernel_and_an_impatient_person_change_nothing_about_the_end(mach
         assert demo.end() == 0, demo.output
         assert "Traceback" not in demo.output, demo.output
         wait_until_gone([kernel])
+
+
+def status_of(demo, name):
+    return demo.ask("GET", f"terra-env/status?path=Demo%20workspace/edit/{name}").json()
+
+
+def opened(demo, name):
+    return demo.ask("GET", f"{EDIT}/{name}").json()["content"]
+
+
+def save(demo, name, notebook, source):
+    """Save a notebook with another first cell."""
+    notebook["cells"][0]["source"] = source
+    return demo.request("PUT", f"{EDIT}/{name}", {"type": "notebook", "format": "json", "content": notebook})
+
+
+def servers_of(machine):
+    return [json.loads(file.read_text()) for file in machine.runtime.glob("jpserver-*.json")]
+
+
+def test_the_colleague_is_started_once_named_and_ended_with_the_demo(machine, tmp_path):
+    with machine.demo("--data", tmp_path / "data") as demo:
+        demo.wait_until_it_serves()
+        assert demo.ask("POST", "terra-env-demo/colleague", {}).json() == {"opened": False}
+        (theirs,) = [server for server in servers_of(machine) if server["pid"] != demo.process.pid]
+        demo.ask("POST", "terra-env-demo/colleague", {})
+        assert len(servers_of(machine)) == 2
+        went = demo.request("GET", "terra-env-demo/colleague/open", allow_redirects=False)
+        assert went.headers["Location"].startswith(f"{theirs['url']}lab/tree/Demo%20workspace/edit/gc-content.ipynb?")
+
+        as_colleague = {"headers": {"Authorization": f"token {theirs['token']}"}, "timeout": 20}
+        assert requests.get(f"{theirs['url']}{EDIT}/gc-content.ipynb", **as_colleague).ok
+        seen = demo.ask("GET", f"{EDIT}/gc-content.ipynb").json()
+        assert (seen["writable"], seen["terra"]["lock"]["email"]) == (False, "colleague@demo.invalid")
+        refused = requests.post(f"{theirs['url']}terra-env-demo/colleague", json={}, **as_colleague)
+        assert (refused.status_code, "second person" in refused.json()["message"]) == (409, True)
+
+        process = psutil.Process(theirs["pid"])
+        demo.interrupt()
+        assert demo.end() == 0, demo.output
+        assert "Traceback" not in demo.output
+        wait_until_gone([process])
+    assert servers_of(machine) == []
+
+
+def test_the_colleague_ends_even_if_the_demo_is_killed(machine, tmp_path):
+    with machine.demo("--data", tmp_path / "data") as demo:
+        demo.wait_until_it_serves()
+        demo.ask("POST", "terra-env-demo/colleague", {})
+        (theirs,) = [server for server in servers_of(machine) if server["pid"] != demo.process.pid]
+        process = psutil.Process(theirs["pid"])
+        demo.kill()
+        _, alive = psutil.wait_procs([process], timeout=90)
+        assert alive == []
+
+
+def test_the_switch_the_other_version_and_the_pause(machine, tmp_path):
+    data = tmp_path / "data"
+    with machine.demo("--data", data) as demo:
+        demo.wait_until_it_serves()
+        notebook = opened(demo, "gc-content.ipynb")
+        assert demo.ask("POST", "terra-env-demo/switch", {"on": False}).json() == {"on": False}
+        assert save(demo, "gc-content.ipynb", notebook, "# Typed offline").status_code == 200
+        status = status_of(demo, "gc-content.ipynb")
+        assert (status["place"], status["reason"]) == ("on-disk", "unreachable")
+        found = demo.ask("GET", "terra-env-demo/bucket").json()
+        assert found["on"] is False
+        assert "Start here.ipynb" in [notebook["name"] for notebook in found["notebooks"]]
+        assert demo.ask("POST", "terra-env-demo/switch", {"on": True}).json() == {"on": True}
+        assert demo.ask("POST", "terra-env/flush", {"deadline_seconds": 20}).json()["unpaid"] == []
+        with bucket_of(data) as bucket:
+            assert b"# Typed offline" in bucket.blob("notebooks/gc-content.ipynb").download_as_bytes()
+
+        notebook = opened(demo, "cohort-summary.ipynb")
+        demo.ask("POST", "terra-env-demo/line", {"notebook": "cohort-summary.ipynb", "line": "*added*"})
+        assert save(demo, "cohort-summary.ipynb", notebook, "# Mine").status_code == 409
+        assert status_of(demo, "cohort-summary.ipynb")["place"] == "conflict"
+        with bucket_of(data) as bucket:
+            assert b"*added*" in bucket.blob("notebooks/cohort-summary.ipynb").download_as_bytes()
+        nothing = demo.request("POST", "terra-env-demo/line", {"notebook": "none.ipynb", "line": "x"})
+        assert (nothing.status_code, "not in the workspace" in nothing.json()["message"]) == (409, True)
+
+        assert demo.ask("GET", "terra-env/autopause").json()["pauses_by"] == ["command"]
+        demo.ask("POST", "terra-env/autopause", {"action": "pause-now", "force": True})
+        assert demo.end() == 0, demo.output
+        assert "The demo is paused, as the machine would be." in demo.output
+
+
+def test_a_start_page_that_was_deleted_is_not_opened(machine, tmp_path):
+    with machine.demo("--data", tmp_path / "data") as demo:
+        demo.wait_until_it_serves()
+        demo.ask("DELETE", f"{EDIT}/Start%20here.ipynb")
+        demo.interrupt()
+        demo.end()
+    with machine.demo("--data", tmp_path / "data") as demo:
+        demo.wait_until_it_serves()
+        demo.interrupt()
+        demo.end()
+        assert "/lab/tree/Demo%20workspace/edit?token=" in demo.output
 
 
 def refused(machine, *arguments):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import multiprocessing
+import re
 from urllib.parse import quote
 
 import nbformat
@@ -12,9 +13,21 @@ from nbclient import NotebookClient
 
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.messages import Request
-from jupyter_terra_env.cli.demo_data import BUCKET, DemoFolders, demo_notebooks, prepare
+from jupyter_terra_env.cli import demo_steps
+from jupyter_terra_env.cli.demo_data import (
+    BUCKET,
+    COLLEAGUES_NOTEBOOK,
+    CONFLICT_NOTEBOOK,
+    START_HERE,
+    DemoFolders,
+    demo_notebooks,
+    has_start_page,
+    prepare,
+)
+from jupyter_terra_env.rules.errors import SettingsError
 
 NOTEBOOKS = dict(demo_notebooks())
+WITH_OUTPUTS = sorted(set(NOTEBOOKS) - {START_HERE})
 
 
 class Behind:
@@ -97,7 +110,7 @@ def test_every_notebook_is_valid_says_its_data_are_made_up_and_is_in_its_final_f
     assert nbformat.writes(notebook).rstrip("\n") + "\n" == text
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS)
+@pytest.mark.parametrize("path", WITH_OUTPUTS)
 def test_every_notebook_runs_and_makes_the_outputs_it_came_with(path, machine, monkeypatch):
     for name, value in machine.variables().items():
         monkeypatch.setenv(name, value)
@@ -134,3 +147,47 @@ def test_opening_gives_the_front_end_nothing_to_write_into_a_notebook(machine, m
             },
             "language_info": language_info,
         }
+
+
+def code_of(path):
+    return ["".join(cell["source"]) for cell in json.loads(NOTEBOOKS[path])["cells"] if cell["cell_type"] == "code"]
+
+
+def test_start_here_calls_what_there_is_and_leads_to_notebooks_that_there_are():
+    calls = re.findall(r"^demo\.(\w+)\(\)$", "\n".join(code_of(START_HERE)), re.MULTILINE)
+    assert calls == ["bucket", "colleague", "other_version", "offline", "online", "earlier_work"]
+    assert all(callable(getattr(demo_steps, call)) for call in calls)
+    links = re.findall(r"\]\(([^)]+)\)", NOTEBOOKS[START_HERE].decode())
+    assert links == [COLLEAGUES_NOTEBOOK, CONFLICT_NOTEBOOK]
+    assert set(links) <= set(NOTEBOOKS)
+
+
+def test_its_cells_say_that_they_work_in_the_demo_only(monkeypatch):
+    monkeypatch.delenv(demo_steps.URL_VARIABLE, raising=False)
+    with pytest.raises(SettingsError, match="works in the demo only"):
+        demo_steps.bucket()
+
+
+def test_what_a_cell_says_has_no_power_over_the_page():
+    said = demo_steps.Said("<b>", entries=["<script>"], link=("a", 'http://x/"'))
+    assert said._repr_html_() == (
+        '<p>&lt;b&gt;</p><ul><li>&lt;script&gt;</li></ul><p><a href="http://x/&quot;" target="_blank"><b>a</b></a></p>'
+    )
+    assert repr(said) == '<b>\n  <script>\na: http://x/"'
+
+
+def test_the_start_page_is_missed_when_somebody_deleted_it(folders, behind):
+    prepare(folders)
+    assert has_start_page(folders)
+    behind.delete(f"notebooks/{START_HERE}")
+    assert not has_start_page(folders)
+
+
+def test_everybody_knows_everybody_by_name(folders):
+    prepare(folders)
+    prepare(DemoFolders(folders.data, "reviewer"))
+    assert DemoFolders(folders.data, "you").other_emails == [
+        "colleague@demo.invalid",
+        "demo@demo.invalid",
+        "reviewer@demo.invalid",
+    ]

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import fcntl
 import io
+import logging
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
 from jupyter_terra_env.notebooks import durable_names
 from jupyter_terra_env.notebooks.disk_moves import move_file
 from jupyter_terra_env.notebooks.file_attributes import copy_attributes
+from jupyter_terra_env.notebooks.letter_case import distinguishes_case, warn_of_shared_names
 from jupyter_terra_env.notebooks.nameless_files import nameless_copy
 from jupyter_terra_env.notebooks.running_processes import is_running, start_of
 from jupyter_terra_env.notebooks.temporary_files import sweep, temporary_file, temporary_prefix
@@ -183,3 +185,22 @@ def test_what_was_owed_when_a_server_stopped_is_paid_by_the_next(elsewhere, tmp_
         assert outsider.content("a.ipynb") == b"2"
         assert env.litter() == []
         env.stop()
+
+
+class TestLetterCase:
+    @pytest.fixture
+    def insensitive(self, tmp_path):
+        """A folder that has its name in the other case, too."""
+        (tmp_path / "edit").mkdir()
+        (tmp_path / "EDIT").symlink_to("edit")
+        return tmp_path / "edit"
+
+    def test_a_disk_that_does_not_distinguish_is_named_once(self, insensitive, tmp_path, caplog):
+        (tmp_path / "other").mkdir()
+        warn_of_shared_names([tmp_path / "other", insensitive, insensitive], logging.getLogger("test"))
+        assert caplog.text.count("does not distinguish upper and lower case") == 1
+
+    @pytest.mark.parametrize("name", ["edit", "123"])
+    def test_one_that_does_is_not(self, tmp_path, name):
+        (tmp_path / name).mkdir()
+        assert distinguishes_case(tmp_path / name)
