@@ -32,6 +32,7 @@ from jupyter_terra_env.server.handlers import HANDLERS
 from jupyter_terra_env.server.kernel_use import paths_in_use
 from jupyter_terra_env.server.large_notebooks.converter import NotebookConverter
 from jupyter_terra_env.server.realtime_collaboration import settle_realtime_collaboration
+from jupyter_terra_env.server.safe_log import keep_safe
 from jupyter_terra_env.server.workspace_handler import ANNOUNCEMENTS_SETTING, NOTEBOOKS_SETTING
 from jupyter_terra_env.wiring import Plan, build
 
@@ -168,6 +169,7 @@ class TerraEnvApp(ExtensionApp):
 
         Jupyter Server would log the error and run without this extension, which looks like lost notebooks.
         """
+        keep_safe(serverapp.log)
         try:
             super()._link_jupyter_server_extension(serverapp)
             self.autopause = build_autopause(self, self._state_directory(Path(serverapp.root_dir)))

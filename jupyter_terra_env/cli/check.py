@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_terra_env import __version__
+from jupyter_terra_env.cli.output import say, say_json
 from jupyter_terra_env.rules.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps({"well": False, "troubles": [_trouble("settings", str(error))]}, indent=2))
         print(f"jupyter terra-env {NAME}: {error}", file=sys.stderr)
         return 2
-    print(json.dumps(report, indent=2, ensure_ascii=False) if arguments.json else _text(report))
+    say_json(report) if arguments.json else say(_text(report))
     return 0 if report["well"] else 1
 
 

@@ -8,6 +8,7 @@ from types import ModuleType
 
 from jupyter_terra_env import __version__
 from jupyter_terra_env.cli import autopause, bucket, check, demo, flush, locks
+from jupyter_terra_env.cli.output import complain
 from jupyter_terra_env.rules.errors import SettingsError
 
 PROGRAM = "jupyter terra-env"
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(verb.run(arguments))
     except SettingsError as error:
-        print(f"{PROGRAM} {verb.NAME}: {error}", file=sys.stderr)
+        complain(f"{PROGRAM} {verb.NAME}: {error}")
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -53,7 +53,7 @@ class AutopauseHandler(APIHandler):
     def _body(self) -> Any:
         try:
             return json.loads(self.request.body.decode("utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise MalformedWish("The body must be a JSON object.") from error
 
 
