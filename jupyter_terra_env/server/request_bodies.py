@@ -7,6 +7,18 @@ from typing import Any
 from tornado.web import HTTPError
 
 _MALFORMED = "malformed"
+MOST_BODY_BYTES = 1 << 20
+"""Of a request that brings no notebook."""
+
+
+def require_short(body: bytes, most_bytes: int) -> None:
+    """Refuse a body that is longer than any sensible one.
+
+    Raises:
+        HTTPError: 413.
+    """
+    if len(body) > most_bytes:
+        raise HTTPError(413, f"The body is too long: {most_bytes} bytes at most.", reason=_MALFORMED)
 
 
 def read_object(body: bytes) -> dict[str, Any]:

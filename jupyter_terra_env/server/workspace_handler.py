@@ -14,7 +14,7 @@ from jupyter_terra_env.server.announcements import Announcements
 from jupyter_terra_env.server.callers import refuse_foreign_pages
 from jupyter_terra_env.server.http_errors import refusal_within
 from jupyter_terra_env.server.large_notebooks.manager import is_unchanged
-from jupyter_terra_env.server.request_bodies import read_object
+from jupyter_terra_env.server.request_bodies import MOST_BODY_BYTES, read_object, require_short
 from jupyter_terra_env.server.status_fields import lock_fields
 
 NOTEBOOKS_SETTING = "jupyter_terra_env_notebooks"
@@ -117,10 +117,15 @@ class WorkspaceHandler(TellsTheLock):
     """Base of the endpoints under ``/terra-env``: they are about contents, and authorised as such."""
 
     auth_resource = "contents"
+    most_body_bytes: int | None = MOST_BODY_BYTES
+    """None for what Jupyter takes for any request."""
+
 
     async def prepare(self) -> None:  # type: ignore[override]  # Jupyter's is declared to return an awaitable of one
         """Refuse what a page of another site has a browser ask."""
         await super().prepare()
+        if self.most_body_bytes is not None:
+            require_short(self.request.body, self.most_body_bytes)
         refuse_foreign_pages(self)
 
     async def note_replaced(self, location: Location) -> None:
