@@ -22,6 +22,7 @@ from jupyter_terra_env.notebooks.upload_gate import STILL_SECONDS
 from jupyter_terra_env.notebooks.workspace_notebooks import UPLOADS_SECONDS, WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Location, Workspace
+from jupyter_terra_env.safe_log import keep_safe
 from jupyter_terra_env.server.announcements import SCHEMA, SCHEMA_ID, Announcements
 from jupyter_terra_env.server.autopause_handlers import AUTOPAUSE_HANDLERS
 from jupyter_terra_env.server.autopause_service import AutopauseService
@@ -32,7 +33,6 @@ from jupyter_terra_env.server.handlers import HANDLERS
 from jupyter_terra_env.server.kernel_use import paths_in_use
 from jupyter_terra_env.server.large_notebooks.converter import NotebookConverter
 from jupyter_terra_env.server.realtime_collaboration import settle_realtime_collaboration
-from jupyter_terra_env.server.safe_log import keep_safe
 from jupyter_terra_env.server.workspace_handler import ANNOUNCEMENTS_SETTING, NOTEBOOKS_SETTING
 from jupyter_terra_env.wiring import Plan, build
 

@@ -120,7 +120,6 @@ class WorkspaceHandler(TellsTheLock):
     most_body_bytes: int | None = MOST_BODY_BYTES
     """None for what Jupyter takes for any request."""
 
-
     async def prepare(self) -> None:  # type: ignore[override]  # Jupyter's is declared to return an awaitable of one
         """Refuse what a page of another site has a browser ask."""
         await super().prepare()

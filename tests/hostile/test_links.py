@@ -109,7 +109,11 @@ async def test_every_other_verb(bucket, api, contents, edit, playground, jp_root
         await api("GET", "conflict", base="terra-env", path=f"{target}/secret.ipynb"),
         *[
             await api("POST", verb, base="terra-env", body={"path": f"{target}/secret.ipynb", "action": action})
-            for verb, action in (("open-workspace-version", ""), ("resolve", "keep-both"), ("resolve", "replace-theirs"))
+            for verb, action in (
+                ("open-workspace-version", ""),
+                ("resolve", "keep-both"),
+                ("resolve", "replace-theirs"),
+            )
         ],
     ]
     assert {number: answer.code for number, answer in enumerate(tried) if answer.code != 404} == {}

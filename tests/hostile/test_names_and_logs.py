@@ -6,10 +6,10 @@ import logging
 import pytest
 from workspace_kit import WORKSPACE
 
-from jupyter_terra_env.cli.output import say, say_json
+from jupyter_terra_env.cli.output import complain, say, say_json
 from jupyter_terra_env.rules.shown_names import shown, shown_json, shown_lines
 from jupyter_terra_env.rules.workspace import why_not_shown
-from jupyter_terra_env.server.safe_log import SafeLog, secrets_in
+from jupyter_terra_env.safe_log import SafeLog, keep_safe, secrets_in
 
 STEERING = ["\x1b[2J", "\x9b2J", "\x07", "\x7f", "\x85", "\r", "\n", "\0"]
 REORDERING = ["\u202e", "\u202a", "\u2066", "\u2069", "\u200e", "\u200f", "\u061c"]
@@ -79,6 +79,24 @@ def test_an_emulator_s_token_is_no_part_of_a_log(caplog):
     assert "[hidden]" in formatted
     assert "Traceback" in formatted
     assert "\x9b" not in formatted
+
+
+@pytest.mark.parametrize("name", ["asyncio", "tornado.application", "a library"])
+def test_what_libraries_log_has_no_token(monkeypatch, capsys, name):
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9000/secret-token-of-this-start")
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    keep_safe(logging.getLogger("a server of tests"))
+    logging.getLogger(name).warning("Retrying: /secret-token-of-this-start/b/%s", "a\x9b2J")
+    assert capsys.readouterr().err.strip().endswith("Retrying: /[hidden]/b/a\\x9b2J")
+
+
+def test_commands_print_no_token(monkeypatch, capsys):
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9000/secret-token-of-this-start")
+    say("GET /secret-token-of-this-start/b")
+    say_json({"message": "GET /secret-token-of-this-start/b"})
+    complain("GET /secret-token-of-this-start/b")
+    said = capsys.readouterr()
+    assert "secret-token" not in said.out + said.err
 
 
 @pytest.mark.parametrize(

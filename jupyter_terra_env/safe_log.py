@@ -1,4 +1,4 @@
-"""What reaches the log: no secret, and no character by which a name could steer the terminal that shows it."""
+"""What reaches a log or a terminal: no secret, and no character by which a name could steer what shows it."""
 
 import logging
 import os
@@ -7,13 +7,20 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from tornado.log import access_log, app_log, gen_log
-
 from jupyter_terra_env.rules.shown_names import shown_lines
 
 EMULATOR_VARIABLE = "STORAGE_EMULATOR_HOST"
 _SHORTEST_SECRET = 8
 _HIDDEN = "[hidden]"
+_OTHERS = (
+    "tornado.access",
+    "tornado.application",
+    "tornado.general",
+    "asyncio",
+    "urllib3.connectionpool",
+    "py.warnings",
+)
+"""Logs of libraries which name addresses or paths; a filter counts for the very log that it was added to."""
 
 
 class SafeLog(logging.Filter):
@@ -29,17 +36,27 @@ class SafeLog(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """See ``logging.Filter.filter``: nothing is left out."""
-        record.msg, record.args = self.safe(record.getMessage()), None
+        try:
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001 - arguments that do not fit: logging itself complains of them
+            return True
+        record.msg, record.args = self.safe(message), None
         if record.exc_info and record.exc_info[0] is not None:
             # A formatter takes this instead of formatting the error itself.
-            record.exc_text = self.safe("".join(traceback.format_exception(*record.exc_info)).rstrip("\n"))
+            error = record.exc_text or "".join(traceback.format_exception(*record.exc_info))
+            record.exc_text = self.safe(error.rstrip("\n"))
         return True
 
     def safe(self, text: str) -> str:
         """A text without the secrets and without such characters."""
-        for secret in self._secrets:
-            text = text.replace(secret, _HIDDEN)
-        return shown_lines(text)
+        return shown_lines(without(self._secrets, text))
+
+
+def without(secrets: tuple[str, ...], text: str) -> str:
+    """A text with its secrets hidden."""
+    for secret in secrets:
+        text = text.replace(secret, _HIDDEN)
+    return text
 
 
 def secrets_in(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -58,15 +75,20 @@ def secrets_in(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def keep_safe(log: logging.Logger | logging.LoggerAdapter[Any]) -> None:
-    """Have everything that goes to a server's log rewritten.
+    """Have everything that goes to a process's log rewritten.
 
     Args:
-        log: the server's; Jupyter makes tornado's logs its children.
+        log: the process's own; what libraries log goes to its handlers, or to standard error where there are none.
     """
     own = log.logger if isinstance(log, logging.LoggerAdapter) else log
     safe = SafeLog(secrets_in(os.environ))
-    for logger in (own, app_log, access_log, gen_log):
-        if isinstance(logger, logging.Logger):
-            for former in [each for each in logger.filters if isinstance(each, SafeLog)]:
-                logger.removeFilter(former)
-            logger.addFilter(safe)
+    filtered: list[logging.Filterer | None] = [own, *map(logging.getLogger, _OTHERS), *own.handlers]
+    for each in (*filtered, *logging.getLogger().handlers, logging.lastResort):
+        if each is not None:
+            _replace(each, safe)
+
+
+def _replace(filtered: logging.Filterer, safe: SafeLog) -> None:
+    for former in [each for each in filtered.filters if isinstance(each, SafeLog)]:
+        filtered.removeFilter(former)
+    filtered.addFilter(safe)
