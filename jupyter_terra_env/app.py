@@ -22,6 +22,7 @@ from jupyter_terra_env.notebooks.upload_gate import STILL_SECONDS
 from jupyter_terra_env.notebooks.workspace_notebooks import UPLOADS_SECONDS, WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Location, Workspace
+from jupyter_terra_env.safe_log import keep_safe
 from jupyter_terra_env.server.announcements import SCHEMA, SCHEMA_ID, Announcements
 from jupyter_terra_env.server.autopause_handlers import AUTOPAUSE_HANDLERS
 from jupyter_terra_env.server.autopause_service import AutopauseService
@@ -210,6 +211,7 @@ class TerraEnvApp(ExtensionApp):
 
         Jupyter Server would log the error and run without this extension, which looks like lost notebooks.
         """
+        keep_safe(serverapp.log)
         try:
             super()._link_jupyter_server_extension(serverapp)
             self.autopause = build_autopause(self, self._state_directory(Path(serverapp.root_dir)))

@@ -13,6 +13,7 @@ from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.store import BucketStore
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.environment.identity import Person
+from jupyter_terra_env.environment.private_folder import make_private
 from jupyter_terra_env.notebooks.act_owners import ActOwners
 from jupyter_terra_env.notebooks.base_contents import BaseContents
 from jupyter_terra_env.notebooks.begun_moves import BegunMoves
@@ -108,6 +109,7 @@ def build(
     warn_of_shared_names((plan.root / workspace.edit_directory for workspace in plan.workspaces), plan.log)
     clock = BucketClock(local_ms=machine_clock(), log=plan.log)
     threads = BucketThreads(plan.connection, monotonic=time.monotonic, clock=clock)
+    make_private(plan.state, root=plan.root, journal=JOURNAL_NAME)
     database = JournalDatabase(plan.state / JOURNAL_NAME, log=plan.log)
     journal = Journal(database, new_token=lambda: secrets.token_hex(8))
     workspaces = Workspaces(plan.workspaces)

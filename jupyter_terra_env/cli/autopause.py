@@ -2,14 +2,13 @@
 
 import argparse
 import contextlib
-import json
 import re
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
 
+from jupyter_terra_env.cli.output import complain, say, say_json
 from jupyter_terra_env.cli.running_server import RunningServer, ServerRefused, find
 from jupyter_terra_env.rules.errors import SettingsError
 
@@ -89,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         return _do(server, arguments)
     except ServerRefused as refused:
-        print(json.dumps({"message": str(refused)}) if arguments.json else f"refused: {refused}")
+        say_json({"message": str(refused)}, indent=None) if arguments.json else say(f"refused: {refused}")
         return 1
 
 
@@ -166,7 +165,7 @@ def _awake(server: RunningServer, label: str) -> Iterator[None]:
                 with contextlib.suppress(ServerRefused, SettingsError):
                     current = _take_lease(server, label)
             except SettingsError as error:
-                print(f"autopause: {error}", file=sys.stderr)
+                complain(f"autopause: {error}")
 
     renewing = threading.Thread(target=renew, daemon=True)
     renewing.start()
@@ -181,7 +180,7 @@ def _awake(server: RunningServer, label: str) -> Iterator[None]:
 def _tell(report: Report, arguments: argparse.Namespace) -> int:
     if not all(isinstance(report.get(field), kind) for field, kind in _REPORT.items()):
         raise SettingsError("What answered is not a report of this extension: the server may be of another version.")
-    print(json.dumps(report, indent=2, ensure_ascii=False) if arguments.json else _text(report))
+    say_json(report) if arguments.json else say(_text(report))
     return 0
 
 

@@ -1,13 +1,12 @@
 """`jupyter terra-env check`: what is configured here, and whether the workspace buckets can be used."""
 
 import argparse
-import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_terra_env import __version__
+from jupyter_terra_env.cli.output import complain, say, say_json
 from jupyter_terra_env.rules.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -83,10 +82,10 @@ def run(arguments: argparse.Namespace) -> int:
     except SettingsError as error:
         if not arguments.json:
             raise
-        print(json.dumps({"well": False, "troubles": [_trouble("settings", str(error))]}, indent=2))
-        print(f"jupyter terra-env {NAME}: {error}", file=sys.stderr)
+        say_json({"well": False, "troubles": [_trouble("settings", str(error))]})
+        complain(f"jupyter terra-env {NAME}: {error}")
         return 2
-    print(json.dumps(report, indent=2, ensure_ascii=False) if arguments.json else _text(report))
+    say_json(report) if arguments.json else say(_text(report))
     return 0 if report["well"] else 1
 
 

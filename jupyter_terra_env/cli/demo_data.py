@@ -8,7 +8,9 @@ DIR/starting              locked by the demo that is starting
 """
 
 import json
+import os
 import platform
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -100,7 +102,9 @@ def prepare(folders: DemoFolders) -> None:
     try:
         # `parents=True` would make the folders above with the rights everybody has.
         folders.data.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_what_others_made(folders.data)
         folders.data.mkdir(mode=0o700, exist_ok=True)
+        _refuse_what_others_may_write(folders)
         for folder in (folders.home, folders.lab):
             folder.mkdir(parents=True, exist_ok=True)
         _settle(folders.settings, "notification", {"fetchNews": "false"})
@@ -114,6 +118,39 @@ def prepare(folders: DemoFolders) -> None:
         ) from error
     except DatabaseUnusableError as error:
         raise SettingsError(f"{error}. Name another data folder with --data.") from error
+
+
+def _refuse_what_others_made(folder: Path) -> None:
+    """Refuse a link that another user has put in the folder's place: it leads wherever they like.
+
+    Raises:
+        SettingsError: it is one.
+    """
+    if folder.is_symlink() and folder.lstat().st_uid != os.geteuid():
+        raise SettingsError(f"The data folder {folder} is another user's link. Name another one with --data.")
+
+
+def _refuse_what_others_may_write(folders: DemoFolders) -> None:
+    """Refuse a folder in which another user may put links, and what such a user has put there already.
+
+    Raises:
+        SettingsError: there is such a thing.
+    """
+    info = folders.data.stat()
+    if info.st_uid != os.geteuid():
+        raise SettingsError(f"The data folder {folders.data} is another user's. Name another one with --data.")
+    if info.st_mode & stat.S_IWOTH:
+        raise SettingsError(
+            f"Every user of this machine may write in the data folder {folders.data}. "
+            "Name another one with --data, or take the right from them (chmod o-w)."
+        )
+    users = folders.data / "users"
+    person = users / folders.person
+    for path in (folders.bucket, folders.turn, users, person, folders.home, folders.lab, folders.settings):
+        if os.path.lexists(path) and (path.is_symlink() or path.lstat().st_uid != os.geteuid()):
+            raise SettingsError(
+                f"{path} in the data folder is a link, or another user's. Remove it, or name another with --data."
+            )
 
 
 def _settle(settings: Path, what: str, chosen: Mapping[str, str]) -> None:

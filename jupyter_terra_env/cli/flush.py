@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import json
 import logging
 import os
 import secrets
@@ -11,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_terra_env.cli.output import say, say_json
 from jupyter_terra_env.cli.running_server import RunningServer, running_servers
 from jupyter_terra_env.cli.server_flushes import ask_servers
 from jupyter_terra_env.rules.errors import SettingsError
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     settings = load(arguments.root)
     report = _report(settings, arguments)
-    print(json.dumps(report, indent=2, ensure_ascii=False) if arguments.json else _text(report))
+    say_json(report) if arguments.json else say(_text(report))
     return 1 if report["unpaid"] or report.get("not_asked") else 0
 
 

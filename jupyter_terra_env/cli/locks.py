@@ -2,19 +2,19 @@
 
 import argparse
 import asyncio
-import json
 import logging
 import os
 import re
 import secrets
-import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_terra_env.cli.output import complain, say, say_json
 from jupyter_terra_env.rules.errors import BucketError, ObjectNotFound, SettingsError
+from jupyter_terra_env.rules.shown_names import shown
 
 if TYPE_CHECKING:
     from jupyter_terra_env.cli.lock_questions import FoundLock, LockQuestions
@@ -109,7 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
             report = asyncio.run(_released(questions, settings.workspaces, arguments))
         else:
             report = asyncio.run(_listed(questions, settings.workspaces))
-    print(json.dumps(report, indent=2, ensure_ascii=False) if arguments.json else _text(report))
+    say_json(report) if arguments.json else say(_text(report))
     return 1 if report["troubles"] else 0
 
 
@@ -171,7 +171,7 @@ def _about(lock: "FoundLock") -> Report:
         "name": lock.name,
         "path": lock.path,
         "whose": lock.whose.value,
-        "holder": _shortened(lock.lock.holder.owner),
+        "holder": shown(_shortened(lock.lock.holder.owner)),
         "until": _moment(lock.lock.expires_at_ms),
         "seconds_left": max(0, -(-lock.left_ms // 1000)),
     }
@@ -228,7 +228,7 @@ def _progress(workspace: str) -> Callable[[int], None]:
         nonlocal next_at
         if time.monotonic() >= next_at:
             next_at = time.monotonic() + _PROGRESS_SECONDS
-            print(f"{workspace}: {looked_into} folders looked into …", file=sys.stderr, flush=True)
+            complain(f"{workspace}: {looked_into} folders looked into …")
 
     return tell
 

@@ -1,6 +1,7 @@
 """The command `jupyter terra-env`: finds the verb, runs it, and says in one sentence what went wrong."""
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -8,7 +9,9 @@ from types import ModuleType
 
 from jupyter_terra_env import __version__
 from jupyter_terra_env.cli import autopause, bucket, check, demo, flush, locks
+from jupyter_terra_env.cli.output import complain
 from jupyter_terra_env.rules.errors import SettingsError
+from jupyter_terra_env.safe_log import keep_safe
 from jupyter_terra_env.unsupported_system import why_unsupported
 
 PROGRAM = "jupyter terra-env"
@@ -50,11 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.verb is None:
         parser.print_help(sys.stderr)
         return 2
+    keep_safe(logging.getLogger("jupyter_terra_env"))
     verb = next(verb for verb in _VERBS if arguments.verb == verb.NAME)
     try:
         return int(verb.run(arguments))
     except SettingsError as error:
-        print(f"{PROGRAM} {verb.NAME}: {error}", file=sys.stderr)
+        complain(f"{PROGRAM} {verb.NAME}: {error}")
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -74,7 +74,7 @@ def environment_id(
     """
     file = state_directory / FILE_NAME
     try:
-        state_directory.mkdir(parents=True, exist_ok=True)
+        state_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _one_process_at_a_time(state_directory):
             remembered = _remembered_machine(state_directory)
             if is_another_machine(remembered, machine):

@@ -12,7 +12,7 @@ MOST_BYTES = 10_000_000
 """Of one cell's outputs: a notebook that nobody can open helps nobody."""
 _LEFT_OUT = "Output beyond 10 MB was left out: nobody was connected to this notebook.\n"
 _OVERWRITING = re.compile(r"[\r\b]")
-_BACKSPACE = re.compile(r"[^\n\r\b]\x08")
+_NOT_TAKEN_BACK = "\n\r\b"
 _UNPRINTABLE_BACKSPACE = re.compile(r"^\x08+", re.MULTILINE)
 
 
@@ -202,10 +202,21 @@ def shown(text: str) -> str:
     """What is left of a text after carriage returns and backspaces have overwritten parts of it."""
     if not _OVERWRITING.search(text):
         return text
-    while (shorter := _BACKSPACE.sub("", text)) != text:
-        text = shorter
-    text = _UNPRINTABLE_BACKSPACE.sub("", text).replace("\r\n", "\n")
+    text = _UNPRINTABLE_BACKSPACE.sub("", _taken_back(text)).replace("\r\n", "\n")
     return "\n".join(_overwritten(line) for line in text.split("\n"))
+
+
+def _taken_back(text: str) -> str:
+    """A text without the characters that backspaces after them take back, each the last one that is left before it."""
+    if "\b" not in text:
+        return text
+    left: list[str] = []
+    for character in text:
+        if character == "\b" and left and left[-1] not in _NOT_TAKEN_BACK:
+            left.pop()
+        else:
+            left.append(character)
+    return "".join(left)
 
 
 def _overwritten(line: str) -> str:

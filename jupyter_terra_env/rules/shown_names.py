@@ -28,6 +28,22 @@ def shown(text: str) -> str:
     return _UNSAFE.sub(lambda found: _escaped(found.group()), text)
 
 
+def shown_lines(text: str) -> str:
+    """As ``shown``, for text of several lines: line feeds stay."""
+    return "\n".join(shown(line) for line in text.split("\n"))
+
+
+def shown_json(text: str) -> str:
+    """A JSON text with such characters as JSON itself escapes them; line feeds between its parts stay."""
+    kept = "\n" + _JOINERS
+    return _UNSAFE.sub(lambda found: found.group() if found.group() in kept else _as_json(found.group()), text)
+
+
+def _as_json(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
 def _escaped(character: str) -> str:
     if character in _JOINERS:
         return character

@@ -272,7 +272,7 @@ def why_not_shown(relative_path: str) -> str | None:
         return "it has an empty path component"
     if any(component in {".", ".."} for component in components):
         return "it has a '.' or '..' path component"
-    if any(ord(character) < 0x20 or character == "\x7f" for character in relative_path):
+    if any(character < " " or "\x7f" <= character <= "\x9f" for character in relative_path):
         return "it has a control character"
     if any(len(component.encode()) > MAX_COMPONENT_BYTES for component in components):
         return f"it has a path component longer than {MAX_COMPONENT_BYTES} bytes"

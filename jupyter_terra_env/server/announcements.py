@@ -130,6 +130,11 @@ class Announcements:
 
         return end
 
+    @property
+    def listeners(self) -> int:
+        """How many listen."""
+        return sum(len(listeners) for listeners in self._listeners.values())
+
     async def close(self) -> None:
         """Tell nothing more."""
         self._closed = True

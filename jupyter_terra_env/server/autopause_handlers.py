@@ -10,6 +10,7 @@ from tornado import web
 
 from jupyter_terra_env.rules.errors import AutopauseRefused
 from jupyter_terra_env.server.autopause_wishes import MalformedWish, read_wish
+from jupyter_terra_env.server.request_bodies import MOST_BODY_BYTES, require_short
 
 if TYPE_CHECKING:
     from jupyter_terra_env.server.autopause_service import AutopauseService
@@ -51,9 +52,10 @@ class AutopauseHandler(APIHandler):
         self.finish(json.dumps({**self.service.report(), **more}))
 
     def _body(self) -> Any:
+        require_short(self.request.body, MOST_BODY_BYTES)
         try:
             return json.loads(self.request.body.decode("utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise MalformedWish("The body must be a JSON object.") from error
 
 

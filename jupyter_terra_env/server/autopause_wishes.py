@@ -139,9 +139,10 @@ def read_wish(body: Any) -> Wish:
     Raises:
         MalformedWish: it is no object with a known action, or has a field that the action does not have.
     """
-    if not isinstance(body, dict) or body.get("action") not in set(Action):
+    asked = body.get("action") if isinstance(body, dict) else None
+    if not isinstance(asked, str) or asked not in set(Action):
         raise MalformedWish(f"'action' must be one of {', '.join(Action)}.")
-    action = Action(body["action"])
+    action = Action(asked)
     fields = {key: value for key, value in body.items() if key != "action"}
     unknown = sorted(set(fields) - _FIELDS[action])
     if unknown:

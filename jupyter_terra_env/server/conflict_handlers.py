@@ -59,6 +59,8 @@ class ConflictHandler(WorkspaceHandler):
 class ResolveHandler(WorkspaceHandler):
     """``POST /terra-env/resolve`` ``{"path": …, "action": …}``: take a way out of a conflict."""
 
+    most_body_bytes = None  # The notebook on the screen may be in it: what Jupyter takes for saving is taken here, too.
+
     @web.authenticated
     @authorized
     async def post(self) -> None:

@@ -14,8 +14,11 @@ from jupyter_terra_env.server.chunked_uploads import client_of, sender
 from jupyter_terra_env.server.large_notebooks.answers import AnswersLargeNotebooks
 from jupyter_terra_env.server.large_notebooks.manager import is_unchanged
 from jupyter_terra_env.server.large_notebooks.saves import LargeSaves, TakesLargeNotebooks
+from jupyter_terra_env.server.request_bodies import require_text
 from jupyter_terra_env.server.shown_contents import essence, noting_what_is_read
 from jupyter_terra_env.server.workspace_handler import TellsTheLock
+
+_TEXT_FIELDS = ("name", "path", "type", "format", "ext", "copy_from")
 
 
 class WorkspaceContentsHandler(TellsTheLock, AnswersLargeNotebooks):
@@ -29,6 +32,17 @@ class WorkspaceContentsHandler(TellsTheLock, AnswersLargeNotebooks):
         path = self.path_in_question()
         if self.request.method == "GET" and self.notebooks.workspaces.locate(path) is not None:
             refuse_foreign_pages(self)
+
+    def get_json_body(self) -> dict[str, Any] | None:
+        """The model in the body; None where there is no body.
+
+        Raises:
+            HTTPError: 400, it is no object, or one of its names is no text.
+        """
+        model = super().get_json_body()
+        if model is not None:
+            require_text(model, _TEXT_FIELDS)
+        return model
 
     @web.authenticated
     @authorized

@@ -20,6 +20,7 @@ from jupyter_terra_env.rules.errors import (
     TerraEnvError,
     WorkspaceConflict,
 )
+from jupyter_terra_env.rules.shown_names import shown
 from jupyter_terra_env.rules.status import REFUSED, WorkStatus
 from jupyter_terra_env.rules.whole_content import Unfit
 
@@ -145,25 +146,26 @@ def _refused_by_disk(cause: OSError) -> Refusal | None:
 
 
 def as_http_error(error: TerraEnvError, path: str) -> Refusal:
-    """The HTTP answer for an error."""
+    """The HTTP answer for an error; names in its sentence cannot change how the sentence reads."""
+    sentence = shown(str(error))
     match error:
         case ObjectNotFound():
-            return Refusal(404, f"No such file or directory: {path}", reason="not-found")
+            return Refusal(404, f"No such file or directory: {shown(path)}", reason="not-found")
         case WorkspaceConflict() | LockHeldElsewhere():
-            return Refusal(409, str(error), reason=error.reason.value)
+            return Refusal(409, sentence, reason=error.reason.value)
         case NotWhole():
-            return Refusal(400, str(error), reason=error.reason.value)
+            return Refusal(400, sentence, reason=error.reason.value)
         case OperationRefused():
-            return Refusal(_REFUSED.get(error.reason, 409), str(error), reason=error.reason.value)
+            return Refusal(_REFUSED.get(error.reason, 409), sentence, reason=error.reason.value)
         case FilesStay():
-            return Refusal(507, str(error), reason="files-stay")
+            return Refusal(507, sentence, reason="files-stay")
         case BucketUnavailable():
             return Refusal(503, error.sentence, reason=error.trouble.value)
         case BucketError():
             status = 403 if error.trouble in FORBIDDEN else 503
             return Refusal(status, error.sentence, reason=error.trouble.value)
         case _:
-            return Refusal(500, str(error))
+            return Refusal(500, sentence)
 
 
 def raise_when_refused(status: WorkStatus) -> None:

@@ -20,7 +20,9 @@ from jupyter_terra_env.server.tab_seats import SeatedTab, TabSeats
 from jupyter_terra_env.server.workspace_handler import FindsNotebooks, exact_query_argument
 
 _SEATS_SETTING = "jupyter_terra_env_tab_seats"
-_LONGEST_MESSAGE = 1000
+MOST_SOCKETS = 1000
+"""Presence sockets at once: one for each tab that shows a notebook."""
+_LONGEST_MESSAGE_BYTES = 4096
 
 
 class PresenceSocket(FindsNotebooks, WebSocketMixin, WebSocketHandler, JupyterHandler):
@@ -42,16 +44,23 @@ class PresenceSocket(FindsNotebooks, WebSocketMixin, WebSocketHandler, JupyterHa
         """Open the socket for a notebook.
 
         Raises:
-            HTTPError: 403 not authorised; 404 no notebook of a workspace.
+            HTTPError: 403 not authorised; 404 no notebook of a workspace; 503 too many sockets.
         """
         allowed = await ensure_async(self.authorizer.is_authorized(self, self.current_user, "read", self.auth_resource))
         if not allowed:
             raise web.HTTPError(403)
         self.location = self.locate(exact_query_argument(self, "path"))
+        if self.announcements.listeners >= MOST_SOCKETS:
+            raise web.HTTPError(503, "Too many tabs show notebooks of this server: close some.")
         self.is_writer = await may_write(self)
         opened = super().get(*args, **kwargs)
         if opened is not None:
             await opened
+
+    @property
+    def max_message_size(self) -> int:
+        """Clients have nothing to say, so nothing long either."""
+        return _LONGEST_MESSAGE_BYTES
 
     async def open(self, *args: Any, **kwargs: Any) -> None:
         """A tab shows the notebook; a lock is kept for those only who may write."""
@@ -85,7 +94,7 @@ class PresenceSocket(FindsNotebooks, WebSocketMixin, WebSocketHandler, JupyterHa
     def on_message(self, message: str | bytes) -> None:
         """Take ``{"action": …}`` or ``{"looked_at": …}``: whether a person can see the tab; all else is ignored."""
         try:
-            said = json.loads(message) if len(message) <= _LONGEST_MESSAGE else None
+            said = json.loads(message)
         except (ValueError, RecursionError):
             return
         if not isinstance(said, dict):

@@ -14,6 +14,7 @@ from jupyter_terra_env.server.announcements import Announcements
 from jupyter_terra_env.server.callers import refuse_foreign_pages
 from jupyter_terra_env.server.http_errors import refusal_within
 from jupyter_terra_env.server.large_notebooks.manager import is_unchanged
+from jupyter_terra_env.server.request_bodies import MOST_BODY_BYTES, read_object, require_short
 from jupyter_terra_env.server.status_fields import lock_fields
 
 NOTEBOOKS_SETTING = "jupyter_terra_env_notebooks"
@@ -45,6 +46,8 @@ class FindsNotebooks:
         """
         if not isinstance(path, str) or not path.strip("/"):
             raise web.HTTPError(400, "'path' must be the path of a file in a workspace folder.")
+        if is_name_of_nothing(path):
+            raise web.HTTPError(400, "'path' has a NUL or half of a character in it.", reason="malformed")
         location = self.notebooks.workspaces.locate(path)
         if location is None or _is_no_file(location.relative_path):
             raise web.HTTPError(404, "This path is no file of a workspace folder.", reason="not-in-workspace")
@@ -67,7 +70,7 @@ def exact_query_argument(handler: web.RequestHandler, name: str) -> str:
 
 def _is_no_file(relative_path: str) -> bool:
     """Whether it is the folder itself, a roundabout or impossible path, or hidden."""
-    if not relative_path or is_roundabout(relative_path) or is_name_of_nothing(relative_path):
+    if not relative_path or is_roundabout(relative_path):
         return True
     components = relative_path.split("/")
     return any(component.startswith(".") or len(component.encode()) > _DISK_BYTES for component in components)
@@ -79,6 +82,15 @@ class TellsTheLock(FindsNotebooks, APIHandler):
     def path_in_question(self) -> str:
         """The API path the request is about."""
         return str(self.path_kwargs.get("path", ""))
+
+    def get_json_body(self) -> dict[str, Any] | None:
+        """The object in the body; None where there is no body.
+
+        Raises:
+            HTTPError: 400, it is something else.
+        """
+        body = self.request.body.strip()
+        return read_object(body) if body else None
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         """Answer a refusal as what it is, also where an extension has wrapped it in an error of its own."""
@@ -105,10 +117,14 @@ class WorkspaceHandler(TellsTheLock):
     """Base of the endpoints under ``/terra-env``: they are about contents, and authorised as such."""
 
     auth_resource = "contents"
+    most_body_bytes: int | None = MOST_BODY_BYTES
+    """None for what Jupyter takes for any request."""
 
     async def prepare(self) -> None:  # type: ignore[override]  # Jupyter's is declared to return an awaitable of one
         """Refuse what a page of another site has a browser ask."""
         await super().prepare()
+        if self.most_body_bytes is not None:
+            require_short(self.request.body, self.most_body_bytes)
         refuse_foreign_pages(self)
 
     async def note_replaced(self, location: Location) -> None:

@@ -9,6 +9,7 @@ import time
 
 import google.auth.exceptions
 import pytest
+import requests
 from environments import BUCKET, Environment, environments, shared_bucket
 from google.cloud import storage
 
@@ -182,3 +183,33 @@ class TestConnecting:
         with pytest.raises(BucketError):
             asyncio.run(threads.bucket(BUCKET, None).stat("a"))
         threads.close()
+
+
+class TestTheEnvironmentOfOthers:
+    """An emulator's address may hold a token, and a login in ``.netrc`` is not for a bucket."""
+
+    @pytest.mark.parametrize(
+        ("emulator", "asks_the_environment"),
+        [
+            ("http://127.0.0.1:9/a-token", False),
+            ("http://localhost:9", False),
+            ("https://emulator.example", True),
+            ("http://127.0.0.1@emulator.example", True),
+        ],
+    )
+    def test_no_proxy_for_this_machine(self, monkeypatch, emulator, asks_the_environment):
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", emulator)
+        client = gcs.connect(Connection())
+        assert client._http.trust_env is asks_the_environment
+        client.close()
+
+    def test_netrc_does_not_replace_the_token(self, monkeypatch, tmp_path):
+        netrc = tmp_path / "netrc"
+        netrc.write_text("machine emulator.example login somebody password else\n")
+        netrc.chmod(0o600)
+        monkeypatch.setenv("NETRC", str(netrc))
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", "https://emulator.example")
+        client = gcs.connect(Connection())
+        request = requests.Request("GET", "https://emulator.example/x", headers={"Authorization": "Bearer mine"})
+        assert client._http.prepare_request(request).headers["Authorization"] == "Bearer mine"
+        client.close()

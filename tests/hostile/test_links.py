@@ -80,6 +80,7 @@ async def test_a_rename_into_a_link(bucket, api, contents, edit, playground, jp_
 async def test_every_other_verb(bucket, api, contents, edit, playground, jp_root_dir, elsewhere, target):
     await make_sources(contents, edit, playground, jp_root_dir)
     (elsewhere / "secret.ipynb").write_text(text_of(notebook("secret")))
+    (elsewhere / "deeper").mkdir()
     disk, names = everything_below(jp_root_dir), bucket.names()
     notebook_model = {"type": "notebook", "content": notebook("evil")}
     tried = [
@@ -92,17 +93,48 @@ async def test_every_other_verb(bucket, api, contents, edit, playground, jp_root
         await api("POST", "contents", target, body={"copy_from": "outside.ipynb"}),
         await api("POST", "contents", "", body={"copy_from": f"{target}/secret.ipynb"}),
         await api("DELETE", "contents", f"{target}/secret.ipynb"),
+        await api("DELETE", "contents", f"{target}/deeper"),
+        await api("PATCH", "contents", f"{target}/secret.ipynb", body={"path": f"{WORKSPACE}/edit/in.ipynb"}),
+        await api("PATCH", "contents", f"{target}/secret.ipynb", body={"path": "in.ipynb"}),
+        await api("PATCH", "contents", f"{target}/deeper", body={"path": f"{WORKSPACE}/edit/in"}),
+        await api("POST", "contents", f"{target}/secret.ipynb", "trust"),
+        await api("GET", "contents", target, content=1),
+        await api("GET", "contents", f"{target}/deeper", content=1),
         await api("GET", "contents", f"{target}/secret.ipynb", content=1),
         await api("POST", "contents", f"{target}/secret.ipynb", "checkpoints"),
         await api("GET", f"{target}/secret.ipynb", base="files"),
         await api("GET", f"{target}/secret.ipynb", base="nbconvert/html"),
         await api("GET", "preview", base="terra-env", path=f"{target}/secret.ipynb"),
         await api("GET", "status", base="terra-env", path=f"{target}/secret.ipynb"),
+        await api("GET", "conflict", base="terra-env", path=f"{target}/secret.ipynb"),
+        *[
+            await api("POST", verb, base="terra-env", body={"path": f"{target}/secret.ipynb", "action": action})
+            for verb, action in (
+                ("open-workspace-version", ""),
+                ("resolve", "keep-both"),
+                ("resolve", "replace-theirs"),
+            )
+        ],
     ]
-    assert [answer.code for answer in tried] == [404] * len(tried)
+    assert {number: answer.code for number, answer in enumerate(tried) if answer.code != 404} == {}
     assert everything_below(jp_root_dir) == disk
-    assert everything_below(elsewhere) == ["secret.ipynb"]
+    assert everything_below(elsewhere) == ["deeper", "secret.ipynb"]
     assert bucket.names() == names
+
+
+async def test_a_link_is_renamed_and_deleted_itself(api, edit, elsewhere):
+    (elsewhere / "secret.ipynb").write_text(text_of(notebook("secret")))
+    for old, new in (("out", "renamed"), ("renamed", "deeper/again")):
+        answer = await api("PATCH", "contents", f"{WORKSPACE}/edit/{old}", body={"path": f"{WORKSPACE}/edit/{new}"})
+        assert answer.code in {200, 404}
+    for name in ("out", "renamed", "deeper"):
+        await api("DELETE", "contents", f"{WORKSPACE}/edit/{name}")
+    assert everything_below(elsewhere) == ["secret.ipynb"]
+
+
+async def test_a_link_is_listed_beside_what_is_well(bucket, contents, edit, elsewhere):
+    bucket.put_notebook("well.ipynb", "1")
+    assert "well.ipynb" in (await contents.list()).names
 
 
 def folder_of_checkpoints(folder, elsewhere):

@@ -1,6 +1,7 @@
 """What cells show after messages of their kernel."""
 
 import copy
+import re
 
 import nbformat
 import pytest
@@ -168,6 +169,20 @@ class TestHugeOutputs:
 )
 def test_overwritten_text(text, left):
     assert shown(text) == left
+
+
+@given(st.text("ab\b\r\n", max_size=12))
+def test_backspaces_take_back_as_the_front_end_s_do(text):
+    """JupyterLab removes a character and its backspace again and again until there is none left."""
+    front_end, before = re.sub(r"[^\n\r\b]\x08", "", text), text
+    while front_end != before:
+        front_end, before = re.sub(r"[^\n\r\b]\x08", "", front_end), front_end
+    assert shown(text) == shown(front_end)
+
+
+def test_many_backspaces_take_no_longer_than_many_characters():
+    # One pass over the text: with a pass for each character that is taken back, this would take hours.
+    assert shown("a" * 1_000_000 + "\b" * 999_999) == "a"
 
 
 @given(st.lists(st.text(alphabet="ab\r\n"), min_size=1, max_size=6))
