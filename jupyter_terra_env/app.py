@@ -21,10 +21,12 @@ from jupyter_terra_env.notebooks.upload_gate import STILL_SECONDS
 from jupyter_terra_env.notebooks.workspace_notebooks import UPLOADS_SECONDS, WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Location, Workspace
+from jupyter_terra_env.server.about import ABOUT_HANDLERS, IGNORED_SETTING
 from jupyter_terra_env.server.announcements import SCHEMA, SCHEMA_ID, Announcements
 from jupyter_terra_env.server.autopause_handlers import AUTOPAUSE_HANDLERS
 from jupyter_terra_env.server.autopause_service import AutopauseService
 from jupyter_terra_env.server.autopause_settings import AutopauseSettings
+from jupyter_terra_env.server.configuration import settle_configuration
 from jupyter_terra_env.server.contents_handlers import CONTENTS_HANDLERS, large_save_rules
 from jupyter_terra_env.server.exports import EXPORT_HANDLERS
 from jupyter_terra_env.server.handlers import HANDLERS
@@ -118,6 +120,14 @@ class TerraEnvApp(ExtensionApp):
         8.0, config=True, help="How long reading from a bucket is tried again before it fails."
     )
 
+    allow_other_contents_manager = Bool(
+        default_value=False,
+        config=True,
+        help=(
+            "Start although another contents manager is configured beside a workspace: with one warning, and without "
+            "workspace folders. Otherwise the start ends."
+        ),
+    )
     allow_realtime_collaboration = Bool(
         default_value=False,
         config=True,
@@ -167,13 +177,31 @@ class TerraEnvApp(ExtensionApp):
         """
         try:
             super()._link_jupyter_server_extension(serverapp)
-            self.autopause = build_autopause(self, self._state_directory(Path(serverapp.root_dir)))
+            self.autopause = build_autopause(self, self.state_folder(Path(serverapp.root_dir)))
         except (TraitError, SettingsError) as error:
             serverapp.log.critical("Bad setting: %s", error)
             self.exit(1)
 
+    def load_config_file(self, suppress_errors: bool = True) -> None:  # type: ignore[override]  # noqa: FBT001, FBT002
+        """Read this application's own files.
+
+        Raises:
+            SettingsError: one cannot be read. Jupyter would go on without, and so without workspace folders.
+        """
+        self.raise_config_file_errors = True
+        try:
+            super().load_config_file(suppress_errors)
+        except TraitError:
+            raise
+        except Exception as error:  # configuration files are programs: they may raise anything
+            raise SettingsError(f"{self.config_file_name} cannot be read ({type(error).__name__}: {error}).") from error
+
     def initialize_settings(self) -> None:
-        """Give the handlers the wired parts, and Jupyter the events to come."""
+        """Give the handlers the wired parts, and Jupyter the events to come.
+
+        All extensions are linked by now: nothing changes the configuration any more.
+        """
+        self._settle_configuration()
         self.settings[NOTEBOOKS_SETTING] = self.wired
         self.settings[ANNOUNCEMENTS_SETTING] = self.announcements
         if self.wired is not None:
@@ -184,12 +212,13 @@ class TerraEnvApp(ExtensionApp):
             events.register_event_schema(SCHEMA)
         if self.autopause is not None and self.serverapp is not None:
             root = Path(self.serverapp.root_dir)
-            debts = debts_of(self.wired, root=root, state_directory=self._state_directory(root))
+            debts = debts_of(self.wired, root=root, state_directory=self.state_folder(root))
             self.autopause.attach(self.serverapp, debts)
 
     def initialize_handlers(self) -> None:
         """Add the REST endpoints."""
-        self.handlers.extend((url_path_join("/terra-env", path), handler) for path, handler in AUTOPAUSE_HANDLERS)
+        handlers = (*ABOUT_HANDLERS, *AUTOPAUSE_HANDLERS)
+        self.handlers.extend((url_path_join("/terra-env", path), handler) for path, handler in handlers)
         if self.wired is not None:
             server: Any = self.serverapp
             settings = server.web_app.settings
@@ -259,17 +288,37 @@ class TerraEnvApp(ExtensionApp):
             retry_deadline_seconds=self.bucket_retry_deadline_seconds,
         )
 
+    def state_folder(self, root: Path) -> Path:
+        """Where the journal is.
+
+        Args:
+            root: the server's root folder.
+        """
+        return Path(self.state_directory) if self.state_directory else root / ".jupyter-terra-env"
+
     @property
     def _server_log(self) -> logging.Logger | logging.LoggerAdapter[Any]:
         """The server's log, which its operator reads; an extension's own is elsewhere."""
         log: logging.Logger | logging.LoggerAdapter[Any] = self.log if self.serverapp is None else self.serverapp.log
         return log
 
-    def _state_directory(self, root: Path) -> Path:
-        return Path(self.state_directory) if self.state_directory else root / ".jupyter-terra-env"
+    def _settle_configuration(self) -> None:
+        server: Any = self.serverapp
+        if server is None:
+            return
+        try:
+            self.settings[IGNORED_SETTING] = settle_configuration(
+                server,
+                self,
+                has_workspaces=lambda: bool(self.configured_workspaces(Path(server.root_dir))),
+                allowed=self.allow_other_contents_manager,
+            )
+        except SettingsError as error:
+            server.log.critical("Bad setting: %s", error)
+            self.exit(1)
 
     def _wire(self, root: Path, found: tuple[Workspace, ...]) -> WorkspaceNotebooks:
-        state = self._state_directory(root)
+        state = self.state_folder(root)
         notebooks = build(
             Plan(
                 root=root,

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from jupyter_terra_env.cli.json_errors import REFUSED, failure
 from jupyter_terra_env.cli.running_server import RunningServer, ServerRefused, find
 from jupyter_terra_env.rules.errors import SettingsError
 
@@ -89,7 +90,10 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         return _do(server, arguments)
     except ServerRefused as refused:
-        print(json.dumps({"message": str(refused)}) if arguments.json else f"refused: {refused}")
+        if arguments.json:
+            print(json.dumps(failure(REFUSED, str(refused)), indent=2, ensure_ascii=False))
+        else:
+            print(f"refused: {refused}")
         return 1
 
 
