@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -278,11 +279,16 @@ class TerraEnvApp(ExtensionApp):
             warn=self._server_log.warning,
         )
 
-    def connection(self) -> Connection:
-        """How this server reaches buckets."""
+    def connection(self, workspaces: Iterable[Workspace] = ()) -> Connection:
+        """How this server reaches buckets.
+
+        Args:
+            workspaces: the workspaces whose buckets are made when an embedded bucket's folder is first used.
+        """
         embedded = self.embedded_bucket or os.environ.get(EMBEDDED_BUCKET_VARIABLE, "")
         return Connection(
             embedded_directory=Path(embedded) if embedded else None,
+            embedded_buckets=tuple(dict.fromkeys(workspace.bucket for workspace in workspaces)),
             concurrency=self.bucket_concurrency,
             read_timeout_seconds=self.bucket_read_timeout_seconds,
             retry_deadline_seconds=self.bucket_retry_deadline_seconds,
@@ -324,7 +330,7 @@ class TerraEnvApp(ExtensionApp):
                 root=root,
                 state=state,
                 workspaces=found,
-                connection=self.connection(),
+                connection=self.connection(found),
                 person=self._person(state),
                 save_wait_seconds=self.save_wait_seconds,
                 listing_max_age_seconds=self.listing_max_age_seconds,

@@ -7,7 +7,7 @@ from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
-from jupyter_terra_env import __version__
+from jupyter_terra_env._version import __version__
 from jupyter_terra_env.server.configuration import is_other_contents_manager
 from jupyter_terra_env.server.workspace_handler import NOTEBOOKS_SETTING
 
