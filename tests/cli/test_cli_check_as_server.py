@@ -24,7 +24,7 @@ def write(machine, **files):
         ("c.AutopauseSettings.price_table = '/nowhere.json'", "price_table"),
         ("c.TerraEnvApp.state_directory = '/dev/null/state'", "state_directory"),
         ("c.TerraEnvApp.collaborators = ['ada']", "collaborators[0]"),
-        ("c.ServerApp.root_dir = '/no/such/folder'", "root"),
+        ("c.ServerApp.root_dir = '/no/such/folder'", "/no/such/folder"),
     ],
 )
 def test_what_would_end_the_start_is_said(machine, check_here, settings, named):  # noqa: F811
@@ -48,8 +48,8 @@ def test_a_workspace_folder_that_cannot_be_made_is_said(machine, check_here):  #
     [
         ({"jupyter_server_config": f"c.ServerApp.contents_manager_class = '{ANOTHER}'"}, "AsyncLargeFileManager"),
         ({"jupyter_config": f"c.ServerApp.contents_manager_class = '{ANOTHER}'"}, "AsyncLargeFileManager"),
-        ({"jupyter_lab_config": f"c.ServerApp.contents_manager_class = '{ANOTHER}'"}, "AsyncLargeFileManager"),
-        ({"jupyter_notebook_config": f"c.NotebookApp.contents_manager_class = '{ANOTHER}'"}, "AsyncLargeFileManager"),
+        ({"jupyter_server_config": f"c.NotebookApp.contents_manager_class = '{ANOTHER}'"}, "AsyncLargeFileManager"),
+        ({"jupyter_config": f"c.NotebookApp.contents_manager_class = '{ANOTHER}'"}, "AsyncLargeFileManager"),
     ],
 )
 def test_another_contents_manager_is_found_in_every_file_that_a_server_reads(

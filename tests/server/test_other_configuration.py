@@ -35,7 +35,7 @@ def configured(tmp_path):
     ("file", "section"),
     [
         ("jupyter_server_config.py", "ServerApp"),
-        ("jupyter_notebook_config.py", "NotebookApp"),
+        ("jupyter_server_config.py", "NotebookApp"),
     ],
 )
 def test_another_contents_manager_beside_a_workspace_ends_the_start(configured, file, section):
