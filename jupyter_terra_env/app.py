@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,12 @@ from jupyter_terra_env.notebooks.workspace_notebooks import UPLOADS_SECONDS, Wor
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Location, Workspace
 from jupyter_terra_env.safe_log import keep_safe
+from jupyter_terra_env.server.about import ABOUT_HANDLERS, IGNORED_SETTING
 from jupyter_terra_env.server.announcements import SCHEMA, SCHEMA_ID, Announcements
 from jupyter_terra_env.server.autopause_handlers import AUTOPAUSE_HANDLERS
 from jupyter_terra_env.server.autopause_service import AutopauseService
 from jupyter_terra_env.server.autopause_settings import AutopauseSettings
+from jupyter_terra_env.server.configuration import settle_configuration
 from jupyter_terra_env.server.contents_handlers import CONTENTS_HANDLERS, large_save_rules
 from jupyter_terra_env.server.exports import EXPORT_HANDLERS
 from jupyter_terra_env.server.handlers import HANDLERS
@@ -162,6 +165,14 @@ class TerraEnvApp(ExtensionApp):
         8.0, config=True, help="How long reading from a bucket is tried again before it fails."
     )
 
+    allow_other_contents_manager = Bool(
+        default_value=False,
+        config=True,
+        help=(
+            "Start although another contents manager is configured beside a workspace: with one warning, and without "
+            "workspace folders. Otherwise the start ends."
+        ),
+    )
     allow_realtime_collaboration = Bool(
         default_value=False,
         config=True,
@@ -214,15 +225,33 @@ class TerraEnvApp(ExtensionApp):
         keep_safe(serverapp.log)
         try:
             super()._link_jupyter_server_extension(serverapp)
-            self.autopause = build_autopause(self, self._state_directory(Path(serverapp.root_dir)))
+            self.autopause = build_autopause(self, self.state_folder(Path(serverapp.root_dir)))
             if self.welder_port:
                 self.welder_listener = WelderPort(self.welder_port, self.welder_ip)
         except (TraitError, SettingsError) as error:
             serverapp.log.critical("Bad setting: %s", error)
             self.exit(1)
 
+    def load_config_file(self, suppress_errors: bool = True) -> None:  # type: ignore[override]  # noqa: FBT001, FBT002
+        """Read this application's own files.
+
+        Raises:
+            SettingsError: one cannot be read. Jupyter would go on without, and so without workspace folders.
+        """
+        self.raise_config_file_errors = True
+        try:
+            super().load_config_file(suppress_errors)
+        except TraitError:
+            raise
+        except Exception as error:  # configuration files are programs: they may raise anything
+            raise SettingsError(f"{self.config_file_name} cannot be read ({type(error).__name__}: {error}).") from error
+
     def initialize_settings(self) -> None:
-        """Give the handlers the wired parts, and Jupyter the events to come."""
+        """Give the handlers the wired parts, and Jupyter the events to come.
+
+        All extensions are linked by now: nothing changes the configuration any more.
+        """
+        self._settle_configuration()
         self.settings[NOTEBOOKS_SETTING] = self.wired
         self.settings[ANNOUNCEMENTS_SETTING] = self.announcements
         self.settings[WELDER_SETTING] = self.welder = build_welder(self, new_id=lambda: secrets.token_hex(16))
@@ -234,7 +263,7 @@ class TerraEnvApp(ExtensionApp):
             events.register_event_schema(SCHEMA)
         if self.autopause is not None and self.serverapp is not None:
             root = Path(self.serverapp.root_dir)
-            debts = debts_of(self.wired, root=root, state_directory=self._state_directory(root))
+            debts = debts_of(self.wired, root=root, state_directory=self.state_folder(root))
             is_plain = self.wired is None and not self.autopause.can_pause
             self.autopause.attach(self.serverapp, debts, log=_no_log() if is_plain else None)
             self._tell_pages(self.serverapp, can_pause=self.autopause.can_pause)
@@ -245,18 +274,16 @@ class TerraEnvApp(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         """Add the REST endpoints."""
-        self.handlers.extend((url_path_join("/terra-env", path), handler) for path, handler in AUTOPAUSE_HANDLERS)
-        if self.wired is None:
-            self.handlers.extend((url_path_join("/terra-env", path), handler) for path, handler in PLAIN_HANDLERS)
-        else:
+        own = HANDLERS if self.wired is not None else PLAIN_HANDLERS
+        handlers = (*ABOUT_HANDLERS, *AUTOPAUSE_HANDLERS, *own)
+        self.handlers.extend((url_path_join("/terra-env", path), handler) for path, handler in handlers)
+        if self.wired is not None:
             server: Any = self.serverapp
             settings = server.web_app.settings
             rules = large_save_rules(server.base_url, lambda: settings["contents_manager"])
             server.web_app.add_handlers(".*$", rules)
             settle_realtime_collaboration(server, allowed=self.allow_realtime_collaboration, log=self._server_log)
-            self.handlers.extend((url_path_join("/terra-env", path), handler) for path, handler in HANDLERS)
-            self.handlers.extend((*CONTENTS_HANDLERS, *EXPORT_HANDLERS))
-            self.handlers.extend(WELDER_HANDLERS)
+            self.handlers.extend((*CONTENTS_HANDLERS, *EXPORT_HANDLERS, *WELDER_HANDLERS))
 
     async def stop_extension(self) -> None:
         """Let uploads in flight end, and give locks back."""
@@ -314,15 +341,28 @@ class TerraEnvApp(ExtensionApp):
             warn=self._server_log.warning,
         )
 
-    def connection(self) -> Connection:
-        """How this server reaches buckets."""
+    def connection(self, workspaces: Iterable[Workspace] = ()) -> Connection:
+        """How this server reaches buckets.
+
+        Args:
+            workspaces: the workspaces whose buckets are made when an embedded bucket's folder is first used.
+        """
         embedded = self.embedded_bucket or os.environ.get(EMBEDDED_BUCKET_VARIABLE, "")
         return Connection(
             embedded_directory=Path(embedded) if embedded else None,
+            embedded_buckets=tuple(dict.fromkeys(workspace.bucket for workspace in workspaces)),
             concurrency=self.bucket_concurrency,
             read_timeout_seconds=self.bucket_read_timeout_seconds,
             retry_deadline_seconds=self.bucket_retry_deadline_seconds,
         )
+
+    def state_folder(self, root: Path) -> Path:
+        """Where the journal is.
+
+        Args:
+            root: the server's root folder.
+        """
+        return Path(self.state_directory) if self.state_directory else root / ".jupyter-terra-env"
 
     @property
     def _server_log(self) -> logging.Logger | logging.LoggerAdapter[Any]:
@@ -330,17 +370,29 @@ class TerraEnvApp(ExtensionApp):
         log: logging.Logger | logging.LoggerAdapter[Any] = self.log if self.serverapp is None else self.serverapp.log
         return log
 
-    def _state_directory(self, root: Path) -> Path:
-        return Path(self.state_directory) if self.state_directory else root / ".jupyter-terra-env"
+    def _settle_configuration(self) -> None:
+        server: Any = self.serverapp
+        if server is None:
+            return
+        try:
+            self.settings[IGNORED_SETTING] = settle_configuration(
+                server,
+                self,
+                has_workspaces=lambda: bool(self.configured_workspaces(Path(server.root_dir))),
+                allowed=self.allow_other_contents_manager,
+            )
+        except SettingsError as error:
+            server.log.critical("Bad setting: %s", error)
+            self.exit(1)
 
     def _wire(self, root: Path, found: tuple[Workspace, ...]) -> WorkspaceNotebooks:
-        state = self._state_directory(root)
+        state = self.state_folder(root)
         notebooks = build(
             Plan(
                 root=root,
                 state=state,
                 workspaces=found,
-                connection=self.connection(),
+                connection=self.connection(found),
                 person=self._person(state),
                 save_wait_seconds=self.save_wait_seconds,
                 listing_max_age_seconds=self.listing_max_age_seconds,

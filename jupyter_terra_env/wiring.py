@@ -14,6 +14,7 @@ from jupyter_terra_env.bucket.store import BucketStore
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.environment.identity import Person
 from jupyter_terra_env.environment.private_folder import make_private
+from jupyter_terra_env.environment.workspace_folders import make_workspace_folders
 from jupyter_terra_env.notebooks.act_owners import ActOwners
 from jupyter_terra_env.notebooks.base_contents import BaseContents
 from jupyter_terra_env.notebooks.begun_moves import BegunMoves
@@ -50,7 +51,6 @@ from jupyter_terra_env.notebooks.upload_gate import STILL_SECONDS, UploadGate
 from jupyter_terra_env.notebooks.working_copies import WorkingCopies
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.backoff import pause_seconds
-from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Location, Workspace, Workspaces
 
 
@@ -105,7 +105,7 @@ def build(
     Raises:
         SettingsError: a folder or the journal cannot be made.
     """
-    _make_folders(plan.root, plan.workspaces)
+    make_workspace_folders(plan.root, plan.workspaces)
     warn_of_shared_names((plan.root / workspace.edit_directory for workspace in plan.workspaces), plan.log)
     clock = BucketClock(local_ms=machine_clock(), log=plan.log)
     threads = BucketThreads(plan.connection, monotonic=time.monotonic, clock=clock)
@@ -236,21 +236,3 @@ def build(
         email_of=plan.person.email_of,
         log=plan.log,
     )
-
-
-def _make_folders(root: Path, workspaces: tuple[Workspace, ...]) -> None:
-    """Make the workspace folders, and make sure that no link makes two of them one."""
-    real: dict[Path, str] = {}
-    for workspace in workspaces:
-        for directory, _ in workspace.directories():
-            try:
-                (root / directory).mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise SettingsError(f"The workspace folder {root / directory} cannot be made: {error}") from error
-            folder = (root / directory).resolve()
-            for other, name in real.items():
-                if folder == other or folder in other.parents or other in folder.parents:
-                    raise SettingsError(
-                        f"The workspace folders {directory!r} and {name!r} are one, or one in the other, by a link."
-                    )
-            real[folder] = directory

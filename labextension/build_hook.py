@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,11 @@ class FrontEndBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         keep = version == "editable" or modules.exists()
         shutil.rmtree(self._bundle, ignore_errors=True)
         try:
-            self._run("jlpm", "install", "--immutable")
-            self._run("jlpm", "build:prod")
+            # A store of packages of its own, gone afterwards: the default one is in the home folder, and stays.
+            with tempfile.TemporaryDirectory(prefix="terra-env-build-") as store:
+                settings = {"YARN_GLOBAL_FOLDER": store, "YARN_ENABLE_GLOBAL_CACHE": "true", "npm_config_cache": store}
+                self._run("jlpm", "install", "--immutable", **settings)
+                self._run("jlpm", "build:prod", **settings)
         finally:
             if not keep:
                 for left_over in ("node_modules", ".yarn", "lib"):
@@ -78,9 +82,10 @@ class FrontEndBuildHook(BuildHookInterface):  # type: ignore[type-arg]
                     digest.update(hashlib.sha256(file.read_bytes()).digest())
         return digest.hexdigest()
 
-    def _run(self, *command: str) -> None:
+    def _run(self, *command: str, **settings: str) -> None:
         # A build environment's own programs come first on its PATH.
-        subprocess.run(command, cwd=self._sources, check=True, env=os.environ | {"CI": "1"})  # noqa: S603
+        environ = os.environ | {"CI": "1", "YARN_ENABLE_TELEMETRY": "0"} | settings
+        subprocess.run(command, cwd=self._sources, check=True, env=environ)  # noqa: S603
 
 
 def _has_node() -> bool:

@@ -14,6 +14,7 @@ class Connection:
 
     Attributes:
         embedded_directory: data folder of the embedded bucket, used in this process; None for Cloud Storage.
+        embedded_buckets: what is made in that folder when it holds no bucket yet.
         concurrency: transfers at once, half of them in each direction at least; as many questions have threads of
             their own, and so have small changes and edit locks.
         read_timeout_seconds: longest silence of the service within a request.
@@ -21,6 +22,7 @@ class Connection:
     """
 
     embedded_directory: Path | None = None
+    embedded_buckets: tuple[str, ...] = ()
     concurrency: int = 8
     read_timeout_seconds: float = 30.0
     retry_deadline_seconds: float = 8.0

@@ -25,6 +25,7 @@ from jupyter_terra_env.bucket.clock import BucketClock
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.gcs_downloads import CannotUnpackError, crc32c_of, download
 from jupyter_terra_env.bucket.gcs_errors import ours
+from jupyter_terra_env.bucket.known_causes import with_known_cause
 from jupyter_terra_env.bucket.object_fields import ObjectFields
 from jupyter_terra_env.bucket.store import (
     DamagedWrite,
@@ -258,7 +259,9 @@ class GcsBucket:
             InvalidResponse,
             DataCorruption,
         ) as error:
-            raise ours(error, self.bucket, missing_means_bucket=missing_means_bucket) from error
+            known = ours(error, self.bucket, missing_means_bucket=missing_means_bucket)
+            embedded = self._connection.embedded_directory is not None
+            raise with_known_cause(known, os.environ, is_embedded=embedded) from error
         except FileFullError as error:
             raise ObjectTooLarge(self.bucket, str(error)) from error
         except CannotUnpackError as error:
@@ -286,7 +289,7 @@ def _client(connection: Connection) -> Any:
     # The client would otherwise ask for the bucket's metadata on its own, which object-only roles may not.
     os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "1")
     if connection.embedded_directory is not None:
-        return _embedded_client(connection.embedded_directory)
+        return _embedded_client(connection.embedded_directory, connection.embedded_buckets)
     emulator = os.environ.get("STORAGE_EMULATOR_HOST")
     if emulator:
         client = storage.Client(project="emulator", credentials=AnonymousCredentials())
@@ -296,7 +299,7 @@ def _client(connection: Connection) -> Any:
         try:
             client = storage.Client()
         except google.auth.exceptions.GoogleAuthError as error:
-            raise ours(error, "(all)") from error
+            raise with_known_cause(ours(error, "(all)"), os.environ) from error
         except OSError:
             # The project cannot be determined; objects do not need one.
             client = storage.Client(project="none")
@@ -330,14 +333,16 @@ class _Connections(HTTPAdapter):
         return response
 
 
-def _embedded_client(directory: Path) -> Any:
+def _embedded_client(directory: Path, buckets: Iterable[str]) -> Any:
     # Only when used: Cloud Storage itself needs none of this.
     from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket  # noqa: PLC0415
     from jupyter_terra_env.bucket.embedded.errors import DatabaseUnusableError  # noqa: PLC0415
+    from jupyter_terra_env.bucket.embedded.first_use import make_first_buckets  # noqa: PLC0415
     from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter  # noqa: PLC0415
 
     try:
         bucket = EmbeddedBucket(directory / DATABASE_NAME)
+        make_first_buckets(bucket, buckets)
     except (DatabaseUnusableError, OSError) as error:
         raise BucketUnavailable(str(directory), BucketTrouble.UNREACHABLE, str(error)) from error
     client = storage.Client(

@@ -203,4 +203,4 @@ def _named(bucket: str) -> Iterator[None]:
     try:
         yield
     except BucketError as failure:
-        raise type(failure)(bucket, failure.trouble, str(failure.__cause__ or failure)) from failure
+        raise failure.about(bucket, str(failure.__cause__ or failure)) from failure

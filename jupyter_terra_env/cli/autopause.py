@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from jupyter_terra_env.cli.json_errors import REFUSED, failure
 from jupyter_terra_env.cli.output import complain, say, say_json
 from jupyter_terra_env.cli.running_server import RunningServer, ServerRefused, find
 from jupyter_terra_env.rules.errors import SettingsError
@@ -88,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         return _do(server, arguments)
     except ServerRefused as refused:
-        say_json({"message": str(refused)}, indent=None) if arguments.json else say(f"refused: {refused}")
+        say_json(failure(REFUSED, str(refused))) if arguments.json else say(f"refused: {refused}")
         return 1
 
 

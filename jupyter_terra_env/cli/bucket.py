@@ -10,7 +10,11 @@ from types import FrameType
 
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.errors import DatabaseUnusableError
+from jupyter_terra_env.bucket.embedded.first_use import make_bucket
 from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
+from jupyter_terra_env.cli.json_errors import SETTINGS, print_failure
+from jupyter_terra_env.rules.bucket_names import broken_rule, bucket_name
+from jupyter_terra_env.rules.errors import SettingsError
 
 NAME = "bucket"
 HELP = "serve an embedded workspace bucket on this machine, without a cloud"
@@ -23,7 +27,8 @@ unchanged. It holds a token that is new at every start; whoever knows it can rea
 Several servers may share one folder. Ctrl-C ends the server; everything that was answered is on the disk.
 """
 _EPILOG = """\
-example:
+examples:
+  $ jupyter terra-env bucket --data ~/bucket --create gs://my-bucket
   $ jupyter terra-env bucket --data ~/bucket --port 9000
   export STORAGE_EMULATOR_HOST=http://127.0.0.1:9000/TOKEN
 
@@ -46,6 +51,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="ask for no token: every user and every program of this machine can then read and write; "
         "pages in a browser cannot: what comes from another site (Origin, Sec-Fetch-Site, Host) is refused",
     )
+    parser.add_argument(
+        "--create", metavar="BUCKET", help="make a bucket of this name (gs://BUCKET) in the folder, and end"
+    )
     parser.add_argument("--json", action="store_true", help="print the start line as JSON")
 
 
@@ -53,19 +61,39 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM.
 
     Returns:
-        0 when ended on request, 2 when it could not start.
+        0 when ended on request, or when the bucket is there.
+
+    Raises:
+        SettingsError: it could not start, or the bucket could not be made.
     """
     data: Path = arguments.data.expanduser().absolute()
+    rule = None if arguments.create is None else broken_rule(arguments.create)
+    if rule is not None:
+        raise SettingsError(f"--create: expected gs://BUCKET, got {arguments.create!r}: {rule}.")
     try:
         bucket = EmbeddedBucket(data / DATABASE_NAME)
     except (OSError, DatabaseUnusableError) as error:
-        return _refuse(_about_data(data, error))
+        raise SettingsError(_about_data(data, error)) from error
     with bucket:
+        if arguments.create is not None:
+            return _create(bucket, bucket_name(arguments.create), data, as_json=arguments.json)
         try:
             front = LoopbackFront(bucket, port=arguments.port, open_to_all_local_users=arguments.no_token)
         except OSError as error:
-            return _refuse(f"port {arguments.port} on 127.0.0.1 cannot be used: {_reason(error)}")
+            raise SettingsError(f"port {arguments.port} on 127.0.0.1 cannot be used: {_reason(error)}") from error
         _serve(front, data, as_json=arguments.json)
+    return 0
+
+
+def _create(bucket: EmbeddedBucket, name: str, data: Path, *, as_json: bool) -> int:
+    try:
+        is_new = make_bucket(bucket, name)
+    except OSError as error:
+        raise SettingsError(f"the bucket {name} cannot be made: {_reason(error)}") from error
+    if as_json:
+        print(json.dumps({"bucket": name, "made": is_new, "data": str(data)}))
+    else:
+        print(f"gs://{name} {'was made' if is_new else 'is there already'}, in {data}")
     return 0
 
 
@@ -73,7 +101,12 @@ def main() -> int:
     """Run the command by itself."""
     parser = argparse.ArgumentParser(prog="jupyter terra-env bucket")
     configure(parser)
-    return run(parser.parse_args())
+    arguments = parser.parse_args()
+    try:
+        return run(arguments)
+    except SettingsError as error:
+        print_failure(parser.prog, SETTINGS, str(error), as_json=arguments.json)
+        return 2
 
 
 def _serve(front: LoopbackFront, data: Path, *, as_json: bool) -> None:
@@ -106,11 +139,6 @@ def _about_data(data: Path, error: OSError | DatabaseUnusableError) -> str:
 
 def _reason(error: OSError) -> str:
     return error.strerror or str(error)
-
-
-def _refuse(sentence: str) -> int:
-    print(f"jupyter terra-env bucket: {sentence}", file=sys.stderr)
-    return 2
 
 
 if __name__ == "__main__":

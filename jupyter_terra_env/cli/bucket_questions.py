@@ -1,5 +1,6 @@
 """What a person may do in a workspace bucket, asked without writing anything."""
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -77,11 +78,15 @@ def _connected(workspace: Workspace, connection: Connection) -> Any:
     folder = connection.embedded_directory
     if folder is not None and not (folder / DATABASE_NAME).exists():
         # Connecting would make an empty one, and nothing is to be written here.
-        raise FileNotFoundError(f"{folder} holds no {DATABASE_NAME}. Check the setting TERRA_ENV_EMBEDDED_BUCKET.")
+        raise FileNotFoundError(
+            f"{folder} holds no {DATABASE_NAME}. Check the setting TERRA_ENV_EMBEDDED_BUCKET. If it is right, a server "
+            "makes the bucket when it first uses it; to make it now, run "
+            f"'jupyter terra-env bucket --data {shlex.quote(str(folder))} --create {workspace.bucket}'."
+        )
     try:
         return connect(connection)
     except BucketRefused as error:
-        raise BucketRefused(workspace.bucket, error.trouble, str(error.__cause__ or error)) from error
+        raise error.about(workspace.bucket, str(error.__cause__ or error)) from error
 
 
 def _ask(bucket: GcsBucket, workspace: Workspace) -> BucketAnswers:

@@ -1,4 +1,7 @@
-"""`jupyter terra-env check`: what is configured here, and whether the workspace buckets can be used."""
+"""`jupyter terra-env check`: what is configured here, what runs, and whether the workspace buckets can be used.
+
+What it prints is meant to be pasted into a request for support: no secrets, no e-mail addresses.
+"""
 
 import argparse
 import os
@@ -6,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_terra_env import __version__
-from jupyter_terra_env.cli.output import complain, say, say_json
+from jupyter_terra_env.cli.output import say, say_json
+from jupyter_terra_env.rules.bucket_answers import without_accounts
 from jupyter_terra_env.rules.errors import SettingsError
 
 if TYPE_CHECKING:
     from jupyter_terra_env.cli.bucket_questions import BucketAnswers
+    from jupyter_terra_env.cli.server_comparison import FoundServer
     from jupyter_terra_env.cli.server_settings import ServerSettings
     from jupyter_terra_env.rules.workspace import Workspace
 
@@ -25,8 +30,9 @@ Say what a Jupyter server started here would find: its workspaces, their buckets
 
 Settings come from the environment (WORKSPACE_NAME, WORKSPACE_BUCKET, OWNER_EMAIL), from TerraEnvApp in
 jupyter_server_config or jupyter_terra_env_config, and from .delocalize.json files below the server's root folder that
-name a bucket of TerraEnvApp.folder_buckets. Each bucket is asked for one listing, one object and your permissions.
-Nothing is written, anywhere.
+name a bucket of TerraEnvApp.folder_buckets; they are read as a starting server reads them, with all files of Jupyter.
+Servers of yours that run are asked what they have. Each bucket is asked for one listing, one object and your
+permissions. Nothing is written, anywhere; the report holds no secret and no e-mail address.
 """
 _EPILOG = """\
 examples:
@@ -47,9 +53,10 @@ _DISABLED = (
     "Enable it with 'jupyter server extension enable jupyter_terra_env'."
 )
 _OTHER_MANAGER = (
-    "The configuration sets another contents manager ({}), so workspace folders are not shown. "
-    "Remove 'ServerApp.contents_manager_class' from it."
+    "The configuration sets another contents manager ({}), so workspace folders are not shown{}. "
+    "Remove 'ServerApp.contents_manager_class' (or 'NotebookApp.contents_manager_class') from it."
 )
+_NO_START = ", and a server with a workspace does not start"
 
 _REALTIME_COLLABORATION = {
     "off": "off: its shared documents do not go together with a workspace",
@@ -72,19 +79,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the report.
 
     Returns:
-        0 when all is well, 1 when not, 2 for a wrong setting.
+        0 when all is well, 1 when not.
 
     Raises:
-        SettingsError: a setting is wrong (when the report is not JSON).
+        SettingsError: a setting is wrong.
     """
-    try:
-        report = _report(arguments.root)
-    except SettingsError as error:
-        if not arguments.json:
-            raise
-        say_json({"well": False, "troubles": [_trouble("settings", str(error))]})
-        complain(f"jupyter terra-env {NAME}: {error}")
-        return 2
+    report = _without_accounts(_report(arguments.root))
     say_json(report) if arguments.json else say(_text(report))
     return 0 if report["well"] else 1
 
@@ -93,11 +93,17 @@ def _report(root: Path | None) -> Report:
     # Jupyter and Google's client take a second to import.
     from jupyter_terra_env.autopause.unobservable import unobservable  # noqa: PLC0415
     from jupyter_terra_env.cli.bucket_questions import ask  # noqa: PLC0415
+    from jupyter_terra_env.cli.server_comparison import look_at_servers  # noqa: PLC0415
     from jupyter_terra_env.cli.server_settings import load  # noqa: PLC0415
+    from jupyter_terra_env.cli.software import software  # noqa: PLC0415
+    from jupyter_terra_env.server.about import place_of  # noqa: PLC0415
 
     settings = load(root)
+    _refuse_unusable_folders(settings)
     answers = ask(settings.workspaces, settings.connection)
+    servers = look_at_servers(settings, map(place_of, settings.workspaces), __version__)
     troubles = _troubles_of_server(settings)
+    troubles += [_trouble(*server.trouble) for server in servers if server.trouble is not None and server.is_checked]
     for workspace, found in zip(settings.workspaces, answers, strict=True):
         troubles += [_trouble(code, message, workspace.name) for code, message in found.troubles]
     kind, place = settings.storage(os.environ)
@@ -114,7 +120,41 @@ def _report(root: Path | None) -> Report:
         "realtime_collaboration": _realtime_collaboration(settings),
         "storage": {"kind": kind, "place": place},
         "workspaces": [_about(workspace, found) for workspace, found in zip(settings.workspaces, answers, strict=True)],
+        "software": software(),
+        "configuration_files": list(settings.files),
+        "state_directory": str(settings.state_directory),
+        "servers": [_about_server(server) for server in servers],
         "troubles": troubles,
+    }
+
+
+def _refuse_unusable_folders(settings: "ServerSettings") -> None:
+    """Find out, without writing, what a starting server finds out by making its folders.
+
+    Raises:
+        SettingsError: a folder could not be made or written to.
+    """
+    from jupyter_terra_env.environment.workspace_folders import refuse_links, why_not_usable  # noqa: PLC0415
+
+    if not settings.workspaces or not settings.extension_enabled:
+        return
+    refuse_links(settings.root, settings.workspaces)
+    why = why_not_usable(settings.state_directory)
+    if why is not None:
+        raise SettingsError(f"state_directory: {settings.state_directory} cannot be used: {why}.")
+    for workspace in settings.workspaces:
+        for directory, _ in workspace.directories():
+            why = why_not_usable(settings.root / directory)
+            if why is not None:
+                raise SettingsError(f"The workspace folder {settings.root / directory} cannot be used: {why}.")
+
+
+def _about_server(server: "FoundServer") -> Report:
+    return {
+        "root": server.root,
+        "url": server.url,
+        "version": server.version,
+        "trouble": None if server.trouble is None else server.trouble[1],
     }
 
 
@@ -123,7 +163,9 @@ def _troubles_of_server(settings: "ServerSettings") -> list[Report]:
     if not settings.extension_enabled:
         troubles.append(_trouble("extension-disabled", _DISABLED))
     elif settings.contents_manager is not None:
-        troubles.append(_trouble("other-contents-manager", _OTHER_MANAGER.format(settings.contents_manager)))
+        ends = "" if settings.may_be_other_manager else _NO_START
+        troubles.append(_trouble("other-contents-manager", _OTHER_MANAGER.format(settings.contents_manager, ends)))
+    troubles += [_trouble("ignored-setting", sentence) for sentence in settings.ignored]
     if not settings.workspaces:
         troubles.append(_trouble("no-workspace", _NO_WORKSPACE))
     return troubles
@@ -169,6 +211,12 @@ def _text(report: Report) -> str:
         lines.append(f"  real-time collaboration  {_REALTIME_COLLABORATION[report['realtime_collaboration']]}")
     if report["not_observed"]:
         lines.append(f"  not observed  {', '.join(report['not_observed'])}: they do not keep the machine running")
+    lines += [
+        f"  software      {', '.join(f'{name} {version}' for name, version in report['software'].items())}",
+        f"  settings from {', '.join(report['configuration_files']) or 'no file'}",
+        f"  journal in    {report['state_directory']}",
+        *(f"  runs          {server['url']} in {server['root']}{_remark(server)}" for server in report["servers"]),
+    ]
     for workspace in report["workspaces"]:
         lines += ["", *_workspace_lines(workspace)]
     if report["well"]:
@@ -178,6 +226,23 @@ def _text(report: Report) -> str:
         where = f"{trouble['workspace']}: " if trouble["workspace"] else ""
         lines.append(f"  - {where}{trouble['message']}")
     return "\n".join(lines)
+
+
+def _remark(server: Report) -> str:
+    return f": {server['trouble']}" if server["trouble"] else f", version {server['version']}"
+
+
+def _without_accounts(value: Any) -> Any:
+    """The report without e-mail addresses, wherever they may have been written: into a path, a name, a sentence."""
+    match value:
+        case str():
+            return without_accounts(value)
+        case dict():
+            return {key: _without_accounts(each) for key, each in value.items()}
+        case list():
+            return [_without_accounts(each) for each in value]
+        case _:
+            return value
 
 
 def _workspace_lines(workspace: Report) -> list[str]:

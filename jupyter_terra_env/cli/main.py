@@ -1,6 +1,8 @@
+# PYTHON_ARGCOMPLETE_OK
 """The command `jupyter terra-env`: finds the verb, runs it, and says in one sentence what went wrong."""
 
 import argparse
+import importlib.util
 import logging
 import os
 import sys
@@ -8,9 +10,9 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from jupyter_terra_env import __version__
-from jupyter_terra_env.cli import autopause, bucket, check, demo, flush, locks
-from jupyter_terra_env.cli.output import complain
-from jupyter_terra_env.rules.errors import SettingsError
+from jupyter_terra_env.cli import all_settings, autopause, bucket, check, completion, demo, flush, locks
+from jupyter_terra_env.cli.json_errors import SETTINGS, CommandParser, asks_for_json, print_failure
+from jupyter_terra_env.rules.errors import BucketError, SettingsError, TerraEnvError
 from jupyter_terra_env.safe_log import keep_safe
 from jupyter_terra_env.unsupported_system import why_unsupported
 
@@ -18,7 +20,7 @@ PROGRAM = "jupyter terra-env"
 INTERRUPTED = 130
 """What shells report for a program that Ctrl-C ended."""
 
-_VERBS: tuple[ModuleType, ...] = (demo, check, locks, flush, autopause, bucket)
+_VERBS: tuple[ModuleType, ...] = (demo, check, locks, flush, autopause, bucket, completion)
 _DESCRIPTION = """\
 Terra's cloud environment for any Jupyter: notebooks of a workspace bucket, opened, edited and saved.
 
@@ -30,6 +32,7 @@ examples:
   jupyter terra-env demo            JupyterLab on a workspace of made-up notebooks, without a cloud
   jupyter terra-env check           what is configured here, and whether the workspace bucket can be used
   jupyter terra-env VERB --help     more about one of them
+  jupyter terra-env --help-all      every setting, with its default
 
 exit codes: 0 done, 1 trouble was found, 2 the command could not run as asked
 """
@@ -48,18 +51,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unsupported:
         print(f"{PROGRAM}: {unsupported}", file=sys.stderr)
         return 2
-    parser = _parser()
-    arguments = parser.parse_args(argv)
-    if arguments.verb is None:
-        parser.print_help(sys.stderr)
-        return 2
     keep_safe(logging.getLogger("jupyter_terra_env"))
-    verb = next(verb for verb in _VERBS if arguments.verb == verb.NAME)
+    words = sys.argv[1:] if argv is None else list(argv)
+    CommandParser.asked_for_json = asks_for_json(words)
+    parser = _parser()
+    completion.complete(parser)
+    arguments = parser.parse_args(words)
+    name = PROGRAM if arguments.verb is None else f"{PROGRAM} {arguments.verb}"
+    as_json = getattr(arguments, "json", False)
     try:
-        return int(verb.run(arguments))
+        return _run(parser, arguments)
     except SettingsError as error:
-        complain(f"{PROGRAM} {verb.NAME}: {error}")
+        print_failure(name, SETTINGS, str(error), as_json=as_json)
         return 2
+    except TerraEnvError as error:
+        reason = error.trouble.value if isinstance(error, BucketError) else "failed"
+        sentence = error.sentence if isinstance(error, BucketError) else str(error)
+        print_failure(name, reason, sentence, as_json=as_json)
+        return 1
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -68,11 +77,34 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
+def _run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
+    if arguments.help_all:
+        parser.print_help()
+        print(all_settings.text())
+        return 0
+    if arguments.generate_config:
+        print(f"Every setting is in {all_settings.write()}, as a comment with its default.")
+        return 0
+    if arguments.verb is None:
+        parser.print_help(sys.stderr)
+        return 2
+    verb = next(verb for verb in _VERBS if arguments.verb == verb.NAME)
+    if verb is demo and importlib.util.find_spec("jupyterlab") is None:
+        raise SettingsError("The demo needs JupyterLab: install it with \"pip install 'jupyter_terra_env[lab]'\".")
+    return int(verb.run(arguments))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=PROGRAM, description=_DESCRIPTION, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"jupyter_terra_env {__version__}")
+    parser.add_argument("--help-all", action="store_true", help="show this help and every setting, then exit")
+    parser.add_argument(
+        "--generate-config",
+        action="store_true",
+        help="write a file of all settings, as comments, into Jupyter's configuration folder, then exit",
+    )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
     for verb in _VERBS:
         verb.configure(verbs.add_parser(verb.NAME, help=verb.HELP))

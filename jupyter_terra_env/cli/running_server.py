@@ -2,10 +2,12 @@
 
 import json
 import os
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jupyter_terra_env.rules.bucket_answers import without_accounts
 from jupyter_terra_env.rules.errors import SettingsError
 
 _ASK_SECONDS = 30.0
@@ -34,11 +36,13 @@ class RunningServer:
         url: its base URL, with a slash at the end.
         token: its token; empty when it has none.
         root: its root folder.
+        has_password: whether it asks for a password.
     """
 
     url: str
     token: str = field(repr=False)
     root: Path
+    has_password: bool = False
 
     def ask(self, method: str, path: str, body: Any = None, *, seconds: float = _ASK_SECONDS) -> dict[str, Any]:
         """Ask one endpoint.
@@ -56,6 +60,8 @@ class RunningServer:
             SettingsError: it cannot be asked, or something else answers.
         """
         status, content = self._answer(method, path, body, seconds)
+        if 300 <= status < 400 and self.has_password and not self.token:
+            raise SettingsError(self._why_not_let_in())
         if 300 <= status < 400:
             raise SettingsError(
                 f"The Jupyter server at {self.url} sends this command elsewhere; it does not follow. "
@@ -63,12 +69,9 @@ class RunningServer:
             )
         if status == 404:
             raise ServerIsNotOurs(f"The Jupyter server at {self.url} does not run this extension.")
-        if status == 403:
-            raise SettingsError(
-                f"The Jupyter server at {self.url} does not let this command in: it has no token. "
-                "Start it with one (IdentityProvider.token)."
-            )
         told = _object(content)
+        if status in {401, 403}:
+            raise SettingsError(self._why_not_let_in(told))
         if status >= 400:
             message = None if told is None else told.get("message")
             raise ServerRefused(message if isinstance(message, str) and message else f"The server answered {status}.")
@@ -79,11 +82,33 @@ class RunningServer:
             )
         return told
 
+    def _why_not_let_in(self, told: dict[str, Any] | None = None) -> str:
+        """The cause of a refusal, as far as this side of the connection knows it."""
+        said = (told or {}).get("message")
+        detail = f" It says: {without_accounts(said)}." if isinstance(said, str) and said else ""
+        start = f"The Jupyter server at {self.url} does not let this command in: "
+        if self.token:
+            return f"{start}it does not accept the token that is recorded for it.{detail} Start it again."
+        if self.has_password:
+            return f"{start}it asks for a password and has no token. Start it with one, too (IdentityProvider.token)."
+        return (
+            f"{start}it has no token, and refuses requests that are not from its own pages (XSRF), or this one in "
+            f"particular.{detail} Start it with a token (IdentityProvider.token)."
+        )
+
+    def _headers(self) -> dict[str, str]:
+        """What lets a command in: the token; without one what a page of the server's own would send (XSRF)."""
+        headers = {"Accept-Encoding": "identity"}
+        if self.token:
+            return {**headers, "Authorization": f"token {self.token}"}
+        # The check compares a cookie with a header; pages of other sites can set neither.
+        own = secrets.token_hex(16)
+        return {**headers, "X-XSRFToken": own, "Cookie": f"_xsrf={own}"}
+
     def _answer(self, method: str, path: str, body: Any, seconds: float) -> tuple[int, bytes]:
         """The status and body of the answer, asked for without whatever the environment says of proxies and logins."""
         import requests  # noqa: PLC0415 - `--help` is to be quick
 
-        headers = {"Accept-Encoding": "identity", **({"Authorization": f"token {self.token}"} if self.token else {})}
         try:
             with requests.Session() as session:
                 # A proxy would be sent the token, and .netrc would replace it.
@@ -92,7 +117,7 @@ class RunningServer:
                 with session.request(
                     method,
                     self.url + path,
-                    headers=headers,
+                    headers=self._headers(),
                     json=body,
                     timeout=seconds,
                     allow_redirects=False,
@@ -166,4 +191,6 @@ def running_servers() -> tuple[RunningServer, ...]:
 
 def _server_of(info: dict[str, Any]) -> RunningServer:
     root = Path(info.get("root_dir") or info.get("notebook_dir", ""))
-    return RunningServer(url=info["url"], token=info.get("token", ""), root=root)
+    return RunningServer(
+        url=info["url"], token=info.get("token", ""), root=root, has_password=bool(info.get("password"))
+    )

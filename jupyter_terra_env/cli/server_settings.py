@@ -1,23 +1,28 @@
-"""What a Jupyter server started here would be told: its settings, read as the server reads them, not acted on."""
+"""The settings of a Jupyter server started here: read by the server's own code, and not acted on."""
 
+import contextlib
+import logging
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from jupyter_server.serverapp import ServerApp
 from traitlets import TraitError
+from traitlets.config import Config
 
 from jupyter_terra_env.app import TerraEnvApp
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.environment.settings import owner_email
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Workspace
-from jupyter_terra_env.server.contents import TerraContentsManager
+from jupyter_terra_env.server.configuration import ignored_settings, is_other_contents_manager
 from jupyter_terra_env.server.realtime_collaboration import is_enabled
 
 EMULATOR_VARIABLE = "STORAGE_EMULATOR_HOST"
+_NO_ROOT = "The server's root folder {} is not a folder. Name another one with --root."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +33,13 @@ class ServerSettings:
         root: the server's root folder.
         extension_enabled: whether the server loads the extension.
         contents_manager: name of the class that serves the contents, when it is not this package's.
+        may_be_other_manager: whether the server starts with another one beside a workspace.
         owner_email: OWNER_EMAIL or TerraEnvApp.owner_email; empty when neither is set. Never to be printed.
         state_directory: where this environment keeps its journal and its id.
         workspaces: the configured workspaces.
         connection: how buckets are reached.
+        ignored: settings that have no effect, a sentence each.
+        files: the configuration files that were read.
         deliver_program_changes: whether what programs write is brought to the workspace by itself.
         realtime_collaboration: whether jupyter-collaboration stays on with a workspace; None when it is not enabled.
     """
@@ -43,6 +51,9 @@ class ServerSettings:
     state_directory: Path
     workspaces: tuple[Workspace, ...]
     connection: Connection
+    may_be_other_manager: bool = False
+    ignored: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     deliver_program_changes: bool = True
     realtime_collaboration: bool | None = None
 
@@ -68,48 +79,98 @@ def load(root: Path | None) -> ServerSettings:
         root: the server's root folder; None for the configured one, which is the working directory by default.
 
     Raises:
-        SettingsError: a setting, or a file of settings, is wrong.
+        SettingsError: a setting, or a file of settings, is wrong: a server would not start.
     """
-    server, app = _configured()
-    folder = (root or Path(server.root_dir)).expanduser().absolute()
-    if not folder.is_dir():
-        raise SettingsError(f"The server's root folder {folder} is not a folder. Name another one with --root.")
-    manager = server.contents_manager_class
-    return ServerSettings(
-        root=folder,
-        extension_enabled=bool(server.jpserver_extensions.get(TerraEnvApp.name)),
-        contents_manager=None if issubclass(manager, TerraContentsManager) else manager.__qualname__,
-        owner_email=owner_email(os.environ, app.owner_email),
-        state_directory=Path(app.state_directory) if app.state_directory else folder / ".jupyter-terra-env",
-        # The application's own way to its settings, so that both always agree.
-        workspaces=app.configured_workspaces(folder),
-        connection=app.connection(),
-        deliver_program_changes=app.deliver_program_changes,
-        realtime_collaboration=app.allow_realtime_collaboration if is_enabled(server.jpserver_extensions) else None,
-    )
+    given = None if root is None else root.expanduser().absolute()
+    if given is not None and not given.is_dir():
+        raise SettingsError(_NO_ROOT.format(given))
+    with _quietly():
+        server, app, is_enabled_here = _linked(given)
+        folder = Path(server.root_dir).expanduser().absolute()
+        if not folder.is_dir():
+            raise SettingsError(_NO_ROOT.format(folder))
+        manager = server.contents_manager_class
+        return ServerSettings(
+            root=folder,
+            extension_enabled=is_enabled_here,
+            contents_manager=manager.__qualname__ if is_other_contents_manager(manager) else None,
+            may_be_other_manager=app.allow_other_contents_manager,
+            owner_email=owner_email(os.environ, app.owner_email),
+            state_directory=app.state_folder(folder),
+            # The application's own way to its settings, so that both always agree.
+            workspaces=app.configured_workspaces(folder),
+            connection=app.connection(),
+            ignored=ignored_settings(server, app),
+            files=_files_of(server),
+            deliver_program_changes=app.deliver_program_changes,
+            realtime_collaboration=(
+                app.allow_realtime_collaboration if is_enabled(server.jpserver_extensions) else None
+            ),
+        )
 
 
-def _configured() -> tuple[ServerApp, TerraEnvApp]:
-    """Let both applications read their files, in the order in which a starting server does."""
-    server, app = ServerApp(), TerraEnvApp()
-    server.raise_config_file_errors = app.raise_config_file_errors = True
+def _linked(root: Path | None) -> tuple[ServerApp, TerraEnvApp, bool]:
+    """Let a server read all its files and link its extensions, as at its start; nothing of it runs.
+
+    JupyterLab and Notebook are extensions, too, and read files of their own: what these say counts for the server.
+
+    Returns:
+        The server, this package's application, and whether the server loads it.
+    """
+    server = ServerApp()
+    server.raise_config_file_errors = True
     try:
         server.load_config_file()
+        if root is not None:
+            server.update_config(Config(ServerApp={"root_dir": str(root)}))
         server.find_server_extensions()
-        app.serverapp = server
-        app.load_config_file()
-        app.update_config(server.config)
-        server.update_config(app.config)
-    except TraitError as error:
+        server.init_server_extensions()
+        return _application_of(server)
+    except (TraitError, SettingsError) as error:
         raise SettingsError(str(error)) from error
     except SystemExit as error:
-        # Jupyter has just said on stderr which one.
-        raise SettingsError("A value in Jupyter's configuration has the wrong type.") from error
+        # What ends the start is logged, and what it was is the exception's context.
+        cause = error.__context__
+        if isinstance(cause, SettingsError):
+            raise SettingsError(str(cause)) from error
+        detail = f": {cause}" if cause is not None else "."
+        raise SettingsError(f"A value in Jupyter's configuration has the wrong type{detail}") from error
     except Exception as error:  # configuration files are programs: they may raise anything
         raise SettingsError(
             f"A Jupyter configuration file cannot be read ({type(error).__name__}: {error})."
         ) from error
-    return server, app
+
+
+def _application_of(server: ServerApp) -> tuple[ServerApp, TerraEnvApp, bool]:
+    name = TerraEnvApp.name
+    point = server.extension_manager.extension_points.get(name)
+    if server.jpserver_extensions.get(name) and point is not None and isinstance(point.app, TerraEnvApp):
+        return server, point.app, True
+    # The server does not load it: what it would say is still of use.
+    app = TerraEnvApp()
+    app.serverapp = server
+    app.load_config_file()
+    app.update_config(server.config)
+    return server, app, False
+
+
+def _files_of(server: ServerApp) -> tuple[str, ...]:
+    """The files of settings that were read, in their order, each once."""
+    apps = [app for linked in server.extension_manager.extension_apps.values() for app in linked]
+    return tuple(dict.fromkeys(file for app in (server, *apps) for file in app.loaded_config_files))
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Nothing is logged or warned of within: a person reads one sentence instead."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def _without_secrets(url: str) -> str:

@@ -9,12 +9,11 @@ import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
+from jupyter_terra_env.rules.machine_types import machine_size
 from jupyter_terra_env.rules.prices import PriceTable
 
 HOURS_PER_MONTH = Decimal(730)
 _CENT = Decimal("0.01")
-_MACHINE_TYPE = re.compile(r"n1-(standard|highmem|highcpu)-(1|2|4|8|16|32|64|96)")
-_GB_PER_CPU = {"standard": Decimal("3.75"), "highmem": Decimal("6.5"), "highcpu": Decimal("0.9")}
 _ACCELERATOR = re.compile(r"(?:nvidia-)?tesla-(t4|p4|k80|v100|p100)")
 _DISK_COLUMNS = {"pd-standard": "disk-standard", "pd-ssd": "disk-ssd", "pd-balanced": "disk-balanced"}
 
@@ -100,19 +99,29 @@ def in_dollars(amount: Decimal | None) -> str:
 
 def _computing(machine: Machine, prices: PriceTable) -> Decimal | None:
     """Processors, memory, graphics cards and addresses, per hour."""
-    matched = _MACHINE_TYPE.fullmatch(machine.machine_type or "")
-    if matched is None or machine.region is None:
+    if machine.machine_type is None or machine.region is None:
         return None
-    family, cpus = matched[1], Decimal(matched[2])
-    kind = "-preemptible" if machine.preemptible else ""
-    parts = [
-        _times(prices.price(machine.region, f"cpu{kind}"), cpus),
-        _times(prices.price(machine.region, f"ram{kind}"), cpus * _GB_PER_CPU[family]),
-        _gpus(machine, machine.region, prices),
-        _times(prices.external_ip, Decimal(machine.external_ips)),
-    ]
+    addresses = _times(prices.external_ip, Decimal(machine.external_ips))
+    whole = prices.machine(machine.region, machine.machine_type)
+    if whole is not None:
+        # It has its graphics cards in it; what a preemptible one costs is not known.
+        return None if machine.preemptible or addresses is None else whole + addresses
+    parts = [*_size(machine.machine_type, machine, prices), _gpus(machine, machine.region, prices), addresses]
     known = [part for part in parts if part is not None]
     return sum(known, Decimal(0)) if len(known) == len(parts) else None
+
+
+def _size(machine_type: str, machine: Machine, prices: PriceTable) -> list[Decimal | None]:
+    """Processors and memory."""
+    size = machine_size(machine_type)
+    if size is None or machine.region is None:
+        return [None]
+    of_family = "" if size.family == "n1" else f"{size.family}-"
+    kind = "-preemptible" if machine.preemptible else ""
+    return [
+        _times(prices.price(machine.region, f"{of_family}{part}{kind}"), amount)
+        for part, amount in (("cpu", size.cpus), ("ram", size.ram_gb))
+    ]
 
 
 def _gpus(machine: Machine, region: str, prices: PriceTable) -> Decimal | None:

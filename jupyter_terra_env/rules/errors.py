@@ -146,6 +146,10 @@ class BucketError(TerraEnvError):
         self.bucket = bucket
         self.trouble = trouble
 
+    def about(self, bucket: str, detail: str) -> "BucketError":
+        """The same error for another bucket that needs the same connection."""
+        return type(self)(bucket, self.trouble, detail)
+
     @property
     def sentence(self) -> str:
         """One constant sentence for the user: which bucket, what is wrong, what to do."""

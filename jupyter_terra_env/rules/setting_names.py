@@ -1,12 +1,13 @@
 """Names of settings that do not exist, and what was probably meant."""
 
 import difflib
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 _LIKENESS = 0.7
-_OWN_WORDS = ("terra", "autopause")
+_OWN_NAMES = re.compile(r"terra|terra_?env.*|.*auto_?pause.*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +52,10 @@ def unknown_settings(
 
 
 def unknown_variables(names: Iterable[str], known: Collection[str], *, prefix: str) -> tuple[UnknownName, ...]:
-    """Find environment variables with this package's prefix that mean nothing."""
-    return tuple(
-        UnknownName(name=name, suggestion=_nearest(name, known))
-        for name in sorted(names)
-        if name.startswith(prefix) and name not in known
-    )
+    """Find environment variables with this package's prefix that look like one of its own, and are none."""
+    others = [name for name in sorted(names) if name.startswith(prefix) and name not in known]
+    meant = {name: _nearest(name, known) for name in others}
+    return tuple(UnknownName(name=name, suggestion=near) for name, near in meant.items() if near is not None)
 
 
 def _unknown(section: str, name: str, known: Collection[str]) -> UnknownName:
@@ -70,7 +69,7 @@ def _class_like(section: str, known: Collection[str]) -> str | None:
     near = _nearest(section.lower(), lowered)
     if near is not None:
         return lowered[near]
-    if not any(word in section.lower() for word in _OWN_WORDS):
+    if not _OWN_NAMES.fullmatch(section.lower()):
         return None
     return lowered[max(lowered, key=lambda name: difflib.SequenceMatcher(None, section.lower(), name).ratio())]
 

@@ -8,10 +8,11 @@ from typing import Any
 from traitlets import Bool, Enum, Float, Int, List, TraitError, Unicode
 from traitlets.config import Configurable
 
+from jupyter_terra_env.environment.price_file import built_in, read_prices
 from jupyter_terra_env.rules.addresses import require_safe_address
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.pause_state import PauseRules, StopMode
-from jupyter_terra_env.rules.prices import PriceTable, built_in, overridden
+from jupyter_terra_env.rules.prices import PriceTable
 from jupyter_terra_env.server.text_list import TextList
 
 ACTUATORS = ("leonardo", "compute_engine", "command", "webhook", "report_only")
@@ -152,12 +153,7 @@ class AutopauseSettings(Configurable):
         """
         if not self.price_table:
             return built_in()
-        setting = f"AutopauseSettings.price_table ({self.price_table})"
-        try:
-            record = json.loads(Path(self.price_table).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise SettingsError(f"{setting}: it cannot be read as JSON ({error}).") from error
-        return overridden(built_in(), record, setting=setting)
+        return read_prices(Path(self.price_table), setting=f"AutopauseSettings.price_table ({self.price_table})")
 
     def webhook_secret(self) -> bytes:
         """The secret that signs web hooks.

@@ -34,8 +34,7 @@ class TextList(List):  # type: ignore[type-arg]
         # Not where the text is read: Traitlets takes an error there for a value that is no list.
         if not self._splits and isinstance(value, list) and len(value) == 1 and _looks_like_list(str(value[0])):
             raise TraitError(f"The '{self.name}' trait expects a list such as '[\"a\", \"b\"]', got {value[0]!r}.")
-        validated: list[str] = super().validate(obj, value)
-        return validated
+        return list(super().validate(obj, value) or ())
 
     def _items(self, text: str) -> list[str]:
         stripped = text.strip()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from machines import COMMAND, variables_of
+from real_server import RealServer
 
 from jupyter_terra_env.cli.running_server import RunningServer, ServerRefused
 from jupyter_terra_env.rules.errors import SettingsError
@@ -123,3 +124,34 @@ def test_the_command_says_that_something_else_answers(tmp_path, answer, words):
         )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("jupyter terra-env autopause: What answered is not a report")
+
+
+@pytest.mark.parametrize(
+    ("token", "has_password", "answer", "named"),
+    [
+        ("", False, (403, {}, b'{"message": "\'_xsrf\' argument missing from POST"}'), "XSRF"),
+        ("", False, (403, {}, b'{"message": "\'_xsrf\' argument missing from POST"}'), "argument missing from POST"),
+        ("", True, (403, {}, b""), "asks for a password"),
+        ("", True, (302, {"Location": "/login"}, b""), "asks for a password"),
+        ("t", False, (403, {}, b'{"message": "Forbidden for ada@example.org"}'), "does not accept the token"),
+        ("t", False, (401, {}, b""), "does not accept the token"),
+    ],
+)
+def test_why_a_server_does_not_let_the_command_in(token, has_password, answer, named):
+    with listening(answer) as server:
+        running = RunningServer(url=server.url, token=token, root=Path("root-folder"), has_password=has_password)
+        with pytest.raises(SettingsError) as error:
+            running.ask("POST", "terra-env/autopause", {})
+    assert named in str(error.value)
+    assert "ada@" not in str(error.value)
+
+
+def test_a_server_without_a_token_that_checks_for_xsrf_is_asked_like_its_own_pages(machine):
+    server = RealServer(machine.home, "--IdentityProvider.token=").wait_until_it_serves()
+    try:
+        done = machine.run("autopause", "keep-awake", "1h", "--json")
+        assert done.returncode == 0
+        assert json.loads(done.stdout)["keep_awake"]["until"]
+        assert machine.run("autopause", "end-keep-awake").returncode == 0
+    finally:
+        server.kill()

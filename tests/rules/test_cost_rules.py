@@ -4,9 +4,10 @@ from decimal import Decimal
 
 import pytest
 
+from jupyter_terra_env.environment.price_file import built_in
 from jupyter_terra_env.rules.cost import Machine, cost_of, disk_per_month, in_dollars, region_of_zone
 from jupyter_terra_env.rules.errors import SettingsError
-from jupyter_terra_env.rules.prices import built_in, overridden
+from jupyter_terra_env.rules.prices import overridden
 
 PRICES = built_in()
 
@@ -34,6 +35,31 @@ def test_golden_values(machine_type, boot, gpus, running, paused):
     cost = cost_of(machine(machine_type, boot, gpu_type="nvidia-tesla-t4" if gpus else None, gpu_count=gpus), PRICES)
     assert rounded(cost.running) == running
     assert rounded(cost.paused) == paused
+
+
+@pytest.mark.parametrize(
+    ("machine_type", "hour"),
+    [
+        ("e2-standard-4", "0.134012"),
+        ("e2-medium", "0.033503"),
+        ("e2-highmem-8", "0.361560"),
+        ("n2-standard-4", "0.194236"),
+        ("n2-highcpu-8", "0.286784"),
+        ("n2d-standard-4", "0.168984"),
+        ("c3-standard-4", "0.201608"),
+        ("c3-highcpu-8", "0.340208"),
+        ("a2-highgpu-1g", "3.673385"),
+        ("g2-standard-4", "0.706832276"),
+    ],
+)
+def test_families_of_today(machine_type, hour):
+    cost = cost_of(machine(machine_type, 0), PRICES)
+    assert cost.running == Decimal(hour)
+
+
+def test_a_whole_machine_has_its_graphics_cards_in_it():
+    with_card = machine("g2-standard-8", 0, gpu_type="nvidia-l4", gpu_count=1)
+    assert cost_of(with_card, PRICES).running == Decimal("0.853624312")
 
 
 def test_what_terra_shows_for_the_first_two():
@@ -68,7 +94,13 @@ def test_a_disk_per_month_exactly(disk_type, size, month):
 @pytest.mark.parametrize(
     "change",
     [
-        {"machine_type": "n2-standard-4"},
+        {"machine_type": "m3-ultramem-32"},
+        {"machine_type": "n2-custom-4-16384"},
+        {"machine_type": "n2-highmem-128"},
+        {"machine_type": "n2-standard-4", "region": "europe-west1"},
+        {"machine_type": "e2-standard-4", "preemptible": True},
+        {"machine_type": "g2-standard-8", "preemptible": True},
+        {"machine_type": "g2-standard-24"},
         {"machine_type": "n1-standard-3"},
         {"machine_type": None},
         {"region": "mars-north1"},
@@ -134,9 +166,20 @@ class TestOverrides:
         assert table.price("moon1", "cpu") == 1
         assert table.price("moon1", "ram") is None
 
+    def test_whole_machines_are_replaced_and_added(self):
+        table = overridden(
+            PRICES,
+            {"dated": "2027-01", "machines": {"US-CENTRAL1": {"g2-standard-4": "0.5"}, "moon1": {"x": "1"}}},
+            setting="price_table",
+        )
+        assert table.machine("us-central1", "g2-standard-4") == Decimal("0.5")
+        assert table.machine("us-central1", "a2-highgpu-1g") == Decimal("3.673385")
+        assert table.machine("moon1", "x") == 1
+
     @pytest.mark.parametrize(
         "record",
         [
+            {"dated": "x", "machines": []},
             [],
             {},
             {"dated": 5},
