@@ -61,7 +61,7 @@ class PresenceSocket(FindsNotebooks, WebSocketMixin, WebSocketHandler, JupyterHa
         except (ValueError, RecursionError):
             return
         if self.tab is not None and isinstance(said, dict) and isinstance(said.get("looked_at"), bool):
-            self.tab.is_looked_at = said["looked_at"]
+            self.notebooks.keeper.look_at(self.tab, is_looked_at=said["looked_at"])
 
     def on_close(self) -> None:
         """The tab is gone, or shows something else."""

@@ -40,6 +40,9 @@ export function countdownView(known: IPauseKnown, trans: TranslationBundle): ICo
   if (!known.answers) {
     return isBeingPaused(report.state) ? goneView(trans) : null;
   }
+  if (!report.canPause && (report.state === 'warning' || report.state === 'pause-due')) {
+    return null; // nothing comes of it
+  }
   const { icon, tone } = looks(report.state);
   const plain = { icon, tone, left: null, sentence: report.message, items: [], notes: [], buttons: [] };
   switch (report.state) {
@@ -81,7 +84,7 @@ export function announcement(known: IPauseKnown, before: Phase | null, trans: Tr
   const view = countdownView(known, trans);
   if (view === null) {
     const wasNear = before !== null && (isPauseNear(before) || isBeingPaused(before));
-    return wasNear && known.answers ? trans.__('This environment keeps running.') : '';
+    return wasNear && known.answers && known.report.canPause ? trans.__('This environment keeps running.') : '';
   }
   if (known.report.state === 'warning') {
     return `${warning(known, trans)} ${view.sentence}`;

@@ -11,6 +11,8 @@ import { pauseBadgePlugin } from './plugins/pausebadge';
 import { pauseCommandsPlugin } from './plugins/pausecommands';
 import { presencePlugin } from './plugins/presence';
 import { previewPlugin } from './plugins/preview';
+import { readingPlugin } from './plugins/reading';
+import { readingCommandsPlugin } from './plugins/readingcommands';
 import { savesPlugin } from './plugins/saves';
 import { statusBarPlugin } from './plugins/statusbar';
 
@@ -18,6 +20,8 @@ import { statusBarPlugin } from './plugins/statusbar';
 const plugins: JupyterFrontEndPlugin<any>[] = [
   notebooksPlugin,
   savesPlugin,
+  readingPlugin,
+  readingCommandsPlugin,
   presencePlugin,
   badgesPlugin,
   statusBarPlugin,

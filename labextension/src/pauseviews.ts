@@ -54,7 +54,7 @@ export function pauseBadge(known: IPauseKnown, trans: TranslationBundle): IView 
   if (!answers) {
     return lostView(report, trans);
   }
-  const { icon, tone } = looks(report.state);
+  const { icon, tone } = looks(isNoAlarm(report) ? 'idle' : report.state);
   return { icon, tone, text: stateInWords(known, trans), sentence: whyInWords(known, trans) };
 }
 
@@ -138,7 +138,15 @@ export function looks(state: Phase): { icon: IconName; tone: Tone } {
   }
 }
 
+/** Where nothing can pause, the end of the idle time is no alarm. */
+function isNoAlarm({ canPause, state }: IPauseReport): boolean {
+  return !canPause && (state === 'warning' || state === 'pause-due');
+}
+
 function stateInWords({ report, secondsLeft }: IPauseKnown, trans: TranslationBundle): string {
+  if (isNoAlarm(report)) {
+    return trans.__('Idle');
+  }
   switch (report.state) {
     case 'active':
       return trans.__('Running');

@@ -1,10 +1,11 @@
 import { ILabShell, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette, MainAreaWidget, Notification } from '@jupyterlab/apputils';
+import { ICommandPalette, MainAreaWidget } from '@jupyterlab/apputils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { IFrame, notebookIcon } from '@jupyterlab/ui-components';
 import { OpenNotebooks } from '../model';
 import { nameOf } from '../names';
+import { noticeOfTrouble } from '../notices';
 import { hasPreview, previewUrl } from '../restapi';
 import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
 
@@ -43,7 +44,7 @@ export const previewPlugin: JupyterFrontEndPlugin<void> = {
           return;
         }
         if (!(await hasPreview(settings))) {
-          Notification.warning(trans.__('The server part of jupyter_terra_env shows no previews: update it.'));
+          noticeOfTrouble(trans.__('The server part of jupyter_terra_env shows no previews: update it.'));
         } else if (labShell === null) {
           window.open(previewUrl(settings, path), '_blank', 'noopener');
         } else {
