@@ -95,17 +95,13 @@ export function announcement(known: IPauseKnown, before: Phase | null, trans: Tr
 function warned({ report, secondsLeft }: IPauseKnown, trans: TranslationBundle) {
   const isOver = secondsLeft === null || secondsLeft === 0;
   return {
-    title: isOver ? trans.__('This environment is about to be paused') : coming(report, trans),
+    title: isOver ? trans.__('This environment is about to be paused') : trans.__('This environment pauses in'),
     left: isOver ? null : countdown(secondsLeft),
     sentence: trans.__('%1 Press any key to keep it running.', report.message),
     items: whatIsRunning(report),
     notes: costs(report, trans),
     buttons: [keepAwake(report, trans), untilJobsEnd(report, trans), pauseNow(trans)]
   };
-}
-
-function coming({ canPause }: IPauseReport, trans: TranslationBundle): string {
-  return canPause ? trans.__('This environment pauses in') : trans.__('This environment should be paused in');
 }
 
 function flushing({ message, reason }: IPauseReport, trans: TranslationBundle) {
@@ -144,10 +140,7 @@ function goneView(trans: TranslationBundle): ICountdown {
   };
 }
 
-function warning({ report, secondsLeft }: IPauseKnown, trans: TranslationBundle): string {
-  if (!report.canPause) {
-    return trans.__('This environment should be paused soon, but nothing here can pause it.');
-  }
+function warning({ secondsLeft }: IPauseKnown, trans: TranslationBundle): string {
   const limit = ANNOUNCED_AT_SECONDS.find(seconds => (secondsLeft ?? 0) <= seconds);
   if (limit === undefined) {
     return trans.__('This environment is paused soon.');

@@ -155,7 +155,7 @@ function stateInWords({ report, secondsLeft }: IPauseKnown, trans: TranslationBu
     case 'idle':
       return idleInWords(report, secondsLeft, trans);
     case 'warning':
-      return warnedInWords(report, secondsLeft ?? 0, trans);
+      return secondsLeft ? trans.__('Pauses in %1', countdown(secondsLeft)) : trans.__('About to be paused');
     case 'flushing':
       return trans.__('Saving before the pause…');
     case 'pausing':
@@ -167,14 +167,6 @@ function stateInWords({ report, secondsLeft }: IPauseKnown, trans: TranslationBu
     case 'pause-due':
       return trans.__('Should be paused');
   }
-}
-
-function warnedInWords(report: IPauseReport, secondsLeft: number, trans: TranslationBundle): string {
-  if (secondsLeft === 0) {
-    return report.canPause ? trans.__('About to be paused') : trans.__('Should be paused');
-  }
-  const left = countdown(secondsLeft);
-  return report.canPause ? trans.__('Pauses in %1', left) : trans.__('Should be paused in %1', left);
 }
 
 function idleInWords(report: IPauseReport, secondsLeft: number | null, trans: TranslationBundle): string {
