@@ -3,6 +3,7 @@ import { autopausePlugin } from './plugins/autopause';
 import { badgesPlugin } from './plugins/badges';
 import { bannerPlugin } from './plugins/banner';
 import { commandsPlugin } from './plugins/commands';
+import { brokenCopiesPlugin } from './plugins/brokencopies';
 import { conflictsPlugin } from './plugins/conflicts';
 import { countdownPlugin } from './plugins/countdown';
 import { fileBrowserPlugin } from './plugins/filebrowser';
@@ -22,6 +23,7 @@ const plugins: JupyterFrontEndPlugin<any>[] = [
   savesPlugin,
   readingPlugin,
   readingCommandsPlugin,
+  brokenCopiesPlugin,
   presencePlugin,
   badgesPlugin,
   statusBarPlugin,

@@ -88,12 +88,17 @@ export function failedBanner({ saveError }: ITabState, trans: TranslationBundle)
   };
 }
 
+/** Whether the copy on this disk is broken, so that only a person can help. */
+export function isBroken({ place, reason }: INotebookStatus): boolean {
+  return place === 'on-disk' && BROKEN.includes(reason ?? '');
+}
+
 /** The banner over a notebook of which this disk has a broken version. */
 export function unfitBanner(status: INotebookStatus): IBanner | null {
   if (status.place !== 'on-disk' || !UNFIT.includes(status.reason ?? '')) {
     return null;
   }
-  const actions: BannerAction[] = BROKEN.includes(status.reason ?? '') ? ['show-workspace-version'] : [];
+  const actions: BannerAction[] = isBroken(status) ? ['show-workspace-version'] : [];
   return { tone: 'warn', icon: 'alert', sentence: status.message, actions };
 }
 
@@ -104,7 +109,7 @@ export function withNewerVersion(banner: IBanner, status: INotebookStatus, tab: 
   }
   return {
     ...banner,
-    sentence: `${banner.sentence} ${newerVersion(status, trans)}`,
+    sentence: trans.__('%1 There is a newer version than this one.', banner.sentence),
     actions: ['show-newer', ...banner.actions]
   };
 }
