@@ -115,6 +115,12 @@ class LockKeeper:
             self._begin(location, self._resume)
         return tab
 
+    def look_at(self, tab: Tab, *, is_looked_at: bool) -> None:
+        """A person can see a tab from now on, or cannot any more. What they see is looked after at the next round."""
+        tab.is_looked_at = is_looked_at
+        if is_looked_at:
+            self._heard[tab.location.api_path] = self._locks.knowledge(tab.location)
+
     def leave(self, tab: Tab) -> None:
         """A tab is gone. When it was the last one that showed its notebook, the notebook was closed."""
         path = tab.location.api_path

@@ -67,12 +67,14 @@ def what_became_of(last: Stored | None, others: Iterable[Stored]) -> Gone:
         others: the objects that are there now.
 
     Returns:
-        Renamed, if exactly one object is the same in content and custom metadata, locks aside. Several may be copies.
+        Renamed, if exactly one object is the same in content and custom metadata, locks aside; of several, which may be
+        copies, if exactly one is locked in the environment that edited the one that has gone.
     """
     if last is None:
         return DELETED
     same = [other for other in others if other.name != last.name and _is_same(last, other)]
-    return Gone(how=How.RENAMED, new_name=same[0].name) if len(same) == 1 else DELETED
+    found = same if len(same) <= 1 else [other for other in same if _is_locked_alike(last, other)]
+    return Gone(how=How.RENAMED, new_name=found[0].name) if len(found) == 1 else DELETED
 
 
 def _is_same(last: Stored, other: Stored) -> bool:
@@ -82,6 +84,15 @@ def _is_same(last: Stored, other: Stored) -> bool:
     if mark is not None:
         return other.metadata.get(WRITE_ID_KEY) == mark
     return _kept(last) == _kept(other)
+
+
+def _is_locked_alike(last: Stored, other: Stored) -> bool:
+    """Whether the same environment locked both last: a rename takes the lock along, which is renewed then."""
+    return OWNER_KEY in last.metadata and _last_locked_in(last) == _last_locked_in(other)
+
+
+def _last_locked_in(stored: Stored) -> tuple[str | None, str]:
+    return stored.metadata.get(OWNER_KEY), stored.metadata.get(ENVIRONMENT_KEY, "").partition("@")[0]
 
 
 def _kept(stored: Stored) -> dict[str, str]:

@@ -102,7 +102,7 @@ class PresenceSocket(FindsNotebooks, WebSocketMixin, WebSocketHandler, JupyterHa
         if self.seated is not None and "action" in said:
             self.seated.act(said["action"])
         if self.tab is not None and isinstance(said.get("looked_at"), bool):
-            self.tab.is_looked_at = said["looked_at"]
+            self.notebooks.keeper.look_at(self.tab, is_looked_at=said["looked_at"])
 
     def on_close(self) -> None:
         """The tab is gone, or shows something else."""

@@ -40,6 +40,9 @@ export function countdownView(known: IPauseKnown, trans: TranslationBundle): ICo
   if (!known.answers) {
     return isBeingPaused(report.state) ? goneView(trans) : null;
   }
+  if (!report.canPause && (report.state === 'warning' || report.state === 'pause-due')) {
+    return null; // nothing comes of it
+  }
   const { icon, tone } = looks(report.state);
   const plain = { icon, tone, left: null, sentence: report.message, items: [], notes: [], buttons: [] };
   switch (report.state) {
@@ -81,7 +84,7 @@ export function announcement(known: IPauseKnown, before: Phase | null, trans: Tr
   const view = countdownView(known, trans);
   if (view === null) {
     const wasNear = before !== null && (isPauseNear(before) || isBeingPaused(before));
-    return wasNear && known.answers ? trans.__('This environment keeps running.') : '';
+    return wasNear && known.answers && known.report.canPause ? trans.__('This environment keeps running.') : '';
   }
   if (known.report.state === 'warning') {
     return `${warning(known, trans)} ${view.sentence}`;
@@ -92,17 +95,13 @@ export function announcement(known: IPauseKnown, before: Phase | null, trans: Tr
 function warned({ report, secondsLeft }: IPauseKnown, trans: TranslationBundle) {
   const isOver = secondsLeft === null || secondsLeft === 0;
   return {
-    title: isOver ? trans.__('This environment is about to be paused') : coming(report, trans),
+    title: isOver ? trans.__('This environment is about to be paused') : trans.__('This environment pauses in'),
     left: isOver ? null : countdown(secondsLeft),
     sentence: trans.__('%1 Press any key to keep it running.', report.message),
     items: whatIsRunning(report),
     notes: costs(report, trans),
     buttons: [keepAwake(report, trans), untilJobsEnd(report, trans), pauseNow(trans)]
   };
-}
-
-function coming({ canPause }: IPauseReport, trans: TranslationBundle): string {
-  return canPause ? trans.__('This environment pauses in') : trans.__('This environment should be paused in');
 }
 
 function flushing({ message, reason }: IPauseReport, trans: TranslationBundle) {
@@ -141,10 +140,7 @@ function goneView(trans: TranslationBundle): ICountdown {
   };
 }
 
-function warning({ report, secondsLeft }: IPauseKnown, trans: TranslationBundle): string {
-  if (!report.canPause) {
-    return trans.__('This environment should be paused soon, but nothing here can pause it.');
-  }
+function warning({ secondsLeft }: IPauseKnown, trans: TranslationBundle): string {
   const limit = ANNOUNCED_AT_SECONDS.find(seconds => (secondsLeft ?? 0) <= seconds);
   if (limit === undefined) {
     return trans.__('This environment is paused soon.');

@@ -3,6 +3,7 @@ import { autopausePlugin } from './plugins/autopause';
 import { badgesPlugin } from './plugins/badges';
 import { bannerPlugin } from './plugins/banner';
 import { commandsPlugin } from './plugins/commands';
+import { brokenCopiesPlugin } from './plugins/brokencopies';
 import { conflictsPlugin } from './plugins/conflicts';
 import { countdownPlugin } from './plugins/countdown';
 import { fileBrowserPlugin } from './plugins/filebrowser';
@@ -12,6 +13,8 @@ import { pauseBadgePlugin } from './plugins/pausebadge';
 import { pauseCommandsPlugin } from './plugins/pausecommands';
 import { presencePlugin } from './plugins/presence';
 import { previewPlugin } from './plugins/preview';
+import { readingPlugin } from './plugins/reading';
+import { readingCommandsPlugin } from './plugins/readingcommands';
 import { savesPlugin } from './plugins/saves';
 import { sharingPlugin } from './plugins/sharing';
 import { titlesPlugin } from './plugins/titles';
@@ -20,6 +23,9 @@ import { titlesPlugin } from './plugins/titles';
 const plugins: JupyterFrontEndPlugin<any>[] = [
   notebooksPlugin,
   savesPlugin,
+  readingPlugin,
+  readingCommandsPlugin,
+  brokenCopiesPlugin,
   presencePlugin,
   badgesPlugin,
   titlesPlugin,

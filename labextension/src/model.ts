@@ -79,6 +79,11 @@ export class NotebookState {
     }
   }
 
+  /** Time has passed: what is said of it has changed. */
+  tick(): void {
+    this._changed.emit();
+  }
+
   setWaiting(waiting: boolean): void {
     this._waiting = waiting;
     this._changed.emit();

@@ -54,7 +54,7 @@ export function pauseBadge(known: IPauseKnown, trans: TranslationBundle): IView 
   if (!answers) {
     return lostView(report, trans);
   }
-  const { icon, tone } = looks(report.state);
+  const { icon, tone } = looks(isNoAlarm(report) ? 'idle' : report.state);
   return { icon, tone, text: stateInWords(known, trans), sentence: whyInWords(known, trans) };
 }
 
@@ -138,7 +138,15 @@ export function looks(state: Phase): { icon: IconName; tone: Tone } {
   }
 }
 
+/** Where nothing can pause, the end of the idle time is no alarm. */
+function isNoAlarm({ canPause, state }: IPauseReport): boolean {
+  return !canPause && (state === 'warning' || state === 'pause-due');
+}
+
 function stateInWords({ report, secondsLeft }: IPauseKnown, trans: TranslationBundle): string {
+  if (isNoAlarm(report)) {
+    return trans.__('Idle');
+  }
   switch (report.state) {
     case 'active':
       return trans.__('Running');
@@ -147,7 +155,7 @@ function stateInWords({ report, secondsLeft }: IPauseKnown, trans: TranslationBu
     case 'idle':
       return idleInWords(report, secondsLeft, trans);
     case 'warning':
-      return warnedInWords(report, secondsLeft ?? 0, trans);
+      return secondsLeft ? trans.__('Pauses in %1', countdown(secondsLeft)) : trans.__('About to be paused');
     case 'flushing':
       return trans.__('Saving before the pause…');
     case 'pausing':
@@ -159,14 +167,6 @@ function stateInWords({ report, secondsLeft }: IPauseKnown, trans: TranslationBu
     case 'pause-due':
       return trans.__('Should be paused');
   }
-}
-
-function warnedInWords(report: IPauseReport, secondsLeft: number, trans: TranslationBundle): string {
-  if (secondsLeft === 0) {
-    return report.canPause ? trans.__('About to be paused') : trans.__('Should be paused');
-  }
-  const left = countdown(secondsLeft);
-  return report.canPause ? trans.__('Pauses in %1', left) : trans.__('Should be paused in %1', left);
 }
 
 function idleInWords(report: IPauseReport, secondsLeft: number | null, trans: TranslationBundle): string {

@@ -4,6 +4,7 @@
 export interface ISocket {
   onmessage: ((event: any) => void) | null;
   onclose: ((event: any) => void) | null;
+  send(message: string): void;
   close(): void;
 }
 
@@ -33,6 +34,20 @@ export class Presence {
     if (this._cancelRetry !== null) {
       this._cancelRetry();
       this._connect();
+    }
+  }
+
+  /** Tell the server something, now or as soon as it answers; what is told later takes its place. */
+  say(message: object): void {
+    this._message = JSON.stringify(message);
+    this._isSaid = false;
+    this._sayIfConnected();
+  }
+
+  private _sayIfConnected(): void {
+    if (this._isConnected && !this._isSaid && this._message !== null) {
+      this._isSaid = true;
+      this._socket?.send(this._message);
     }
   }
 
@@ -71,12 +86,15 @@ export class Presence {
       return;
     }
     this._wait = FIRST_WAIT_MS;
+    this._isConnected = true;
+    this._sayIfConnected();
     this._options.onConnection(true);
     this._options.onFrame(frame);
   }
 
   private _lost(): void {
     this._socket = null;
+    this._isConnected = this._isSaid = false;
     this._options.onConnection(false);
     this._cancelRetry = this._options.later(() => this._connect(), this._wait);
     this._wait = Math.min(this._wait * 2, LONGEST_WAIT_MS);
@@ -84,5 +102,9 @@ export class Presence {
 
   private _cancelRetry: (() => void) | null = null;
   private _socket: ISocket | null = null;
+  /** The server has sent something: it listens. */
+  private _isConnected = false;
+  private _message: string | null = null;
+  private _isSaid = false;
   private _wait = FIRST_WAIT_MS;
 }

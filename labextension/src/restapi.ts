@@ -1,11 +1,12 @@
 /** The server's endpoints. Stateless; every answer is checked. */
 
-import { URLExt } from '@jupyterlab/coreutils';
+import { PageConfig, URLExt } from '@jupyterlab/coreutils';
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import { ServerConnection } from '@jupyterlab/services';
 import { IPauseReport, parseReport } from './autopause';
 import { xsrfCookie } from './cookies';
 import type { IBeat } from './heartbeat';
+import { IServerPart, PAGE_OPTION, isInWorkspace, readServerPart } from './serverpart';
 import { INotebookStatus, isFields, parseStatus } from './status';
 
 const ROOT = 'terra-env';
@@ -80,8 +81,20 @@ export interface IPauseAnswer {
   readonly date: string | null;
 }
 
-/** Where the work of a notebook is; asks no bucket. */
+/** What the page knows of the server's part. */
+export function serverPart(): IServerPart {
+  return readServerPart(PageConfig.getOption(PAGE_OPTION));
+}
+
+/**
+ * Where the work of a notebook is; asks no bucket.
+ *
+ * @throws Refusal `not-in-workspace`, without a request, for what is in no workspace.
+ */
 export async function getStatus(settings: ServerConnection.ISettings, path: string): Promise<INotebookStatus> {
+  if (!isInWorkspace(serverPart(), path)) {
+    throw new Refusal(404, 'This path is no file of a workspace folder.', 'not-in-workspace');
+  }
   return status('status', await request(settings, `status?path=${encodeURIComponent(path)}`));
 }
 
@@ -142,6 +155,16 @@ export async function resolve(
     throw new UnexpectedAnswer('resolve');
   }
   return { keptEdits: text(answer.kept_edits), status: parseStatus(answer.status) };
+}
+
+/**
+ * Show the workspace's version in the place of the copy on this disk, which is kept beside it.
+ *
+ * @returns the API path of the file with what was on this disk; null: it held nothing of its own.
+ */
+export async function openWorkspaceVersion(settings: ServerConnection.ISettings, path: string): Promise<string | null> {
+  const answer = await post(settings, 'open-workspace-version', { path });
+  return isFields(answer) ? text(answer.kept_edits) : null;
 }
 
 /** Why this environment is still running, and when it will be paused. */

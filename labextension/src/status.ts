@@ -9,6 +9,7 @@ export const PLACES = [
   'offline',
   'conflict',
   'locked',
+  'gone',
   'local-only',
   'playground'
 ] as const;
@@ -41,6 +42,13 @@ export interface ILock {
   readonly actions: readonly LockAction[];
 }
 
+/** What became of a notebook that is not in the workspace any more. */
+export interface IGone {
+  readonly how: 'renamed' | 'deleted';
+  /** The new API path, when it was renamed. */
+  readonly path: string | null;
+}
+
 export interface INotebookStatus {
   readonly path: string;
   readonly mode: Mode;
@@ -50,6 +58,11 @@ export interface INotebookStatus {
   readonly reason: string | null;
   /** ISO 8601, UTC: when the bucket was last known to hold this working copy. */
   readonly savedAt: string | null;
+  /** Names the content that the workspace has, as the server saw it last; opaque. */
+  readonly workspaceVersion: string | null;
+  /** ISO 8601, UTC: when the workspace was given that content. */
+  readonly workspaceSavedAt: string | null;
+  readonly gone: IGone | null;
   readonly writable: boolean;
   readonly editPath: string | null;
   readonly playgroundPath: string | null;
@@ -153,7 +166,10 @@ export function isFields(data: unknown): data is Fields {
   return typeof data === 'object' && data !== null && !Array.isArray(data);
 }
 
-type Work = Pick<INotebookStatus, 'mode' | 'place' | 'message' | 'reason' | 'savedAt' | 'lock'>;
+type Work = Pick<
+  INotebookStatus,
+  'mode' | 'place' | 'message' | 'reason' | 'savedAt' | 'workspaceVersion' | 'workspaceSavedAt' | 'gone' | 'lock'
+>;
 
 function parseWork(data: Fields): Work | null {
   if (data.mode !== 'edit' && data.mode !== 'playground') {
@@ -165,8 +181,24 @@ function parseWork(data: Fields): Work | null {
     message: text(data.message) ?? '',
     reason: text(data.reason),
     savedAt: text(data.saved_at),
+    workspaceVersion: text(data.workspace_version),
+    workspaceSavedAt: text(data.workspace_saved_at),
+    gone: parseGone(data.gone),
     lock: parseLock(data.lock)
   };
+}
+
+/** Which version a model of the contents API shows; null: it does not say. */
+export function shownVersion(model: unknown): string | null {
+  return isFields(model) && isFields(model.terra) ? text(model.terra.shown_version) : null;
+}
+
+function parseGone(data: unknown): IGone | null {
+  if (!isFields(data)) {
+    return null;
+  }
+  const path = text(data.path);
+  return { how: data.how === 'renamed' && path !== null ? 'renamed' : 'deleted', path };
 }
 
 function parseLock(data: unknown): ILock | null {

@@ -32,6 +32,14 @@ export const EXTENSION = 'jupyter-terra-env';
 export const TRANSLATION_DOMAIN = 'jupyter_terra_env';
 export const EVENT_SCHEMA = 'https://jupyter-terra-env.invalid/events/notebook-status/v1';
 export const AUTOPAUSE_SCHEMA = 'https://jupyter-terra-env.invalid/events/autopause/v1';
+/** The ways on from a view that is outdated, gone or broken. */
+export const ReadingCommandIds = {
+  showNewer: 'terra-env:show-newer-version',
+  openRenamed: 'terra-env:open-renamed',
+  saveAgain: 'terra-env:save-again',
+  showWorkspaceVersion: 'terra-env:show-workspace-version'
+} as const;
+
 /** What is typed and clicked in it is meant for it. */
 export const COUNTDOWN_CLASS = 'jp-terra-Countdown';
 

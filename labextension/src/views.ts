@@ -2,6 +2,8 @@
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { present } from './present';
+import type { OwnChanges } from './ownchanges';
+import { editing, failedBanner, goneBanner, goneView, readerPlace, unfitBanner, withNewerVersion } from './reading';
 import { INotebookStatus, isConflict, isHeldElsewhere } from './status';
 import { moment } from './when';
 
@@ -46,6 +48,12 @@ export interface ITabState {
   /** Whether what is on the screen was opened to be read only. */
   readonly readOnly: boolean;
   readonly connection: Connection;
+  /** What is on the screen of a read-only view and in no file. */
+  readonly ownChanges?: OwnChanges;
+  /** Which version is on the screen of a read-only view; null: it is not known. */
+  readonly shownVersion?: string | null;
+  /** Why the last save failed, as the server says; null: it did not fail. */
+  readonly saveError?: string | null;
 }
 
 /** Whether edits on the screen have nowhere to go: somebody else is editing, or was when it was opened. */
@@ -62,7 +70,11 @@ export type BannerAction =
   | 'stop-waiting'
   | 'edit'
   | 'take-over'
-  | 'resolve';
+  | 'resolve'
+  | 'show-newer'
+  | 'open-renamed'
+  | 'save-again'
+  | 'show-workspace-version';
 
 export interface IBanner {
   readonly tone: Tone;
@@ -111,7 +123,7 @@ export function placeView(status: INotebookStatus, tab: ITabState, trans: Transl
       tone: 'bad'
     };
   }
-  if (tab.saveFailed) {
+  if (tab.saveFailed || tab.saveError != null) {
     return {
       icon: 'alert',
       text: trans.__('Not saved'),
@@ -122,7 +134,8 @@ export function placeView(status: INotebookStatus, tab: ITabState, trans: Transl
   if (tab.dirty && !isReadOnly(status, tab)) {
     return unsavedView(tab, trans);
   }
-  return savedView(status, trans);
+  const ofReader = isReadOnly(status, tab) ? readerPlace(status, tab, trans) : null;
+  return ofReader ?? goneView(status, trans) ?? savedView(status, trans);
 }
 
 function unsavedView(tab: ITabState, trans: TranslationBundle): IView {
@@ -161,6 +174,8 @@ function savedView(status: INotebookStatus, trans: TranslationBundle): IView {
     case 'local-only':
     case 'playground':
       return view('disk', 'plain', trans.__('On this disk only'), trans.__('This disk only'));
+    case 'gone':
+      return view('alert', 'bad', trans.__('Not in the workspace any more'), trans.__('Not in workspace'));
     case 'conflict':
     case 'unknown':
       return view('disk', 'plain', trans.__('On this disk'));
@@ -174,6 +189,16 @@ export function bannerView(
   waiting: boolean,
   trans: TranslationBundle
 ): IBanner | null {
+  const banner = failedBanner(tab, trans) ?? bannerOf(status, tab, waiting, trans);
+  return banner !== null && isReadOnly(status, tab) ? withNewerVersion(banner, status, tab, trans) : banner;
+}
+
+function bannerOf(
+  status: INotebookStatus,
+  tab: ITabState,
+  waiting: boolean,
+  trans: TranslationBundle
+): IBanner | null {
   if (isConflict(status)) {
     return { tone: 'bad', icon: 'alert', sentence: status.message, actions: ['resolve', 'playground', 'copy'] };
   }
@@ -181,8 +206,9 @@ export function bannerView(
     const { icon, sentence } = modeView(status, tab, trans);
     return { tone: 'plain', icon, sentence, actions: status.editPath === null ? [] : ['copy-to-edit'] };
   }
-  if (status.lock === null) {
-    return null;
+  const special = goneBanner(status, trans) ?? unfitBanner(status);
+  if (special !== null || status.lock === null) {
+    return special;
   }
   if (isHeldElsewhere(status)) {
     return {
@@ -221,10 +247,7 @@ function whoIsEditing(status: INotebookStatus, trans: TranslationBundle): string
   if (status.lock?.state === 'held-elsewhere') {
     return trans.__('Read-only: you are editing this notebook in another environment.');
   }
-  const until = clockTime(status.lock?.until ?? null);
-  return until === null
-    ? trans.__('Read-only: %1 is editing this notebook.', who(status, trans))
-    : trans.__('Read-only: %1 is editing this notebook, until %2 or longer.', who(status, trans), until);
+  return editing(who(status, trans), status, trans);
 }
 
 function readOnly(status: INotebookStatus, trans: TranslationBundle): string {

@@ -23,9 +23,12 @@ test('the countdown says when, why, what it costs, and what can be done', () => 
   assert.deepEqual(shown?.buttons.map(button => button.label), ['Keep Running 1 h', 'Until Jobs End', 'Pause Now']);
 });
 
-test('a pause that is only told is not announced as one', () => {
-  assert.equal(view(ONLY_TOLD)?.title, 'This environment should be paused in');
-  assert.match(said(ONLY_TOLD, 'idle'), /should be paused soon, but nothing here can pause it/);
+test('where nothing can pause there is no countdown, and nothing is read aloud', () => {
+  for (const state of ['warning', 'pause-due']) {
+    assert.equal(view({ ...ONLY_TOLD, state }), null);
+    assert.equal(said({ ...ONLY_TOLD, state }, 'idle'), '');
+  }
+  assert.equal(said({ ...ONLY_TOLD, state: 'active' }, 'warning'), '');
 });
 
 test('waiting for jobs is offered when there are any', () => {

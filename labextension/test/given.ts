@@ -22,6 +22,9 @@ export const ANSWER = {
   writable: true,
   edit_path: 'ws/edit/a.ipynb',
   playground_path: 'ws/playground/a.ipynb',
+  workspace_version: '1',
+  workspace_saved_at: null,
+  gone: null,
   lock: {
     state: 'held',
     message: 'You are editing this notebook.',

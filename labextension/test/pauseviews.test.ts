@@ -23,9 +23,11 @@ test('the state in words', () => {
   assert.equal(badge({ ...REPORT, state: 'pause-due' })?.text, 'Should be paused');
 });
 
-test('a pause that is only told is not shown as one', () => {
-  assert.equal(badge(ONLY_TOLD)?.text, 'Should be paused in 4:12');
-  assert.equal(badge(ONLY_TOLD, { secondsLeft: 0 })?.text, 'Should be paused');
+test('where nothing can pause, the end of the idle time is no alarm', () => {
+  for (const state of ['warning', 'pause-due']) {
+    assert.equal(badge({ ...ONLY_TOLD, state })?.text, 'Idle');
+    assert.equal(badge({ ...ONLY_TOLD, state })?.tone, 'plain');
+  }
   const idle = badge({ ...ONLY_TOLD, state: 'idle' });
   assert.equal(idle?.text, 'Idle');
   assert.match(idle?.sentence ?? '', /should be paused in .*; nothing here can pause it/);

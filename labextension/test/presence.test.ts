@@ -4,7 +4,7 @@ import { ISocket, Presence } from '../src/presence';
 
 /** The browser's side of things: sockets that the test opens and breaks, time that the test moves. */
 class Browser {
-  readonly sockets: (ISocket & { closed: boolean })[] = [];
+  readonly sockets: (ISocket & { closed: boolean; sent: string[] })[] = [];
   readonly frames: unknown[] = [];
   readonly connections: boolean[] = [];
   readonly presence: Presence;
@@ -18,6 +18,10 @@ class Browser {
           onmessage: null,
           onclose: null,
           closed: false,
+          sent: [] as string[],
+          send(message: string) {
+            this.sent.push(message);
+          },
           close() {
             this.closed = true;
           }
@@ -116,4 +120,20 @@ test('closing does not wait for a server that is away', async () => {
   await gone.presence.close();
   gone.pass(60_000);
   assert.equal(gone.sockets.length, 1);
+});
+
+test('what is told waits until the server listens, and is told again to a server that came back', () => {
+  const browser = new Browser();
+  browser.presence.say({ looked_at: false });
+  browser.presence.say({ looked_at: true });
+  assert.deepEqual(browser.last.sent, []);
+  browser.last.onmessage?.({ data: '{}' });
+  browser.last.onmessage?.({ data: '{}' });
+  assert.deepEqual(browser.last.sent, ['{"looked_at":true}']);
+  browser.last.onclose?.({});
+  browser.pass(500);
+  browser.last.onmessage?.({ data: '{}' });
+  assert.deepEqual(browser.last.sent, ['{"looked_at":true}']);
+  browser.presence.say({ looked_at: false });
+  assert.equal(browser.last.sent.length, 2);
 });

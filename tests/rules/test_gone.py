@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from jupyter_terra_env.rules.edit_lock import EXPIRY_KEY, OWNER_KEY
+from jupyter_terra_env.rules.edit_lock import ENVIRONMENT_KEY, EXPIRY_KEY, OWNER_KEY
 from jupyter_terra_env.rules.gone import DELETED, Gone, How, what_became_of
 from jupyter_terra_env.rules.readback import WRITE_ID_KEY
 
@@ -46,6 +46,15 @@ def test_without_a_write_id_content_and_metadata_tell():
 )
 def test_what_is_not_certain_counts_as_deleted(others):
     assert what_became_of(LAST, others) is DELETED
+
+
+def test_of_several_copies_the_one_that_the_editor_has_locked_is_it():
+    def locked(name, environment):
+        return replace(LAST, name=name, metadata={**LAST.metadata, ENVIRONMENT_KEY: f"{environment}@1"})
+
+    others = [RENAMED, locked("c", "there"), locked("d", "here")]
+    assert what_became_of(locked("a", "here"), others) == Gone(how=How.RENAMED, new_name="d")
+    assert what_became_of(Found("a"), [Found("b"), Found("c")]) is DELETED
 
 
 def test_an_object_of_which_nothing_is_remembered():

@@ -6,6 +6,7 @@ import { Heartbeat } from '../heartbeat';
 import { PauseDesk } from '../pausedesk';
 import { PauseModel } from '../pausemodel';
 import { isPauseNear } from '../pauseviews';
+import { serverPart } from '../restapi';
 import { ISavable, saveAll, unsavedPaths } from '../saveall';
 import type { IClocks } from '../serverclock';
 import { AUTOPAUSE_SCHEMA, COUNTDOWN_CLASS, EXTENSION, IAutopause } from '../tokens';
@@ -36,6 +37,9 @@ async function begin(
   model: PauseModel,
   desk: PauseDesk
 ): Promise<void> {
+  if (!serverPart().autopause) {
+    return; // nothing here can pause, or nothing is known of it
+  }
   while ((await desk.refresh()) && model.known === null) {
     await laterWhileVisible(); // the server is away
   }

@@ -8,7 +8,7 @@ import { Banner } from '../components/banner';
 import { IOpenNotebook, OpenNotebooks } from '../model';
 import { nameOf } from '../names';
 import { isHeldElsewhere } from '../status';
-import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
+import { CommandIds, EXTENSION, IOpenNotebooks, ReadingCommandIds, TRANSLATION_DOMAIN } from '../tokens';
 import { BannerAction, bannerView, isReadOnly } from '../views';
 
 const COMMANDS: Readonly<Record<BannerAction, string>> = {
@@ -20,7 +20,11 @@ const COMMANDS: Readonly<Record<BannerAction, string>> = {
   'stop-waiting': CommandIds.stopWaiting,
   edit: CommandIds.edit,
   'take-over': CommandIds.takeOver,
-  resolve: CommandIds.resolve
+  resolve: CommandIds.resolve,
+  'show-newer': ReadingCommandIds.showNewer,
+  'open-renamed': ReadingCommandIds.openRenamed,
+  'save-again': ReadingCommandIds.saveAgain,
+  'show-workspace-version': ReadingCommandIds.showWorkspaceVersion
 };
 
 /** Says over a notebook who else is editing it, or that versions have parted, and offers the ways out. */
@@ -51,7 +55,11 @@ function bannerLabels(trans: TranslationBundle): Readonly<Record<BannerAction, s
     'stop-waiting': trans.__('Do Not Tell Me'),
     edit: trans.__('Edit'),
     'take-over': trans.__('Edit Here Instead'),
-    resolve: trans.__('Decide…')
+    resolve: trans.__('Decide…'),
+    'show-newer': trans.__('Show It'),
+    'open-renamed': trans.__('Open It'),
+    'save-again': trans.__('Save Again'),
+    'show-workspace-version': trans.__('Show the Workspace’s Version')
   };
 }
 

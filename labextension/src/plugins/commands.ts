@@ -1,5 +1,5 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { Dialog, ICommandPalette, Notification, showDialog, showErrorMessage } from '@jupyterlab/apputils';
+import { Dialog, ICommandPalette, showDialog, showErrorMessage } from '@jupyterlab/apputils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
@@ -7,6 +7,8 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { showDetails } from '../details';
 import { IOpenNotebook, OpenNotebooks } from '../model';
 import { namesForCopy, nameOf } from '../names';
+import { keepOnThisDisk } from '../keptscreen';
+import { noticeToOpen } from '../notices';
 import { IServer, toPlayground } from '../playground';
 import { changeLock } from '../restapi';
 import { keepScreen, screenOf, showServerVersion, whileNothingIsSaved, writeNew } from '../screen';
@@ -141,8 +143,10 @@ class NotebookCommands {
     this._documents.openOrReveal(copied.path);
     if (copied.leftAlone !== null) {
       const [copy, other] = [nameOf(copied.path), nameOf(copied.leftAlone)];
-      Notification.info(
-        this._trans.__('“%1” is in the playground already, with other content. It was left as it is; this is “%2”.', other, copy)
+      noticeToOpen(
+        this._trans.__('“%1” is in the playground already, with other content. It was left as it is; this is “%2”.', other, copy),
+        this._trans.__('Open “%1”', other),
+        () => this._documents.openOrReveal(copied.leftAlone ?? copied.path)
       );
     }
   }
@@ -181,9 +185,9 @@ class NotebookCommands {
   /** Take the lock, then show what is edited now; what was on the screen is kept if it was not saved. */
   private async _takeLockAndShow({ panel, state }: IOpenNotebook, action: 'acquire' | 'take-over'): Promise<void> {
     const status = await changeLock(this._server.settings, state.path, action);
-    if (panel.context.model.dirty) {
-      const kept = await keepScreen(this._server.contents, panel, this._trans.__('my edits'));
-      Notification.info(this._trans.__('What was on the screen is kept as “%1”.', nameOf(kept)));
+    // Outputs of cells that were run to look at something are no edits.
+    if (panel.context.model.dirty && state.tab.ownChanges !== 'outputs') {
+      await keepOnThisDisk(this._server.contents, panel, status, this._documents, this._trans);
     }
     await showServerVersion(panel);
     state.setStatus(status);

@@ -12,7 +12,7 @@ import { OpenNotebooks } from '../model';
 import { folderOf } from '../names';
 import { Refusal, getStatus } from '../restapi';
 import { exists } from '../screen';
-import { INotebookStatus, parseStatus } from '../status';
+import { INotebookStatus, isFields, parseStatus } from '../status';
 import { CommandIds, EVENT_SCHEMA, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
 
 /** Marks in the folders of workspaces, and what can be done with their notebooks without opening them. */
@@ -86,6 +86,7 @@ function markEntries(app: JupyterFrontEnd, browsers: IFileBrowserFactory, trans:
   DirListing.Renderer.prototype.updateItemNode = function (node, model, ...rest) {
     draw.call(this, node, model, ...rest);
     showMark(node, marks.of(model), trans);
+    showSentence(node, model);
   };
   const follow = (browser: FileBrowser) => {
     browser.model.refreshed.connect(() => marks.listed(browser.model.items()));
@@ -99,6 +100,15 @@ function markEntries(app: JupyterFrontEnd, browsers: IFileBrowserFactory, trans:
       browsers.tracker.forEach(redraw);
     }
   });
+}
+
+/** What the server says of an entry (it hides another, its name keeps it from the workspace), when it is pointed at. */
+function showSentence(node: HTMLElement, model: Contents.IModel): void {
+  const entry: Contents.IModel & { readonly terra?: unknown } = model;
+  const sentence = isFields(entry.terra) && typeof entry.terra.message === 'string' ? entry.terra.message : '';
+  if (sentence !== '' && !node.title.includes(sentence)) {
+    node.title = `${node.title}\n${sentence}`.trim();
+  }
 }
 
 function redraw(widget: Widget): void {

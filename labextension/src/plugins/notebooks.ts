@@ -5,7 +5,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import { NotebookState, OpenNotebooks } from '../model';
 import { setLanguage } from '../present';
-import { Refusal, UnexpectedAnswer, getStatus } from '../restapi';
+import { UnexpectedAnswer, getStatus, serverPart } from '../restapi';
 import { isFields, parseStatus } from '../status';
 import { EVENT_SCHEMA, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
 
@@ -21,6 +21,9 @@ export const notebooksPlugin: JupyterFrontEndPlugin<OpenNotebooks> = {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     setLanguage(translator);
     const notebooks = new OpenNotebooks();
+    if (serverPart().folders.length === 0) {
+      return notebooks; // a plain Jupyter stays one: nothing is asked and nothing is shown
+    }
     const reader = new StatusReader(app.serviceManager.serverSettings, trans);
     const open = (panel: NotebookPanel) => {
       if (app.serviceManager.contents.driveName(panel.context.path) !== '') {
@@ -91,12 +94,11 @@ class StatusReader {
   }
 
   private _explain(error: unknown): void {
-    const unsuitable = error instanceof UnexpectedAnswer || (error instanceof Refusal && error.isMissingEndpoint);
-    if (unsuitable && !this._told) {
+    if (error instanceof UnexpectedAnswer && !this._told) {
       this._told = true;
       Notification.warning(
         this._trans.__(
-          'The server part of jupyter_terra_env is missing or older: where your work is cannot be shown. Update it and restart Jupyter.'
+          'The server part of jupyter_terra_env is another version: where your work is cannot be shown. Update it and restart Jupyter.'
         ),
         { autoClose: false }
       );

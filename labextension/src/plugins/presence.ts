@@ -5,6 +5,7 @@ import { Presence } from '../presence';
 import { presenceSocket, releaseWhileLeaving } from '../restapi';
 import { parseStatus } from '../status';
 import { EXTENSION, IOpenNotebooks } from '../tokens';
+import { followVisibility, isSeen } from '../visibility';
 
 /** Tells the server which notebooks this page shows: that keeps their edit locks, and brings news of them. */
 export const presencePlugin: JupyterFrontEndPlugin<void> = {
@@ -28,6 +29,7 @@ class PresenceOfNotebook {
     state.changed.connect(this._follow, this);
     panel.disposed.connect(() => this._leave());
     window.addEventListener('online', this._retry);
+    followVisibility(panel, () => this._sayWhetherSeen());
     document.addEventListener('visibilitychange', this._retry);
   }
 
@@ -41,7 +43,13 @@ class PresenceOfNotebook {
     if (this._presence === null && state.status !== null && state.status.lock !== null) {
       this._path = state.path;
       this._presence = this._open(state.path);
+      this._sayWhetherSeen();
     }
+  }
+
+  /** What others do with a notebook is worth the server's requests while a person can see it. */
+  private _sayWhetherSeen(): void {
+    this._presence?.say({ looked_at: isSeen(this._opened.panel) });
   }
 
   private _open(path: string): Presence {

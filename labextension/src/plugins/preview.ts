@@ -6,8 +6,8 @@ import { IFrame, notebookIcon } from '@jupyterlab/ui-components';
 import { labIcon } from '../components/labicon';
 import { OpenNotebooks } from '../model';
 import { nameOf } from '../names';
-import { previewUrl } from '../restapi';
 import { ITitle, titleOfPreview } from '../titles';
+import { previewUrl } from '../restapi';
 import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
 
 /** A notebook to read: rendered by the server, without kernel and without edit lock. */

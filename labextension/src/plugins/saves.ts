@@ -4,7 +4,7 @@ import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { Contents, ServerConnection } from '@jupyterlab/services';
 import { dueAt } from '../autosave';
-import { OpenNotebooks } from '../model';
+import { IOpenNotebook, OpenNotebooks } from '../model';
 import { getStatus } from '../restapi';
 import { SaveQueue } from '../savequeue';
 import { SAVE_QUEUES } from '../screen';
@@ -49,9 +49,9 @@ function queueSaves(context: DocumentRegistry.Context): SaveQueue {
 /**
  * Take note of what the answers of saves tell.
  *
- * A save that the workspace refuses is a finished save all the same when the disk has the edits: JupyterLab is told so,
- * and the notebook's state shows what the workspace thinks of it. Otherwise JupyterLab would send the same edits every
- * few seconds, and show a dialog of its own each time.
+ * A save that failed is a finished save all the same when the disk has the edits: JupyterLab is told so, and the
+ * notebook's state shows what the workspace thinks of it. Otherwise JupyterLab would send the same edits every few
+ * seconds, and show a dialog of its own each time. Where the disk has them not, the banner says why.
  */
 function noteAnswersOfSaves(
   contents: Contents.IManager,
@@ -62,26 +62,57 @@ function noteAnswersOfSaves(
   contents.save = async (path, options) => {
     try {
       const model = await save(path, options);
-      notebooks.at(path).forEach(({ state }) => state.noteModel(model));
+      notebooks.at(path).forEach(({ state }) => {
+        state.setTab({ saveError: null });
+        state.noteModel(model);
+      });
       return model;
     } catch (error) {
-      const opened = notebooks.at(path);
-      if (opened.length === 0 || !isRefusal(error) || !(await isSafe(path))) {
+      const opened = notebooks.at(path).filter(({ state }) => state.status !== null);
+      if (opened.length === 0 || (error instanceof Error && error.name === 'ModalCancelError')) {
         throw error;
       }
-      return contents.get(path, { content: false, hash: true });
+      const saved = await whatTheDiskHas(path, error, opened);
+      if (saved === null) {
+        throw asOwnNews(error, opened);
+      }
+      opened.forEach(({ state }) => state.setTab({ saveError: null }));
+      return saved;
     }
   };
 
-  async function isSafe(path: string): Promise<boolean> {
+  /** The model of what is on the disk, if it is what was to be saved; null: it is not, or that is not known. */
+  async function whatTheDiskHas(
+    path: string,
+    error: unknown,
+    opened: readonly IOpenNotebook[]
+  ): Promise<Contents.IModel | null> {
+    const before = opened[0].panel.context.contentsModel?.hash ?? null;
     try {
       const status = await getStatus(settings, path);
-      notebooks.at(path).forEach(({ state }) => state.setStatus(status));
-      return isKeptOnDisk(status);
+      opened.forEach(({ state }) => state.setStatus(status));
+      if (isRefusal(error) && !isKeptOnDisk(status)) {
+        return null;
+      }
+      const now = await contents.get(path, { content: false, hash: true });
+      // Other failures say nothing of the disk: another content than before is what was sent.
+      return isRefusal(error) || (now.hash != null && now.hash !== before) ? now : null;
     } catch {
-      return false; // then JupyterLab shows what it was told
+      return null;
     }
   }
+}
+
+/**
+ * The banner says it, as long as it lasts: JupyterLab would show a dialog for each attempt. It takes an error of this
+ * name for the person's own "no", and tries again at the next interval.
+ */
+function asOwnNews(error: unknown, opened: readonly IOpenNotebook[]): Error {
+  const message = error instanceof ServerConnection.ResponseError ? error.message : '';
+  opened.forEach(({ state }) => state.setTab({ saveError: message, saving: false }));
+  const quiet = new Error('Cancel');
+  quiet.name = 'ModalCancelError';
+  return quiet;
 }
 
 /**
@@ -158,7 +189,7 @@ class Autosaver {
     } else if (context.canSave !== false && !this._queue.inFlight) {
       // (The end of a save that is on its way starts the timer again.)
       // A failure is shown by the document's own dialog and by its state.
-      void context.save().catch(() => undefined);
+      void context.save().catch(() => this._noteSave('failed'));
     }
   }
 
