@@ -2,6 +2,7 @@ import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { autopausePlugin } from './plugins/autopause';
 import { badgesPlugin } from './plugins/badges';
 import { bannerPlugin } from './plugins/banner';
+import { changedOnDiskPlugin } from './plugins/changedondisk';
 import { commandsPlugin } from './plugins/commands';
 import { conflictsPlugin } from './plugins/conflicts';
 import { countdownPlugin } from './plugins/countdown';
@@ -13,12 +14,15 @@ import { presencePlugin } from './plugins/presence';
 import { previewPlugin } from './plugins/preview';
 import { savesPlugin } from './plugins/saves';
 import { sharingPlugin } from './plugins/sharing';
+import { tabsPlugin } from './plugins/tabs';
 import { titlesPlugin } from './plugins/titles';
 
 /** One plugin for each feature: any of them can be switched off by its id. */
 const plugins: JupyterFrontEndPlugin<any>[] = [
   notebooksPlugin,
   savesPlugin,
+  tabsPlugin,
+  changedOnDiskPlugin,
   presencePlugin,
   badgesPlugin,
   titlesPlugin,

@@ -3,6 +3,7 @@
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { ISignal, Signal } from '@lumino/signaling';
 import { INotebookStatus, isHeldElsewhere, updatedByEvent, updatedByModel } from './status';
+import type { ITabs, TabAction } from './tabs';
 import type { ITabState } from './views';
 
 /** What is known about one open notebook. */
@@ -38,6 +39,18 @@ export class NotebookState {
   /** The server told a status, which may be the same as before. */
   get statusTold(): ISignal<this, { before: INotebookStatus | null; now: INotebookStatus }> {
     return this._statusTold;
+  }
+
+  /** The server told which of several tabs edits. */
+  get tabsTold(): ISignal<this, ITabs> {
+    return this._tabsTold;
+  }
+
+  /** Send something to the server about the tabs of this notebook; lost while there is no connection. */
+  say: (action: TabAction) => void = () => undefined;
+
+  noteTabs(tabs: ITabs): void {
+    this._tabsTold.emit(tabs);
   }
 
   moveTo(path: string): void {
@@ -93,6 +106,7 @@ export class NotebookState {
   private _tab: ITabState = { dirty: false, saving: false, saveFailed: false, readOnly: false, connection: 'none' };
   private _waiting = false;
   private _changed = new Signal<this, void>(this);
+  private _tabsTold = new Signal<this, ITabs>(this);
   private _statusTold = new Signal<this, { before: INotebookStatus | null; now: INotebookStatus }>(this);
 }
 

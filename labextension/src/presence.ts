@@ -4,6 +4,7 @@
 export interface ISocket {
   onmessage: ((event: any) => void) | null;
   onclose: ((event: any) => void) | null;
+  send?(data: string): void;
   close(): void;
 }
 
@@ -33,6 +34,15 @@ export class Presence {
     if (this._cancelRetry !== null) {
       this._cancelRetry();
       this._connect();
+    }
+  }
+
+  /** Send something; lost while the server is away. */
+  send(message: object): void {
+    try {
+      this._socket?.send?.(JSON.stringify(message));
+    } catch {
+      // It is connecting: the server tells everything anew when it is.
     }
   }
 

@@ -172,10 +172,14 @@ export function previewUrl(settings: ServerConnection.ISettings, path: string): 
   return `${URLExt.join(settings.baseUrl, ROOT, 'preview')}?path=${encodeURIComponent(path)}`;
 }
 
-/** Open the presence socket of a tab. */
-export function presenceSocket(settings: ServerConnection.ISettings, path: string): WebSocket {
+/**
+ * Open the presence socket of a tab.
+ *
+ * @param edits - false: another tab edited the notebook when this one was connected last.
+ */
+export function presenceSocket(settings: ServerConnection.ISettings, path: string, edits: boolean): WebSocket {
   const token = settings.appendToken && settings.token !== '' ? `&token=${encodeURIComponent(settings.token)}` : '';
-  const url = `${URLExt.join(settings.wsUrl, ROOT, 'presence')}?path=${encodeURIComponent(path)}${token}`;
+  const url = `${URLExt.join(settings.wsUrl, ROOT, 'presence')}?path=${encodeURIComponent(path)}${edits ? '' : '&edits=0'}${token}`;
   return new settings.WebSocket(url);
 }
 

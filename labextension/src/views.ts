@@ -3,6 +3,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { present } from './present';
 import { INotebookStatus, isConflict, isHeldElsewhere } from './status';
+import { secondTabSentence } from './tabs';
 import { moment } from './when';
 
 /** `good`: in the workspace; `plain`: nothing to worry about; `warn`: not where it should be; `bad`: act. */
@@ -46,11 +47,13 @@ export interface ITabState {
   /** Whether what is on the screen was opened to be read only. */
   readonly readOnly: boolean;
   readonly connection: Connection;
+  /** Another tab of this person edits the notebook, or did until it was closed; then this one only reads. */
+  readonly otherTab?: 'edits' | 'closed';
 }
 
-/** Whether edits on the screen have nowhere to go: somebody else is editing, or was when it was opened. */
+/** Whether edits on the screen have nowhere to go: somebody else is editing, or was when it was opened, or another tab is. */
 export function isReadOnly(status: INotebookStatus, tab: ITabState): boolean {
-  return status.mode === 'edit' && (!status.writable || tab.readOnly);
+  return tab.otherTab !== undefined || (status.mode === 'edit' && (!status.writable || tab.readOnly));
 }
 
 export type BannerAction =
@@ -62,7 +65,9 @@ export type BannerAction =
   | 'stop-waiting'
   | 'edit'
   | 'take-over'
-  | 'resolve';
+  | 'resolve'
+  | 'edit-here'
+  | 'first-tab';
 
 export interface IBanner {
   readonly tone: Tone;
@@ -75,6 +80,9 @@ const NETWORK_REASONS = ['unreachable', 'overloaded', 'server-error'];
 
 /** The mode of a notebook: edit, playground, or read-only. */
 export function modeView(status: INotebookStatus, tab: ITabState, trans: TranslationBundle): IView {
+  if (tab.otherTab !== undefined && !isHeldElsewhere(status)) {
+    return { icon: 'tabs', text: trans.__('Read-only'), sentence: secondTabSentence(tab, trans), tone: 'warn' };
+  }
   if (status.mode === 'playground') {
     return {
       icon: 'flask',

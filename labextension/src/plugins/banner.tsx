@@ -8,6 +8,7 @@ import { Banner } from '../components/banner';
 import { IOpenNotebook, OpenNotebooks } from '../model';
 import { nameOf } from '../names';
 import { isHeldElsewhere } from '../status';
+import { secondTabBanner } from '../tabs';
 import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
 import { BannerAction, bannerView, isReadOnly } from '../views';
 
@@ -20,7 +21,9 @@ const COMMANDS: Readonly<Record<BannerAction, string>> = {
   'stop-waiting': CommandIds.stopWaiting,
   edit: CommandIds.edit,
   'take-over': CommandIds.takeOver,
-  resolve: CommandIds.resolve
+  resolve: CommandIds.resolve,
+  'edit-here': CommandIds.editHere,
+  'first-tab': CommandIds.firstTab
 };
 
 /** Says over a notebook who else is editing it, or that versions have parted, and offers the ways out. */
@@ -51,7 +54,9 @@ function bannerLabels(trans: TranslationBundle): Readonly<Record<BannerAction, s
     'stop-waiting': trans.__('Do Not Tell Me'),
     edit: trans.__('Edit'),
     'take-over': trans.__('Edit Here Instead'),
-    resolve: trans.__('Decide…')
+    resolve: trans.__('Decide…'),
+    'edit-here': trans.__('Edit Here'),
+    'first-tab': trans.__('Go to the First Tab')
   };
 }
 
@@ -75,7 +80,9 @@ class BannerWidget extends ReactWidget {
 
   private _banner() {
     const { status, tab, waiting } = this._opened.state;
-    return status === null ? null : bannerView(status, tab, waiting, this._trans);
+    return status === null
+      ? null
+      : (secondTabBanner(status, tab, this._trans) ?? bannerView(status, tab, waiting, this._trans));
   }
 
   private _refresh(): void {
