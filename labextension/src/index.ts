@@ -13,6 +13,7 @@ import { pauseCommandsPlugin } from './plugins/pausecommands';
 import { presencePlugin } from './plugins/presence';
 import { previewPlugin } from './plugins/preview';
 import { savesPlugin } from './plugins/saves';
+import { savingWordPlugin } from './plugins/savingword';
 import { sharingPlugin } from './plugins/sharing';
 import { tabsPlugin } from './plugins/tabs';
 import { titlesPlugin } from './plugins/titles';
@@ -30,6 +31,7 @@ const plugins: JupyterFrontEndPlugin<any>[] = [
   commandsPlugin,
   conflictsPlugin,
   fileBrowserPlugin,
+  savingWordPlugin,
   sharingPlugin,
   previewPlugin,
   autopausePlugin,

@@ -8,7 +8,13 @@ import type { ITabState } from './views';
 
 /** What is known about one open notebook. */
 export class NotebookState {
-  constructor(path: string) {
+  /**
+   * @param inWords - puts the server's sentences into the person's language.
+   */
+  constructor(
+    path: string,
+    private readonly _inWords: (status: INotebookStatus) => INotebookStatus = status => status
+  ) {
     this._path = path;
   }
 
@@ -59,7 +65,8 @@ export class NotebookState {
     this._changed.emit();
   }
 
-  setStatus(status: INotebookStatus): void {
+  setStatus(told: INotebookStatus): void {
+    const status = this._inWords(told);
     const before = this._status;
     this._status = status;
     if (!isHeldElsewhere(status)) {

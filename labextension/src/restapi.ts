@@ -27,6 +27,15 @@ export class Refusal extends Error {
   }
 }
 
+type RefusalWords = (reason: string | null, bucket: string | null) => string | null;
+
+let refusalWords: RefusalWords = () => null;
+
+/** Have refusals speak the person's language; null: the server's own sentence stays. */
+export function setRefusalWords(words: RefusalWords): void {
+  refusalWords = words;
+}
+
 /** The answer is not what this version of the front end understands. */
 export class UnexpectedAnswer extends Error {
   constructor(endpoint: string) {
@@ -252,7 +261,9 @@ async function exchange(
     return { answer, date: response.headers.get('Date') };
   }
   const fields = isFields(answer) ? answer : {};
-  throw new Refusal(response.status, text(fields.message) ?? response.statusText, text(fields.reason));
+  const reason = text(fields.reason);
+  const words = refusalWords(reason, text(fields.bucket)) ?? text(fields.message) ?? response.statusText;
+  throw new Refusal(response.status, words, reason);
 }
 
 function asJson(body: string): unknown {
