@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from jupyter_terra_env import __version__
-from jupyter_terra_env.rules.pause_state import Phase
+from jupyter_terra_env.rules.errors import BucketTrouble, ConflictReason, LockReason
+from jupyter_terra_env.rules.lock_view import LockState
+from jupyter_terra_env.rules.pause_state import Failure, Phase
+from jupyter_terra_env.rules.whole_content import Unfit
 from jupyter_terra_env.server.announcements import SCHEMA_ID
 from jupyter_terra_env.server.autopause_events import AUTOPAUSE_SCHEMA_ID
 
@@ -55,3 +58,30 @@ def test_plugins_commands_and_settings_are_documented():
 def test_every_colour_is_jupyterlabs():
     style = "".join(file.read_text() for file in (SOURCES / "style").glob("*.css"))
     assert not re.search(r"#[0-9a-f]{3,8}\b|rgba?\(|hsl", style, re.IGNORECASE)
+
+
+CODES = [
+    *BucketTrouble,
+    *ConflictReason,
+    *LockReason,
+    *(state for state in LockState if state is not LockState.NONE),
+    *(f"on-disk:{reason}" for reason in Unfit),
+    *(phase for phase in Phase if phase not in {Phase.IDLE, Phase.WARNING}),
+    *(f"pause-failed:{failure}" for failure in Failure),
+    *("idle:off", "idle:max-busy", "idle:kept", "idle:grace", "idle:nobody"),
+    *("in-workspace", "in-workspace:not-on-this-disk", "in-workspace:written-by-program", "uploading", "playground"),
+    *("offline:remote-changed", "local-only:name-pattern", "local-only:impossible-name"),
+    *("held-by-other:lost", "held-elsewhere:lost", "free:void"),
+]
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_each_code_of_a_sentence_can_be_translated(code):
+    known = "".join((SOURCES / "src" / name).read_text() for name in ("sentences.ts", "bucketsentences.ts"))
+    assert f"case '{code}':" in known
+
+
+def test_a_translation_of_the_template_can_be_made_without_the_sources():
+    template = (SOURCES / "locale" / "jupyter_terra_env.pot").read_text(encoding="utf-8")
+    assert len(re.findall(r'^msgid "[^"]', template, re.MULTILINE)) > 200
+    assert all(place.startswith(("src/", "schema/")) for place in re.findall(r"^#: (.*)", template, re.MULTILINE))

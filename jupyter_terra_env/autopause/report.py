@@ -10,7 +10,7 @@ from jupyter_terra_env.autopause.flush import FlushReport, as_json
 from jupyter_terra_env.rules.activity import Work
 from jupyter_terra_env.rules.autopause import due
 from jupyter_terra_env.rules.cost import Cost, in_dollars
-from jupyter_terra_env.rules.pause_sentences import sentence
+from jupyter_terra_env.rules.pause_sentences import code, sentence
 from jupyter_terra_env.rules.pause_state import PauseReason, PauseRules, PauseState, Phase
 
 _EXACT = Decimal("0.000001")
@@ -50,6 +50,7 @@ def told(state: PauseState, rules: PauseRules, priced: Priced) -> dict[str, Any]
         "reason": None if reason is None else reason.value,
         "failure": None if state.failure is None else state.failure.value,
         "message": sentence(state, rules),
+        "code": code(state, rules),
         "blockers": [_blocker(state, work) for work in state.signals.work],
         "cost_per_hour": _exact(priced.cost.running),
     }

@@ -56,6 +56,13 @@ class LockView:
         return _LOST[self.state] if self.lost and self.state in _LOST else _SENTENCES[self.state]
 
     @property
+    def code(self) -> str:
+        """Stands for ``message`` where it is put into another language; append only, never rename."""
+        if self.void and self.state is LockState.FREE:
+            return f"{self.state.value}:void"
+        return f"{self.state.value}:lost" if self.lost and self.state in _LOST else self.state.value
+
+    @property
     def actions(self) -> tuple[LockAction, ...]:
         """What can be done."""
         match self.state:

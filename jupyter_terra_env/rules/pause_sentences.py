@@ -32,17 +32,40 @@ def sentence(state: PauseState, rules: PauseRules) -> str:
             assert_never(state.phase)
 
 
-def _quiet(state: PauseState, rules: PauseRules) -> str:
+def code(state: PauseState, rules: PauseRules) -> str:
+    """Stand for the sentence where it is put into another language; append only, never rename."""
+    match state.phase:
+        case Phase.IDLE | Phase.WARNING:
+            return f"{Phase.IDLE.value}:{_why_quiet(state, rules)}"
+        case Phase.PAUSE_FAILED:
+            return f"{state.phase.value}:{state.failure.value}" if state.failure is not None else state.phase.value
+        case _:
+            return state.phase.value
+
+
+def _why_quiet(state: PauseState, rules: PauseRules) -> str:
     pause = due(state, rules)
     if pause is None:
-        return "Nobody is here and nothing works; autopause is off."
+        return "off"
     if pause.reason is PauseReason.MAX_BUSY:
-        return f"Work without a person may run only so long (max_busy_seconds): {_named(state.signals.work)}."
+        return "max-busy"
     if state.snooze_until is not None and pause.deadline == state.snooze_until:
-        return "Kept running because somebody asked for it."
-    if pause.deadline == state.grace_until:
-        return "Nobody is here and nothing works; time is granted because this server was away."
-    return "Nobody is here and nothing works."
+        return "kept"
+    return "grace" if pause.deadline == state.grace_until else "nobody"
+
+
+def _quiet(state: PauseState, rules: PauseRules) -> str:
+    match _why_quiet(state, rules):
+        case "off":
+            return "Nobody is here and nothing works; autopause is off."
+        case "max-busy":
+            return f"Work without a person may run only so long (max_busy_seconds): {_named(state.signals.work)}."
+        case "kept":
+            return "Kept running because somebody asked for it."
+        case "grace":
+            return "Nobody is here and nothing works; time is granted because this server was away."
+        case _:
+            return "Nobody is here and nothing works."
 
 
 def _failed(state: PauseState) -> str:

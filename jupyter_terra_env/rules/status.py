@@ -44,12 +44,19 @@ class WorkStatus:
         place: where the last saved work is.
         message: one constant sentence.
         reason: machine-readable cause, when the work is not where it should be.
+        variant: tells sentences of one place and reason apart; None for the usual one.
     """
 
     mode: Mode
     place: Place
     message: str
     reason: str | None = None
+    variant: str | None = None
+
+    @property
+    def code(self) -> str:
+        """Stands for ``message`` where it is put into another language; append only, never rename."""
+        return ":".join(part for part in (self.place.value, self.variant or self.reason) if part)
 
     @property
     def is_news_of_equal(self) -> bool:
@@ -68,6 +75,7 @@ def not_on_this_disk() -> WorkStatus:
         mode=Mode.EDIT,
         place=Place.IN_WORKSPACE,
         message="This is the workspace's version; there is no copy of it on this disk.",
+        variant="not-on-this-disk",
     )
 
 
@@ -221,6 +229,7 @@ def kept_on_disk(location: Location) -> WorkStatus:
             place=Place.LOCAL_ONLY,
             message=f"Kept on this disk only: the workspace cannot hold it, because {why}. Rename it to change that.",
             reason="name-pattern",
+            variant="impossible-name",
         )
     return WorkStatus(
         mode=location.mode,

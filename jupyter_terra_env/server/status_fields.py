@@ -32,6 +32,7 @@ def status_fields(status: NotebookStatus, *, email: str | None) -> dict[str, Any
         "mode": status.work.mode.value,
         "place": status.work.place.value,
         "message": status.work.message,
+        "code": status.work.code,
         "reason": status.work.reason,
         "saved_at": None if status.saved_at is None else moment(status.saved_at),
         "writable": status.is_writable,
@@ -54,6 +55,7 @@ def lock_fields(view: LockView, *, email: str | None) -> dict[str, Any]:
     return {
         "state": view.state.value,
         "message": view.message,
+        "code": view.code,
         "holder": None if view.lock is None else view.lock.holder.owner,
         "email": email,
         "until": None if view.lock is None else _moment_of(view.lock.expires_at_ms),
@@ -75,7 +77,8 @@ def payment_fields(payment: Payment) -> dict[str, Any]:
 
 def foreign_debt_fields(debt: Debt) -> dict[str, Any]:
     """A debt to a workspace that is not configured here, as JSON: a status, as far as there is one."""
-    lock = {"state": LockState.NONE.value, "message": "", "holder": None, "email": None, "until": None, "lost": False}
+    none = LockState.NONE.value
+    lock = {"state": none, "message": "", "code": none, "holder": None, "email": None, "until": None, "lost": False}
     return {
         "path": debt.path,
         "workspace": None,
@@ -84,6 +87,7 @@ def foreign_debt_fields(debt: Debt) -> dict[str, Any]:
         "mode": Mode.EDIT.value,
         "place": Place.ON_DISK.value,
         "message": sentence(debt),
+        "code": f"{Place.ON_DISK.value}:{NOT_CONFIGURED}",
         "reason": NOT_CONFIGURED,
         "saved_at": None,
         "writable": False,

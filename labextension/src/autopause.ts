@@ -29,6 +29,8 @@ export interface IPauseNews {
   readonly state: Phase;
   /** One sentence that says why. */
   readonly message: string;
+  /** Stands for the sentence; null: the server is older. */
+  readonly code?: string | null;
   /** ISO 8601, UTC: when it will be paused if nothing changes; null: never. */
   readonly deadline: string | null;
   /** `idle`, `max-busy` or `requested`. */
@@ -75,6 +77,7 @@ export function parseNews(data: unknown): IPauseNews | null {
   return {
     state,
     message: text(data.message) ?? '',
+    code: text(data.code),
     deadline: text(data.deadline),
     reason: text(data.reason),
     failure: text(data.failure),

@@ -18,9 +18,9 @@ export interface IWords {
 const SIGN_WIDTH = 14;
 const BADGE_WIDTH = 38; // icon, gap, padding, border, margin
 /** Short words of any state fit into it: the line does not come and go while somebody types. */
-const LEAST_SHORT_WIDTH = 250;
-/** Between what is computed and what is drawn. */
-const SPARE = 24;
+const LEAST_SHORT_WIDTH = 226;
+/** Between what is computed, which is rather too much, and what is drawn. */
+const SPARE = 8;
 
 /** The most that fits. */
 export function badgeSize(room: IRoom, words: IWords): BadgeSize {
@@ -34,4 +34,9 @@ export function badgeSize(room: IRoom, words: IWords): BadgeSize {
 function widthOf(words: readonly string[]): number {
   // The widest letters of common fonts at JupyterLab's size take less, most take half of it.
   return words.reduce((sum, word) => sum + BADGE_WIDTH + Math.ceil(word.length * SIGN_WIDTH * 0.56), 0);
+}
+
+/** How much is said in a line of its own. */
+export function lineSize(width: number, words: IWords): BadgeSize {
+  return width === 0 || widthOf(words.full) <= width ? 'line' : 'short';
 }

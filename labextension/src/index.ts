@@ -2,6 +2,7 @@ import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { autopausePlugin } from './plugins/autopause';
 import { badgesPlugin } from './plugins/badges';
 import { bannerPlugin } from './plugins/banner';
+import { changedOnDiskPlugin } from './plugins/changedondisk';
 import { commandsPlugin } from './plugins/commands';
 import { brokenCopiesPlugin } from './plugins/brokencopies';
 import { conflictsPlugin } from './plugins/conflicts';
@@ -16,7 +17,9 @@ import { previewPlugin } from './plugins/preview';
 import { readingPlugin } from './plugins/reading';
 import { readingCommandsPlugin } from './plugins/readingcommands';
 import { savesPlugin } from './plugins/saves';
+import { savingWordPlugin } from './plugins/savingword';
 import { sharingPlugin } from './plugins/sharing';
+import { tabsPlugin } from './plugins/tabs';
 import { titlesPlugin } from './plugins/titles';
 
 /** One plugin for each feature: any of them can be switched off by its id. */
@@ -26,6 +29,8 @@ const plugins: JupyterFrontEndPlugin<any>[] = [
   readingPlugin,
   readingCommandsPlugin,
   brokenCopiesPlugin,
+  tabsPlugin,
+  changedOnDiskPlugin,
   presencePlugin,
   badgesPlugin,
   titlesPlugin,
@@ -33,6 +38,7 @@ const plugins: JupyterFrontEndPlugin<any>[] = [
   commandsPlugin,
   conflictsPlugin,
   fileBrowserPlugin,
+  savingWordPlugin,
   sharingPlugin,
   previewPlugin,
   hostPagePlugin,

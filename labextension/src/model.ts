@@ -3,11 +3,18 @@
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { ISignal, Signal } from '@lumino/signaling';
 import { INotebookStatus, isHeldElsewhere, updatedByEvent, updatedByModel } from './status';
+import type { ITabs, TabAction } from './tabs';
 import type { ITabState } from './views';
 
 /** What is known about one open notebook. */
 export class NotebookState {
-  constructor(path: string) {
+  /**
+   * @param inWords - puts the server's sentences into the person's language.
+   */
+  constructor(
+    path: string,
+    private readonly _inWords: (status: INotebookStatus) => INotebookStatus = status => status
+  ) {
     this._path = path;
   }
 
@@ -40,13 +47,26 @@ export class NotebookState {
     return this._statusTold;
   }
 
+  /** The server told which of several tabs edits. */
+  get tabsTold(): ISignal<this, ITabs> {
+    return this._tabsTold;
+  }
+
+  /** Send something to the server about the tabs of this notebook; lost while there is no connection. */
+  say: (action: TabAction) => void = () => undefined;
+
+  noteTabs(tabs: ITabs): void {
+    this._tabsTold.emit(tabs);
+  }
+
   moveTo(path: string): void {
     this._path = path;
     this._status = null;
     this._changed.emit();
   }
 
-  setStatus(status: INotebookStatus): void {
+  setStatus(told: INotebookStatus): void {
+    const status = this._inWords(told);
     const before = this._status;
     this._status = status;
     if (!isHeldElsewhere(status)) {
@@ -98,6 +118,7 @@ export class NotebookState {
   private _tab: ITabState = { dirty: false, saving: false, saveFailed: false, readOnly: false, connection: 'none' };
   private _waiting = false;
   private _changed = new Signal<this, void>(this);
+  private _tabsTold = new Signal<this, ITabs>(this);
   private _statusTold = new Signal<this, { before: INotebookStatus | null; now: INotebookStatus }>(this);
 }
 

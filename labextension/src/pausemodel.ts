@@ -6,7 +6,13 @@ import type { IPauseKnown } from './pauseviews';
 import { IClocks, ServerClock } from './serverclock';
 
 export class PauseModel {
-  constructor(clocks: IClocks) {
+  /**
+   * @param inWords - puts the server's sentence into the person's language.
+   */
+  constructor(
+    clocks: IClocks,
+    private readonly _inWords: (report: IPauseReport) => IPauseReport = report => report
+  ) {
     this._clock = new ServerClock(clocks);
   }
 
@@ -51,7 +57,7 @@ export class PauseModel {
    */
   noteAnswer(report: IPauseReport, date: string | null, askedAt: number): void {
     this._clock.note(date, askedAt);
-    this._report = report;
+    this._report = this._inWords(report);
     this._answers = true;
     this._changed.emit();
   }
@@ -59,7 +65,7 @@ export class PauseModel {
   /** An event has come. */
   noteNews(news: IPauseNews): void {
     if (this._report !== null) {
-      this._report = updatedByNews(this._report, news);
+      this._report = this._inWords(updatedByNews(this._report, news));
       this._answers = true;
       this._changed.emit();
     }

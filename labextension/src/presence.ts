@@ -4,7 +4,7 @@
 export interface ISocket {
   onmessage: ((event: any) => void) | null;
   onclose: ((event: any) => void) | null;
-  send(message: string): void;
+  send?(data: string): void;
   close(): void;
 }
 
@@ -47,7 +47,16 @@ export class Presence {
   private _sayIfConnected(): void {
     if (this._isConnected && !this._isSaid && this._message !== null) {
       this._isSaid = true;
-      this._socket?.send(this._message);
+      this._socket?.send?.(this._message);
+    }
+  }
+
+  /** Send something; lost while the server is away. */
+  send(message: object): void {
+    try {
+      this._socket?.send?.(JSON.stringify(message));
+    } catch {
+      // It is connecting: the server tells everything anew when it is.
     }
   }
 

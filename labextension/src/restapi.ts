@@ -28,6 +28,15 @@ export class Refusal extends Error {
   }
 }
 
+type RefusalWords = (reason: string | null, bucket: string | null) => string | null;
+
+let refusalWords: RefusalWords = () => null;
+
+/** Have refusals speak the person's language; null: the server's own sentence stays. */
+export function setRefusalWords(words: RefusalWords): void {
+  refusalWords = words;
+}
+
 /** The answer is not what this version of the front end understands. */
 export class UnexpectedAnswer extends Error {
   constructor(endpoint: string) {
@@ -217,10 +226,14 @@ export function previewUrl(settings: ServerConnection.ISettings, path: string): 
   return `${URLExt.join(settings.baseUrl, ROOT, 'preview')}?path=${encodeURIComponent(path)}`;
 }
 
-/** Open the presence socket of a tab. */
-export function presenceSocket(settings: ServerConnection.ISettings, path: string): WebSocket {
+/**
+ * Open the presence socket of a tab.
+ *
+ * @param edits - false: another tab edited the notebook when this one was connected last.
+ */
+export function presenceSocket(settings: ServerConnection.ISettings, path: string, edits: boolean): WebSocket {
   const token = settings.appendToken && settings.token !== '' ? `&token=${encodeURIComponent(settings.token)}` : '';
-  const url = `${URLExt.join(settings.wsUrl, ROOT, 'presence')}?path=${encodeURIComponent(path)}${token}`;
+  const url = `${URLExt.join(settings.wsUrl, ROOT, 'presence')}?path=${encodeURIComponent(path)}${edits ? '' : '&edits=0'}${token}`;
   return new settings.WebSocket(url);
 }
 
@@ -293,7 +306,9 @@ async function exchange(
     return { answer, date: response.headers.get('Date') };
   }
   const fields = isFields(answer) ? answer : {};
-  throw new Refusal(response.status, text(fields.message) ?? response.statusText, text(fields.reason));
+  const reason = text(fields.reason);
+  const words = refusalWords(reason, text(fields.bucket)) ?? text(fields.message) ?? response.statusText;
+  throw new Refusal(response.status, words, reason);
 }
 
 function asJson(body: string): unknown {

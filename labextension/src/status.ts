@@ -33,6 +33,8 @@ export interface ILock {
   readonly state: LockState;
   /** One constant sentence; empty when there is nothing to say. */
   readonly message: string;
+  /** Stands for the sentence; null: the server is older. */
+  readonly code?: string | null;
   /** E-mail address of a known collaborator. */
   readonly email: string | null;
   /** ISO 8601, UTC. */
@@ -55,6 +57,9 @@ export interface INotebookStatus {
   readonly place: Place;
   /** One constant sentence. */
   readonly message: string;
+  /** Stands for the sentence; null: the server is older. */
+  readonly code?: string | null;
+  readonly bucket?: string | null;
   readonly reason: string | null;
   /** ISO 8601, UTC: when the bucket was last known to hold this working copy. */
   readonly savedAt: string | null;
@@ -168,7 +173,17 @@ export function isFields(data: unknown): data is Fields {
 
 type Work = Pick<
   INotebookStatus,
-  'mode' | 'place' | 'message' | 'reason' | 'savedAt' | 'workspaceVersion' | 'workspaceSavedAt' | 'gone' | 'lock'
+  | 'mode'
+  | 'place'
+  | 'message'
+  | 'code'
+  | 'bucket'
+  | 'reason'
+  | 'savedAt'
+  | 'workspaceVersion'
+  | 'workspaceSavedAt'
+  | 'gone'
+  | 'lock'
 >;
 
 function parseWork(data: Fields): Work | null {
@@ -179,6 +194,8 @@ function parseWork(data: Fields): Work | null {
     mode: data.mode,
     place: oneOf(PLACES, data.place) ?? 'unknown',
     message: text(data.message) ?? '',
+    code: text(data.code),
+    bucket: text(data.bucket),
     reason: text(data.reason),
     savedAt: text(data.saved_at),
     workspaceVersion: text(data.workspace_version),
@@ -209,6 +226,7 @@ function parseLock(data: unknown): ILock | null {
   return {
     state: oneOf(LOCK_STATES, data.state) ?? 'unknown',
     message: text(data.message) ?? '',
+    code: text(data.code),
     email: text(data.email),
     until: text(data.until),
     lost: data.lost === true,

@@ -5,7 +5,10 @@ import type { INotebookStatus } from './status';
 import { ITabState, IconName, isReadOnly } from './views';
 
 export interface ITitle {
+  /** With the word behind the name. */
   readonly label: string;
+  /** The word alone; empty: none is needed. */
+  readonly suffix: string;
   /** Null: JupyterLab's own icon of notebooks. */
   readonly icon: IconName | null;
 }
@@ -22,16 +25,16 @@ export function titleOf(
   tab: ITabState,
   trans: TranslationBundle
 ): ITitle {
-  if (status?.mode === 'playground') {
-    return { label: trans.__('%1 (playground)', name), icon: 'flask' };
+  if (status?.mode === 'playground' && tab.otherTab === undefined) {
+    return { label: trans.__('%1 (playground)', name), suffix: trans.__('(playground)'), icon: 'flask' };
   }
   if (status !== null && isReadOnly(status, tab)) {
-    return { label: trans.__('%1 (read-only)', name), icon: 'lock' };
+    return { label: trans.__('%1 (read-only)', name), suffix: trans.__('(read-only)'), icon: 'lock' };
   }
-  return { label: name, icon: null };
+  return { label: name, suffix: '', icon: null };
 }
 
 /** The title of a preview's tab. */
 export function titleOfPreview(name: string, trans: TranslationBundle): ITitle {
-  return { label: trans.__('%1 (preview)', name), icon: 'eye' };
+  return { label: trans.__('%1 (preview)', name), suffix: trans.__('(preview)'), icon: 'eye' };
 }

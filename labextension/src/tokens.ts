@@ -53,6 +53,8 @@ export const CommandIds = {
   wait: 'terra-env:tell-when-free',
   stopWaiting: 'terra-env:stop-waiting',
   resolve: 'terra-env:resolve-conflict',
+  editHere: 'terra-env:edit-here',
+  firstTab: 'terra-env:go-to-first-tab',
   details: 'terra-env:show-status',
   pauseDetails: 'terra-env:show-pause',
   keepAwake: 'terra-env:keep-awake',

@@ -5,6 +5,7 @@ import { present } from './present';
 import type { OwnChanges } from './ownchanges';
 import { editing, failedBanner, goneBanner, goneView, readerPlace, unfitBanner, withNewerVersion } from './reading';
 import { INotebookStatus, isConflict, isHeldElsewhere } from './status';
+import { secondTabSentence } from './tabs';
 import { moment } from './when';
 
 /** `good`: in the workspace; `plain`: nothing to worry about; `warn`: not where it should be; `bad`: act. */
@@ -54,11 +55,13 @@ export interface ITabState {
   readonly shownVersion?: string | null;
   /** Why the last save failed, as the server says; null: it did not fail. */
   readonly saveError?: string | null;
+  /** Another tab of this person edits the notebook, or did until it was closed; then this one only reads. */
+  readonly otherTab?: 'edits' | 'closed';
 }
 
-/** Whether edits on the screen have nowhere to go: somebody else is editing, or was when it was opened. */
+/** Whether edits on the screen have nowhere to go: somebody else is editing, or was when it was opened, or another tab is. */
 export function isReadOnly(status: INotebookStatus, tab: ITabState): boolean {
-  return status.mode === 'edit' && (!status.writable || tab.readOnly);
+  return tab.otherTab !== undefined || (status.mode === 'edit' && (!status.writable || tab.readOnly));
 }
 
 export type BannerAction =
@@ -74,7 +77,9 @@ export type BannerAction =
   | 'show-newer'
   | 'open-renamed'
   | 'save-again'
-  | 'show-workspace-version';
+  | 'show-workspace-version'
+  | 'edit-here'
+  | 'first-tab';
 
 export interface IBanner {
   readonly tone: Tone;
@@ -87,6 +92,9 @@ const NETWORK_REASONS = ['unreachable', 'overloaded', 'server-error'];
 
 /** The mode of a notebook: edit, playground, or read-only. */
 export function modeView(status: INotebookStatus, tab: ITabState, trans: TranslationBundle): IView {
+  if (tab.otherTab !== undefined && !isHeldElsewhere(status)) {
+    return { icon: 'tabs', text: trans.__('Read-only'), sentence: secondTabSentence(tab, trans), tone: 'warn' };
+  }
   if (status.mode === 'playground') {
     return {
       icon: 'flask',
@@ -175,7 +183,7 @@ function savedView(status: INotebookStatus, trans: TranslationBundle): IView {
     case 'playground':
       return view('disk', 'plain', trans.__('On this disk only'), trans.__('This disk only'));
     case 'gone':
-      return view('alert', 'bad', trans.__('Not in the workspace any more'), trans.__('Not in workspace'));
+      return view('alert', 'bad', trans.__('Not in the workspace any more'), trans.__('Gone'));
     case 'conflict':
     case 'unknown':
       return view('disk', 'plain', trans.__('On this disk'));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { badgeSize } from '../src/badgesize';
+import { badgeSize, lineSize } from '../src/badgesize';
 
 const WORDS = { full: ['Editing', 'In the workspace, 2 min ago'], short: ['Editing', 'In workspace'] };
 const size = (toolbar: number) => badgeSize({ toolbar, others: 600 }, WORDS);
@@ -28,4 +28,9 @@ test('whether there is a line does not depend on the state of the work', () => {
     const room = { toolbar: width, others: 600 };
     assert.equal(badgeSize(room, others) === 'line', badgeSize(room, WORDS) === 'line');
   }
+});
+
+test('a line says less where it is narrow', () => {
+  assert.equal(lineSize(700, WORDS), 'line');
+  assert.equal(lineSize(250, WORDS), 'short');
 });

@@ -1,6 +1,7 @@
 /** What tests start from. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
+import type { IPauseNews } from '../src/autopause';
 import { INotebookStatus, parseStatus } from '../src/status';
 import type { ITabState } from '../src/views';
 
@@ -62,4 +63,18 @@ export const CLEAN: ITabState = {
   saveFailed: false,
   readOnly: false,
   connection: 'open'
+};
+
+/** A locale that shows what was not translated: everything that was is in brackets, and longer than in English. */
+export const pseudo = {
+  __: (text: string, ...values: unknown[]) => `[${trans.__(text, ...values)} ~~~]`
+} as unknown as TranslationBundle;
+
+export const NEWS_WITHOUT_CODE: IPauseNews = {
+  state: 'idle',
+  message: 'As it came.',
+  deadline: null,
+  reason: null,
+  failure: null,
+  blockers: []
 };

@@ -16,5 +16,5 @@ test('tabs of one notebook are told apart by word and icon', () => {
 });
 
 test('files of no workspace are left alone', () => {
-  assert.deepEqual(titleOf('a.ipynb', null, CLEAN, trans), { label: 'a.ipynb', icon: null });
+  assert.deepEqual(titleOf('a.ipynb', null, CLEAN, trans), { label: 'a.ipynb', suffix: '', icon: null });
 });

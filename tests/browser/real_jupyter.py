@@ -166,9 +166,9 @@ def running(interface, home, *, email=ANN, data=None, variables=None, options=()
         base_path: what comes before all its paths, as behind a proxy.
     """
     data = data or home / "bucket"
-    (home / "work").mkdir(parents=True)
+    (home / "work").mkdir(parents=True, exist_ok=True)
     overrides = home / "config" / "labconfig" / "default_setting_overrides.json"
-    overrides.parent.mkdir(parents=True)
+    overrides.parent.mkdir(parents=True, exist_ok=True)
     overrides.write_text(json.dumps(_NO_NEWS), encoding="utf-8")
     with contextlib.closing(Colleague(data)) as colleague:
         server = RealJupyter(

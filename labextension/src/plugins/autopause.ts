@@ -1,5 +1,6 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { IDocumentManager } from '@jupyterlab/docmanager';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { UUID } from '@lumino/coreutils';
 import { parseNews, saveAskedBy } from '../autopause';
 import { Heartbeat } from '../heartbeat';
@@ -8,8 +9,9 @@ import { PauseModel } from '../pausemodel';
 import { isPauseNear } from '../pauseviews';
 import { serverPart } from '../restapi';
 import { ISavable, saveAll, unsavedPaths } from '../saveall';
+import { pauseInWords } from '../sentences';
 import type { IClocks } from '../serverclock';
-import { AUTOPAUSE_SCHEMA, COUNTDOWN_CLASS, EXTENSION, IAutopause } from '../tokens';
+import { AUTOPAUSE_SCHEMA, COUNTDOWN_CLASS, EXTENSION, IAutopause, TRANSLATION_DOMAIN } from '../tokens';
 
 const CLOCKS: IClocks = { monotonic: () => performance.now(), wall: () => Date.now() };
 const INPUTS = ['keydown', 'pointerdown', 'wheel'] as const;
@@ -23,8 +25,10 @@ export const autopausePlugin: JupyterFrontEndPlugin<IAutopause> = {
   autoStart: true,
   provides: IAutopause,
   requires: [IDocumentManager],
-  activate: (app: JupyterFrontEnd, documents: IDocumentManager): IAutopause => {
-    const model = new PauseModel(CLOCKS);
+  optional: [ITranslator],
+  activate: (app: JupyterFrontEnd, documents: IDocumentManager, translator: ITranslator | null): IAutopause => {
+    const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
+    const model = new PauseModel(CLOCKS, report => pauseInWords(report, trans));
     const desk = new PauseDesk(app.serviceManager.serverSettings, UUID.uuid4(), model, CLOCKS);
     void begin(app, documents, model, desk);
     return { model, refresh: () => desk.refresh(), ask: wish => desk.ask(wish) };

@@ -6,7 +6,7 @@ import type { Message } from '@lumino/messaging';
 import { Signal } from '@lumino/signaling';
 import type { Widget } from '@lumino/widgets';
 import * as React from 'react';
-import { BadgeSize, badgeSize } from '../badgesize';
+import { BadgeSize, IWords, badgeSize, lineSize } from '../badgesize';
 import { Badge, fullText } from '../components/badge';
 import { NotebookState, OpenNotebooks } from '../model';
 import { present } from '../present';
@@ -100,17 +100,24 @@ class Status {
 
   /** See how much there is room for. */
   fit(): void {
-    const views = [this._view('mode'), this._view('place')].filter((view): view is IView => view !== null);
     const room = roomIn(this._panel.toolbar, ITEMS);
-    if (views.length === 0 || room === null) {
+    if (!this.isShown || room === null) {
       return;
     }
-    const full = views.map(view => fullText(view, this._when(view)));
-    const size = badgeSize(room, { full, short: views.map(view => view.short ?? view.text) });
+    const size = badgeSize(room, this.words);
     if (size !== this._size) {
       this._size = size;
       this.changed.emit();
     }
+  }
+
+  /** What both badges say, at length and in short. */
+  get words(): IWords {
+    const views = [this._view('mode'), this._view('place')].filter((view): view is IView => view !== null);
+    return {
+      full: views.map(view => fullText(view, this._when(view))),
+      short: views.map(view => view.short ?? view.text)
+    };
   }
 
   /** A badge has another width now. */
@@ -201,10 +208,11 @@ class StatusLine extends ReactWidget {
   }
 
   protected render(): JSX.Element | null {
+    const size = lineSize(this.node.clientWidth, this._status.words);
     return this._isNeeded ? (
       <>
-        {this._status.badge('mode', 'line')}
-        {this._status.badge('place', 'line')}
+        {this._status.badge('mode', size)}
+        {this._status.badge('place', size)}
       </>
     ) : null;
   }
@@ -213,7 +221,10 @@ class StatusLine extends ReactWidget {
     super.onAfterAttach(message);
     const toolbar = (this.parent?.parent as NotebookPanel | null)?.toolbar;
     if (toolbar !== undefined) {
-      this._observer = new ResizeObserver(() => this._status.fit());
+      this._observer = new ResizeObserver(() => {
+        this._status.fit();
+        this.update();
+      });
       this._observer.observe(toolbar.node);
     }
   }

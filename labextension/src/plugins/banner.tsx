@@ -8,6 +8,7 @@ import { Banner } from '../components/banner';
 import { IOpenNotebook, OpenNotebooks } from '../model';
 import { nameOf } from '../names';
 import { isHeldElsewhere } from '../status';
+import { secondTabBanner } from '../tabs';
 import { CommandIds, EXTENSION, IOpenNotebooks, ReadingCommandIds, TRANSLATION_DOMAIN } from '../tokens';
 import { BannerAction, bannerView, isReadOnly } from '../views';
 
@@ -24,7 +25,9 @@ const COMMANDS: Readonly<Record<BannerAction, string>> = {
   'show-newer': ReadingCommandIds.showNewer,
   'open-renamed': ReadingCommandIds.openRenamed,
   'save-again': ReadingCommandIds.saveAgain,
-  'show-workspace-version': ReadingCommandIds.showWorkspaceVersion
+  'show-workspace-version': ReadingCommandIds.showWorkspaceVersion,
+  'edit-here': CommandIds.editHere,
+  'first-tab': CommandIds.firstTab
 };
 
 /** Says over a notebook who else is editing it, or that versions have parted, and offers the ways out. */
@@ -59,7 +62,9 @@ function bannerLabels(trans: TranslationBundle): Readonly<Record<BannerAction, s
     'show-newer': trans.__('Show It'),
     'open-renamed': trans.__('Open It'),
     'save-again': trans.__('Save Again'),
-    'show-workspace-version': trans.__('Show the Workspace’s Version')
+    'show-workspace-version': trans.__('Show the Workspace’s Version'),
+    'edit-here': trans.__('Edit Here'),
+    'first-tab': trans.__('Go to the First Tab')
   };
 }
 
@@ -83,7 +88,9 @@ class BannerWidget extends ReactWidget {
 
   private _banner() {
     const { status, tab, waiting } = this._opened.state;
-    return status === null ? null : bannerView(status, tab, waiting, this._trans);
+    return status === null
+      ? null
+      : (secondTabBanner(status, tab, this._trans) ?? bannerView(status, tab, waiting, this._trans));
   }
 
   private _refresh(): void {

@@ -5,7 +5,8 @@ import { ServerConnection } from '@jupyterlab/services';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import { NotebookState, OpenNotebooks } from '../model';
 import { setLanguage } from '../present';
-import { UnexpectedAnswer, getStatus, serverPart } from '../restapi';
+import { UnexpectedAnswer, getStatus, serverPart, setRefusalWords } from '../restapi';
+import { refusalInWords, statusInWords } from '../sentences';
 import { isFields, parseStatus } from '../status';
 import { EVENT_SCHEMA, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
 
@@ -20,6 +21,7 @@ export const notebooksPlugin: JupyterFrontEndPlugin<OpenNotebooks> = {
   activate: (app: JupyterFrontEnd, tracker: INotebookTracker, translator: ITranslator | null) => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     setLanguage(translator);
+    setRefusalWords((reason, bucket) => refusalInWords(reason, bucket, trans));
     const notebooks = new OpenNotebooks();
     if (serverPart().folders.length === 0) {
       return notebooks; // a plain Jupyter stays one: nothing is asked and nothing is shown
@@ -29,7 +31,7 @@ export const notebooksPlugin: JupyterFrontEndPlugin<OpenNotebooks> = {
       if (app.serviceManager.contents.driveName(panel.context.path) !== '') {
         return; // another drive: not files of this server
       }
-      const state = new NotebookState(panel.context.localPath);
+      const state = new NotebookState(panel.context.localPath, status => statusInWords(status, trans));
       followDocument(panel, state);
       followPath(panel, state, reader);
       notebooks.add({ panel, state });

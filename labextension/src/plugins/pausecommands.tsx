@@ -7,7 +7,7 @@ import { IList, Lists } from '../components/countdown';
 import { PauseDetails } from '../components/pausedetails';
 import { roughly } from '../durations';
 import { PauseModel } from '../pausemodel';
-import { offeredAtAnyTime, pauseBadge, secondsToAskFor, whatIsRunning } from '../pauseviews';
+import { PauseAction, offeredAtAnyTime, pauseBadge, secondsToAskFor, whatIsRunning } from '../pauseviews';
 import { PauseWish, Refusal } from '../restapi';
 import { CommandIds, EXTENSION, IAutopause, TRANSLATION_DOMAIN } from '../tokens';
 import { PAUSE_COMMANDS } from './countdown';
@@ -116,7 +116,7 @@ class PauseCommands {
       body: body as any, // a widget without a value
       buttons: [
         Dialog.cancelButton({ label: trans.__('Close') }),
-        ...offered.map(({ action, label }) => Dialog.okButton({ label, actions: [action], accept: true }))
+        ...offered.map(({ action, label }) => buttonFor(action, label))
       ],
       defaultButton: 0
     });
@@ -150,6 +150,14 @@ class PauseCommands {
 }
 
 const TOLD_MS = 8000;
+
+/** One button is meant to be found first; the pause and what gives time back are there for who looks for them. */
+function buttonFor(action: PauseAction, label: string): Dialog.IButton {
+  const options = { label, actions: [action], accept: true };
+  return action === 'keep-awake'
+    ? Dialog.okButton(options)
+    : Dialog.createButton({ ...options, className: 'jp-terra-QuietButton', displayType: 'default' });
+}
 
 /** Keeps up with the time while the dialog is open. */
 class PauseDetailsWidget extends ReactWidget {

@@ -4,6 +4,7 @@ import { IOpenNotebook, OpenNotebooks } from '../model';
 import { Presence } from '../presence';
 import { presenceSocket, releaseWhileLeaving } from '../restapi';
 import { parseStatus } from '../status';
+import { parseTabs } from '../tabs';
 import { EXTENSION, IOpenNotebooks } from '../tokens';
 import { followVisibility, isSeen } from '../visibility';
 
@@ -27,6 +28,7 @@ class PresenceOfNotebook {
   ) {
     const { panel, state } = _opened;
     state.changed.connect(this._follow, this);
+    state.say = action => this._presence?.send({ action });
     panel.disposed.connect(() => this._leave());
     window.addEventListener('online', this._retry);
     followVisibility(panel, () => this._sayWhetherSeen());
@@ -56,11 +58,15 @@ class PresenceOfNotebook {
     const { state } = this._opened;
     const isCurrent = () => state.path === path && !this._opened.panel.isDisposed;
     return new Presence({
-      connect: () => presenceSocket(this._settings, path),
+      connect: () => presenceSocket(this._settings, path, state.tab.otherTab === undefined),
       onFrame: frame => {
         const status = parseStatus(frame);
         if (status !== null && isCurrent()) {
           state.setStatus(status);
+        }
+        const tabs = parseTabs(frame);
+        if (tabs !== null && isCurrent()) {
+          state.noteTabs(tabs);
         }
       },
       onConnection: connected => isCurrent() && state.setTab({ connection: connected ? 'open' : 'lost' }),

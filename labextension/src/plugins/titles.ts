@@ -30,12 +30,16 @@ export const titlesPlugin: JupyterFrontEndPlugin<void> = {
   }
 };
 
+/**
+ * The word is no part of the title's label: JupyterLab renames the file when that changes. It is drawn behind the label, from
+ * the tab's data.
+ */
 function followTitle({ panel, state }: IOpenNotebook, title: () => ITitle): void {
   const own = panel.title.icon;
   const show = () => {
-    const { label, icon } = title();
-    if (panel.title.label !== label) {
-      panel.title.label = label;
+    const { suffix, icon } = title();
+    if ((panel.title.dataset['terra-suffix'] ?? '') !== suffix) {
+      panel.title.dataset = { ...panel.title.dataset, 'terra-suffix': suffix };
     }
     const wanted = icon === null ? own : labIcon(icon);
     if (panel.title.icon !== wanted) {
@@ -43,8 +47,6 @@ function followTitle({ panel, state }: IOpenNotebook, title: () => ITitle): void
     }
   };
   state.changed.connect(show);
-  // JupyterLab writes the name there when a file is renamed.
-  panel.title.changed.connect(() => state.status !== null && show());
   if (state.status !== null) {
     show();
   }
