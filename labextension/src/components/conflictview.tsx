@@ -36,7 +36,9 @@ export function ConflictView({ model, heads, notes, trans }: IConflictViewProps)
     if (moving.current === 'focus') {
       row?.focus({ preventScroll: true });
     }
-    row?.scrollIntoView({ block: 'start' });
+    if (row != null && list.current !== null) {
+      showRow(list.current, row);
+    }
     moving.current = null;
   });
   const moved = (act: () => void) => {
@@ -93,6 +95,12 @@ export function ConflictView({ model, heads, notes, trans }: IConflictViewProps)
       )}
     </div>
   );
+}
+
+/** Scroll the list, and nothing around it, so that a row stands under the heads. */
+export function showRow(list: HTMLElement, row: HTMLElement): void {
+  const heads = (list.firstElementChild as HTMLElement | null)?.offsetHeight ?? 0;
+  list.scrollTop = row.offsetTop - heads - 24;
 }
 
 interface IToolsProps {
