@@ -87,7 +87,6 @@ def test_words_say_who_did_what(person, parted):
     assert person.page.locator(".jp-terra-Merge-fold", has_text="cells are the same").count() >= 2
     person.take_picture("merge")
     row(person, "new").scroll_into_view_if_needed()
-    person.wait_until(lambda: row(person, "new").is_visible())
     top = person.page.locator(LIST).bounding_box()["y"]
     assert abs(heads.bounding_box()["y"] - top) <= 2, "the heads of the columns stay"
     person.answer_dialog("Decide Later")
@@ -145,6 +144,9 @@ def test_a_notebook_of_200_cells_is_decided_with_the_keyboard_alone(person, coll
     for _ in range(9):
         page.keyboard.press("j")
     assert row(person, "c180").evaluate("node => node === document.activeElement")
+    heads, top = page.locator(".jp-terra-Merge-heads"), page.locator(LIST).bounding_box()["y"]
+    assert abs(heads.bounding_box()["y"] - top) <= 2, "the heads of the columns stay"
+    assert state.is_visible()
     page.keyboard.press("1")
     person.take_picture("merge-long")
     for _ in range(12):
@@ -156,6 +158,27 @@ def test_a_notebook_of_200_cells_is_decided_with_the_keyboard_alone(person, coll
     merged = dict(colleague.cells("long.ipynb"))
     assert (merged["c0"], merged["c20"], merged["c180"]) == ("base = 000", "theirs = 20", "base = 180")
     assert len(merged) == 200
+
+
+@pytest.mark.parametrize("button", ["Take Theirs", "Keep Both"])
+def test_the_person_stays_at_their_cell_whatever_they_choose(person, colleague, button):
+    """Theirs has a new first cell: the same cell is active again, at the same height, with the keyboard."""
+    name = f"place-{button.split()[0].lower()}.ipynb"
+    colleague.put_notebook(name, notebook_of(*many()))
+    person.open(name)
+    person.wait_for_badge("place", "In the workspace")
+    cells = person.page.locator(".jp-Notebook .jp-Cell")
+    type_into(person, 9, "")
+    height = cells.nth(9).bounding_box()["y"]
+    colleague.put_notebook(name, notebook_of(cell("new", "added = 1\n" * 5), *many()))
+    person.page.keyboard.type("mine = 9")
+    person.dialog(about="two versions")
+    person.answer_dialog(button)
+    person.wait_for_badge("place", "In the workspace")
+    person.wait_until(lambda: focused_cell(person) == 10)
+    assert "x9 = 9" in cells.nth(10).inner_text()
+    person.wait_until(lambda: abs(cells.nth(10).bounding_box()["y"] - height) <= 40)
+    assert person.page.locator(".jp-Notebook.jp-mod-editMode").count() == 1, "typing goes on where it was"
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast"])
