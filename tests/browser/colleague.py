@@ -12,7 +12,7 @@ from google.cloud import storage
 
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter
-from jupyter_terra_env.rules.edit_lock import Holder, owner_hash, taken
+from jupyter_terra_env.rules.edit_lock import Holder, owner_hash, released, taken
 
 BUCKET = "my-workspace-bucket"
 
@@ -33,9 +33,12 @@ class Colleague:
         """Write a notebook of one code cell."""
         self.put_notebook(name, notebook(source))
 
-    def put_notebook(self, name, content):
-        """Write a notebook."""
-        self._blob(name).upload_from_string(json.dumps(content), content_type="application/x-ipynb+json")
+    def put_notebook(self, name, content, *, by=None):
+        """Write a notebook; by somebody who has edited it, and has given the lock back."""
+        blob = self._blob(name)
+        if by is not None:
+            blob.metadata = released(Holder(owner=owner_hash(BUCKET, by), environment="elsewhere"))
+        blob.upload_from_string(json.dumps(content), content_type="application/x-ipynb+json")
 
     def cells(self, name):
         """All cells of a notebook: id and source of each, as one string."""

@@ -7,6 +7,7 @@ import zlib
 
 import pytest
 from colleague import cell, notebook_of
+from real_jupyter import BEN
 
 LIST = ".jp-terra-Merge-list"
 ROW = ".jp-terra-Merge-row"
@@ -40,7 +41,7 @@ def parted(person, colleague, request):
     person.wait_for_badge("place", "In the workspace")
     theirs = many(("c2", "x2 = 'theirs'"), ("c7", "x7 = 'theirs'"), ("c9", None))
     redrawn = cell("plot", "draw()", [plot(40, 60, 200)])
-    colleague.put_notebook(name, notebook_of(*theirs, redrawn, cell("new", "added = 'by them'")))
+    colleague.put_notebook(name, notebook_of(*theirs, redrawn, cell("new", "added = 'by them'")), by=BEN)
     type_into(person, 2, "mine = 2")
     person.dialog(about="two versions")
     return name
@@ -82,10 +83,14 @@ def test_words_say_who_did_what(person, parted):
     heads = person.page.locator(".jp-terra-Merge-heads")
     for head in ("Before", "Yours", "Theirs"):
         assert head in heads.inner_text()
+    assert f"last edited by {BEN}" in heads.inner_text()
     assert row(person, "new").locator(".jp-terra-Line[data-sign='-']").count() == 0, "what they added is not removed"
     assert row(person, "plot").locator("img").count() == 2, "before and theirs, side by side"
     assert person.page.locator(".jp-terra-Merge-fold", has_text="cells are the same").count() >= 2
     person.take_picture("merge")
+    assert person.page.get_by_text("x4 = 4").count() == 0, "it is folded"
+    person.page.get_by_role("button", name="Show the Cells Between").click()
+    person.page.get_by_text("x4 = 4").first.wait_for()
     row(person, "new").scroll_into_view_if_needed()
     top = person.page.locator(LIST).bounding_box()["y"]
     assert abs(heads.bounding_box()["y"] - top) <= 2, "the heads of the columns stay"
