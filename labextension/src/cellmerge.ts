@@ -183,7 +183,7 @@ export interface ILine {
 
 /** A text as a change of another: lines that were added, removed, or stayed. */
 export function lineChanges(before: string, after: string): ILine[] {
-  const [olds, news] = [linesOf(before), linesOf(after)];
+  const [olds, news] = shownLines(before, after);
   const parts = diffArrays(olds, news, { maxEditLength: MOST_EDITS });
   if (parts === undefined) {
     return [...plainLines('-', olds), ...plainLines('+', news)];
@@ -203,12 +203,18 @@ export function lineChanges(before: string, after: string): ILine[] {
   return lines;
 }
 
+/** What ends the last line is shown only where nothing else differs. */
+function shownLines(before: string, after: string): [string[], string[]] {
+  const [old, now] = [before, after].map(text => text.replace(/\n$/, ''));
+  return old === now ? [before.split('\n'), after.split('\n')] : [linesOf(old), linesOf(now)];
+}
+
 export function plainLines(sign: ILine['sign'], lines: readonly string[]): ILine[] {
   return lines.map(text => ({ sign, pieces: [{ text, isNew: false }] }));
 }
 
 export function linesOf(text: string): string[] {
-  return text === '' ? [] : text.split('\n');
+  return text === '' ? [] : text.replace(/\n$/, '').split('\n');
 }
 
 function wordChanges(sign: '+' | '-', before: string, after: string): ILine {

@@ -8,7 +8,9 @@ import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { ConflictBody, IConflictBodyProps } from './components/conflict';
+import { showRow } from './components/conflictview';
 import type { IChoice } from './conflicts';
+import { mergeWaits } from './conflictwords';
 import { ConflictChoices } from './conflictchoices';
 import { sameCells } from './notebookdiff';
 import type { IConflict, Resolution } from './restapi';
@@ -64,16 +66,21 @@ export class ConflictDialog extends Dialog<unknown> {
     model.moveTo(model.changes.indexOf(model.open[0]));
     requestAnimationFrame(() => {
       const row = this._list.querySelector<HTMLElement>('[aria-current=true]');
-      row?.focus();
-      row?.scrollIntoView({ block: 'start' });
+      row?.focus({ preventScroll: true });
+      if (row?.parentElement != null) {
+        showRow(row.parentElement, row);
+      }
     });
   }
 
   private readonly _showWhetherMergeWaits = (): void => {
     const place = this._props.choices.findIndex(choice => choice.resolution === 'merge') + 1;
     const buttons = this.node.querySelectorAll('.jp-Dialog-footer .jp-Dialog-button');
-    if (place > 0) {
-      buttons[place]?.setAttribute('aria-disabled', String((this._props.model?.open.length ?? 0) > 0));
+    const button = place > 0 ? (buttons[place] as HTMLElement | undefined) : undefined;
+    if (button !== undefined) {
+      const waits = mergeWaits(this._props.model?.open.length ?? 0, this._props.trans);
+      button.dataset.waits = String(waits !== null);
+      button.title = waits ?? this._props.choices[place - 1].explanation;
     }
   };
 

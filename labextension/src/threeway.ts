@@ -141,7 +141,8 @@ function rowOf(key: string, kind: IRow['kind'], [base, mine, theirs]: Trio, isBa
   const [mineDid, theirsDid] = isBased
     ? [actOf(base, mine), actOf(base, theirs)]
     : ([mine, theirs].map(cell => (cell === null ? 'none' : 'unknown')) as [Act, Act]);
-  const both = isSame || !isBased ? null : mergedCell(base, mine, theirs);
+  const isOfTwo = !isSame && mineDid === 'changed' && theirsDid === 'changed';
+  const both = isOfTwo ? mergedCell(base, mine, theirs) : null;
   return { key, kind, base, mine, theirs, mineDid, theirsDid, both, isSame, preset: presetOf(isSame, mineDid, theirsDid, both) };
 }
 

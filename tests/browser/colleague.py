@@ -12,7 +12,7 @@ from google.cloud import storage
 
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter
-from jupyter_terra_env.rules.edit_lock import Holder, owner_hash, taken
+from jupyter_terra_env.rules.edit_lock import Holder, owner_hash, released, taken
 
 BUCKET = "my-workspace-bucket"
 
@@ -31,7 +31,19 @@ class Colleague:
 
     def put(self, name, source):
         """Write a notebook of one code cell."""
-        self._blob(name).upload_from_string(json.dumps(notebook(source)), content_type="application/x-ipynb+json")
+        self.put_notebook(name, notebook(source))
+
+    def put_notebook(self, name, content, *, by=None):
+        """Write a notebook; by somebody who has edited it, and has given the lock back."""
+        blob = self._blob(name)
+        if by is not None:
+            blob.metadata = released(Holder(owner=owner_hash(BUCKET, by), environment="elsewhere"))
+        blob.upload_from_string(json.dumps(content), content_type="application/x-ipynb+json")
+
+    def cells(self, name):
+        """All cells of a notebook: id and source of each, as one string."""
+        cells = json.loads(self._blob(name).download_as_bytes())["cells"]
+        return [(cell["id"], "".join(cell["source"])) for cell in cells]
 
     def cell(self, name):
         """The first cell of a notebook, its source as one string."""
@@ -80,11 +92,21 @@ class Colleague:
         return self._client.bucket(BUCKET).blob(f"notebooks/{name}")
 
 
+def cell(name, source, outputs=()):
+    """A code cell of this id."""
+    fields = {"cell_type": "code", "id": name, "metadata": {}, "execution_count": None}
+    return {**fields, "outputs": list(outputs), "source": source}
+
+
 def notebook(source):
     """A notebook of one code cell, complete, so that opening it gives the front end no reason to change it."""
-    cell = {"cell_type": "code", "id": "c0", "metadata": {}, "execution_count": None, "outputs": [], "source": source}
+    return notebook_of(cell("c0", source))
+
+
+def notebook_of(*cells):
+    """A notebook of these cells, likewise complete."""
     return {
-        "cells": [cell],
+        "cells": list(cells),
         "metadata": {
             "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
             "language_info": {

@@ -23,7 +23,7 @@ def in_conflict(person, colleague, request):
 def test_the_person_is_asked_once_and_nothing_is_overwritten_meanwhile(person, jupyter, colleague, in_conflict):
     generation = colleague.generation(in_conflict)
     told = person.dialog(about="two versions")
-    person.page.locator(".jp-terra-Conflict .nbdime-Widget", has_text="theirs = 2").wait_for()
+    person.page.locator(".jp-terra-Conflict .jp-terra-Merge", has_text="theirs = 2").wait_for()
     person.wait(1)
     person.take_picture("conflict")
     assert SENTENCE in told
@@ -118,7 +118,7 @@ def test_what_has_changed_again_is_asked_again(person, colleague, in_conflict):
     colleague.put(in_conflict, "even newer = 3")
     person.answer_dialog("Replace Theirs")
     told = person.dialog(about="It was changed again meanwhile")
-    person.page.locator(".jp-terra-Conflict .nbdime-Widget", has_text="even newer").wait_for()
+    person.page.locator(".jp-terra-Conflict .jp-terra-Merge", has_text="even newer").wait_for()
     assert "Replace Theirs" in told
     assert colleague.cell(in_conflict)["source"] == "even newer = 3"
     person.answer_dialog("Take Theirs")

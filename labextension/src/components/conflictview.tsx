@@ -25,6 +25,7 @@ export interface IConflictViewProps {
 export function ConflictView({ model, heads, notes, trans }: IConflictViewProps): JSX.Element {
   const [, redraw] = React.useReducer((count: number) => count + 1, 0);
   const [previews, setPreviews] = React.useState(false);
+  const [unfolds, setUnfolds] = React.useState(false);
   const list = React.useRef<HTMLDivElement>(null);
   const moving = React.useRef<'focus' | 'scroll' | null>(null);
   React.useEffect(() => {
@@ -36,7 +37,9 @@ export function ConflictView({ model, heads, notes, trans }: IConflictViewProps)
     if (moving.current === 'focus') {
       row?.focus({ preventScroll: true });
     }
-    row?.scrollIntoView({ block: 'start' });
+    if (row != null && list.current !== null) {
+      showRow(list.current, row);
+    }
     moving.current = null;
   });
   const moved = (act: () => void) => {
@@ -60,7 +63,10 @@ export function ConflictView({ model, heads, notes, trans }: IConflictViewProps)
       {notes.map(note => (
         <p key={note}>{note}</p>
       ))}
-      <Tools model={model} previews={previews} onPreview={setPreviews} onMove={moved} trans={trans} />
+      <Tools model={model} onMove={moved} previews={previews} trans={trans}>
+        <Toggle label={trans.__('Show the Cells Between')} isOn={unfolds} onToggle={setUnfolds} />
+        <Toggle label={trans.__('Preview the Merge')} isOn={previews} onToggle={setPreviews} />
+      </Tools>
       {previews ? (
         <ConflictPreview model={model} trans={trans} />
       ) : (
@@ -75,7 +81,7 @@ export function ConflictView({ model, heads, notes, trans }: IConflictViewProps)
           <Heads heads={heads} trans={trans} />
           {model.lines.map(line =>
             'rows' in line ? (
-              <Fold key={line.rows[0].key} fold={line} trans={trans} />
+              <Fold key={`${line.rows[0].key} ${unfolds}`} fold={line} isOpen={unfolds} trans={trans} />
             ) : (
               <Row
                 key={line.key}
@@ -95,15 +101,35 @@ export function ConflictView({ model, heads, notes, trans }: IConflictViewProps)
   );
 }
 
+/** Scroll the list, and nothing around it, so that a row stands under the heads. */
+export function showRow(list: HTMLElement, row: HTMLElement): void {
+  const heads = (list.firstElementChild as HTMLElement | null)?.offsetHeight ?? 0;
+  list.scrollTop = row.offsetTop - heads - 24;
+}
+
 interface IToolsProps {
   readonly model: ConflictChoices;
   readonly previews: boolean;
-  readonly onPreview: (previews: boolean) => void;
   readonly onMove: (act: () => void) => void;
   readonly trans: TranslationBundle;
+  readonly children: React.ReactNode;
 }
 
-function Tools({ model, previews, onPreview, onMove, trans }: IToolsProps): JSX.Element {
+interface IToggleProps {
+  readonly label: string;
+  readonly isOn: boolean;
+  readonly onToggle: (isOn: boolean) => void;
+}
+
+function Toggle({ label, isOn, onToggle }: IToggleProps): JSX.Element {
+  return (
+    <button type="button" className="jp-terra-Button" aria-pressed={isOn} onClick={() => onToggle(!isOn)}>
+      {label}
+    </button>
+  );
+}
+
+function Tools({ model, previews, onMove, trans, children }: IToolsProps): JSX.Element {
   const { place, changes, open } = model;
   const button = (label: string, act: () => void, disabled = false) => (
     <button type="button" className="jp-terra-Button" onClick={act} disabled={disabled}>
@@ -117,9 +143,7 @@ function Tools({ model, previews, onPreview, onMove, trans }: IToolsProps): JSX.
       {button(trans.__('Next to Choose'), () => onMove(() => model.moveToUndecided()), previews || open.length === 0)}
       {button(trans.__('Yours for the Rest'), () => model.decideRest('mine'), open.length === 0)}
       {button(trans.__('Theirs for the Rest'), () => model.decideRest('theirs'), open.length === 0)}
-      <button type="button" className="jp-terra-Button" aria-pressed={previews} onClick={() => onPreview(!previews)}>
-        {trans.__('Preview the Merge')}
-      </button>
+      {children}
       <span role="status" className="jp-terra-Merge-state">
         {changes.length === 0
           ? trans.__('Both versions have the same cells.')
@@ -151,11 +175,18 @@ function Heads({ heads, trans }: { heads: IHeads; trans: TranslationBundle }): J
   );
 }
 
-function Fold({ fold, trans }: { fold: IFold; trans: TranslationBundle }): JSX.Element {
-  const [isOpen, setOpen] = React.useState(false);
+interface IFoldProps {
+  readonly fold: IFold;
+  /** At first. */
+  readonly isOpen: boolean;
+  readonly trans: TranslationBundle;
+}
+
+function Fold({ fold, isOpen: opens, trans }: IFoldProps): JSX.Element {
+  const [isOpen, setOpen] = React.useState(opens);
   const { length } = fold.rows;
   return (
-    <details className="jp-terra-Merge-fold" onToggle={event => setOpen(event.currentTarget.open)}>
+    <details className="jp-terra-Merge-fold" open={isOpen} onToggle={event => setOpen(event.currentTarget.open)}>
       <summary tabIndex={-1}>{length === 1 ? trans.__('1 cell is the same') : trans.__('%1 cells are the same', length)}</summary>
       {isOpen && fold.rows.map(row => <pre key={row.key}>{textOf(row.mine ?? row.theirs)}</pre>)}
     </details>
