@@ -263,7 +263,7 @@ class Cage:
                     self._remove_folder()
                 self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
                 # A process that hangs must not hold the event loop.
-                self._requests.setblocking(False)
+                self._requests.settimeout(0)
                 with theirs:
                     self._folder = await asyncio.to_thread(tempfile.mkdtemp, prefix="terra-env-")
                     self.process = await asyncio.to_thread(_start, theirs.fileno(), self._folder)
