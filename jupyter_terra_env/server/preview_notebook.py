@@ -15,8 +15,7 @@ from jupyter_terra_env.server.large_notebooks.json_text import parse
 _MOST_NOTES = 50
 _MOST_NAME_CHARACTERS = 80
 _LANGUAGE = re.compile(r"[\w+#.-]{1,40}")
-_IMAGE__BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
-MIME_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+_IMAGE_MIME_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 MIME_TYPES = ("text/html", "text/markdown", "image/svg+xml", "text/latex", *_IMAGE_MIME_TYPES, "text/plain")
 """What can be shown, the best first."""

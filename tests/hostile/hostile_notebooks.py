@@ -11,8 +11,8 @@ ATTACK = "attack()"
 MARKUP = f"""
 <b>shown</b><script>{ATTACK}</script><script src="https://{HOST}/1.js"></script><img src=x onerror={ATTACK}>
 <iframe src="https://{HOST}/2"></iframe><object data="https://{HOST}/3"></object><embed src="https://{HOST}/4">
-<link rel=preconnect href="https://{HOST}"><link rel=dns-prefetch href="//{HOST}"><link rel=stylesheet href="//{HOST}/5">
-<link rel=prefetch href="https://{HOST}/6"><meta http-equiv=refresh content="0;url=https://{HOST}/7">
+<link rel=preconnect href="https://{HOST}"><link rel=dns-prefetch href="//{HOST}">
+<link rel=stylesheet href="//{HOST}/5"><link rel=prefetch href="https://{HOST}/6"><meta http-equiv=refresh content="0;url=https://{HOST}/7">
 <base href="https://{HOST}/"><form action="https://{HOST}/8"><input name=a><button>send</button></form>
 <style>@import url(https://{HOST}/9.css); body {{ background: url(https://{HOST}/10) }}</style>
 <p style="background: url(https://{HOST}/11)">p</p><a href="javascript:{ATTACK}">l</a>

@@ -137,7 +137,7 @@ def test_a_job_has_nothing_of_the_machine_around_it(jobs, monkeypatch, tmp_path)
 )
 def test_each_limit_ends_a_job(jobs, job, limits, request_, death):
     async def work(cage):
-        with pytest.raises(NotDoneError) as died:
+        with pytest.raises(NotDoneError) as died:  # noqa: PT012 - until it is known
             async with cage.talk(
                 f"jobs_of_tests:{job}", request_, [file_in_memory.fileno()], changed(**limits), lane=Lane.PREVIEWS
             ) as conversation:
@@ -406,10 +406,26 @@ async def test_extensions_that_read_it_do_not_check_it_in_the_server(bucket, con
     assert manager.converter.converted == before + 1
 
 
-async def test_ordinary_notebooks_need_no_other_process(bucket, contents, cage, jp_serverapp):
-    bucket.put_notebook("a.ipynb", "1", outputs=[{"output_type": "stream", "name": "stdout", "text": ["a\n", "b"]}])
-    assert (await contents.open("a.ipynb")).code == 200
-    assert (await contents.save("a.ipynb", "2")).code == 200
+@pytest.mark.parametrize("minor", range(6))
+async def test_ordinary_notebooks_need_no_other_process(bucket, contents, cage, jp_serverapp, minor):
+    picture = corpus.shown({"image/png": "AAAA\n", "text/plain": ["<a>"]}, {"image/png": {"width": 3}})
+    result = {**corpus.shown({"application/json": {"a": [1]}, "text/html": "a"}), "output_type": "execute_result"}
+    error = {"output_type": "error", "ename": "E", "evalue": "v", "traceback": ["t"]}
+    cells = [
+        corpus.code(["a\n", "b"], corpus.stream(["a\n", "b"]), picture, {**result, "execution_count": 1}, error),
+        corpus.markdown("![a](attachment:a)", attachments={"a": {"image/png": "AAAA"}}, metadata={"tags": ["a", "b"]}),
+        corpus.markdown("raw", cell_type="raw", metadata={"format": "text/html", "jupyter": {"source_hidden": True}}),
+    ]
+    for number, cell in enumerate(cells):
+        cell["id"] = f"id-{number}"
+        if minor < 5:
+            del cell["id"]
+    content = json.loads(corpus.text_of(*cells, kernelspec={"name": "python3", "display_name": "Python"}))
+    bucket.put("notebooks/a.ipynb", json.dumps({**content, "nbformat_minor": minor}))
+    opened = await contents.open("a.ipynb")
+    assert (opened.code, opened.model.get("message")) == (200, None)
+    saved = await contents.put("a.ipynb", {"type": "notebook", "format": "json", "content": opened.model["content"]})
+    assert (saved.code, saved.model.get("message")) == (200, None)
     assert cage.process is None
 
 

@@ -1,7 +1,9 @@
 """Previews of notebooks that mean no good: nothing acts, nothing is loaded from elsewhere, nothing stands still."""
 
+import asyncio
 import re
 from html.parser import HTMLParser
+from urllib.parse import quote
 
 import hostile_notebooks as corpus
 import pytest
@@ -94,7 +96,7 @@ async def test_what_lies_in_the_working_directory_is_never_used(bucket, preview,
     sign, cloned = tmp_path / "it ran", tmp_path / "cloned"
     for template in ("lab/index.html.j2", "lab/base.html.j2", "base/null.j2", "base/display_priority.j2"):
         (cloned / template).parent.mkdir(parents=True, exist_ok=True)
-        (cloned / template).write_text("{{ cycler.__init__.__globals__.os.mkdir('%s') }}" % sign)
+        (cloned / template).write_text(f"{{{{ cycler.__init__.__globals__.os.mkdir('{sign}') }}}}")
     for module in ("nbconvert", "jinja2", "nh3", "mistune", "sitecustomize", "usercustomize"):
         (cloned / f"{module}.py").write_text(f"import os; os.mkdir({str(sign)!r})")
     (cloned / "lab" / "conf.json").write_text("{]")
@@ -262,7 +264,8 @@ async def test_mathematics_and_colours_are_kept(previewed):
 
 
 async def test_an_old_notebook_is_shown(previewed):
-    old = b'{"nbformat": 3, "nbformat_minor": 0, "metadata": {"name": ""}, "worksheets": [{"cells": [{"cell_type": "code",'
+    old = b'{"nbformat": 3, "nbformat_minor": 0, "metadata": {"name": ""}, "worksheets": [{"cells": ['
+    old += b'{"cell_type": "code",'
     old += b'"input": "the code", "language": "python", "outputs": [], "collapsed": false, "prompt_number": 1}]}]}'
     assert "code" in body_of(await previewed(old))
 
@@ -272,34 +275,29 @@ async def test_a_preview_that_nobody_waits_for_is_given_up(bucket, jp_serverapp,
     assert (await preview()).code == 200
     cage = jp_serverapp.contents_manager.notebooks.cage
     bucket.put("notebooks/long.ipynb", corpus.latex(40_000))
-    import asyncio
-    from urllib.parse import quote
-
     reader, writer = await asyncio.open_connection("127.0.0.1", jp_serverapp.port)
     path = f"{jp_serverapp.base_url}terra-env/preview?path={quote(f'{WORKSPACE}/edit/long.ipynb')}"
     token = jp_serverapp.identity_provider.token
     writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: token {token}\r\n\r\n".encode())
     await writer.drain()
     async with asyncio.timeout(30):
-        while not cage._jobs["previews"]:
+        while not cage._jobs["previews"]:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.02)
         writer.close()
-        while cage._jobs["previews"]:
+        while cage._jobs["previews"]:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.02)
     assert reader.at_eof() or not await reader.read(1)
 
 
 async def test_saves_go_on_while_previews_are_at_their_limit(bucket, contents, jp_serverapp, preview):
     """They have processes of their own: a save waits for none of them."""
-    import asyncio
-
     bucket.put_notebook("mine.ipynb", "1")
     await contents.open("mine.ipynb")
     bucket.put("notebooks/a.ipynb", corpus.latex_everywhere(40_000, 4))
     previews = [asyncio.create_task(preview()) for _ in range(4)]
     cage = jp_serverapp.contents_manager.notebooks.cage
     async with asyncio.timeout(60):
-        while cage._jobs["previews"] < 4:
+        while cage._jobs["previews"] < 4:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.02)
     for number in range(3):
         assert (await contents.save("mine.ipynb", f"{number}")).code == 200
@@ -307,3 +305,16 @@ async def test_saves_go_on_while_previews_are_at_their_limit(bucket, contents, j
     for task in previews:
         task.cancel()
     await asyncio.gather(*previews, return_exceptions=True)
+
+
+async def test_exports_use_no_templates_of_the_working_directory(bucket, contents, jp_fetch, tmp_path, monkeypatch):
+    sign, cloned = tmp_path / "it ran", tmp_path / "cloned"
+    for template in ("lab/index.html.j2", "base/display_priority.j2"):
+        (cloned / template).parent.mkdir(parents=True, exist_ok=True)
+        (cloned / template).write_text(f"{{{{ cycler.__init__.__globals__.os.mkdir('{sign}') }}}}")
+    monkeypatch.chdir(cloned)
+    bucket.put_notebook("a.ipynb", "print('hello')")
+    await contents.open("a.ipynb")
+    answer = await jp_fetch("nbconvert", "html", WORKSPACE, "edit", "a.ipynb")
+    assert "hello" in answer.body.decode()
+    assert not sign.exists()
