@@ -2,6 +2,7 @@
 
 import errno
 import os
+from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO
 
 KEPT_FREE_BYTES = 64 << 20
@@ -32,7 +33,7 @@ class BoundedFile:
         most_bytes: as given.
     """
 
-    def __init__(self, file: BinaryIO, most_bytes: int | None) -> None:
+    def __init__(self, file: BinaryIO | SpooledTemporaryFile[bytes], most_bytes: int | None) -> None:
         self.most_bytes = most_bytes
         self._file = file
         self._looked_at = 0

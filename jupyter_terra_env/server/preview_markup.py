@@ -5,95 +5,19 @@ import re
 import nh3
 
 _TAGS = frozenset(
-    [
-        "a",
-        "abbr",
-        "b",
-        "blockquote",
-        "br",
-        "caption",
-        "center",
-        "cite",
-        "code",
-        "col",
-        "colgroup",
-        "dd",
-        "del",
-        "details",
-        "dfn",
-        "div",
-        "dl",
-        "dt",
-        "em",
-        "figcaption",
-        "figure",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "hr",
-        "i",
-        "img",
-        "ins",
-        "kbd",
-        "li",
-        "main",
-        "mark",
-        "ol",
-        "p",
-        "pre",
-        "q",
-        "s",
-        "samp",
-        "section",
-        "small",
-        "span",
-        "strike",
-        "strong",
-        "sub",
-        "summary",
-        "sup",
-        "table",
-        "tbody",
-        "td",
-        "tfoot",
-        "th",
-        "thead",
-        "time",
-        "tr",
-        "tt",
-        "u",
-        "ul",
-        "var",
-        "wbr",
-    ]
+    (
+        *("a", "abbr", "b", "blockquote", "br", "caption", "center", "cite", "code", "col", "colgroup", "dd", "del"),
+        *("details", "dfn", "div", "dl", "dt", "em", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr"),
+        *("i", "img", "ins", "kbd", "li", "mark", "ol", "p", "pre", "q", "s", "samp", "section", "small", "span"),
+        *("strike", "strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "time", "tr"),
+        *("tt", "u", "ul", "var", "wbr"),
+    )
 )
 _GONE_WITH_CONTENT = frozenset(
-    [
-        "applet",
-        "audio",
-        "canvas",
-        "embed",
-        "frame",
-        "frameset",
-        "iframe",
-        "math",
-        "noembed",
-        "noframes",
-        "noscript",
-        "object",
-        "script",
-        "select",
-        "style",
-        "svg",
-        "template",
-        "textarea",
-        "title",
-        "video",
-        "xmp",
-    ]
+    (
+        *("applet", "audio", "canvas", "embed", "frame", "frameset", "iframe", "math", "noembed", "noframes"),
+        *("noscript", "object", "script", "select", "style", "svg", "template", "textarea", "title", "video", "xmp"),
+    )
 )
 _ATTRIBUTES = {
     "*": {"class", "title", "dir", "lang", "role"},
@@ -112,7 +36,7 @@ _IMAGE = re.compile(r"data:image/(?:png|jpeg|jpg|gif|webp|avif|bmp|x-icon|svg\+x
 _LINK = re.compile(r"(?:https?:|mailto:|#)", re.IGNORECASE)
 _COLOURS = re.compile(r"(?:(?:background-)?color: ?rgb\(\d{1,3}, ?\d{1,3}, ?\d{1,3}\);? ?)+")
 """What ``nbconvert`` makes of terminals' colours that have no names."""
-_WITHOUT_TEXT = re.compile(r"<img (?![^>]*\balt=)")
+_WITHOUT_TEXT = re.compile(r"<img(?=[ >])(?![^>]*\balt=)")
 
 
 def cleaned(markup: str) -> str:
@@ -126,7 +50,7 @@ def cleaned(markup: str) -> str:
         url_schemes=set(_SCHEMES),
         link_rel="noopener noreferrer nofollow",
     )
-    return _WITHOUT_TEXT.sub('<img alt="No description has been provided for this image" ', clean)
+    return _WITHOUT_TEXT.sub('<img alt="No description has been provided for this image"', clean)
 
 
 def _filtered(tag: str, attribute: str, value: str) -> str | None:

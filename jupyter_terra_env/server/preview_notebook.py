@@ -16,6 +16,7 @@ _MOST_NOTES = 50
 _MOST_NAME_CHARACTERS = 80
 _LANGUAGE = re.compile(r"[\w+#.-]{1,40}")
 _IMAGE_MIME_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+_BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 MIME_TYPES = ("text/html", "text/markdown", "image/svg+xml", "text/latex", *_IMAGE_MIME_TYPES, "text/plain")
 """What can be shown, the best first."""
 _WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -194,7 +195,7 @@ def _data(number: int, output: dict[str, Any], notes: Notes) -> Output | None:
             notes.add(f"Cell {number}: {what}, which needs a program to show it.")
     for mime_type in MIME_TYPES:
         text = _text(data.get(mime_type))
-        if text is not None:
+        if text is not None and (mime_type not in _IMAGE_MIME_TYPES or _BASE64.fullmatch(text)):
             return _shown(output, mime_type, text)
     mermaid = _text(data.get("text/vnd.mermaid"))
     if mermaid is not None:
@@ -233,7 +234,7 @@ def _attachments(raw: Any) -> dict[str, dict[str, str]]:
             else {
                 mime_type: "".join(text.split())
                 for mime_type in ("image/svg+xml", *_IMAGE_MIME_TYPES)
-                if (text := _text(bundle.get(mime_type))) is not None
+                if (text := _text(bundle.get(mime_type))) is not None and _BASE64.fullmatch(text)
             }
         )
         if images:

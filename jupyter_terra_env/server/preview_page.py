@@ -17,7 +17,7 @@ from jupyter_terra_env.server.http_errors import translated
 from jupyter_terra_env.server.workspace_handler import WorkspaceHandler
 
 _MIB = 1 << 20
-LIMITS = Limits(cpu_seconds=10, wall_seconds=30.0, memory_bytes=1024 * _MIB, output_bytes=128 * _MIB, niceness=10)
+LIMITS = Limits(cpu_seconds=8, wall_seconds=60.0, memory_bytes=1024 * _MIB, output_bytes=128 * _MIB, niceness=10)
 _JOB = "jupyter_terra_env.server.preview_rendering:render"
 _MOST_SKIPPED = 2
 """Cells that are left out, each after a child has died of it, before the whole notebook is given up."""

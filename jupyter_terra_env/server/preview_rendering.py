@@ -103,9 +103,10 @@ def rendered(content: bytes, title: str, *, skip: dict[int, str], at_cell: Calla
 def page_of(title: str, body: str, *, head: str) -> str:
     """A whole page."""
     return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n{_NO_PREFETCH}\n{head}\n{_OWN_STYLE}\n<title>{escape(title)}</title>'
-        '\n</head>\n<body class="jp-Notebook" data-jp-theme-light="true" data-jp-theme-name="JupyterLab Light">\n<main>\n'
-        f"{body}\n</main>\n</body>\n</html>\n"
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n{_NO_PREFETCH}\n{head}\n{_OWN_STYLE}\n'
+        f"<title>{escape(title)}</title>\n</head>\n"
+        '<body class="jp-Notebook" data-jp-theme-light="true" data-jp-theme-name="JupyterLab Light">\n'
+        f"<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 
@@ -233,7 +234,7 @@ def _markdown(source: str, attachments: dict[str, dict[str, str]]) -> str:
     return MarkdownWithMath(renderer=renderer).render(source)
 
 
-class _Renderer(IPythonRenderer):  # type: ignore[misc]
+class _Renderer(IPythonRenderer):
     """Names an attachment that is missing, and shows the source of diagrams."""
 
     def _embed_image_or_attachment(self, src: str) -> str:

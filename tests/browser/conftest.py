@@ -28,9 +28,13 @@ _FLAGS = [
 
 def pytest_collection_modifyitems(config, items):
     only = os.environ.get("BROWSER_TEST_INTERFACE")
-    others = [item for item in items if only and item.callspec.params["interface"] != only]
+    others = [item for item in items if only and _interface_of(item) not in {None, only}]
     config.hook.pytest_deselected(items=others)
     items[:] = [item for item in items if item not in others]
+
+
+def _interface_of(item):
+    return item.callspec.params.get("interface") if hasattr(item, "callspec") else None
 
 
 @pytest.fixture(scope="session", params=["lab", "notebook"])

@@ -267,7 +267,7 @@ class Cage:
                     self._remove_folder()
                 self._requests, theirs = self._connected()
                 # A process that hangs must not hold the event loop.
-                self._requests.setblocking(False)
+                self._requests.settimeout(0)
                 with theirs:
                     self._folder = await asyncio.to_thread(tempfile.mkdtemp, prefix="terra-env-")
                     self.process = await asyncio.to_thread(_start, theirs.fileno(), self._folder)

@@ -91,8 +91,8 @@ class _Children:
         self._answers: dict[int, socket.socket] = {}
         self._loaded: set[str] = set()
         self._woken, self._waking = socket.socketpair()
-        self._woken.setblocking(False)
-        self._waking.setblocking(False)
+        self._woken.settimeout(0)
+        self._waking.settimeout(0)
 
     def serve(self) -> None:
         """Serve until the server is gone."""
@@ -104,6 +104,8 @@ class _Children:
                 self._reap()
             if self._requests in ready and not self._take():
                 break
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         for child in self._answers:
             os.kill(child, signal.SIGKILL)
 
