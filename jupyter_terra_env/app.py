@@ -14,9 +14,7 @@ from traitlets import Bool, CaselessStrEnum, Dict, Float, Int, List, TraitError,
 from jupyter_terra_env.autopause_wiring import build_autopause, debts_of
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.closing import ClosingSteps
-from jupyter_terra_env.environment.identity import Person, environment_id
-from jupyter_terra_env.environment.machine_identity import machine_identity
-from jupyter_terra_env.environment.settings import Defaults, collaborators, find_workspaces, owner_email
+from jupyter_terra_env.environment.settings import owner_email
 from jupyter_terra_env.notebooks.lock_keeper import KeepingTimes
 from jupyter_terra_env.notebooks.pace import INTERVAL_SECONDS
 from jupyter_terra_env.notebooks.upload_gate import STILL_SECONDS
@@ -41,7 +39,8 @@ from jupyter_terra_env.server.text_list import TextList
 from jupyter_terra_env.server.welder.api import WelderApi
 from jupyter_terra_env.server.welder.mounts import WELDER_HANDLERS, WELDER_SETTING, WelderPort
 from jupyter_terra_env.server.workspace_handler import ANNOUNCEMENTS_SETTING, NOTEBOOKS_SETTING
-from jupyter_terra_env.welder_wiring import build_welder, set_variables, shares_unmarked_locks
+from jupyter_terra_env.settings_wiring import person_of, workspaces_of
+from jupyter_terra_env.welder_wiring import build_welder, set_variables
 from jupyter_terra_env.wiring import Plan, build
 
 _AFTER_FLUSH_SECONDS = 2.0
@@ -312,34 +311,7 @@ class TerraEnvApp(ExtensionApp):
         Raises:
             SettingsError: a setting is wrong.
         """
-        _require_positive(self, "save_wait_seconds", "listing_max_age_seconds", may_be_zero=True)
-        _require_positive(
-            self,
-            "bucket_concurrency",
-            "bucket_read_timeout_seconds",
-            "bucket_retry_deadline_seconds",
-            may_be_zero=False,
-        )
-        for setting in ("edit_folder", "playground_folder"):
-            value = getattr(self, setting)
-            if not value or value.startswith(".") or "/" in value:
-                raise SettingsError(f"TerraEnvApp.{setting}: expected a folder name, got {value!r}.")
-        owner_email(os.environ, self.owner_email)
-        collaborators(self.collaborators)
-        return find_workspaces(
-            root=root,
-            environ=os.environ,
-            configured=self.workspaces,
-            defaults=Defaults(
-                edit_folder=self.edit_folder,
-                playground_folder=self.playground_folder,
-                prefix=self.prefix,
-                pattern=self.pattern,
-                user_project=self.user_project,
-            ),
-            folder_buckets=self.folder_buckets,
-            warn=self._server_log.warning,
-        )
+        return workspaces_of(self, root, warn=self._server_log.warning)
 
     def connection(self, workspaces: Iterable[Workspace] = ()) -> Connection:
         """How this server reaches buckets.
@@ -393,7 +365,7 @@ class TerraEnvApp(ExtensionApp):
                 state=state,
                 workspaces=found,
                 connection=self.connection(found),
-                person=self._person(state),
+                person=person_of(self, state, log=self._server_log),
                 save_wait_seconds=self.save_wait_seconds,
                 listing_max_age_seconds=self.listing_max_age_seconds,
                 keeping=self.keeping_times,
@@ -413,32 +385,6 @@ class TerraEnvApp(ExtensionApp):
             log=self._server_log,
         )
         return notebooks
-
-    def _person(self, state: Path) -> Person:
-        email = owner_email(os.environ, self.owner_email)
-        if not email:
-            self._server_log.warning(
-                "jupyter_terra_env: OWNER_EMAIL is not set. Notebooks are locked for editing all the same, but others "
-                "cannot see that it is you, nor you what you edit in another environment."
-            )
-        return Person(
-            email=email,
-            environment=environment_id(
-                state,
-                new_id=lambda: secrets.token_hex(8),
-                machine=machine_identity(os.environ),
-                on_other_machine=self._log_other_machine,
-            ),
-            collaborators=collaborators(self.collaborators),
-            shares_unmarked=shares_unmarked_locks(self, os.environ),
-        )
-
-    def _log_other_machine(self) -> None:
-        self._server_log.warning(
-            "jupyter_terra_env: this persistent disk was used on another machine before: it was cloned, restored or "
-            "moved. This machine gets an environment id of its own, so that neither takes the other's edit locks for "
-            "its own. A lock that the other machine still holds can be taken over, or expires in three minutes."
-        )
 
     def _kernel_state(self, kernel_id: str) -> str | None:
         return None if self.autopause is None else self.autopause.kernel_state(kernel_id)
@@ -466,10 +412,3 @@ def _no_log() -> logging.Logger:
     log = logging.getLogger("jupyter_terra_env.nobody")
     log.disabled = True
     return log
-
-
-def _require_positive(app: Any, *settings: str, may_be_zero: bool) -> None:
-    for setting in settings:
-        value = getattr(app, setting)
-        if value < 0 or (value == 0 and not may_be_zero):
-            raise SettingsError(f"TerraEnvApp.{setting}: expected a positive number, got {value}.")
