@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from jupyter_terra_env.notebooks.durable_names import keep_as, sync_directory
 from jupyter_terra_env.notebooks.file_digests import FileDigest
 from jupyter_terra_env.notebooks.folder_turns import turn_in
 from jupyter_terra_env.notebooks.journal import Debt, Journal, Moved
+from jupyter_terra_env.notebooks.keeping import Keeping
 from jupyter_terra_env.notebooks.kept_fields import with_fields
 from jupyter_terra_env.notebooks.patience import PATIENCE_SECONDS, within
 from jupyter_terra_env.notebooks.working_copies import Appearing, Download, WorkingCopies, resolve_inside
@@ -18,19 +18,6 @@ from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 from jupyter_terra_env.rules.readback import WriteAttempt
 from jupyter_terra_env.rules.sync import Baseline, is_settled
 from jupyter_terra_env.rules.workspace import Location, Workspace
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keeping:
-    """How the old content of a working copy is kept when another takes its place.
-
-    Attributes:
-        kept: a free name in its folder.
-        owed_as: the place of that name, if it is owed to the bucket as a new object; None to keep it on this disk only.
-    """
-
-    kept: Path
-    owed_as: Location | None = None
 
 
 class Places:
@@ -131,9 +118,7 @@ class Places:
         """
         os_path = self.os_path(location)
         async with self.copies.lock(os_path):
-            digest = await self.copies.digest(os_path)
-            settles = digest is not None and digest.crc32c == crc32c
-            return await self.copies.run(self._advance, location, expected, version, crc32c, settles=settles)
+            return await self.copies.run(self._record, location, os_path, expected, version, crc32c)
 
     async def save(
         self,
@@ -274,11 +259,7 @@ class Places:
         """
         os_path = self.os_path(location)
         async with self.copies.lock(os_path):
-            digest = await self.copies.digest(os_path)
-            if digest is not None and not is_settled(await self.baseline(location), digest.crc32c):
-                return False
-            await self.copies.run(self._journal.settle, location.api_path)
-            return True
+            return await self.copies.run(self._settle_if_equal, location, os_path)
 
     async def has_edits(self, location: Location) -> bool:
         """Whether the working copy is not known to be what the bucket holds."""
@@ -300,12 +281,7 @@ class Places:
         """Record that nothing is owed, and that no open attempt can have an effect, if it holds this content still."""
         os_path = self.os_path(location)
         async with self.copies.lock(os_path):
-            if await self.copies.digest(os_path) == digest:
-                await self.copies.run(self._journal.settle_attempts, location.api_path)
-
-    async def settle(self, location: Location) -> None:
-        """Drop a debt: there is no working copy any more."""
-        await self.copies.run(self._journal.settle, location.api_path)
+            await self.copies.run(self._settle_attempts, location, os_path, digest)
 
     async def is_owed(self, location: Location) -> bool:
         """Whether the journal says that a working copy owes the bucket something."""
@@ -379,6 +355,27 @@ class Places:
             if self.copies.digest_now(os_path) != content:
                 return False  # Another server of this disk has saved over it.
             return self._advance(location, expected, version, content.crc32c, settles=True)
+
+    def _record(
+        self, location: Location, os_path: Path, expected: Baseline | None, version: ObjectVersion, crc32c: str
+    ) -> bool:
+        with turn_in(os_path.parent):
+            digest = self.copies.digest_now(os_path)
+            settles = digest is not None and digest.crc32c == crc32c
+            return self._advance(location, expected, version, crc32c, settles=settles)
+
+    def _settle_if_equal(self, location: Location, os_path: Path) -> bool:
+        with turn_in(os_path.parent):
+            digest = self.copies.digest_now(os_path)
+            if digest is not None and not is_settled(self.baseline_now(location), digest.crc32c):
+                return False
+            self._journal.settle(location.api_path)
+            return True
+
+    def _settle_attempts(self, location: Location, os_path: Path, digest: FileDigest) -> None:
+        with turn_in(os_path.parent):
+            if self.copies.digest_now(os_path) == digest:
+                self._journal.settle_attempts(location.api_path)
 
     def _advance(
         self, location: Location, expected: Baseline | None, version: ObjectVersion, crc32c: str, *, settles: bool

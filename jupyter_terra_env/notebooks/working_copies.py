@@ -233,15 +233,13 @@ class WorkingCopies:
             copy_attributes(os_path, file.fileno())
             _sync_file(file)
             digest = digest_of(content)
-            if replaces is not None:
-                before(digest)
-                before = _nothing
-            # Nothing slow between the last look and the rename: another program may write here too.
             with turn_in(os_path.parent):
+                before(digest)
+                # Nothing slow between the last look and the rename: another program may write here too.
                 self._require(os_path, replaces)
                 if keep_old_as is not None:
                     keep_as(os_path, keep_old_as)
-                self._put_in_place(temporary, os_path, digest, file, before)
+                self._put_in_place(temporary, os_path, digest, file)
 
     def _require(self, os_path: Path, content: FileDigest | None) -> None:
         if content is not None and self.digest_now(os_path) != content:
@@ -256,7 +254,7 @@ class WorkingCopies:
             _sync_file(file)
             digest, written = digest_of(content), os.fstat(file.fileno())
             self.own.placed(digest)
-            with appearing():
+            with turn_in(os_path.parent), appearing():
                 put_under_free_name(temporary, os_path)
             self._remember_own(os_path, digest, written)
             sync_directory(os_path.parent)
@@ -266,13 +264,13 @@ class WorkingCopies:
         with complete.open("r+b") as file:
             copy_attributes(os_path, file.fileno())
             _sync_file(file)
-            self._put_in_place(complete, os_path, digest_file(file), file, before)
+            digest = digest_file(file)
+            with turn_in(os_path.parent):
+                before(digest)
+                self._put_in_place(complete, os_path, digest, file)
 
-    def _put_in_place(
-        self, complete: Path, os_path: Path, digest: FileDigest, file: BinaryIO, before: BeforeReplacing
-    ) -> None:
+    def _put_in_place(self, complete: Path, os_path: Path, digest: FileDigest, file: BinaryIO) -> None:
         written = os.fstat(file.fileno())
-        before(digest)
         self.own.placed(digest)
         complete.replace(os_path)
         self._remember_own(os_path, digest, written)
