@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectVersion
@@ -359,11 +360,7 @@ class Localizer:
         keeping: Keeping | None = None,
         taking: "asyncio.Task[ObjectVersion] | None" = None,
     ) -> bool:
-        """Download one generation beside the working copy and put it in its place.
-
-        Returns:
-            False when the object, the working copy or its baseline changed meanwhile.
-        """
+        """Download one generation and put it in place; False if object, working copy or baseline changed meanwhile."""
         copies = self._places.copies
         with temporary_file(look.os_path) as (file, temporary):
             reading = self._places.bucket(location).read_into(location.object_name, version.generation, file)
@@ -378,7 +375,8 @@ class Localizer:
             if locked.generation != version.generation:
                 return False
             download = Download(temporary=temporary, digest=digest, modified=version.updated)
-            if not await self._places.install(look.os_path, download, expected=look.digest, keeping=keeping):
+            stands = partial(self._places.stands_now, location, look.baseline)
+            if not await self._places.install(look.os_path, download, stands, expected=look.digest, keeping=keeping):
                 return False
         # A save that waited for the lock is on the disk now, made on what was there before: the look is taken again.
         async with copies.lock(look.os_path):

@@ -95,14 +95,7 @@ class Places:
         await self.copies.run(self._expect_absent_again, location)
 
     async def advance(self, location: Location, expected: Baseline | None, version: ObjectVersion, crc32c: str) -> bool:
-        """Make a version the baseline; see ``Journal.advance``.
-
-        Args:
-            location: the working copy.
-            expected: the baseline this was decided on.
-            version: the object version.
-            crc32c: checksum of the working copy that equals it.
-        """
+        """Make a version the baseline; see ``Journal.advance``."""
         return await self.copies.run(self._advance, location, expected, version, crc32c, settles=False)
 
     async def advance_if_held(
@@ -202,25 +195,38 @@ class Places:
         await self.copies.adopt(complete, self.os_path(location), before=partial(self._owe, location))
 
     async def install(
-        self, os_path: Path, download: Download, *, expected: FileDigest | None, keeping: Keeping | None
+        self,
+        os_path: Path,
+        download: Download,
+        is_wanted: Callable[[], bool],
+        *,
+        expected: FileDigest | None,
+        keeping: Keeping | None,
     ) -> bool:
         """Put a downloaded file in the place of a working copy; see ``WorkingCopies.install``.
 
         Returns:
             False, and nothing changed, when the working copy holds something else or the name to keep it is taken.
         """
+        install = partial(self.copies.install, download, os_path, expected=expected, is_wanted=is_wanted)
         async with contextlib.AsyncExitStack() as locks:
             await locks.enter_async_context(self.copies.lock(os_path))
             if keeping is None:
-                return await self.copies.install(download, os_path, expected=expected)
+                return await install()
             appearing: Appearing = contextlib.nullcontext
             if keeping.owed_as is not None:
                 # Names of kept files are longer than what they keep: these locks are always taken in this order.
                 await locks.enter_async_context(self.copies.lock(keeping.kept))
                 appearing = partial(self.appearing_now, keeping.owed_as)
-            return await self.copies.install(
-                download, os_path, expected=expected, keep_old_as=keeping.kept, appearing=appearing
-            )
+            return await install(keep_old_as=keeping.kept, appearing=appearing)
+
+    def stands_now(self, location: Location, seen: Baseline | None) -> bool:
+        """Whether the baseline is still the one that was seen; for use off the event loop."""
+        now = self.baseline_now(location)
+        if now is None or seen is None:
+            return now is seen
+        version = (seen.row_token, seen.generation, seen.metageneration)
+        return (now.row_token, now.generation, now.metageneration) == version
 
     async def note_not_shown(self, location: Location) -> None:
         """Record that the object is about to be shown in the place of the working copy."""

@@ -194,6 +194,7 @@ class WorkingCopies:
         expected: FileDigest | None,
         keep_old_as: Path | None = None,
         appearing: Appearing = nullcontext,
+        is_wanted: Callable[[], bool] = lambda: True,
     ) -> bool:
         """Put a downloaded file durably in the place of ``os_path``; the caller holds the lock.
 
@@ -203,11 +204,12 @@ class WorkingCopies:
             expected: what ``os_path`` was last seen to hold; None for nothing.
             keep_old_as: a free name for the old file; None to replace it.
             appearing: entered, off the event loop, before the old file gets that name; see ``create``.
+            is_wanted: asked off the event loop, right before anything changes.
 
         Returns:
             False, and nothing changed, when ``os_path`` holds something else or the free name is taken by now.
         """
-        return await self.run(self._install, download, os_path, expected, keep_old_as, appearing)
+        return await self.run(self._install, download, os_path, expected, keep_old_as, appearing, is_wanted)
 
     async def keep_as(self, os_path: Path, new: Path) -> None:
         """Give a file's present content a second, free name, durably.
@@ -283,6 +285,7 @@ class WorkingCopies:
         expected: FileDigest | None,
         keep_old_as: Path | None,
         appearing: Appearing,
+        is_wanted: Callable[[], bool],
     ) -> bool:
         with download.temporary.open("r+b") as file:
             copy_attributes(os_path, file.fileno())
@@ -291,7 +294,7 @@ class WorkingCopies:
             written = os.fstat(file.fileno())
         # Nothing slow between the last look and the rename: another program may write here too.
         with turn_in(os_path.parent):
-            if self.digest_now(os_path) != expected:
+            if not is_wanted() or self.digest_now(os_path) != expected:
                 return False
             if keep_old_as is not None:
                 if os.path.lexists(keep_old_as):

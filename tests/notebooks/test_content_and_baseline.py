@@ -209,3 +209,23 @@ def test_it_costs_no_request_more(env):
     env.save(NAME, b"two")
     env.save(NAME, b"two")
     assert env.operations == [UPLOADS]
+
+
+def test_a_version_is_not_put_in_place_once_the_baseline_is_another_one(servers, outsider, monkeypatch):
+    """It could not become the baseline, and would look like an edit of what the other server has brought."""
+    first, second = servers
+    first.save(NAME, b"one")
+    outsider.put(NAME, b"theirs")
+    real = first.copies.install
+
+    async def brought_meanwhile(*args, **kwargs):
+        monkeypatch.undo()
+        version = await second.places.stat(second.at(NAME))
+        seen = await second.places.baseline(second.at(NAME))
+        assert await second.places.advance(second.at(NAME), seen, version, "AAAAAA==")
+        return await real(*args, **kwargs)
+
+    monkeypatch.setattr(first.copies, "install", brought_meanwhile)
+    first.open(NAME)
+    assert list(outsider.history(NAME).values()) == [b"one", b"theirs", b"one"], "as a way out that replaces theirs"
+    assert first.read(NAME) == b"one"
