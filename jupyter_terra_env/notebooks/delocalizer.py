@@ -310,7 +310,7 @@ class Delocalizer:
             baseline = await self._places.baseline(location)
             snapshot = await self._gate.still_snapshot(self._places.os_path(location))
             if snapshot is None:
-                await self._places.settle(location)
+                await self._places.settle_if_equal(location)
                 return
             with snapshot.file:
                 if baseline is None:

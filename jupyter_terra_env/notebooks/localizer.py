@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectVersion
@@ -11,11 +12,12 @@ from jupyter_terra_env.notebooks.base_contents import BaseContents
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.file_digests import FileDigest, digest_file
 from jupyter_terra_env.notebooks.held_locks import HeldLocks
+from jupyter_terra_env.notebooks.keeping import Keeping
 from jupyter_terra_env.notebooks.kept_edits import KeptEdits
 from jupyter_terra_env.notebooks.late_answers import LateAnswers
 from jupyter_terra_env.notebooks.object_versions import as_remote, kept_changing
 from jupyter_terra_env.notebooks.patience import within
-from jupyter_terra_env.notebooks.places import Keeping, Places
+from jupyter_terra_env.notebooks.places import Places
 from jupyter_terra_env.notebooks.refusals import refuse_too_large
 from jupyter_terra_env.notebooks.temporary_files import temporary_file
 from jupyter_terra_env.notebooks.views import Views
@@ -358,11 +360,7 @@ class Localizer:
         keeping: Keeping | None = None,
         taking: "asyncio.Task[ObjectVersion] | None" = None,
     ) -> bool:
-        """Download one generation beside the working copy and put it in its place.
-
-        Returns:
-            False when the object, the working copy or its baseline changed meanwhile.
-        """
+        """Download one generation and put it in place; False if object, working copy or baseline changed meanwhile."""
         copies = self._places.copies
         with temporary_file(look.os_path) as (file, temporary):
             reading = self._places.bucket(location).read_into(location.object_name, version.generation, file)
@@ -377,10 +375,10 @@ class Localizer:
             if locked.generation != version.generation:
                 return False
             download = Download(temporary=temporary, digest=digest, modified=version.updated)
-            if not await self._places.install(look.os_path, download, expected=look.digest, keeping=keeping):
+            stands = partial(self._places.stands_now, location, look.baseline)
+            if not await self._places.install(look.os_path, download, stands, expected=look.digest, keeping=keeping):
                 return False
-        # A save that waited for the file's lock is on the disk now. It was made on what was there before: it must not
-        # stand on the version that was downloaded: the look is taken again.
+        # A save that waited for the lock is on the disk now, made on what was there before: the look is taken again.
         async with copies.lock(look.os_path):
             if await copies.digest(look.os_path) != digest:
                 return False

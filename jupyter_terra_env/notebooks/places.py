@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from jupyter_terra_env.notebooks.durable_names import keep_as, sync_directory
 from jupyter_terra_env.notebooks.file_digests import FileDigest
 from jupyter_terra_env.notebooks.folder_turns import turn_in
 from jupyter_terra_env.notebooks.journal import Debt, Journal, Moved
+from jupyter_terra_env.notebooks.keeping import Keeping
 from jupyter_terra_env.notebooks.kept_fields import with_fields
 from jupyter_terra_env.notebooks.patience import PATIENCE_SECONDS, within
 from jupyter_terra_env.notebooks.working_copies import Appearing, Download, WorkingCopies, resolve_inside
@@ -18,19 +18,6 @@ from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 from jupyter_terra_env.rules.readback import WriteAttempt
 from jupyter_terra_env.rules.sync import Baseline, is_settled
 from jupyter_terra_env.rules.workspace import Location, Workspace
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keeping:
-    """How the old content of a working copy is kept when another takes its place.
-
-    Attributes:
-        kept: a free name in its folder.
-        owed_as: the place of that name, if it is owed to the bucket as a new object; None to keep it on this disk only.
-    """
-
-    kept: Path
-    owed_as: Location | None = None
 
 
 class Places:
@@ -118,14 +105,7 @@ class Places:
         await self.copies.run(self._expect_absent_again, location)
 
     async def advance(self, location: Location, expected: Baseline | None, version: ObjectVersion, crc32c: str) -> bool:
-        """Make a version the baseline; see ``Journal.advance``.
-
-        Args:
-            location: the working copy.
-            expected: the baseline this was decided on.
-            version: the object version.
-            crc32c: checksum of the working copy that equals it.
-        """
+        """Make a version the baseline; see ``Journal.advance``."""
         return await self.copies.run(self._advance, location, expected, version, crc32c, settles=False)
 
     async def advance_if_held(
@@ -141,9 +121,7 @@ class Places:
         """
         os_path = self.os_path(location)
         async with self.copies.lock(os_path):
-            digest = await self.copies.digest(os_path)
-            settles = digest is not None and digest.crc32c == crc32c
-            return await self.copies.run(self._advance, location, expected, version, crc32c, settles=settles)
+            return await self.copies.run(self._record, location, os_path, expected, version, crc32c)
 
     async def save(
         self,
@@ -227,25 +205,38 @@ class Places:
         await self.copies.adopt(complete, self.os_path(location), before=partial(self._owe, location))
 
     async def install(
-        self, os_path: Path, download: Download, *, expected: FileDigest | None, keeping: Keeping | None
+        self,
+        os_path: Path,
+        download: Download,
+        is_wanted: Callable[[], bool],
+        *,
+        expected: FileDigest | None,
+        keeping: Keeping | None,
     ) -> bool:
         """Put a downloaded file in the place of a working copy; see ``WorkingCopies.install``.
 
         Returns:
             False, and nothing changed, when the working copy holds something else or the name to keep it is taken.
         """
+        install = partial(self.copies.install, download, os_path, expected=expected, is_wanted=is_wanted)
         async with contextlib.AsyncExitStack() as locks:
             await locks.enter_async_context(self.copies.lock(os_path))
             if keeping is None:
-                return await self.copies.install(download, os_path, expected=expected)
+                return await install()
             appearing: Appearing = contextlib.nullcontext
             if keeping.owed_as is not None:
                 # Names of kept files are longer than what they keep: these locks are always taken in this order.
                 await locks.enter_async_context(self.copies.lock(keeping.kept))
                 appearing = partial(self.appearing_now, keeping.owed_as)
-            return await self.copies.install(
-                download, os_path, expected=expected, keep_old_as=keeping.kept, appearing=appearing
-            )
+            return await install(keep_old_as=keeping.kept, appearing=appearing)
+
+    def stands_now(self, location: Location, seen: Baseline | None) -> bool:
+        """Whether the baseline is still the one that was seen; for use off the event loop."""
+        now = self.baseline_now(location)
+        if now is None or seen is None:
+            return now is seen
+        version = (seen.row_token, seen.generation, seen.metageneration)
+        return (now.row_token, now.generation, now.metageneration) == version
 
     async def note_not_shown(self, location: Location) -> None:
         """Record that the object is about to be shown in the place of the working copy."""
@@ -284,11 +275,7 @@ class Places:
         """
         os_path = self.os_path(location)
         async with self.copies.lock(os_path):
-            digest = await self.copies.digest(os_path)
-            if digest is not None and not is_settled(await self.baseline(location), digest.crc32c):
-                return False
-            await self.copies.run(self._journal.settle, location.api_path)
-            return True
+            return await self.copies.run(self._settle_if_equal, location, os_path)
 
     async def has_edits(self, location: Location) -> bool:
         """Whether the working copy is not known to be what the bucket holds."""
@@ -310,12 +297,7 @@ class Places:
         """Record that nothing is owed, and that no open attempt can have an effect, if it holds this content still."""
         os_path = self.os_path(location)
         async with self.copies.lock(os_path):
-            if await self.copies.digest(os_path) == digest:
-                await self.copies.run(self._journal.settle_attempts, location.api_path)
-
-    async def settle(self, location: Location) -> None:
-        """Drop a debt: there is no working copy any more."""
-        await self.copies.run(self._journal.settle, location.api_path)
+            await self.copies.run(self._settle_attempts, location, os_path, digest)
 
     async def is_owed(self, location: Location) -> bool:
         """Whether the journal says that a working copy owes the bucket something."""
@@ -389,6 +371,27 @@ class Places:
             if self.copies.digest_now(os_path) != content:
                 return False  # Another server of this disk has saved over it.
             return self._advance(location, expected, version, content.crc32c, settles=True)
+
+    def _record(
+        self, location: Location, os_path: Path, expected: Baseline | None, version: ObjectVersion, crc32c: str
+    ) -> bool:
+        with turn_in(os_path.parent):
+            digest = self.copies.digest_now(os_path)
+            settles = digest is not None and digest.crc32c == crc32c
+            return self._advance(location, expected, version, crc32c, settles=settles)
+
+    def _settle_if_equal(self, location: Location, os_path: Path) -> bool:
+        with turn_in(os_path.parent):
+            digest = self.copies.digest_now(os_path)
+            if digest is not None and not is_settled(self.baseline_now(location), digest.crc32c):
+                return False
+            self._journal.settle(location.api_path)
+            return True
+
+    def _settle_attempts(self, location: Location, os_path: Path, digest: FileDigest) -> None:
+        with turn_in(os_path.parent):
+            if self.copies.digest_now(os_path) == digest:
+                self._journal.settle_attempts(location.api_path)
 
     def _advance(
         self, location: Location, expected: Baseline | None, version: ObjectVersion, crc32c: str, *, settles: bool

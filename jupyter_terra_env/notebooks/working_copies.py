@@ -203,6 +203,7 @@ class WorkingCopies:
         expected: FileDigest | None,
         keep_old_as: Path | None = None,
         appearing: Appearing = nullcontext,
+        is_wanted: Callable[[], bool] = lambda: True,
     ) -> bool:
         """Put a downloaded file durably in the place of ``os_path``; the caller holds the lock.
 
@@ -212,11 +213,12 @@ class WorkingCopies:
             expected: what ``os_path`` was last seen to hold; None for nothing.
             keep_old_as: a free name for the old file; None to replace it.
             appearing: entered, off the event loop, before the old file gets that name; see ``create``.
+            is_wanted: asked off the event loop, right before anything changes.
 
         Returns:
             False, and nothing changed, when ``os_path`` holds something else or the free name is taken by now.
         """
-        return await self.run(self._install, download, os_path, expected, keep_old_as, appearing)
+        return await self.run(self._install, download, os_path, expected, keep_old_as, appearing, is_wanted)
 
     async def keep_as(self, os_path: Path, new: Path) -> None:
         """Give a file's present content a second, free name, durably.
@@ -242,15 +244,13 @@ class WorkingCopies:
             copy_attributes(os_path, file.fileno())
             _sync_file(file)
             digest = digest_of(content)
-            if replaces is not None:
-                before(digest)
-                before = _nothing
-            # Nothing slow between the last look and the rename: another program may write here too.
             with turn_in(os_path.parent):
+                before(digest)
+                # Nothing slow between the last look and the rename: another program may write here too.
                 self._require(os_path, replaces)
                 if keep_old_as is not None:
                     keep_as(os_path, keep_old_as)
-                self._put_in_place(temporary, os_path, digest, file, before)
+                self._put_in_place(temporary, os_path, digest, file)
 
     def _require(self, os_path: Path, content: FileDigest | None) -> None:
         if content is not None and self.digest_now(os_path) != content:
@@ -265,7 +265,7 @@ class WorkingCopies:
             _sync_file(file)
             digest, written = digest_of(content), os.fstat(file.fileno())
             self.own.placed(digest)
-            with appearing():
+            with turn_in(os_path.parent), appearing():
                 put_under_free_name(temporary, os_path)
             self._remember_own(os_path, digest, written)
             sync_directory(os_path.parent)
@@ -275,13 +275,13 @@ class WorkingCopies:
         with complete.open("r+b") as file:
             copy_attributes(os_path, file.fileno())
             _sync_file(file)
-            self._put_in_place(complete, os_path, digest_file(file), file, before)
+            digest = digest_file(file)
+            with turn_in(os_path.parent):
+                before(digest)
+                self._put_in_place(complete, os_path, digest, file)
 
-    def _put_in_place(
-        self, complete: Path, os_path: Path, digest: FileDigest, file: BinaryIO, before: BeforeReplacing
-    ) -> None:
+    def _put_in_place(self, complete: Path, os_path: Path, digest: FileDigest, file: BinaryIO) -> None:
         written = os.fstat(file.fileno())
-        before(digest)
         self.own.placed(digest)
         complete.replace(os_path)
         self._remember_own(os_path, digest, written)
@@ -294,6 +294,7 @@ class WorkingCopies:
         expected: FileDigest | None,
         keep_old_as: Path | None,
         appearing: Appearing,
+        is_wanted: Callable[[], bool],
     ) -> bool:
         with download.temporary.open("r+b") as file:
             copy_attributes(os_path, file.fileno())
@@ -302,7 +303,7 @@ class WorkingCopies:
             written = os.fstat(file.fileno())
         # Nothing slow between the last look and the rename: another program may write here too.
         with turn_in(os_path.parent):
-            if self.digest_now(os_path) != expected:
+            if not is_wanted() or self.digest_now(os_path) != expected:
                 return False
             if keep_old_as is not None:
                 if os.path.lexists(keep_old_as):

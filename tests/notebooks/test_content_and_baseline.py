@@ -146,6 +146,33 @@ def test_what_is_installed_waits_for_a_save_of_another_server(tmp_path, monkeypa
     assert file.read_bytes() == b"typed"
 
 
+def test_a_debt_stays_that_is_written_for_a_save_of_another_server(servers, monkeypatch):
+    """The debt is there, and the file is not yet: for another server it still equals what the bucket holds."""
+    first, second = servers
+    first.save(NAME, b"one")
+    is_owed, goes_on = threading.Event(), threading.Event()
+    put_in_place = first.copies._put_in_place
+
+    def slowly(*args):
+        is_owed.set()
+        assert goes_on.wait(10)
+        put_in_place(*args)
+
+    monkeypatch.setattr(first.copies, "_put_in_place", slowly)
+
+    async def story():
+        saving = asyncio.create_task(first.places.save(first.at(NAME), b"two"))
+        await until(is_owed.is_set)
+        settling = asyncio.create_task(second.places.settle_if_equal(second.at(NAME)))
+        await asyncio.wait({settling}, timeout=0.05)
+        goes_on.set()
+        await saving
+        return await settling
+
+    assert first.run(story()) is False
+    assert first.owed() == ["ws/edit/a.ipynb"]
+
+
 def test_a_baseline_waits_for_a_save_of_another_server(servers, outsider, monkeypatch):
     """What is opened has been put in place; a save that looked before it replaces it before it is the baseline."""
     first, second = servers
@@ -182,3 +209,23 @@ def test_it_costs_no_request_more(env):
     env.save(NAME, b"two")
     env.save(NAME, b"two")
     assert env.operations == [UPLOADS]
+
+
+def test_a_version_is_not_put_in_place_once_the_baseline_is_another_one(servers, outsider, monkeypatch):
+    """It could not become the baseline, and would look like an edit of what the other server has brought."""
+    first, second = servers
+    first.save(NAME, b"one")
+    outsider.put(NAME, b"theirs")
+    real = first.copies.install
+
+    async def brought_meanwhile(*args, **kwargs):
+        monkeypatch.undo()
+        version = await second.places.stat(second.at(NAME))
+        seen = await second.places.baseline(second.at(NAME))
+        assert await second.places.advance(second.at(NAME), seen, version, "AAAAAA==")
+        return await real(*args, **kwargs)
+
+    monkeypatch.setattr(first.copies, "install", brought_meanwhile)
+    first.open(NAME)
+    assert list(outsider.history(NAME).values()) == [b"one", b"theirs", b"one"], "as a way out that replaces theirs"
+    assert first.read(NAME) == b"one"

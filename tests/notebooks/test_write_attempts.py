@@ -110,7 +110,7 @@ class TestBeforeTheUploadTaskGoesOn:
     def test_a_save_of_the_baselines_content_is_owed(self, started):
         """The file was removed meanwhile, and its debt went with it."""
         started.file(NAME).unlink()
-        started.run(started.places.settle(started.at(NAME)))
+        started.journal.settle(started.at(NAME).api_path)
         assert started.owed() == []
         started.run(started.places.save(started.at(NAME), b"shared"))
         assert started.owed() == ["ws/edit/a.ipynb"]

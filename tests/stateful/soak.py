@@ -39,6 +39,7 @@ from soak_account import check  # noqa: E402
 
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket  # noqa: E402
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Delay, Fault, ResetConnection  # noqa: E402
+from jupyter_terra_env.notebooks.folder_turns import turn_in  # noqa: E402
 from jupyter_terra_env.notebooks.working_copies import ChangedMeanwhile  # noqa: E402
 from jupyter_terra_env.rules.errors import (  # noqa: E402
     BucketError,
@@ -171,17 +172,19 @@ class Editor:
     async def program(self, *, in_place=False):
         """A formatter, Git, or a script: reads a working copy, and writes another one."""
         name = self.chance.choice(self.names)
-        before = self.on_the_disk(name)
-        if before in {None, "half of one"}:
-            return
-        content = {"id": self.next_id("program "), "over": before}
         file = self.env.file(name)
-        if in_place:
-            file.write_text(json.dumps(content))
-        else:
-            other = file.with_name(f".{name}.new")
-            other.write_text(json.dumps(content))
-            other.replace(file)
+        # What comes between a program's own reading and writing is what the program has replaced unseen, not a server.
+        with turn_in(file.parent):
+            before = self.on_the_disk(name)
+            if before in {None, "half of one"}:
+                return
+            content = {"id": self.next_id("program "), "over": before}
+            if in_place:
+                file.write_text(json.dumps(content))
+            else:
+                other = file.with_name(f".{name}.new")
+                other.write_text(json.dumps(content))
+                other.replace(file)
         self.note("saves", editor=self.env.name, name=name, **content)
         self.note("programs")
 
