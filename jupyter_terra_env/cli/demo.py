@@ -40,7 +40,7 @@ HELP = "open JupyterLab on a workspace of made-up notebooks, without a cloud"
 ADDRESS = "127.0.0.1"
 DATA_FOLDER_NAME = "terra-env-demo"
 
-_END = "import os, signal; os.kill({}, signal.SIGTERM)"
+_PAUSE = "import os, signal; os.kill({}, signal.SIGUSR1)"
 _PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _DESCRIPTION = """\
 Open JupyterLab on a workspace whose bucket lives in a folder of this machine: no account, no network.
@@ -229,7 +229,7 @@ def _jupyter_settings(demo: Demo) -> dict[str, dict[str, Any]]:
             "watch_metadata": "off",
             # Pausing the machine is ending the demo: it comes back with everything that was saved.
             "pause_chain": ["command"],
-            "pause_command": [sys.executable, "-c", _END.format(os.getpid())],
+            "pause_command": [sys.executable, "-c", _PAUSE.format(os.getpid())],
         },
     }
 
@@ -254,8 +254,9 @@ def _serve(demo: Demo) -> bool:
             left_open.callback(colleague.end)
         _set_variables(demo, bucket.url)
         server = _start(demo, bucket, colleague)
+        paused = _end_on_signals(server, colleague)
         server.start()
-        return _is_paused(server)
+        return paused.is_set()
 
 
 def _start(demo: Demo, bucket: "DemoBucket", colleague: "Colleague | None") -> Any:
@@ -276,18 +277,9 @@ def _start(demo: Demo, bucket: "DemoBucket", colleague: "Colleague | None") -> A
     _refuse_without_extension(server)
     add_control(server, Control(bucket=bucket, colleague=colleague, with_browser=demo.with_browser))
     os.environ.update({URL_VARIABLE: server.connection_url, TOKEN_VARIABLE: server.identity_provider.token})
-    _end_on_signals(server, colleague)
     # The loop takes the port before it does this.
     server.io_loop.add_callback(turn.close)
     return server
-
-
-def _is_paused(server: Any) -> bool:
-    """Whether autopause was pausing the machine when the server ended."""
-    for app in server.extension_manager.extension_apps.get("jupyter_terra_env", ()):
-        if app.autopause is not None:
-            return app.autopause.report()["state"] in {"pausing", "paused"}
-    return False
 
 
 def _refuse_without_extension(server: Any) -> None:
@@ -306,18 +298,26 @@ def _refuse_without_extension(server: Any) -> None:
         )
 
 
-def _end_on_signals(server: Any, colleague: "Colleague | None") -> None:
+def _end_on_signals(server: Any, colleague: "Colleague | None") -> threading.Event:
     """Let one Ctrl-C end everything: saves on their way, kernels, both servers; more of them change nothing.
 
     Jupyter asks a question on a terminal, and without one leaves its kernels behind.
-    """
 
-    def end(_number: int, _frame: FrameType | None) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
+    Returns:
+        Set when the end is a pause: autopause's command sends another signal.
+    """
+    paused = threading.Event()
+    ends = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        for each in ends:
+            signal.signal(each, signal.SIG_IGN)
+        if number == signal.SIGUSR1:
+            paused.set()
         if colleague is not None:
             colleague.ask_to_end()
         server.stop(from_signal=True)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ends:
         signal.signal(number, end)
+    return paused

@@ -72,10 +72,7 @@ def other_version() -> Said:
         _ask("POST", "terra-env-demo/line", {"notebook": CONFLICT_NOTEBOOK, "line": line})
     except ServerRefused as refused:
         return Said(str(refused))
-    return Said(
-        f"A program has just written its own version of {CONFLICT_NOTEBOOK} into the bucket.",
-        "Now type something into the one you have open, and wait some seconds.",
-    )
+    return Said(f"A program has just written its own version of {CONFLICT_NOTEBOOK} into the bucket.")
 
 
 def offline() -> Said:

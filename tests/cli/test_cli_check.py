@@ -94,7 +94,7 @@ def test_a_good_embedded_bucket(machine, bucket_folder):
             "can_list": "yes",
             "can_read": "yes",
             "can_write": "yes",
-            "notebooks": 2,
+            "notebooks": 3,
         }
     ]
 
@@ -102,7 +102,7 @@ def test_a_good_embedded_bucket(machine, bucket_folder):
     said = machine.run("check", **variables)
     assert said.returncode == 0
     assert machine.files() == before
-    for fact in (f"gs://{BUCKET}/notebooks/", "Demo workspace/edit", "yes (2 notebooks", "All is well."):
+    for fact in (f"gs://{BUCKET}/notebooks/", "Demo workspace/edit", "yes (3 notebooks", "All is well."):
         assert fact in said.stdout
     assert EMAIL.partition("@")[0] not in said.stdout + said.stderr + json.dumps(found)
 
