@@ -11,7 +11,7 @@ def test_the_second_person_reads_is_told_when_it_is_free_and_edits_then(person, 
 
     ben.open("locked.ipynb")
     ben.wait_for_badge("mode", "Read-only")
-    assert f"{ANN} is editing this notebook, until" in ben.banner()
+    assert f"{ANN} is editing (last saved" in ben.banner()
     ben.take_picture("read-only")
     ben.click_cell()
     ben.page.keyboard.type("overwritten")

@@ -16,6 +16,7 @@ QUICK = (
 )
 SWITCHED_OFF = ("--ServerApp.jpserver_extensions={'jupyter_terra_env': False}",)
 OURS = ".jp-terra-Badge, .jp-terra-Banner, .jp-terra-Countdown, .jp-terra-Mark"
+FOLDER = "mine"
 ENOUGH_TO_BE_IDLE_SECONDS = 6
 
 
@@ -27,7 +28,9 @@ def plain(request, interface, tmp_path):
 
 
 def write(server, name):
-    (server.home / "work" / name).write_text(json.dumps(notebook("x = 1")), encoding="utf-8")
+    folder = server.home / "work" / FOLDER
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(json.dumps(notebook("x = 1")), encoding="utf-8")
 
 
 @contextlib.contextmanager
@@ -49,7 +52,7 @@ def listening(person):
 
 def open_outside(person, server, name):
     page = "lab/tree" if server.is_lab else "notebooks"
-    person.page.goto(f"{server.url}/{page}/{name}?token={TOKEN}&reset")
+    person.page.goto(f"{server.url}/{page}/{FOLDER}/{name}?token={TOKEN}&reset")
     person._wait_for_kernel(name)
 
 
@@ -61,7 +64,7 @@ def test_nothing_is_shown_asked_or_logged(before_a_browser, plain):
         person.click_cell()
         person.page.keyboard.type("7")
         person.page.keyboard.press("Control+s")
-        saved = plain.home / "work" / "a.ipynb"
+        saved = plain.home / "work" / FOLDER / "a.ipynb"
         person.wait_until(lambda: "x = 17" in "".join(json.loads(saved.read_text())["cells"][0]["source"]), seconds=30)
         person.wait(ENOUGH_TO_BE_IDLE_SECONDS)
         person.take_picture("plain")
