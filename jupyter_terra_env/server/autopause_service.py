@@ -191,14 +191,12 @@ class AutopauseService:
         await closing.step("leaving the metadata server", self._metadata.close(), _STEP_SECONDS)
 
     async def _stop_parts(self, closing: ClosingSteps) -> None:
-        budget = self._settings.shutdown_budget_seconds
-        await closing.step("ending autopause", self._monitor.close(), _STEP_SECONDS)
-        if self._notices is not None:
-            await closing.step("ending the watch for notices", self._notices.close(), _STEP_SECONDS)
-        if self._bump is not None:
-            await closing.step("leaving Leonardo", self._bump.close(), _STEP_SECONDS)
+        for part in (self._monitor, self._notices, self._bump):
+            if part is not None:
+                await closing.step(f"ending {type(part).__name__}", part.close(), _STEP_SECONDS)
         if self._pricing is not None:
             self._pricing.cancel()
+        budget = self.shutdown_budget_seconds
         await closing.step("the flush", self.flush(FlushCause.SERVER_STOP, budget), budget + _STEP_SECONDS)
         await closing.step("ending the flush", self._flusher.close(FlushCause.SERVER_STOP), _FLUSH_END_SECONDS)
         closing.call("leaving the kernels", self._kernels.close)

@@ -29,6 +29,9 @@ def refuse_foreign_pages(handler: JupyterHandler) -> None:
         handler.check_xsrf_cookie()
 
 
+_DECIDED = "terra_env_may_write"
+
+
 async def may_write(handler: Any) -> bool:
     """Whether the authorizer lets whoever asks write contents.
 
@@ -37,8 +40,13 @@ async def may_write(handler: Any) -> bool:
     """
     if not isinstance(handler, JupyterHandler):
         return True
-    decision = handler.authorizer.is_authorized(handler, handler.current_user, "write", "contents")
-    return bool(await ensure_async(decision))
+    decided: bool | None = getattr(handler, _DECIDED, None)
+    if decided is None:
+        # Once for each request: a listing reads many entries, and an authorizer may ask the network.
+        decision = handler.authorizer.is_authorized(handler, handler.current_user, "write", "contents")
+        decided = bool(await ensure_async(decision))
+        setattr(handler, _DECIDED, decided)
+    return decided
 
 
 async def caller_may_write() -> bool:
@@ -49,6 +57,8 @@ async def caller_may_write() -> bool:
 def as_readers_see(model: dict[str, Any]) -> dict[str, Any]:
     """A contents model, or a status, for those who may only read."""
     seen = {**model, "writable": False}
+    if seen.get("type") == "directory" and isinstance(seen.get("content"), list):
+        seen["content"] = [as_readers_see(entry) for entry in seen["content"]]
     if "writable" in seen.get(STATUS_KEY, {}):
         seen[STATUS_KEY] = {**seen[STATUS_KEY], "writable": False}
     return seen

@@ -153,6 +153,9 @@ async def test_a_notebook_is_read_only_for_who_may_only_read(bucket, authorize, 
     socket = await presence(jp_serverapp, PATH)
     with contextlib.closing(socket):
         assert json.loads(await socket.read_message())["writable"] is False
+    bucket.put_notebook("b.ipynb", "1")
+    listed = (await contents.list()).model["content"]
+    assert {entry["name"]: entry["writable"] for entry in listed} == {"a.ipynb": False, "b.ipynb": False}
     # Nobody's lock is taken, or renewed, by looking.
     assert "lockExpiresAt" not in (bucket.get("a.ipynb").metadata or {})
 
@@ -222,3 +225,18 @@ async def presence(serverapp, path):
         return await websocket_connect(request)
     except HTTPClientError as refused:
         return refused.code
+
+
+async def test_an_authorizer_is_asked_once_for_a_listing(bucket, contents, authorize):
+    for number in range(20):
+        await contents.save(f"n{number}.ipynb", "1")
+    asked = []
+
+    class Counting(Authorizer):
+        def is_authorized(self, handler, user, action, resource):
+            asked.append((action, resource))
+            return True
+
+    authorize(Counting)
+    await contents.list()
+    assert asked.count(("write", "contents")) == 1

@@ -127,6 +127,35 @@ async def test_contents_get_bodies_that_are_no_objects(bucket, send, method, pat
         assert code < 500, (body[:30], answer)
 
 
+LARGE = 2_000_000
+LARGE_BODIES = {
+    "deep": b"[" * LARGE,
+    "deep object": b'{"a":' * (LARGE // 5),
+    "array": b"[]" + b" " * LARGE,
+    "text": b'"' + b"x" * LARGE + b'"',
+    "null": b"null" + b" " * LARGE,
+    "digits": b"1" * LARGE,
+    "unfinished": b'{"type": "notebook", "content": {"cells": [' + b"0," * LARGE,
+    "no UTF-8": b"\xff" * LARGE,
+    "odd type": b'{"type": [], "content": "' + b"x" * LARGE + b'"}',
+    "odd path": b'{"type": "notebook", "path": [], "content": "' + b"x" * LARGE + b'"}',
+    "content that is none": b'{"type": "notebook", "content": [' + b"0," * LARGE + b"0]}",
+}
+
+
+@pytest.mark.parametrize("body", LARGE_BODIES.values(), ids=LARGE_BODIES.keys())
+async def test_large_bodies_that_are_none(unchanged, send, body):
+    for path in (f"{WORKSPACE}/edit/a.ipynb", f"{WORKSPACE}/edit/new.ipynb"):
+        code, answer = await send("PUT", f"api/contents/{path}", body)
+        assert 400 <= code < 500, answer
+
+
+@pytest.mark.parametrize("query", ODD_QUERIES)
+async def test_presence_of_paths_that_are_none(unchanged, send, query):
+    code, answer = await send("GET", f"terra-env/presence{query}")
+    assert 400 <= code < 500, answer
+
+
 MODELS = [
     *({"type": value, "content": "x"} for value in ODD),
     *({"type": "notebook", "content": value} for value in ODD),

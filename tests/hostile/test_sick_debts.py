@@ -39,15 +39,18 @@ class Scene:
         ).create_bucket(BUCKET)
         self.bucket.blob("notebooks/open.ipynb").upload_from_string(notebook("open"), if_generation_match=0)
         self.edit = home / "root" / "w" / "edit"
+        self._home, self._variables = home, {**variables, "STORAGE_EMULATOR_HOST": front.url}
+        self.start()
+
+    def start(self):
         self.server = RealServer(
-            home,
+            self._home,
             "--AutopauseSettings.shutdown_budget_seconds=4",
             "--TerraEnvApp.bucket_retry_deadline_seconds=1",
             WORKSPACE_NAME="w",
             WORKSPACE_BUCKET=f"gs://{BUCKET}",
             OWNER_EMAIL="owner@example.org",
-            STORAGE_EMULATOR_HOST=front.url,
-            **variables,
+            **self._variables,
         )
 
     def serve(self):
@@ -183,6 +186,26 @@ def test_a_sick_debt_keeps_nothing_from_being_done(scene, make_sick):
     scene.server.terminate()
     assert scene.server.end(AT_MOST_SECONDS) < 25
     assert scene.lock_of("open.ipynb") == "0"
+    assert "Traceback" not in scene.server.output
+
+
+def test_a_start_with_sick_debts(scene):
+    """Found at the start of a server: it serves, names them, and ends as ever."""
+    link_out(scene.edit)
+    pipe(scene.edit)
+    scene.server.kill()
+    scene.start()
+    scene.server.wait_until_it_serves()
+    named = scene.debts()
+    assert "w/edit/well.ipynb" in named
+    assert named["w/edit/sick.ipynb"]["reason"] == "not-a-file"
+    assert named["w/edit/deep/sick.ipynb"]["reason"] == "outside-workspace"
+    for path in named:
+        assert scene.server.ask("GET", f"terra-env/status?path={path}").status_code < 500
+    scene.server.terminate()
+    scene.server.end(AT_MOST_SECONDS)
+    for path in named:
+        assert f"Not in the workspace at the end: {path}." in scene.server.output
     assert "Traceback" not in scene.server.output
 
 
