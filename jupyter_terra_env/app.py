@@ -321,7 +321,7 @@ class TerraEnvApp(ExtensionApp):
         """
         embedded = self.embedded_bucket or os.environ.get(EMBEDDED_BUCKET_VARIABLE, "")
         return Connection(
-            embedded_directory=Path(embedded) if embedded else None,
+            embedded_directory=Path(embedded).expanduser() if embedded else None,
             embedded_buckets=tuple(dict.fromkeys(workspace.bucket for workspace in workspaces)),
             concurrency=self.bucket_concurrency,
             read_timeout_seconds=self.bucket_read_timeout_seconds,

@@ -134,12 +134,13 @@ def _refuse_unusable_folders(settings: "ServerSettings") -> None:
     Raises:
         SettingsError: a folder could not be made or written to.
     """
+    from jupyter_terra_env.cli.journal_questions import why_journal_not_usable  # noqa: PLC0415 - as above
     from jupyter_terra_env.environment.workspace_folders import refuse_links, why_not_usable  # noqa: PLC0415
 
     if not settings.workspaces or not settings.extension_enabled:
         return
     refuse_links(settings.root, settings.workspaces)
-    why = why_not_usable(settings.state_directory)
+    why = why_not_usable(settings.state_directory) or why_journal_not_usable(settings.state_directory)
     if why is not None:
         raise SettingsError(f"state_directory: {settings.state_directory} cannot be used: {why}.")
     for workspace in settings.workspaces:

@@ -215,6 +215,8 @@ def _jupyter_settings(demo: Demo) -> dict[str, dict[str, Any]]:
         },
         "TerraEnvApp": {
             "workspaces": [{"name": WORKSPACE, "bucket": f"gs://{BUCKET}", "prefix": PREFIX}],
+            # The demo refuses one itself, in words of its own.
+            "allow_other_contents_manager": True,
             "edit_folder": EDIT_FOLDER,
             "playground_folder": PLAYGROUND_FOLDER,
             "prefix": PREFIX,

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import secrets
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -117,7 +118,8 @@ def _linked(root: Path | None) -> tuple[ServerApp, TerraEnvApp, bool]:
     Returns:
         The server, this package's application, and whether the server loads it.
     """
-    server = ServerApp()
+    # Without a secret of its own the application would write one to the disk.
+    server = ServerApp(cookie_secret=secrets.token_bytes(32))
     server.raise_config_file_errors = True
     try:
         server.load_config_file()

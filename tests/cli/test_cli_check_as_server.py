@@ -1,10 +1,14 @@
 """`check` finds what a starting server would find: the same files, the same refusals; and what a running one has."""
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 from real_server import RealServer
 from test_cli_check import BUCKET, EMAIL, WORKSPACE, bucket_folder, check_here, report  # noqa: F401 - fixtures
+
+from jupyter_terra_env.notebooks.foreign_debts import JOURNAL_NAME
 
 ANOTHER = "jupyter_server.services.contents.largefilemanager.AsyncLargeFileManager"
 
@@ -41,6 +45,23 @@ def test_a_workspace_folder_that_cannot_be_made_is_said(machine, check_here):  #
     code, said = check_here(**WORKSPACE)
     assert code == 2
     assert "is not a folder" in said.err
+
+
+@pytest.mark.parametrize("kind", ["newer", "folder"])
+def test_a_journal_that_a_server_could_not_open_is_said(machine, check_here, kind):  # noqa: F811
+    journal = machine.home / ".jupyter-terra-env" / JOURNAL_NAME
+    journal.parent.mkdir()
+    if kind == "folder":
+        journal.mkdir()
+    else:
+        with closing(sqlite3.connect(journal)) as connection:
+            connection.execute("PRAGMA user_version = 99")
+    before = machine.files()
+    code, said = check_here(**WORKSPACE)
+    assert code == 2
+    assert "state_directory" in said.err
+    assert {"newer": "newer version", "folder": "is not a file"}[kind] in said.err
+    assert machine.files() == before
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def environ(tmp_path_factory):
                 link.symlink_to(program)
     assert shutil.which("node", path=str(programs)) is None
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "VIRTUAL_ENV"))}
-    return {**inherited, "PATH": str(programs)}
+    return {**inherited, "PATH": str(programs), "HOME": str(tmp_path_factory.mktemp("home"))}
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,22 @@ def test_making_needs_no_node_and_leaves_no_tools_behind(checkout, made):
     assert not left & {"node_modules", ".yarn", "lib", "build-test"}
 
 
+def test_making_leaves_no_store_of_packages_in_the_home_folder(made, environ):
+    left = {path.name for path in Path(environ["HOME"]).iterdir()}
+    assert not left & {".yarn", ".npm", ".yarnrc.yml", ".node-gyp"}
+
+
+def test_the_readmes_command_makes_a_wheel_with_the_bundle(checkout, made, environ, tmp_path):
+    (line,) = [line for line in (ROOT / "README.md").read_text().splitlines() if "pip wheel" in line]
+    where = tmp_path / "clone"
+    # The bundle is there by now: what is looked at here is the command.
+    shutil.copytree(checkout, where)
+    _run("bash", "-euo", "pipefail", "-c", line, env=environ, cwd=where)
+    (wheel,) = (where / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert sum("remoteEntry" in name for name in archive.namelist()) == 1
+
+
 def test_sdist_and_wheel_bring_the_bundle_and_no_tools(made):
     (sdist,) = made.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
@@ -90,7 +106,7 @@ def test_the_sdist_is_installed_without_fetching_tools(made, environ, tmp_path):
 def test_the_wheel_works_without_node(made, environ, tmp_path):
     (wheel,) = made.glob("*.whl")
     python = _new_python(tmp_path)
-    _run(python, "-m", "pip", "install", "--quiet", wheel, env=environ)
+    _run(python, "-m", "pip", "install", "--quiet", f"{wheel}[lab]", env=environ)
     home = {"HOME": str(tmp_path / "home"), "JUPYTER_CONFIG_DIR": str(tmp_path / "home")}
     listed = _run(python, "-m", "jupyter", "labextension", "list", env=environ | home)
     (line,) = [line for line in listed.splitlines() if "jupyter-terra-env" in line]
