@@ -30,7 +30,9 @@ def install(folder):
     messages = package / "locale" / LOCALE / "LC_MESSAGES"
     messages.mkdir(parents=True)
     (package / "__init__.py").write_text("")
-    catalog = {"": {"domain": "jupyter_terra_env", "language": LOCALE, "version": "1", "plural_forms": "nplurals=1; plural=0;"}}
+    catalog = {
+        "": {"domain": "jupyter_terra_env", "language": LOCALE, "version": "1", "plural_forms": "nplurals=1; plural=0;"}
+    }
     for context, text in strings():
         catalog[f"{context}\x04{text}" if context else text] = [translated(text)]
     (messages / "jupyter_terra_env.json").write_text(json.dumps(catalog), encoding="utf-8")
