@@ -1,10 +1,10 @@
 """Says to the tabs of each notebook which of them edits it. Protocol: docs/protocol/tabs.md."""
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
-from uuid import uuid4
 
 from jupyter_terra_env.rules import tab_seats
 from jupyter_terra_env.rules.tab_seats import Seat
@@ -23,12 +23,13 @@ class SeatedTab:
 
     Args:
         seats: where it belongs.
+        tab_id: what no other tab is called.
         path: API path of the notebook it shows.
         tell: sends it a frame.
     """
 
-    def __init__(self, seats: "TabSeats", path: str, tell: Tell) -> None:
-        self.id = uuid4().hex
+    def __init__(self, seats: "TabSeats", tab_id: str, path: str, tell: Tell) -> None:
+        self.id = tab_id
         self.path = path
         self.tell = tell
         self._seats = seats
@@ -57,6 +58,7 @@ class TabSeats:
     def __init__(self) -> None:
         self._seats: dict[str, Seat] = {}
         self._tabs: dict[str, dict[str, SeatedTab]] = {}
+        self._ids = itertools.count()
 
     def enter(self, path: str, tell: Tell, *, wants: bool) -> SeatedTab:
         """A tab shows a notebook.
@@ -66,7 +68,7 @@ class TabSeats:
             tell: sends the tab a frame; it is called when something changes for it, not by this.
             wants: see ``rules.tab_seats.enter``.
         """
-        tab = SeatedTab(self, path, tell)
+        tab = SeatedTab(self, str(next(self._ids)), path, tell)
         before = self.seat(path)
         self._tabs.setdefault(path, {})[tab.id] = tab
         self._seats[path] = tab_seats.enter(before, tab.id, wants=wants)

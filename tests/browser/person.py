@@ -57,7 +57,7 @@ class Person:
         self._wait_for_kernel(name)
 
     def badge(self, kind: str) -> str:
-        """All the words of a notebook's badge: ``mode`` or ``place``; empty: it is not there. Its toolbar may show fewer."""
+        """All the words of a notebook's badge, ``mode`` or ``place``; empty: it is not there. Fewer may be shown."""
         badge = self.page.locator(f"{_NOTEBOOK} .jp-terra-Badge[data-kind={kind}]")
         return badge.get_attribute("aria-label").partition(". ")[0] if badge.count() else ""
 

@@ -1,7 +1,8 @@
 """What is shared and what is not: marks, one notice at upload, and a deletion that says for whom it deletes."""
 
 import pytest
-from real_jupyter import BEN, WORKSPACE
+from person import Person
+from real_jupyter import BEN, WORKSPACE, running
 
 pytestmark = pytest.mark.parametrize("interface", ["lab"], indirect=True)
 
@@ -99,15 +100,25 @@ def test_a_deletion_from_this_disk_does_not_frighten(person, jupyter, colleague)
     person.answer_dialog("Cancel")
 
 
-def test_a_command_of_another_place_is_asked_about_as_well(person, colleague):
+@pytest.fixture
+def in_the_open(interface, browser, tmp_path):
+    """A page whose application can be called, as by another extension."""
+    with running(interface, tmp_path / "open", options=("--LabApp.expose_app_in_browser=True",)) as server:
+        context = browser.new_context(viewport={"width": 1280, "height": 800})
+        yield Person(page=context.new_page(), jupyter=server, pictures=tmp_path)
+        context.close()
+
+
+def test_what_another_extension_deletes_is_asked_about_as_well(in_the_open):
+    person, colleague = in_the_open, in_the_open.jupyter.colleague
     colleague.put("by-command.ipynb", "x = 1")
     person.open_folder()
+    path = f"{WORKSPACE}/edit/by-command.ipynb"
     person.page.evaluate(
-        f"() => {{ window.jupyterapp.serviceManager.contents.delete('{WORKSPACE}/edit/by-command.ipynb').catch(e => "
-        "{ window.refused = e.message }); }"
-    ) if person.page.evaluate("() => window.jupyterapp !== undefined") else pytest.skip("the page gives no hold of it")
-    asked = person.dialog(about="by-command.ipynb")
-    assert "for everybody" in asked
+        "path => { jupyterapp.serviceManager.contents.delete(path).catch(error => (window.told = error.message)) }",
+        path,
+    )
+    assert "for everybody" in person.dialog(about="by-command.ipynb")
     person.answer_dialog("Cancel")
-    person.wait_until(lambda: person.page.evaluate("window.refused") == "Nothing was deleted.")
+    person.wait_until(lambda: person.page.evaluate("window.told") == "Nothing was deleted.")
     assert "by-command.ipynb" in colleague.names()

@@ -84,7 +84,7 @@ def test_what_a_program_wrote_is_not_lost_and_not_saved_over(person, jupyter, co
     shown, label, kept = (mine, "other version", others) if "Mine" in choice else (others, "my edits", mine)
     person.wait_until(lambda: person.on_screen() == shown)
     copy = name.replace(".ipynb", f" ({label}).ipynb")
-    person.wait_until(lambda: (file.parent / copy).exists())
+    person.wait_until((file.parent / copy).exists)
     assert jupyter.source(copy) == kept
     person.wait_until(lambda: jupyter.source(name) == shown)
     person.wait(6)

@@ -297,6 +297,7 @@ async def test_status_tells_where_the_work_is(bucket, contents, jp_serverapp):
     assert lock == {
         "state": "held",
         "message": "You are editing this notebook.",
+        "code": "held",
         "holder": owner_hash(bucket.name, "owner@example.org"),
         "email": "owner@example.org",
         "lost": False,
@@ -310,6 +311,7 @@ async def test_status_tells_where_the_work_is(bucket, contents, jp_serverapp):
         "mode": "edit",
         "place": "in-workspace",
         "message": "Saved on this disk and in the workspace.",
+        "code": "in-workspace",
         "reason": None,
         "writable": True,
         "edit_path": f"{WORKSPACE}/edit/a.ipynb",
