@@ -88,9 +88,9 @@ def test_words_say_who_did_what(person, parted):
     assert row(person, "plot").locator("img").count() == 2, "before and theirs, side by side"
     assert person.page.locator(".jp-terra-Merge-fold", has_text="cells are the same").count() >= 2
     person.take_picture("merge")
-    assert person.page.get_by_text("x4 = 4").count() == 0, "it is folded"
+    assert person.page.locator(LIST).get_by_text("x4 = 4").count() == 0, "it is folded"
     person.page.get_by_role("button", name="Show the Cells Between").click()
-    person.page.get_by_text("x4 = 4").first.wait_for()
+    person.page.locator(LIST).get_by_text("x4 = 4").first.wait_for()
     row(person, "new").scroll_into_view_if_needed()
     top = person.page.locator(LIST).bounding_box()["y"]
     assert abs(heads.bounding_box()["y"] - top) <= 2, "the heads of the columns stay"
