@@ -20,7 +20,7 @@ class WorkspaceExportHandler(jupyter_handlers.NbconvertFileHandler):
 
         A repository that somebody cloned may have brought them, and they are programs.
         """
-        config = copy.deepcopy(super().config or Config())
+        config: Any = copy.deepcopy(super().config or Config())
         if "extra_template_basedirs" not in config.TemplateExporter:
             config.TemplateExporter.extra_template_basedirs = []
         return config

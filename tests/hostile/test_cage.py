@@ -429,6 +429,12 @@ async def test_ordinary_notebooks_need_no_other_process(bucket, contents, cage, 
     assert cage.process is None
 
 
+@pytest.mark.parametrize("levels", [900, 50_000])
+async def test_deep_json_is_opened_or_refused(bucket, contents, jp_serverapp, levels):
+    bucket.put("notebooks/a.ipynb", corpus.deep(levels))
+    assert (await contents.open("a.ipynb")).code in {200, 400}
+
+
 async def test_a_child_that_dies_of_a_save_keeps_it_from_being_saved(contents, edit, jp_serverapp, cage, monkeypatch):
     from jupyter_terra_env.server.large_notebooks import converter
 
