@@ -1,6 +1,7 @@
 """What every upload passes: content that is still, and whole. Protocol: docs/protocol/foreign-bytes.md."""
 
 import contextlib
+import stat
 import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
@@ -136,6 +137,8 @@ class UploadGate:
             info = os_path.lstat()
         except OSError:
             return 0.0  # Whoever reads it is told.
+        if not stat.S_ISREG(info.st_mode):
+            return 0.0  # Nobody waits for what is no file: opening it names what it is.
         signature = (info.st_ino, info.st_size, info.st_mtime_ns)
         age = self._wall() - info.st_mtime
         if age < 0:

@@ -91,6 +91,10 @@ function programWork(code: string, trans: TranslationBundle): string | null {
       return trans.__(
         'The copy on this disk could not be checked, so it is NOT in the workspace yet; it is tried again until it succeeds.'
       );
+    case 'on-disk:journal-replaced':
+      return trans.__(
+        "Saved on this disk, NOT in the workspace: the server's journal was replaced or removed while the server ran (has this disk been restored?). Restart the server."
+      );
     case 'on-disk:written-by-program':
       return trans.__(
         'A program wrote this file on this disk; it is NOT in the workspace: open it, or save it in Jupyter.'

@@ -291,7 +291,10 @@ async def test_a_workspace_folder_that_was_removed_comes_back(bucket, contents, 
 async def test_status_tells_where_the_work_is(bucket, contents, jp_serverapp):
     await contents.save("a.ipynb", "1")
     status = await contents.status("a.ipynb")
-    assert datetime.fromisoformat(status.pop("saved_at")) <= datetime.now(UTC)
+    saved_at = status.pop("saved_at")
+    assert datetime.fromisoformat(saved_at) <= datetime.now(UTC)
+    assert status.pop("workspace_saved_at") == saved_at
+    assert status.pop("workspace_version") == str(bucket.get("a.ipynb").generation)
     lock = status.pop("lock")
     assert 170 < (datetime.fromisoformat(lock.pop("until")) - datetime.now(UTC)).total_seconds() <= 180
     assert lock == {
@@ -314,6 +317,7 @@ async def test_status_tells_where_the_work_is(bucket, contents, jp_serverapp):
         "code": "in-workspace",
         "reason": None,
         "writable": True,
+        "gone": None,
         "edit_path": f"{WORKSPACE}/edit/a.ipynb",
         "playground_path": f"{WORKSPACE}/playground/a.ipynb",
     }

@@ -51,7 +51,7 @@ async def test_a_large_notebook_is_opened_and_saved_by_the_server_itself_and_the
             assert sources(opened.model["content"])[0] == large + "#" * number
             saved = await contents.save("large.ipynb", large + "#" * (number + 1))
             assert saved.code == 200, saved.body
-    told = [record for record in caplog.records if "cannot run the process that converts" in record.getMessage()]
+    told = [record for record in caplog.records if "cannot run the process that reads notebooks" in record.getMessage()]
     assert len(told) == 1
     await contents.settled("large.ipynb")
     assert bucket.sources("large.ipynb") == [large + "##"]

@@ -166,7 +166,7 @@ async def test_a_tab_that_nobody_looks_at_costs_no_request(bucket, contents, tab
     assert bucket.requests == []
 
 
-@pytest.mark.parametrize("message", ["", "[]", "{", '{"looked_at": 1}', "[" * 100_000, b"\xff"])
+@pytest.mark.parametrize("message", ["", "[]", "{", '{"looked_at": 1}', "[" * 4000, b"\xff"])
 async def test_what_a_tab_says_besides_is_no_trouble(bucket, contents, tab, message):
     bucket.put_notebook("a.ipynb", "1", metadata=record(bucket, OTHER))
     await contents.open("a.ipynb")

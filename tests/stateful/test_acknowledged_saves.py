@@ -19,7 +19,8 @@ from google.api_core.exceptions import PreconditionFailed
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from soak import REFUSALS, descends
+from soak import REFUSALS
+from soak_account import descends
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault, Hang, ResetConnection
 from jupyter_terra_env.rules.errors import ObjectNotFound

@@ -160,7 +160,7 @@ def _refused(error: NotDoneError, over_a_limit: RefusalReason, sentence: str) ->
 def _read_small(os_path: str, large_bytes: int) -> bytes:
     """A file's content; nothing for one that is not small."""
     file = Path(os_path)
-    return b"" if file.stat().st_size >= large_bytes else read_regular(file)
+    return b"" if file.stat().st_size >= large_bytes else read_regular(file, follow=True)
 
 
 def _as_nodes(text: bytes) -> Any:
