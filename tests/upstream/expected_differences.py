@@ -17,6 +17,7 @@ _ALL = (
 )
 _COPY_OF_FOLDER = "a folder of a workspace is not copied whole: each of its notebooks would be a new object for all"
 _DELETED_WHOLE = "expects 'not empty'; a folder of a workspace is deleted whole, whatever always_delete_dir says"
+_MARK_IN_LISTING = "compares entries of a listing; ours mark what stays on this disk"
 _STATUS_IN_SAVE = "compares a save's answer, which also tells where the work is, with an entry of a listing"
 
 
@@ -51,6 +52,8 @@ WAYS = {
             "test_manager.py::test_bad_symlink": _STATUS_IN_SAVE,
             "test_manager.py::test_recursive_symlink": _STATUS_IN_SAVE,
             "test_manager.py::test_good_symlink": _STATUS_IN_SAVE,
+            "test_manager.py::test_get[jp_contents_manager2]": _MARK_IN_LISTING,
+            "test_manager.py::test_get[jp_contents_manager3]": _MARK_IN_LISTING,
             "test_manager.py::test_delete_non_empty_folder[jp_contents_manager2-False-False-True]": _DELETED_WHOLE,
             "test_manager.py::test_delete_non_empty_folder[jp_contents_manager3-False-False-True]": _DELETED_WHOLE,
             "test_manager.py::test_copy_dir": _COPY_OF_FOLDER,
