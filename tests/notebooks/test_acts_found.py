@@ -172,7 +172,7 @@ class TestTwoServersOnOneDisk:
         """The bucket went away: who began it goes on, and the other one waits."""
         first, second = two
         first.save("a.ipynb", b"mine")
-        refuse(first, DELETE, "objects.get", status=503, times=5)
+        refuse(first, DELETE, "objects.get", status=503, times=1000)
         with pytest.raises(LeftUnfinished):
             first.delete("a.ipynb")
         with pytest.raises(OperationRefused):
