@@ -62,7 +62,7 @@ def test_the_banner_is_used_by_keyboard_and_read_aloud(person, ben, colleague):
     person.wait_for_badge("mode", "Edit")
     ben.open("keys.ipynb")
     ben.wait_for_badge("mode", "Read-only")
-    assert ben.page.get_by_role("status").filter(has_text="is editing this notebook").count() == 1
+    assert ben.page.get_by_role("status").filter(has_text="is editing").count() == 1
     ben.page.locator("[data-action=wait]").focus()
     for action in ("playground", "preview", "copy"):
         ben.page.keyboard.press("Tab")
