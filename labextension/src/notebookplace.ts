@@ -1,7 +1,11 @@
 /** Where a person is in a notebook: kept while another version comes to the screen. */
 
+import type { Cell } from '@jupyterlab/cells';
 import type { CodeEditor } from '@jupyterlab/codeeditor';
 import type { Notebook, NotebookPanel } from '@jupyterlab/notebook';
+
+const STEADY_FRAMES = 10;
+const MOST_FRAMES = 60;
 
 export interface IPlace {
   /** Ids of all cells. */
@@ -50,8 +54,6 @@ export async function goBackTo({ content }: NotebookPanel, place: IPlace): Promi
   if (content.isDisposed || cell.isDisposed) {
     return;
   }
-  const scroller = scrollerOf(content);
-  scroller.scrollTop += topOf(cell.node) - topOf(scroller) - place.offset;
   if (place.hasFocus) {
     content.mode = place.mode;
     content.activate();
@@ -59,6 +61,17 @@ export async function goBackTo({ content }: NotebookPanel, place: IPlace): Promi
   if (place.cursor !== null && cell.model.id === place.ids[place.index]) {
     const line = Math.min(place.cursor.line, (cell.editor?.lineCount ?? 1) - 1);
     cell.editor?.setCursorPosition({ line, column: Math.min(place.cursor.column, lengthOf(cell.editor, line)) });
+  }
+  await scrollTo(scrollerOf(content), cell, place.offset);
+}
+
+/** Scroll until a cell stays where it is to be: focus moves it, and cells above it that are drawn later do. */
+async function scrollTo(scroller: Element, cell: Cell, offset: number): Promise<void> {
+  for (let steady = 0, step = 0; steady < STEADY_FRAMES && step < MOST_FRAMES && !cell.isDisposed; step++) {
+    const missing = topOf(cell.node) - topOf(scroller) - offset;
+    steady = Math.abs(missing) > 1 ? 0 : steady + 1;
+    scroller.scrollTop += missing;
+    await frame();
   }
 }
 

@@ -7,7 +7,6 @@ import { screenOf, showServerVersion, whileNothingIsSaved } from '../screen';
 import { INotebookStatus, shownVersion } from '../status';
 import { EXTENSION, IOpenNotebooks } from '../tokens';
 import { isReadOnly } from '../views';
-import { keepingPlace } from '../viewport';
 import { followVisibility, isSeen } from '../visibility';
 
 /** Keeps read-only views current: they follow the saves of whoever edits, unless they hold something of their own. */
@@ -126,7 +125,7 @@ class ReadOnlyView {
       await whileNothingIsSaved(panel, async () => {
         this.look();
         if (this._opened.state.tab.ownChanges === 'none') {
-          await keepingPlace(panel, () => showServerVersion(panel));
+          await showServerVersion(panel);
         }
       });
     } catch {

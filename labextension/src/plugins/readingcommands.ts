@@ -11,7 +11,6 @@ import { hasOwnChanges } from '../reading';
 import { getStatus, openWorkspaceVersion } from '../restapi';
 import { showServerVersion, whileNothingIsSaved } from '../screen';
 import { EXTENSION, IOpenNotebooks, ReadingCommandIds, TRANSLATION_DOMAIN } from '../tokens';
-import { keepingPlace } from '../viewport';
 
 /** The ways on from a view that is outdated, of a notebook that has gone, or that this disk has broken. */
 export const readingCommandsPlugin: JupyterFrontEndPlugin<void> = {
@@ -124,6 +123,6 @@ class WaysOn {
   }
 
   private _show(panel: IOpenNotebook['panel']): Promise<void> {
-    return whileNothingIsSaved(panel, () => keepingPlace(panel, () => showServerVersion(panel)));
+    return whileNothingIsSaved(panel, () => showServerVersion(panel));
   }
 }
