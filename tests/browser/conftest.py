@@ -59,13 +59,19 @@ def bens_jupyter(jupyter):
 
 
 @pytest.fixture(scope="session")
-def browser():
+def playwright():
+    """One for all: a second one in the same process is refused."""
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser(playwright):
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
     assert chromium, "Chromium is not installed; CHROMIUM=/path/to/it names another"
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
-        yield launched
-        launched.close()
+    launched = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
+    yield launched
+    launched.close()
 
 
 @pytest.fixture

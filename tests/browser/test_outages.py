@@ -30,7 +30,7 @@ def test_a_server_that_dies_while_somebody_types_loses_nothing(before_a_browser,
     own_jupyter.start()
     person.wait_until(lambda: colleague.cell("crash.ipynb")["source"] == "x = 17", seconds=60)
     person.wait_for_badge("place", "In the workspace", seconds=60)
-    assert person.badge("mode") == "Edit"
+    assert person.badge("mode") == "Editing"
     person.take_picture("server-back")
 
 

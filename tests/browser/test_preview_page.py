@@ -9,7 +9,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "hostile"))
 import hostile_notebooks as corpus
@@ -54,8 +53,8 @@ class Everywhere:
         self._listening.close()
 
 
-def visit(page, picture):
-    with contextlib.closing(Everywhere(page)) as everywhere, sync_playwright() as playwright:
+def visit(playwright, page, picture):
+    with contextlib.closing(Everywhere(page)) as everywhere:
         browser = playwright.chromium.launch(
             executable_path=os.environ.get("CHROMIUM") or shutil.which("chromium"),
             args=["--no-sandbox", "--disable-gpu", f"--host-resolver-rules=MAP * 127.0.0.1:{everywhere.port}"],
@@ -71,10 +70,10 @@ def visit(page, picture):
 
 
 @pytest.mark.timeout(240)
-def test_it_asks_no_other_host_for_anything_and_nothing_runs(tmp_path):
+def test_it_asks_no_other_host_for_anything_and_nothing_runs(playwright, tmp_path):
     pictures = Path(os.environ.get("BROWSER_TEST_PICTURES") or tmp_path)
-    others, title = visit(f"<!DOCTYPE html><title>a</title>{corpus.MARKUP}", pictures / "unclean.png")
+    others, title = visit(playwright, f"<!DOCTYPE html><title>a</title>{corpus.MARKUP}", pictures / "unclean.png")
     assert others, "the browser can be seen going elsewhere"
     page = rendered(corpus.acting(), "a.ipynb", skip={}, at_cell=lambda _: None)
-    others, title = visit(page, pictures / "preview.png")
+    others, title = visit(playwright, page, pictures / "preview.png")
     assert (others, title) == ([], "a.ipynb")
