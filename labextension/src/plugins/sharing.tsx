@@ -64,7 +64,7 @@ function noteUploads(trans: TranslationBundle): (browser: FileBrowser) => void {
   let stays: string[] = [];
   let timer: number | null = null;
   const tell = () => {
-    const notice = uploadNotice(stays, trans);
+    const notice = uploadNotice([...stays].sort(), trans);
     [stays, timer] = [[], null];
     if (notice !== null) {
       Notification.info(notice, { autoClose: TOLD_MS });
