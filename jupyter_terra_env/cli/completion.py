@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         SettingsError: argcomplete is not installed.
     """
     try:
-        from argcomplete import shellcode  # noqa: PLC0415 - only here and while a shell completes
+        from argcomplete.shell_integration import shellcode  # noqa: PLC0415 - only here and while a shell completes
     except ImportError as error:
         raise SettingsError("Completion needs argcomplete: install it with 'pip install argcomplete'.") from error
     print(shellcode(_COMMANDS, shell=arguments.shell))
