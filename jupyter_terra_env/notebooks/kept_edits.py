@@ -66,7 +66,7 @@ class KeptEdits:
         """A name for edits beside the working copy that neither disk nor bucket has; the disk alone counts offline."""
         os_path = self._places.os_path(location)
         for number in itertools.count(1):
-            candidate = _kept_edits_name(os_path, number)
+            candidate = kept_edits_name(os_path, number)
             on_disk = await self._places.copies.run(os.path.lexists, candidate)
             if not on_disk and not await self._has_object(location.sibling(candidate.name)):
                 return candidate
@@ -106,7 +106,13 @@ def _notebooks_below(root: Path, workspaces: Workspaces) -> Iterator[str]:
                 yield location.api_path
 
 
-def _kept_edits_name(os_path: Path, number: int) -> Path:
+def kept_edits_name(os_path: Path, number: int) -> Path:
+    """A name beside a file for edits that are kept, as long as the disk allows.
+
+    Args:
+        os_path: the file.
+        number: which try this is, from 1.
+    """
     ordinal = "" if number == 1 else f" {number}"
     ending = f" (my edits{ordinal}){os_path.suffix}"
     # The working copy of a link may be a file whose name is no UTF-8; the new name is to be seen and opened.

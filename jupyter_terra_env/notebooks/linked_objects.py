@@ -4,16 +4,22 @@ Every call may come twice: clients repeat a request whose answer was lost.
 """
 
 import asyncio
+import contextlib
+import itertools
 import os
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
 from jupyter_terra_env.bucket.store import BucketStore
-from jupyter_terra_env.notebooks.durable_names import keep_as, sync_directory
+from jupyter_terra_env.notebooks.durable_names import keep_as, sync, sync_directory
+from jupyter_terra_env.notebooks.file_digests import digest_file
+from jupyter_terra_env.notebooks.kept_edits import kept_edits_name
 from jupyter_terra_env.notebooks.object_acts import ObjectActs
 from jupyter_terra_env.notebooks.object_versions import as_remote
+from jupyter_terra_env.notebooks.regular_files import open_regular
 from jupyter_terra_env.notebooks.storage_links import StorageLinks
 from jupyter_terra_env.notebooks.temporary_files import temporary_file
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
@@ -29,6 +35,7 @@ from jupyter_terra_env.rules.errors import (
 from jupyter_terra_env.rules.status import Place, WorkStatus
 from jupyter_terra_env.rules.storage_links import BadRequest, Match
 from jupyter_terra_env.rules.sync import Standing, standing
+from jupyter_terra_env.rules.whole_content import NOTEBOOK_SUFFIX
 from jupyter_terra_env.rules.workspace import Location
 
 _AT_ONCE = 8
@@ -291,24 +298,29 @@ class LinkedObjects:
             await bucket.read_into(name, generation, target)
 
     async def _put(self, path: str, fill: Callable[[Path], Awaitable[None]]) -> None:
-        """Put a file into the server's root, whole; a notebook that it replaces keeps its content in another file."""
+        """Put a file into the server's root, whole; what it replaces and may hold edits is kept in another file."""
         run = self._places.copies.run
         target = await run(self._inside, path)
+        found = self._links.match(path)
+        is_saved = found is not None and found[1] is not None and found[1].belongs_in_bucket
+        keeps = is_saved or target.suffix == NOTEBOOK_SUFFIX
         with temporary_file(target) as (file, temporary):
             await fill(temporary)
             async with self._places.copies.lock(target):
-                await run(_replace, file.fileno(), temporary, target)
+                await run(_replace, file, temporary, target, keeps=keeps)
 
     def _inside(self, path: str) -> Path:
         """The real path of a file below the server's root.
 
         Raises:
-            BadRequest: a symbolic link leads out of it, or to what is no file.
+            BadRequest: a symbolic link leads out of it, or it is no file's or one of the server's own.
         """
         root = os.path.realpath(self._root)
         target = os.path.realpath(os.path.join(root, *path.split("/")))  # noqa: PTH118
         if not target.startswith(root.rstrip(os.sep) + os.sep) or os.path.isdir(target):  # noqa: PTH112
             raise BadRequest("localDestinationPath: expected the path of a file below the server's root")
+        if self._links.is_within_state(Path(target)):
+            raise BadRequest("localDestinationPath: this folder is the server's own")
         return Path(target)
 
 
@@ -321,16 +333,21 @@ async def _write(file: Path, content: bytes) -> None:
     await asyncio.to_thread(file.write_bytes, content)
 
 
-def _replace(descriptor: int, complete: Path, target: Path) -> None:
-    os.fsync(descriptor)
-    if target.suffix == ".ipynb" and target.exists() and target.read_bytes() != complete.read_bytes():
-        number = 1
-        while True:
-            ordinal = "" if number == 1 else f" {number}"
-            try:
-                keep_as(target, target.with_name(f"{target.stem} (my edits{ordinal}){target.suffix}"))
-                break
-            except FileExistsError:
-                number += 1
+def _replace(file: BinaryIO, complete: Path, target: Path, *, keeps: bool) -> None:
+    sync(file.fileno())
+    if keeps and target.exists() and not _is_same(file, target):
+        _keep(target)
     complete.replace(target)
     sync_directory(target.parent)
+
+
+def _is_same(file: BinaryIO, target: Path) -> bool:
+    with open_regular(target) as present:
+        return digest_file(present) == digest_file(file)
+
+
+def _keep(target: Path) -> None:
+    for number in itertools.count(1):
+        with contextlib.suppress(FileExistsError):
+            keep_as(target, kept_edits_name(target, number))
+            return

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from jupyter_terra_env.notebooks.delocalizer import Delocalizer
-from jupyter_terra_env.notebooks.durable_names import sync_directory
+from jupyter_terra_env.notebooks.durable_names import sync, sync_directory
 from jupyter_terra_env.notebooks.folders import Folders
 from jupyter_terra_env.notebooks.localizer import Localizer
 from jupyter_terra_env.notebooks.places import Places
@@ -60,6 +60,7 @@ class StorageLinks:
         self._localizer = localizer
         self._delocalizer = delocalizer
         self._root = root
+        self._state = state
         self._file = state / LINKS_FILE
         self._user_project = user_project
         self._log = log
@@ -107,11 +108,17 @@ class StorageLinks:
         is_placeless = match.is_safe and match.directory == ""
         return match, None if is_placeless else match.location(self._made[match.link])
 
+    def is_within_state(self, real: Path) -> bool:
+        """Whether a real path is in the folder of the journal, where nothing is put for a client. Blocks."""
+        state = Path(os.path.realpath(self._state))
+        return state != Path(os.path.realpath(self._root)) and real.is_relative_to(state)
+
     async def add(self, link: StorageLink) -> None:
         """Make a link; once this returns it is durable, and its folders are there.
 
         Raises:
-            BadRequest: one of its folders is reached through a symbolic link, or there are too many links.
+            BadRequest: one of its folders is reached through a symbolic link or is the server's own, or there are too
+                many links.
             OSError: the disk does not take it; nothing has changed.
         """
         async with self._turn:
@@ -186,6 +193,8 @@ class StorageLinks:
         folder = root / directory
         if Path(os.path.realpath(folder)) != folder or (os.path.lexists(folder) and not folder.is_dir()):
             raise BadRequest(f"{directory}: it is a file, or a symbolic link leads to it")
+        if self.is_within_state(folder):
+            raise BadRequest(f"{directory}: this folder is the server's own")
         return folder
 
     def _write(self, table: LinkTable) -> None:
@@ -255,6 +264,6 @@ def _write_durably(file: Path, content: bytes) -> None:
     with temporary_file(file) as (open_file, temporary):
         open_file.write(content)
         open_file.flush()
-        os.fsync(open_file.fileno())
+        sync(open_file.fileno())
         temporary.replace(file)
     sync_directory(file.parent)

@@ -286,6 +286,37 @@ async def test_a_link_never_leads_out_of_the_root(welder, localize, jp_root_dir,
     assert list(outside.iterdir()) == []
 
 
+async def test_nothing_is_put_into_the_folder_of_the_journal(welder, localize, jp_root_dir):
+    """Whoever reaches the port could otherwise replace the journal, the links, or who this environment is."""
+    state = jp_root_dir / ".jupyter-terra-env"
+    (jp_root_dir / "alias").symlink_to(state)
+    before = {file.name: file.stat().st_ino for file in state.iterdir()}
+    paths = [".jupyter-terra-env/environment-id", ".jupyter-terra-env/new.json", "alias/environment-id"]
+    answers = [await localize("data:application/json;base64,e30=", path) for path in paths]
+    answers += [await welder("POST", "storageLinks", link(base, None)) for base in (".jupyter-terra-env", "alias")]
+    assert [answer.code for answer in answers] == [400] * 5
+    assert {file.name: file.stat().st_ino for file in state.iterdir()} == before
+
+
+async def test_edits_of_any_file_that_is_saved_are_kept(welder, localize, bucket, jp_root_dir):
+    await welder("POST", "storageLinks", link("R/edit", None, pattern=r".+(\.R|\.Rmd)$"))
+    edited = jp_root_dir / "R/edit/a.Rmd"
+    edited.write_text("edits that are nowhere else")
+    bucket.put("elsewhere/other.Rmd", "of another name")
+    assert (await localize(f"gs://{BUCKET}/elsewhere/other.Rmd", "R/edit/a.Rmd")).code == 204
+    assert edited.read_text() == "of another name"
+    kept = [file.read_text() for file in edited.parent.glob("*.Rmd") if file != edited]
+    assert kept == ["edits that are nowhere else"]
+
+
+async def test_the_edits_of_a_long_name_are_kept(welder, localize, bucket, disk, jp_root_dir):
+    bucket.put_notebook("a.ipynb", "1")
+    long = disk(f"unlinked/{'n' * 240}.ipynb", "mine")
+    assert (await localize(f"{CLOUD}/a.ipynb", f"unlinked/{long.name}")).code == 204
+    kept = [sources(json.loads(file.read_text())) for file in long.parent.glob("*.ipynb") if file != long]
+    assert (sources(json.loads(long.read_text())), kept) == (["1"], [["mine"]])
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"text"', b"\xff", b"[" * 100_000])
 async def test_what_is_no_request_is_400(jp_serverapp, on_port, body):
     for path in ("objects", "objects/lock", "objects/metadata", "storageLinks"):
