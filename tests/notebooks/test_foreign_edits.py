@@ -10,7 +10,7 @@ from environments import UPLOADS, taken_by, until
 from test_upload_gate import BETTER, GOOD, NAME, notebook
 
 from jupyter_terra_env.notebooks import folder_watch, foreign_edits
-from jupyter_terra_env.notebooks.kept_edits import _kept_edits_name
+from jupyter_terra_env.notebooks.kept_edits import kept_edits_name
 from jupyter_terra_env.notebooks.whole_content import judge_content
 from jupyter_terra_env.rules.status import Place
 from jupyter_terra_env.rules.whole_content import is_copy_of_edits
@@ -207,7 +207,7 @@ class TestLeftAlone:
 
     def test_copies_of_edits_are_named_as_they_are_made(self, opened):
         for number in (1, 2, 12):
-            assert is_copy_of_edits(_kept_edits_name(opened.file(NAME), number).name)
+            assert is_copy_of_edits(kept_edits_name(opened.file(NAME), number).name)
 
 
 class TestTurnedOff:

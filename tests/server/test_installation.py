@@ -2,13 +2,16 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 import urllib.error
 import urllib.request
+import venv
 from pathlib import Path
 from typing import ClassVar
 
@@ -37,10 +40,10 @@ def environ(tmp_path):
     }
 
 
-def jupyter(*arguments, environ):
+def jupyter(*arguments, environ, python=sys.executable):
     """Run a jupyter command to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "jupyter", *arguments],
+        [python, "-m", "jupyter", *arguments],
         env=environ,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -66,13 +69,13 @@ class Server:
 
     started: ClassVar[list[subprocess.Popen]] = []
 
-    def __init__(self, root, environ, *arguments):
+    def __init__(self, root, environ, *arguments, python=sys.executable):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root"),
+                *(python, "-m", "jupyter", "server", "--no-browser", "--allow-root"),
                 *(f"--port={self.port}", "--port-retries=0", f"--IdentityProvider.token={TOKEN}"),
                 *(f"--ServerApp.root_dir={root}", *arguments),
             ],
@@ -127,17 +130,21 @@ def test_without_a_workspace_it_is_a_plain_jupyter_and_says_so_once(environ, tmp
 
 
 @pytest.fixture
-def switch(environ):
-    """The file that the commands change: it belongs to the installation, so it is put back."""
-    paths = json.loads(jupyter("--paths", "--json", environ=environ).stdout)["config"]
-    files = [Path(path) / "jupyter_server_config.d" / "jupyter_terra_env.json" for path in paths]
-    (installed,) = [file for file in files if file.exists()]
-    before = installed.read_bytes()
-    yield installed
-    installed.write_bytes(before)
+def python(tmp_path):
+    """The Python of an installation of its own: the commands change its configuration, other tests keep theirs."""
+    prefix = tmp_path / "prefix"
+    venv.create(prefix)
+    (packages,) = prefix.glob("lib/python*/site-packages")
+    here = sysconfig.get_path("purelib")
+    (packages / "shared.pth").write_text(f"import site; site.addsitedir({here!r})\n")
+    shutil.copytree(Path(sys.prefix) / "etc" / "jupyter", prefix / "etc" / "jupyter")
+    command = prefix / "bin" / "jupyter-server"
+    command.write_text(f"#!{prefix}/bin/python\nfrom jupyter_server.serverapp import main\nmain()\n")
+    command.chmod(0o755)
+    return prefix / "bin" / "python"
 
 
-def test_a_disabled_extension_gives_back_a_plain_jupyter(environ, tmp_path, switch):
+def test_a_disabled_extension_gives_back_a_plain_jupyter(environ, tmp_path, python):
     root = tmp_path / "root"
     root.mkdir()
     embedded = str(tmp_path / "bucket")
@@ -147,16 +154,16 @@ def test_a_disabled_extension_gives_back_a_plain_jupyter(environ, tmp_path, swit
         "WORKSPACE_BUCKET": "gs://b-1",
         "TERRA_ENV_EMBEDDED_BUCKET": embedded,
     }
-    disabled = jupyter("server", "extension", "disable", "jupyter_terra_env", environ=environ)
+    disabled = jupyter("server", "extension", "disable", "jupyter_terra_env", environ=environ, python=python)
     assert disabled.returncode == 0, disabled.stdout
-    server = Server(root, workspace, "--log-level=DEBUG")
+    server = Server(root, workspace, "--log-level=DEBUG", python=python)
     server.wait()
     assert server.get("/api/contents")["content"] == []
     assert "TerraContentsManager" not in server.stop()
     assert list(root.iterdir()) == []
-    enabled = jupyter("server", "extension", "enable", "jupyter_terra_env", environ=environ)
+    enabled = jupyter("server", "extension", "enable", "jupyter_terra_env", environ=environ, python=python)
     assert enabled.returncode == 0, enabled.stdout
-    server = Server(root, workspace)
+    server = Server(root, workspace, python=python)
     server.wait()
     assert [entry["name"] for entry in server.get("/api/contents")["content"]] == ["w"]
     server.stop()
