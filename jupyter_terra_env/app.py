@@ -11,37 +11,37 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
 from traitlets import Bool, CaselessStrEnum, Dict, Float, Int, List, TraitError, Unicode
 
-from jupyter_terra_env.autopause_wiring import build_autopause, debts_of
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.closing import ClosingSteps
 from jupyter_terra_env.environment.settings import owner_email
-from jupyter_terra_env.notebooks.lock_keeper import KeepingTimes
-from jupyter_terra_env.notebooks.pace import INTERVAL_SECONDS
-from jupyter_terra_env.notebooks.upload_gate import STILL_SECONDS
+from jupyter_terra_env.notebooks.locks.lock_keeper import KeepingTimes
+from jupyter_terra_env.notebooks.storage.write_gate import INTERVAL_SECONDS
+from jupyter_terra_env.notebooks.sync.upload_gate import STILL_SECONDS
 from jupyter_terra_env.notebooks.workspace_notebooks import UPLOADS_SECONDS, WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Location, Workspace
 from jupyter_terra_env.safe_log import keep_safe
-from jupyter_terra_env.server.about import ABOUT_HANDLERS, IGNORED_SETTING
+from jupyter_terra_env.server.activity.kernel_use import paths_in_use
 from jupyter_terra_env.server.announcements import SCHEMA, SCHEMA_ID, Announcements
-from jupyter_terra_env.server.autopause_handlers import AUTOPAUSE_HANDLERS
-from jupyter_terra_env.server.autopause_service import AutopauseService
-from jupyter_terra_env.server.autopause_settings import AutopauseSettings
+from jupyter_terra_env.server.api.about import ABOUT_HANDLERS, IGNORED_SETTING
+from jupyter_terra_env.server.api.handlers import HANDLERS
+from jupyter_terra_env.server.autopause.handlers import AUTOPAUSE_HANDLERS
+from jupyter_terra_env.server.autopause.service import AutopauseService
+from jupyter_terra_env.server.autopause.settings import AutopauseSettings
 from jupyter_terra_env.server.configuration import settle_configuration
-from jupyter_terra_env.server.contents_handlers import CONTENTS_HANDLERS, large_save_rules
-from jupyter_terra_env.server.exports import EXPORT_HANDLERS
-from jupyter_terra_env.server.handlers import HANDLERS
-from jupyter_terra_env.server.kernel_use import paths_in_use
-from jupyter_terra_env.server.large_notebooks.converter import NotebookConverter
+from jupyter_terra_env.server.contents.exports import EXPORT_HANDLERS
+from jupyter_terra_env.server.contents.handlers import CONTENTS_HANDLERS, large_save_rules
+from jupyter_terra_env.server.contents.large_notebooks.converter import NotebookConverter
 from jupyter_terra_env.server.page_options import PLAIN_HANDLERS, tell_pages
 from jupyter_terra_env.server.realtime_collaboration import settle_realtime_collaboration
 from jupyter_terra_env.server.text_list import TextList
 from jupyter_terra_env.server.welder.api import WelderApi
 from jupyter_terra_env.server.welder.mounts import WELDER_HANDLERS, WELDER_SETTING, WelderPort
 from jupyter_terra_env.server.workspace_handler import ANNOUNCEMENTS_SETTING, NOTEBOOKS_SETTING
-from jupyter_terra_env.settings_wiring import person_of, workspaces_of
-from jupyter_terra_env.welder_wiring import build_welder, set_variables
-from jupyter_terra_env.wiring import Plan, build
+from jupyter_terra_env.wiring.autopause import build_autopause, debts_of
+from jupyter_terra_env.wiring.notebooks import Plan, build
+from jupyter_terra_env.wiring.settings import person_of, workspaces_of
+from jupyter_terra_env.wiring.welder import build_welder, set_variables
 
 _AFTER_FLUSH_SECONDS = 2.0
 _STEP_SECONDS = 3.0

@@ -11,7 +11,7 @@ from jupyter_terra_env.rules.errors import BucketTrouble, ConflictReason, LockRe
 from jupyter_terra_env.rules.lock_view import LockAction, LockState
 from jupyter_terra_env.rules.status import Place
 from jupyter_terra_env.server.announcements import SCHEMA_ID
-from jupyter_terra_env.server.handlers import HANDLERS
+from jupyter_terra_env.server.api.handlers import HANDLERS
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")

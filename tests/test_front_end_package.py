@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from jupyter_terra_env import __version__
+from jupyter_terra_env.rules.autopause.state import Failure, Phase
 from jupyter_terra_env.rules.errors import BucketTrouble, ConflictReason, LockReason
 from jupyter_terra_env.rules.lock_view import LockState
-from jupyter_terra_env.rules.pause_state import Failure, Phase
 from jupyter_terra_env.rules.whole_content import Unfit
 from jupyter_terra_env.server.announcements import SCHEMA_ID
-from jupyter_terra_env.server.autopause_events import AUTOPAUSE_SCHEMA_ID
+from jupyter_terra_env.server.autopause.events import AUTOPAUSE_SCHEMA_ID
 
 ROOT = Path(__file__).parent.parent
 SOURCES = ROOT / "labextension"

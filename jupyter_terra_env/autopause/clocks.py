@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from jupyter_terra_env.rules.awake_time import Moment
+from jupyter_terra_env.rules.autopause.clock_gaps import Moment
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 

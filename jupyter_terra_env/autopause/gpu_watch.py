@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jupyter_terra_env.autopause.observation import Observation
-from jupyter_terra_env.rules.activity import Work, WorkKind
+from jupyter_terra_env.rules.autopause.activity import Work, WorkKind
 
 _QUERY = ("--query-gpu=index,utilization.gpu,name", "--format=csv,noheader,nounits")
 _PATIENCE_SECONDS = 10.0

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jupyter_terra_env.autopause.observation import Observation
-from jupyter_terra_env.rules.activity import Work, WorkKind
+from jupyter_terra_env.rules.autopause.activity import Work, WorkKind
 from jupyter_terra_env.rules.errors import AutopauseRefusal, AutopauseRefused
 
 MOST_SECONDS = 3600.0

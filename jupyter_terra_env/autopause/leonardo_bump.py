@@ -5,8 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from jupyter_terra_env.rules.leonardo_bump import another_threshold, is_in_use, seconds_between
-from jupyter_terra_env.rules.pause_state import PauseState
+from jupyter_terra_env.rules.autopause.leonardo_bump import another_threshold, is_in_use, seconds_between
+from jupyter_terra_env.rules.autopause.state import PauseState
 
 _ACCEPTED = 202
 _AGAIN_SECONDS = 60.0

@@ -17,11 +17,11 @@ from jupyter_terra_env.autopause.observation import Observation, WorkSource
 from jupyter_terra_env.autopause.patient_call import Late, PatientCall
 from jupyter_terra_env.autopause.state_file import read_json, write_json
 from jupyter_terra_env.daemon_threads import on_daemon_thread
-from jupyter_terra_env.rules.activity import Work, WorkKind
-from jupyter_terra_env.rules.autopause import step
-from jupyter_terra_env.rules.awake_time import Moment
-from jupyter_terra_env.rules.pause_memory import record_of, restored
-from jupyter_terra_env.rules.pause_state import (
+from jupyter_terra_env.rules.autopause.activity import Work, WorkKind
+from jupyter_terra_env.rules.autopause.clock_gaps import Moment
+from jupyter_terra_env.rules.autopause.machine import step
+from jupyter_terra_env.rules.autopause.persistence import record_of, restored
+from jupyter_terra_env.rules.autopause.state import (
     Abandon,
     Accepted,
     Announce,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import psutil
 
 from jupyter_terra_env.autopause.observation import Observation
-from jupyter_terra_env.rules.activity import Work, WorkKind
+from jupyter_terra_env.rules.autopause.activity import Work, WorkKind
 
 _LOOPBACK = re.compile(r"lo\d*")
 """``lo`` on Linux, ``lo0`` on macOS."""

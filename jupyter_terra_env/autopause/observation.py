@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from jupyter_terra_env.rules.activity import Work
+from jupyter_terra_env.rules.autopause.activity import Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from typing import Any
 import psutil
 
 from jupyter_terra_env.autopause.observation import Observation
-from jupyter_terra_env.rules.activity import Work, WorkKind
-from jupyter_terra_env.rules.processes import (
+from jupyter_terra_env.rules.autopause.activity import Work, WorkKind
+from jupyter_terra_env.rules.autopause.processes import (
     ProcessRoot,
     ProcessSample,
     Streak,

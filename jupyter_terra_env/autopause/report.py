@@ -7,11 +7,11 @@ from typing import Any
 
 from jupyter_terra_env.autopause.actuators.chain import PauseChain
 from jupyter_terra_env.autopause.flush import FlushReport, as_json
-from jupyter_terra_env.rules.activity import Work
-from jupyter_terra_env.rules.autopause import due
-from jupyter_terra_env.rules.cost import Cost, in_dollars
-from jupyter_terra_env.rules.pause_sentences import code, sentence
-from jupyter_terra_env.rules.pause_state import PauseReason, PauseRules, PauseState, Phase
+from jupyter_terra_env.rules.autopause.activity import Work
+from jupyter_terra_env.rules.autopause.cost import Cost, in_dollars
+from jupyter_terra_env.rules.autopause.machine import due
+from jupyter_terra_env.rules.autopause.messages import code, sentence
+from jupyter_terra_env.rules.autopause.state import PauseReason, PauseRules, PauseState, Phase
 
 _EXACT = Decimal("0.000001")
 _WAITING_FOR_THE_DEADLINE = {Phase.ACTIVE, Phase.WORKING, Phase.IDLE, Phase.WARNING}

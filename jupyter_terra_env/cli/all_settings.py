@@ -32,7 +32,7 @@ def text() -> str:
     """All variables and settings, with what they mean and their defaults."""
     # Jupyter takes a second to import.
     from jupyter_terra_env.app import TerraEnvApp  # noqa: PLC0415
-    from jupyter_terra_env.server.autopause_settings import AutopauseSettings  # noqa: PLC0415
+    from jupyter_terra_env.server.autopause.settings import AutopauseSettings  # noqa: PLC0415
 
     parts = [_VARIABLES, _WHERE]
     for kind in (TerraEnvApp, AutopauseSettings):
@@ -54,7 +54,7 @@ def write() -> Path:
     from jupyter_core.paths import jupyter_config_dir  # noqa: PLC0415 - as above
 
     from jupyter_terra_env.app import TerraEnvApp  # noqa: PLC0415
-    from jupyter_terra_env.server.autopause_settings import AutopauseSettings  # noqa: PLC0415
+    from jupyter_terra_env.server.autopause.settings import AutopauseSettings  # noqa: PLC0415
 
     file = Path(jupyter_config_dir()) / "jupyter_terra_env_config.py"
     sections = [

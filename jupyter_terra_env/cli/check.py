@@ -14,7 +14,7 @@ from jupyter_terra_env.rules.bucket_answers import without_accounts
 from jupyter_terra_env.rules.errors import SettingsError
 
 if TYPE_CHECKING:
-    from jupyter_terra_env.cli.bucket_questions import BucketAnswers
+    from jupyter_terra_env.cli.bucket_probe import BucketAnswers
     from jupyter_terra_env.cli.server_comparison import FoundServer
     from jupyter_terra_env.cli.server_settings import ServerSettings
     from jupyter_terra_env.rules.workspace import Workspace
@@ -92,11 +92,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _report(root: Path | None) -> Report:
     # Jupyter and Google's client take a second to import.
     from jupyter_terra_env.autopause.unobservable import unobservable  # noqa: PLC0415
-    from jupyter_terra_env.cli.bucket_questions import ask  # noqa: PLC0415
+    from jupyter_terra_env.cli.bucket_probe import ask  # noqa: PLC0415
     from jupyter_terra_env.cli.server_comparison import look_at_servers  # noqa: PLC0415
     from jupyter_terra_env.cli.server_settings import load  # noqa: PLC0415
     from jupyter_terra_env.cli.software import software  # noqa: PLC0415
-    from jupyter_terra_env.server.about import place_of  # noqa: PLC0415
+    from jupyter_terra_env.server.api.about import place_of  # noqa: PLC0415
 
     settings = load(root)
     _refuse_unusable_folders(settings)
@@ -134,7 +134,7 @@ def _refuse_unusable_folders(settings: "ServerSettings") -> None:
     Raises:
         SettingsError: a folder could not be made or written to.
     """
-    from jupyter_terra_env.cli.journal_questions import why_journal_not_usable  # noqa: PLC0415 - as above
+    from jupyter_terra_env.cli.journal_queries import why_journal_not_usable  # noqa: PLC0415 - as above
     from jupyter_terra_env.environment.workspace_folders import refuse_links, why_not_usable  # noqa: PLC0415
 
     if not settings.workspaces or not settings.extension_enabled:

@@ -285,7 +285,7 @@ def _start(demo: Demo, bucket: "DemoBucket", colleague: "Colleague | None") -> A
 
 
 def _refuse_without_extension(server: Any) -> None:
-    from jupyter_terra_env.server.contents import TerraContentsManager  # noqa: PLC0415 - as above
+    from jupyter_terra_env.server.contents.manager import TerraContentsManager  # noqa: PLC0415 - as above
 
     manager = server.contents_manager
     if not server.jpserver_extensions.get("jupyter_terra_env"):

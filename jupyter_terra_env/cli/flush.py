@@ -111,7 +111,7 @@ def _serves(server: RunningServer, settings: "ServerSettings") -> bool:
 
 def _here(settings: "ServerSettings", deadline_seconds: float) -> Report | None:
     """Pay what the journal of this folder says; None where there is nothing to be done. Makes no journal."""
-    from jupyter_terra_env.notebooks.foreign_debts import (  # noqa: PLC0415 - as above
+    from jupyter_terra_env.notebooks.storage.foreign_debts import (  # noqa: PLC0415 - as above
         JOURNAL_NAME,
         on_the_disk,
         recorded_debts,
@@ -165,10 +165,10 @@ def _seconds(text: str) -> float:
 async def _flush_here(settings: "ServerSettings", deadline_seconds: float) -> Report:
     from jupyter_terra_env.environment.identity import Person, environment_id  # noqa: PLC0415 - as above
     from jupyter_terra_env.environment.machine_identity import machine_identity  # noqa: PLC0415 - as above
-    from jupyter_terra_env.notebooks.lock_keeper import KeepingTimes  # noqa: PLC0415
-    from jupyter_terra_env.notebooks.pace import INTERVAL_SECONDS  # noqa: PLC0415
+    from jupyter_terra_env.notebooks.locks.lock_keeper import KeepingTimes  # noqa: PLC0415
+    from jupyter_terra_env.notebooks.storage.write_gate import INTERVAL_SECONDS  # noqa: PLC0415
     from jupyter_terra_env.server.status_fields import payment_fields  # noqa: PLC0415
-    from jupyter_terra_env.wiring import Plan, build  # noqa: PLC0415
+    from jupyter_terra_env.wiring.notebooks import Plan, build  # noqa: PLC0415
 
     async def nothing_in_use() -> frozenset[str]:
         return frozenset()

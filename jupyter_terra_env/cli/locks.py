@@ -17,7 +17,7 @@ from jupyter_terra_env.rules.errors import BucketError, ObjectNotFound, Settings
 from jupyter_terra_env.rules.shown_names import shown
 
 if TYPE_CHECKING:
-    from jupyter_terra_env.cli.lock_questions import FoundLock, LockQuestions
+    from jupyter_terra_env.cli.lock_queries import FoundLock, LockQuestions
     from jupyter_terra_env.rules.workspace import Workspace
 
 NAME = "locks"
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     # Jupyter takes a second to import.
     from jupyter_terra_env.bucket.clock import BucketClock, machine_clock  # noqa: PLC0415
-    from jupyter_terra_env.cli.lock_questions import LockQuestions  # noqa: PLC0415
+    from jupyter_terra_env.cli.lock_queries import LockQuestions  # noqa: PLC0415
     from jupyter_terra_env.cli.server_settings import load  # noqa: PLC0415
     from jupyter_terra_env.environment.identity import (  # noqa: PLC0415
         Person,

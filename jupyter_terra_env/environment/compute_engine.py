@@ -9,8 +9,8 @@ import requests
 from google.api_core import exceptions
 
 from jupyter_terra_env.environment.machine_facts import InstanceName
+from jupyter_terra_env.rules.autopause.state import StopMode
 from jupyter_terra_env.rules.errors import CloudRefused, SettingsError
-from jupyter_terra_env.rules.pause_state import StopMode
 
 _SERVICE = "Compute Engine"
 _READ_SECONDS = 20.0

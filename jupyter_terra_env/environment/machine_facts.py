@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from jupyter_terra_env.rules.cost import Machine, region_of_zone
+from jupyter_terra_env.rules.autopause.cost import Machine, region_of_zone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,8 @@ import importlib.resources
 import json
 from pathlib import Path
 
+from jupyter_terra_env.rules.autopause.prices import NO_PRICES, PriceTable, overridden
 from jupyter_terra_env.rules.errors import SettingsError
-from jupyter_terra_env.rules.prices import NO_PRICES, PriceTable, overridden
 
 BUILT_IN = "prices.json"
 

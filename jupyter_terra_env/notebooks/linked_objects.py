@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from jupyter_terra_env.bucket.store import BucketStore
-from jupyter_terra_env.notebooks.durable_names import keep_as, sync, sync_directory
-from jupyter_terra_env.notebooks.file_digests import digest_file
-from jupyter_terra_env.notebooks.kept_edits import kept_edits_name
-from jupyter_terra_env.notebooks.object_acts import ObjectActs
-from jupyter_terra_env.notebooks.object_versions import as_remote
-from jupyter_terra_env.notebooks.regular_files import open_regular
+from jupyter_terra_env.notebooks.moves.object_writes import ObjectActs
+from jupyter_terra_env.notebooks.storage.durable_names import keep_as, sync, sync_directory
+from jupyter_terra_env.notebooks.storage.file_digests import digest_file
+from jupyter_terra_env.notebooks.storage.object_versions import as_remote
+from jupyter_terra_env.notebooks.storage.regular_files import open_regular
+from jupyter_terra_env.notebooks.storage.temporary_files import temporary_file
 from jupyter_terra_env.notebooks.storage_links import StorageLinks
-from jupyter_terra_env.notebooks.temporary_files import temporary_file
+from jupyter_terra_env.notebooks.sync.unseen_edits import kept_edits_name
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.edit_lock import Claim, read_lock
 from jupyter_terra_env.rules.errors import (

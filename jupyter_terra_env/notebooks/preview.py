@@ -5,10 +5,10 @@ import io
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectTooLarge
-from jupyter_terra_env.notebooks.object_versions import kept_changing
-from jupyter_terra_env.notebooks.patience import within
-from jupyter_terra_env.notebooks.places import Places
-from jupyter_terra_env.notebooks.regular_files import open_regular
+from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
+from jupyter_terra_env.notebooks.storage.patience import within
+from jupyter_terra_env.notebooks.storage.regular_files import open_regular
 from jupyter_terra_env.rules.errors import (
     BucketError,
     ObjectNotFound,

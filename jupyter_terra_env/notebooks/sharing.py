@@ -6,10 +6,10 @@ from datetime import datetime
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectVersion
-from jupyter_terra_env.notebooks.disk_moves import files_below
-from jupyter_terra_env.notebooks.held_locks import HeldLocks
-from jupyter_terra_env.notebooks.places import Places
-from jupyter_terra_env.notebooks.refusals import not_shown
+from jupyter_terra_env.notebooks.locks.lock_table import HeldLocks
+from jupyter_terra_env.notebooks.moves.name_checks import not_shown
+from jupyter_terra_env.notebooks.storage.durable_moves import files_below
+from jupyter_terra_env.notebooks.storage.notebook_storage import Places
 from jupyter_terra_env.rules.edit_lock import OWNER_KEY, Claim
 from jupyter_terra_env.rules.errors import BucketError
 from jupyter_terra_env.rules.workspace import Location

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_terra_env.bucket.store import BucketStore, MustNotExist, ObjectVersion
-from jupyter_terra_env.notebooks.places import Places
+from jupyter_terra_env.notebooks.storage.notebook_storage import Places
 from jupyter_terra_env.notebooks.storage_links import StorageLinks
 from jupyter_terra_env.rules.edit_lock import read_lock
 from jupyter_terra_env.rules.errors import ObjectNotFound, PreconditionFailed, TerraEnvError

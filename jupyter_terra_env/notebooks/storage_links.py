@@ -9,12 +9,12 @@ import logging
 import os
 from pathlib import Path
 
-from jupyter_terra_env.notebooks.delocalizer import Delocalizer
-from jupyter_terra_env.notebooks.durable_names import sync, sync_directory
-from jupyter_terra_env.notebooks.folders import Folders
-from jupyter_terra_env.notebooks.localizer import Localizer
-from jupyter_terra_env.notebooks.places import Places
-from jupyter_terra_env.notebooks.temporary_files import temporary_file
+from jupyter_terra_env.notebooks.storage.bucket_listings import Folders
+from jupyter_terra_env.notebooks.storage.durable_names import sync, sync_directory
+from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.temporary_files import temporary_file
+from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
+from jupyter_terra_env.notebooks.sync.localizer import Localizer
 from jupyter_terra_env.rules.errors import TerraEnvError
 from jupyter_terra_env.rules.storage_links import BadRequest, LinkTable, Match, StorageLink, parse_link
 from jupyter_terra_env.rules.workspace import Location, Mode, Workspace, Workspaces

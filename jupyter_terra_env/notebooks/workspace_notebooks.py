@@ -10,25 +10,25 @@ from datetime import datetime
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.closing import ClosingSteps
-from jupyter_terra_env.notebooks.begun_moves import BegunMoves
-from jupyter_terra_env.notebooks.conflicts import Conflicts
-from jupyter_terra_env.notebooks.delocalizer import Delocalizer
-from jupyter_terra_env.notebooks.folders import Folders
-from jupyter_terra_env.notebooks.foreign_debts import on_the_disk, payable_as, sentence
-from jupyter_terra_env.notebooks.foreign_edits import ForeignEdits
-from jupyter_terra_env.notebooks.held_locks import HeldLocks
-from jupyter_terra_env.notebooks.journal import Debt
-from jupyter_terra_env.notebooks.journal_database import JournalDatabase
-from jupyter_terra_env.notebooks.localizer import Localizer
-from jupyter_terra_env.notebooks.lock_keeper import LockKeeper
-from jupyter_terra_env.notebooks.marks import Marks
-from jupyter_terra_env.notebooks.moves import Moves
-from jupyter_terra_env.notebooks.places import Places
+from jupyter_terra_env.notebooks.listing_badges import Marks
+from jupyter_terra_env.notebooks.locks.lock_keeper import LockKeeper
+from jupyter_terra_env.notebooks.locks.lock_table import HeldLocks
+from jupyter_terra_env.notebooks.moves.moves import Moves
+from jupyter_terra_env.notebooks.moves.recovery import BegunMoves
 from jupyter_terra_env.notebooks.preview import Previews
-from jupyter_terra_env.notebooks.resolution import name_of
+from jupyter_terra_env.notebooks.storage.bucket_listings import Folders
+from jupyter_terra_env.notebooks.storage.foreign_debts import on_the_disk, payable_as, sentence
+from jupyter_terra_env.notebooks.storage.journal import Debt
+from jupyter_terra_env.notebooks.storage.journal_database import JournalDatabase
+from jupyter_terra_env.notebooks.storage.notebook_storage import Places
 from jupyter_terra_env.notebooks.storage_links import StorageLinks
+from jupyter_terra_env.notebooks.sync.conflicts import Conflicts
+from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
+from jupyter_terra_env.notebooks.sync.foreign_edits import ForeignEdits
+from jupyter_terra_env.notebooks.sync.localizer import Localizer
+from jupyter_terra_env.notebooks.sync.resolution import name_of
+from jupyter_terra_env.notebooks.sync.upload_gate import UploadGate
 from jupyter_terra_env.notebooks.untrusted.cage import Cage
-from jupyter_terra_env.notebooks.upload_gate import UploadGate
 from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.errors import ObjectNotFound, OperationRefused
 from jupyter_terra_env.rules.gone import Gone

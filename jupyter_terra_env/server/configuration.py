@@ -26,7 +26,7 @@ class OtherContentsManager(SettingsError):
 def is_other_contents_manager(manager: type) -> bool:
     """Whether a class of contents managers cannot show workspace folders."""
     # Only here: it is imported with the server's contents, which a plain Jupyter need not have.
-    from jupyter_terra_env.server.contents import TerraContentsManager  # noqa: PLC0415
+    from jupyter_terra_env.server.contents.manager import TerraContentsManager  # noqa: PLC0415
 
     return not issubclass(manager, TerraContentsManager)
 

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from jupyter_terra_env.notebooks.foreign_debts import NOT_CONFIGURED, sentence
-from jupyter_terra_env.notebooks.journal import Debt
+from jupyter_terra_env.notebooks.storage.foreign_debts import NOT_CONFIGURED, sentence
+from jupyter_terra_env.notebooks.storage.journal import Debt
 from jupyter_terra_env.notebooks.workspace_notebooks import NotebookStatus, Payment
 from jupyter_terra_env.rules.gone import Gone
 from jupyter_terra_env.rules.lock_view import LockState, LockView

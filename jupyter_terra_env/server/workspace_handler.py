@@ -12,8 +12,8 @@ from jupyter_terra_env.rules.errors import LockReason
 from jupyter_terra_env.rules.workspace import Location, is_name_of_nothing, is_roundabout
 from jupyter_terra_env.server.announcements import Announcements
 from jupyter_terra_env.server.callers import refuse_foreign_pages
+from jupyter_terra_env.server.contents.large_notebooks.manager import is_unchanged
 from jupyter_terra_env.server.http_errors import refusal_within
-from jupyter_terra_env.server.large_notebooks.manager import is_unchanged
 from jupyter_terra_env.server.request_bodies import MOST_BODY_BYTES, read_object, require_short
 from jupyter_terra_env.server.status_fields import lock_fields
 

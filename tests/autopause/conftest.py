@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from jupyter_terra_env.server.kernel_observer import Observing
-from jupyter_terra_env.server.kernel_watch import KernelWatch
+from jupyter_terra_env.server.activity.kernel_observer import Observing
+from jupyter_terra_env.server.activity.kernel_watch import KernelWatch
 
 
 @pytest.fixture

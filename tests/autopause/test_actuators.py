@@ -28,7 +28,7 @@ from jupyter_terra_env.environment.access_token import AccessTokens
 from jupyter_terra_env.environment.compute_engine import ComputeInstance
 from jupyter_terra_env.environment.leonardo import LeonardoRuntime, RuntimeName
 from jupyter_terra_env.environment.machine_facts import InstanceName
-from jupyter_terra_env.rules.pause_state import PauseReason, StopMode
+from jupyter_terra_env.rules.autopause.state import PauseReason, StopMode
 
 
 @pytest.fixture

@@ -7,21 +7,19 @@ import pytest
 
 from jupyter_terra_env.autopause.actuators.port import Result
 from jupyter_terra_env.autopause.flush import FlushCause
-from jupyter_terra_env.rules.activity import WorkKind
+from jupyter_terra_env.rules.autopause.activity import WorkKind
+from jupyter_terra_env.rules.autopause.state import Failure, PauseReason, Phase
 from jupyter_terra_env.rules.errors import AutopauseRefusal
-from jupyter_terra_env.rules.pause_state import Failure, PauseReason, Phase
-from jupyter_terra_env.server import autopause_metrics
-from jupyter_terra_env.server.autopause_events import AUTOPAUSE_SCHEMA_ID
-from jupyter_terra_env.server.autopause_handlers import AUTOPAUSE_HANDLERS
-from jupyter_terra_env.server.autopause_settings import AutopauseSettings
-from jupyter_terra_env.server.autopause_wishes import Action
+from jupyter_terra_env.server.autopause import metrics
+from jupyter_terra_env.server.autopause.events import AUTOPAUSE_SCHEMA_ID
+from jupyter_terra_env.server.autopause.handlers import AUTOPAUSE_HANDLERS
+from jupyter_terra_env.server.autopause.requests import Action
+from jupyter_terra_env.server.autopause.settings import AutopauseSettings
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 REFERENCE = (DOCS / "reference.md").read_text(encoding="utf-8")
 PROTOCOL = (DOCS / "protocol" / "autopause.md").read_text(encoding="utf-8")
-METRICS = [
-    metric for metric in vars(autopause_metrics).values() if hasattr(metric, "collect") and not isinstance(metric, type)
-]
+METRICS = [metric for metric in vars(metrics).values() if hasattr(metric, "collect") and not isinstance(metric, type)]
 
 
 def test_exactly_the_settings_there_are():

@@ -10,10 +10,10 @@ from fake_cloud import FakeCloud
 from real_server import RealServer
 from traitlets.config import Application, Config
 
+from jupyter_terra_env.rules.autopause.state import PauseRules
 from jupyter_terra_env.rules.errors import SettingsError
-from jupyter_terra_env.rules.pause_state import PauseRules
-from jupyter_terra_env.server.autopause_parts import pause_chain
-from jupyter_terra_env.server.autopause_settings import settings_of
+from jupyter_terra_env.server.autopause.settings import settings_of
+from jupyter_terra_env.server.autopause.work_sources import pause_chain
 
 
 def settings(attributes=None, **configured):

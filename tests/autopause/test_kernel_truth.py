@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from jupyter_terra_env.server.kernel_watch import KernelWatch
+from jupyter_terra_env.server.activity.kernel_watch import KernelWatch
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed"),

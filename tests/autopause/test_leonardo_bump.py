@@ -10,7 +10,7 @@ from fake_cloud import PROJECT, RUNTIME, FakeCloud
 
 from jupyter_terra_env.autopause.leonardo_bump import LeonardoBump
 from jupyter_terra_env.environment.leonardo import LeonardoRuntime, RuntimeName
-from jupyter_terra_env.rules.pause_state import PauseState, Phase
+from jupyter_terra_env.rules.autopause.state import PauseState, Phase
 
 
 class _Token:

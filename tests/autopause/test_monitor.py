@@ -11,8 +11,8 @@ from jupyter_terra_env.autopause.actuators.port import Result
 from jupyter_terra_env.autopause.flush import FlushCause, FlushReport, Paid, UnsafeFile
 from jupyter_terra_env.autopause.monitor import Hooks, Monitor
 from jupyter_terra_env.autopause.observation import Observation, Spaced
+from jupyter_terra_env.rules.autopause.state import Failure, KeepAwake, PauseReason, PauseRules, Phase
 from jupyter_terra_env.rules.errors import AutopauseRefused
-from jupyter_terra_env.rules.pause_state import Failure, KeepAwake, PauseReason, PauseRules, Phase
 
 RULES = PauseRules(idle_timeout=600, warning_lead=60, max_busy=3600)
 

@@ -14,7 +14,7 @@ from jupyter_terra_env.environment.machine_facts import instance_name, machine_o
 from jupyter_terra_env.environment.machine_identity import machine_identity
 from jupyter_terra_env.environment.metadata import MetadataServer, NotMetadata, attributes, is_on_compute_engine
 from jupyter_terra_env.environment.price_file import built_in
-from jupyter_terra_env.rules.cost import cost_of, in_dollars
+from jupyter_terra_env.rules.autopause.cost import cost_of, in_dollars
 
 
 @pytest.fixture

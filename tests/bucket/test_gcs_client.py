@@ -31,7 +31,7 @@ def imported_after(code):
 
 class TestImports:
     def test_the_extension_does_not_import_the_client(self):
-        assert imported_after("import jupyter_terra_env.app, jupyter_terra_env.server.contents") == []
+        assert imported_after("import jupyter_terra_env.app, jupyter_terra_env.server.contents.manager") == []
 
     def test_nor_does_naming_a_bucket(self):
         assert (

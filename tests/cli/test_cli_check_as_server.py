@@ -8,7 +8,7 @@ import pytest
 from real_server import RealServer
 from test_cli_check import BUCKET, EMAIL, WORKSPACE, bucket_folder, check_here, report  # noqa: F401 - fixtures
 
-from jupyter_terra_env.notebooks.foreign_debts import JOURNAL_NAME
+from jupyter_terra_env.notebooks.storage.foreign_debts import JOURNAL_NAME
 
 ANOTHER = "jupyter_server.services.contents.largefilemanager.AsyncLargeFileManager"
 

@@ -11,8 +11,8 @@ import pytest
 
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.gcs import connect
-from jupyter_terra_env.notebooks.journal import Journal
-from jupyter_terra_env.notebooks.journal_database import JournalDatabase
+from jupyter_terra_env.notebooks.storage.journal import Journal
+from jupyter_terra_env.notebooks.storage.journal_database import JournalDatabase
 
 BUCKET = "a-bucket"
 

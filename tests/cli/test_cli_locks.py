@@ -13,7 +13,7 @@ from google.cloud import storage
 
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter
-from jupyter_terra_env.cli import lock_questions, locks
+from jupyter_terra_env.cli import lock_queries, locks
 from jupyter_terra_env.cli.main import main
 from jupyter_terra_env.environment.identity import FILE_NAME, environment_id, known_environment_id
 from jupyter_terra_env.rules.edit_lock import Holder, owner_hash, read_lock, record_of
@@ -150,7 +150,7 @@ class TestListing:
         assert (code, "a.ipynb" in said.out) == (0, False)
 
     def test_too_many_folders_are_told_of(self, bucket, report, monkeypatch):
-        monkeypatch.setattr(lock_questions, "MAX_FOLDERS", 3)
+        monkeypatch.setattr(lock_queries, "MAX_FOLDERS", 3)
         for number in range(5):
             lock(bucket, f"{number}/a.ipynb", OTHER)
         code, found = report()
@@ -221,13 +221,13 @@ class TestReleasing:
 
     def test_somebody_quicker_keeps_it(self, bucket, here, report, monkeypatch):
         lock(bucket, "a.ipynb", environment="another")
-        give_back = lock_questions.LockQuestions.give_back
+        give_back = lock_queries.LockQuestions.give_back
 
         async def later(self, found):
             lock(bucket, "a.ipynb", OTHER)
             return await give_back(self, found)
 
-        monkeypatch.setattr(lock_questions.LockQuestions, "give_back", later)
+        monkeypatch.setattr(lock_queries.LockQuestions, "give_back", later)
         code, found = report("--release", "a.ipynb", "--elsewhere")
         assert (code, found["troubles"][0]["reason"]) == (1, "held-by-other")
         assert lock_of(bucket, "a.ipynb").holder.owner == owner_hash(BUCKET, OTHER)

@@ -9,7 +9,7 @@ import pytest
 from jupyter_terra_env import __version__
 from jupyter_terra_env.app import TerraEnvApp
 from jupyter_terra_env.cli.main import main
-from jupyter_terra_env.server.autopause_settings import AutopauseSettings
+from jupyter_terra_env.server.autopause.settings import AutopauseSettings
 
 
 def test_without_a_verb_it_shows_its_help_and_says_it_was_not_asked_anything(machine):

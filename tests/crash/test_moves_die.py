@@ -10,7 +10,7 @@ from environments import BUCKET, directory_in_memory
 from moves_failpoints import Disk, deaths
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
-from jupyter_terra_env.notebooks import trash
+from jupyter_terra_env.notebooks.moves import trash
 from jupyter_terra_env.rules.errors import BucketRefused, WorkspaceConflict
 from jupyter_terra_env.rules.status import Place
 

@@ -17,16 +17,16 @@ from moves_failpoints import Disk, Failpoints, deaths
 from nbformat import v4
 
 from jupyter_terra_env.bucket.embedded.faults import Fault, ResetConnection
-from jupyter_terra_env.notebooks import journal_database
-from jupyter_terra_env.notebooks.temporary_files import sweep
+from jupyter_terra_env.notebooks.storage import journal_database
+from jupyter_terra_env.notebooks.storage.temporary_files import sweep
 from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.edit_lock import ALLOWANCE_MS, TTL_MS
 from jupyter_terra_env.rules.errors import ConflictReason
 from jupyter_terra_env.rules.status import Place
 from jupyter_terra_env.rules.ways_out import WayOut
 from jupyter_terra_env.rules.workspace import Workspaces
-from jupyter_terra_env.server.chunked_uploads import ChunkedUploads
-from jupyter_terra_env.server.contents import TerraContentsManager
+from jupyter_terra_env.server.contents.chunked_uploads import ChunkedUploads
+from jupyter_terra_env.server.contents.manager import TerraContentsManager
 
 pytestmark = pytest.mark.timeout(300)
 

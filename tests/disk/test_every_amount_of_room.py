@@ -9,7 +9,7 @@ import pytest
 from environments import environments, shared_bucket
 from small_disks import PAGE_BYTES, fill, free, mount, small_disk
 
-from jupyter_terra_env.notebooks.journal_database import JournalDatabase
+from jupyter_terra_env.notebooks.storage.journal_database import JournalDatabase
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.status import Place
 

@@ -8,7 +8,7 @@ import pytest
 from tornado.httpclient import HTTPClientError
 from workspace_kit import WORKSPACE
 
-from jupyter_terra_env.server import presence
+from jupyter_terra_env.server.api import presence
 from jupyter_terra_env.server.request_bodies import MOST_BODY_BYTES
 
 PATH = f"{WORKSPACE}/edit/a.ipynb"

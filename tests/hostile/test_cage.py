@@ -12,7 +12,7 @@ import hostile_notebooks as corpus
 import pytest
 from workspace_kit import WORKSPACE, sources
 
-from jupyter_terra_env.notebooks import conflicts
+from jupyter_terra_env.notebooks.sync import conflicts
 from jupyter_terra_env.notebooks.untrusted import cage as cages
 from jupyter_terra_env.notebooks.untrusted.cage import Cage, DeclinedError, Lane, NotDoneError
 from jupyter_terra_env.notebooks.untrusted.limits import Death, Limits
@@ -436,7 +436,7 @@ async def test_deep_json_is_opened_or_refused(bucket, contents, jp_serverapp, le
 
 
 async def test_a_child_that_dies_of_a_save_keeps_it_from_being_saved(contents, edit, jp_serverapp, cage, monkeypatch):
-    from jupyter_terra_env.server.large_notebooks import converter
+    from jupyter_terra_env.server.contents.large_notebooks import converter
 
     usual = converter.limits_for
     monkeypatch.setattr(converter, "limits_for", lambda size: changed(cpu_seconds=1, wall_seconds=100.0))

@@ -10,8 +10,8 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 from workspace_kit import WORKSPACE, Answer, notebook
 
-from jupyter_terra_env.server.autopause_handlers import AUTOPAUSE_HANDLERS
-from jupyter_terra_env.server.handlers import HANDLERS
+from jupyter_terra_env.server.api.handlers import HANDLERS
+from jupyter_terra_env.server.autopause.handlers import AUTOPAUSE_HANDLERS
 
 PATH = f"{WORKSPACE}/edit/a.ipynb"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

@@ -9,9 +9,10 @@ import hostile_notebooks as corpus
 import pytest
 from workspace_kit import WORKSPACE
 
-from jupyter_terra_env.server import preview_page, preview_rendering
-from jupyter_terra_env.server.preview_markup import cleaned
-from jupyter_terra_env.server.preview_page import policy_within
+from jupyter_terra_env.server.api import preview as preview_page
+from jupyter_terra_env.server.api import preview_rendering
+from jupyter_terra_env.server.api.preview import policy_within
+from jupyter_terra_env.server.api.preview_markup import cleaned
 
 FORBIDDEN_TAGS = {
     "script",

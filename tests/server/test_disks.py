@@ -11,7 +11,7 @@ from small_disks import fill, free, mount, small_disk, unmount
 from workspace_kit import sources
 
 from jupyter_terra_env.bucket.embedded.faults import Fault, Hang
-from jupyter_terra_env.notebooks.journal_database import JournalDatabase
+from jupyter_terra_env.notebooks.storage.journal_database import JournalDatabase
 
 LONG = "x" * 600_000
 

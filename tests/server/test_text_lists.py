@@ -7,7 +7,7 @@ from traitlets.config import Config
 from jupyter_terra_env.app import TerraEnvApp
 from jupyter_terra_env.environment.settings import collaborators, owner_email
 from jupyter_terra_env.rules.errors import SettingsError
-from jupyter_terra_env.server.autopause_settings import AutopauseSettings
+from jupyter_terra_env.server.autopause.settings import AutopauseSettings
 
 
 def parsed(*arguments):

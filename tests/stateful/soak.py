@@ -32,15 +32,15 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE.parent / "kits"))
 
 from environments import Environment, Outsider, directory_in_memory  # noqa: E402
 from soak_account import check  # noqa: E402
 
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket  # noqa: E402
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Delay, Fault, ResetConnection  # noqa: E402
-from jupyter_terra_env.notebooks.folder_turns import turn_in  # noqa: E402
-from jupyter_terra_env.notebooks.working_copies import ChangedMeanwhile  # noqa: E402
+from jupyter_terra_env.notebooks.storage.folder_turns import turn_in  # noqa: E402
+from jupyter_terra_env.notebooks.storage.working_copies import ChangedMeanwhile  # noqa: E402
 from jupyter_terra_env.rules.errors import (  # noqa: E402
     BucketError,
     LockHeldElsewhere,

@@ -4,7 +4,7 @@ Uploads run on while other things happen, a dead server's request may arrive aft
 choose ways out of conflicts they looked at a while ago, and disks go back in time or exist twice. In the end each
 acknowledged save is in the bucket or its history, or replaced by its author who had it on the screen, or on the
 author's disk and not told as in the workspace; and no version replaces one that its writer had not seen. Renames and
-deletions by people, and what each single write names, are played in tests/notebooks/test_two_environments.py.
+deletions by people, and what each single write names, are played in tests/notebooks/sync/test_two_environments.py.
 """
 
 import asyncio

@@ -20,8 +20,8 @@ from jupyter_terra_env.app import TerraEnvApp
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.gcs import connect
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
-from jupyter_terra_env.server.contents import TerraContentsManager
-from jupyter_terra_env.server.files import WorkspaceFileHandler
+from jupyter_terra_env.server.contents.downloads import WorkspaceFileHandler
+from jupyter_terra_env.server.contents.manager import TerraContentsManager
 
 WORKSPACE_FOLDERS: dict[str, dict[str, str | None] | None] = {
     "no-workspace": None,

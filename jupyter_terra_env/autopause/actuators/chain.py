@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from jupyter_terra_env.autopause.actuators.port import Actuator, Outcome, Result
 from jupyter_terra_env.autopause.actuators.report_only import ReportOnly
-from jupyter_terra_env.rules.pause_state import PauseReason
+from jupyter_terra_env.rules.autopause.state import PauseReason
 
 TRIES = 3
 _FIRST_WAIT_SECONDS = 1.0

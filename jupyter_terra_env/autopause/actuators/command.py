@@ -7,7 +7,7 @@ import signal
 from collections.abc import Mapping, Sequence
 
 from jupyter_terra_env.autopause.actuators.port import Outcome, Result
-from jupyter_terra_env.rules.pause_state import PauseReason
+from jupyter_terra_env.rules.autopause.state import PauseReason
 
 REASON_VARIABLE = "TERRA_ENV_REASON"
 REQUEST_VARIABLE = "TERRA_ENV_REQUEST_ID"

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from jupyter_terra_env.autopause.actuators.port import Outcome, Result
+from jupyter_terra_env.rules.autopause.state import PauseReason, StopMode
 from jupyter_terra_env.rules.errors import CloudRefused
-from jupyter_terra_env.rules.pause_state import PauseReason, StopMode
 
 _LOOKS = 15
 _BETWEEN_LOOKS_SECONDS = 2.0

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from jupyter_terra_env.autopause.actuators.port import Outcome, Result
-from jupyter_terra_env.rules.pause_state import PauseReason
+from jupyter_terra_env.rules.autopause.state import PauseReason
 
 _STOPPING = {"PreStopping", "Stopping", "Stopped"}
 _LOOKS = 10

@@ -1,7 +1,7 @@
 """No actuator: the pause is told, and somebody else has to do it."""
 
 from jupyter_terra_env.autopause.actuators.port import Outcome, Result
-from jupyter_terra_env.rules.pause_state import PauseReason
+from jupyter_terra_env.rules.autopause.state import PauseReason
 
 
 class ReportOnly:

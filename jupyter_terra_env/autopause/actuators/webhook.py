@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import httpx
 
 from jupyter_terra_env.autopause.actuators.port import Outcome, Result
-from jupyter_terra_env.rules.pause_state import PauseReason
+from jupyter_terra_env.rules.autopause.state import PauseReason
 
 SIGNATURE_HEADER = "X-Terra-Env-Signature"
 REQUEST_HEADER = "Idempotency-Key"

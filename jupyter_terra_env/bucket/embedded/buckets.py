@@ -1,13 +1,13 @@
 """Buckets (GCS JSON API: "Buckets")."""
 
 from jupyter_terra_env.bucket.embedded import stored_buckets, stored_objects
-from jupyter_terra_env.bucket.embedded.answers import json_answer, no_content
 from jupyter_terra_env.bucket.embedded.database import Database, Transaction
 from jupyter_terra_env.bucket.embedded.errors import conflict, not_found, precondition_failed, requester_pays
 from jupyter_terra_env.bucket.embedded.messages import Response
 from jupyter_terra_env.bucket.embedded.names import check_bucket_name
 from jupyter_terra_env.bucket.embedded.properties import patched_bucket, replaced_bucket, resource_in
 from jupyter_terra_env.bucket.embedded.resources import bucket_resource
+from jupyter_terra_env.bucket.embedded.responses import json_answer, no_content
 from jupyter_terra_env.bucket.embedded.routes import Call
 from jupyter_terra_env.bucket.embedded.stored_buckets import StoredBucket
 

@@ -6,7 +6,6 @@ Each is one transaction, and none but compose copies bytes: the new generation s
 from typing import Any
 
 from jupyter_terra_env.bucket.embedded import contents, stored_objects
-from jupyter_terra_env.bucket.embedded.answers import json_answer
 from jupyter_terra_env.bucket.embedded.buckets import required_bucket
 from jupyter_terra_env.bucket.embedded.database import Database, Transaction
 from jupyter_terra_env.bucket.embedded.errors import invalid
@@ -16,6 +15,7 @@ from jupyter_terra_env.bucket.embedded.objects import required_generation
 from jupyter_terra_env.bucket.embedded.preconditions import Preconditions
 from jupyter_terra_env.bucket.embedded.properties import object_in, replaced, resource_in
 from jupyter_terra_env.bucket.embedded.resources import object_resource
+from jupyter_terra_env.bucket.embedded.responses import json_answer
 from jupyter_terra_env.bucket.embedded.routes import Call, whole_number
 from jupyter_terra_env.bucket.embedded.stored_objects import StoredObject
 

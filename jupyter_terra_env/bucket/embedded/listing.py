@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
-from jupyter_terra_env.bucket.embedded.answers import json_answer
 from jupyter_terra_env.bucket.embedded.buckets import required_bucket
 from jupyter_terra_env.bucket.embedded.database import Database, Transaction
 from jupyter_terra_env.bucket.embedded.errors import invalid
 from jupyter_terra_env.bucket.embedded.messages import Resource, Response
 from jupyter_terra_env.bucket.embedded.name_glob import NameGlob
 from jupyter_terra_env.bucket.embedded.resources import object_resource
+from jupyter_terra_env.bucket.embedded.responses import json_answer
 from jupyter_terra_env.bucket.embedded.routes import Call
 from jupyter_terra_env.bucket.embedded.stored_objects import SELECT, StoredObject, from_row
 

@@ -1,7 +1,6 @@
 """Reading and changing one object's metadata, and deleting it (GCS JSON API: "Objects")."""
 
 from jupyter_terra_env.bucket.embedded import stored_objects
-from jupyter_terra_env.bucket.embedded.answers import json_answer, no_content
 from jupyter_terra_env.bucket.embedded.buckets import required_bucket
 from jupyter_terra_env.bucket.embedded.database import Database, Transaction
 from jupyter_terra_env.bucket.embedded.errors import not_found
@@ -9,6 +8,7 @@ from jupyter_terra_env.bucket.embedded.messages import Response
 from jupyter_terra_env.bucket.embedded.preconditions import Preconditions
 from jupyter_terra_env.bucket.embedded.properties import patched, replaced, resource_in
 from jupyter_terra_env.bucket.embedded.resources import object_resource
+from jupyter_terra_env.bucket.embedded.responses import json_answer, no_content
 from jupyter_terra_env.bucket.embedded.routes import Call
 from jupyter_terra_env.bucket.embedded.stored_objects import StoredObject
 

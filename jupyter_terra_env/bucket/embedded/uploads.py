@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 
 from jupyter_terra_env.bucket.embedded import contents, stored_objects
-from jupyter_terra_env.bucket.embedded.answers import json_answer
 from jupyter_terra_env.bucket.embedded.buckets import required_bucket
 from jupyter_terra_env.bucket.embedded.contents import Digest
 from jupyter_terra_env.bucket.embedded.database import Database
@@ -14,6 +13,7 @@ from jupyter_terra_env.bucket.embedded.names import check_object_name
 from jupyter_terra_env.bucket.embedded.preconditions import Preconditions
 from jupyter_terra_env.bucket.embedded.properties import replaced, resource_in
 from jupyter_terra_env.bucket.embedded.resources import base64_text, object_resource
+from jupyter_terra_env.bucket.embedded.responses import json_answer
 from jupyter_terra_env.bucket.embedded.routes import Call, Query
 
 _BOUNDARY = re.compile(r'multipart/related\s*;.*?\bboundary=(?:"([^"]+)"|([^\s;]+))', re.IGNORECASE)

@@ -1,0 +1,172 @@
+"""The locks of the configured workspaces: who holds which notebook, and giving back what is this person's."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from jupyter_terra_env.bucket.clock import BucketClock
+from jupyter_terra_env.bucket.connection import Connection
+from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME
+from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.bucket.threaded import BucketThreads
+from jupyter_terra_env.environment.identity import Person
+from jupyter_terra_env.notebooks.locks.bucket_locks import EditLocks
+from jupyter_terra_env.rules.edit_lock import Claim, EditLock, claim_of, read_lock
+from jupyter_terra_env.rules.errors import BucketTrouble, BucketUnavailable, LockHeldElsewhere
+from jupyter_terra_env.rules.workspace import Workspace, is_notebook_name, join, why_not_shown
+
+MAX_FOLDERS = 1000
+"""How many folders of a workspace are looked into."""
+PATIENCE_SECONDS = 3.0
+"""How long an unreachable bucket is asked again: a person is waiting."""
+_AT_ONCE = 8
+
+
+class Whose(StrEnum):
+    """Whose a lock is, in the words of the report."""
+
+    HERE = "you-here"
+    ELSEWHERE = "you-elsewhere"
+    SOMEBODY = "somebody-else"
+
+
+_WHOSE = {Claim.MINE: Whose.HERE, Claim.MINE_ELSEWHERE: Whose.ELSEWHERE, Claim.OTHERS: Whose.SOMEBODY}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundLock:
+    """A live lock.
+
+    Attributes:
+        workspace: where.
+        name: the notebook's path within the workspace.
+        whose: whose it is.
+        lock: the lock.
+        left_ms: how long it still lasts, by the bucket's clock; below zero in the last moments of its allowance.
+    """
+
+    workspace: Workspace
+    name: str
+    whose: Whose
+    lock: EditLock
+    left_ms: int
+
+    @property
+    def path(self) -> str:
+        """Where the notebook is in JupyterLab."""
+        return join(self.workspace.edit_directory, self.name)
+
+
+class LockQuestions:
+    """Questions about locks, asked of the buckets.
+
+    Args:
+        connection: how buckets are reached.
+        person: who asks.
+        clock: takes the buckets' time from their answers.
+    """
+
+    def __init__(self, connection: Connection, person: Person, clock: BucketClock) -> None:
+        patience = min(PATIENCE_SECONDS, connection.retry_deadline_seconds)
+        self._connection = replace(connection, retry_deadline_seconds=patience)
+        self._person = person
+        self._clock = clock
+        self._threads = BucketThreads(self._connection, monotonic=time.monotonic, clock=clock)
+
+    @classmethod
+    @contextmanager
+    def of(cls, connection: Connection, person: Person, clock: BucketClock) -> "Iterator[LockQuestions]":
+        """Ask, and close the connections in the end."""
+        questions = cls(connection, person, clock)
+        try:
+            yield questions
+        finally:
+            questions._threads.close()
+
+    async def all_of(self, workspace: Workspace, on_progress: Callable[[int], None]) -> tuple[list[FoundLock], bool]:
+        """Walk the folders of a workspace.
+
+        Args:
+            workspace: the workspace.
+            on_progress: told now and then how many folders have been looked into.
+
+        Returns:
+            The live locks by name, and whether every folder was looked into.
+
+        Raises:
+            BucketUnavailable, BucketRefused: as the port says.
+        """
+        bucket = self._threads.bucket(workspace.bucket, workspace.user_project)
+        self._require_bucket(workspace)
+        found: list[FoundLock] = []
+        waiting, looked_into = [workspace.prefix], 0
+        while waiting and looked_into < MAX_FOLDERS:
+            level, waiting = waiting[: MAX_FOLDERS - looked_into], waiting[MAX_FOLDERS - looked_into :]
+            for start in range(0, len(level), _AT_ONCE):
+                prefixes = level[start : start + _AT_ONCE]
+                listings = await asyncio.gather(*map(bucket.list, prefixes))
+                looked_into += len(prefixes)
+                on_progress(looked_into)
+                for listing in listings:
+                    found += self._live(workspace, listing.objects)
+                    waiting += listing.prefixes
+        return sorted(found, key=lambda lock: lock.name), not waiting
+
+    async def named(self, workspace: Workspace, name: str) -> FoundLock | None:
+        """The live lock of one notebook.
+
+        Args:
+            workspace: where to look.
+            name: path within the workspace, or JupyterLab's path.
+
+        Raises:
+            BucketUnavailable, BucketRefused: as the port says.
+        """
+        self._require_bucket(workspace)
+        inside = name.removeprefix(f"{workspace.edit_directory}/") if workspace.edit_directory else name
+        if why_not_shown(inside) is not None:
+            return None
+        version = await self._threads.bucket(workspace.bucket, workspace.user_project).stat(workspace.prefix + inside)
+        return next(self._live(workspace, [] if version is None else [version]), None)
+
+    async def give_back(self, lock: FoundLock) -> bool:
+        """Give back a lock of this person: this environment's, or another's by taking it over first.
+
+        Returns:
+            False when somebody else has it by now.
+
+        Raises:
+            ObjectNotFound, BucketUnavailable, BucketRefused: as the port says.
+        """
+        workspace = lock.workspace
+        bucket = self._threads.bucket(workspace.bucket, workspace.user_project)
+        locks = EditLocks(bucket, me=self._person.holder_in(workspace), now_ms=self._clock.now_ms)
+        object_name = workspace.prefix + lock.name
+        if lock.whose is Whose.ELSEWHERE:
+            try:
+                await locks.take_over(object_name)
+            except LockHeldElsewhere:
+                return False
+        await locks.release(object_name)
+        return True
+
+    def _live(self, workspace: Workspace, versions: Iterable[ObjectVersion]) -> Iterator[FoundLock]:
+        me, now_ms = self._person.holder_in(workspace), self._clock.now_ms()
+        for version in versions:
+            name = version.name.removeprefix(workspace.prefix)
+            # The report is read on a terminal: a name with control characters is not for it.
+            if why_not_shown(name) is not None or not is_notebook_name(workspace, name.rpartition("/")[2]):
+                continue
+            whose, lock = _WHOSE.get(claim_of(version.metadata, me, now_ms)), read_lock(version.metadata)
+            if whose is not None and lock is not None:
+                left_ms = lock.expires_at_ms - now_ms
+                yield FoundLock(workspace=workspace, name=name, whose=whose, lock=lock, left_ms=left_ms)
+
+    def _require_bucket(self, workspace: Workspace) -> None:
+        folder = self._connection.embedded_directory
+        if folder is not None and not (folder / DATABASE_NAME).exists():
+            # Connecting would make an empty one.
+            raise BucketUnavailable(workspace.bucket, BucketTrouble.UNREACHABLE, f"{folder} holds no {DATABASE_NAME}")

@@ -1,0 +1,82 @@
+"""What a listing says of its notebooks beyond their names: who edits them, and what is not in the workspace yet."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.notebooks.locks.lock_table import HeldLocks
+from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
+from jupyter_terra_env.notebooks.sync.foreign_edits import ForeignEdits
+from jupyter_terra_env.rules.edit_lock import read_lock
+from jupyter_terra_env.rules.lock_view import WAITED_FOR, LockState, seen
+from jupyter_terra_env.rules.status import Place
+from jupyter_terra_env.rules.workspace import Location
+
+_WORTH_A_MARK = frozenset({Place.CONFLICT, Place.LOCKED, Place.ON_DISK, Place.UPLOADING})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What is worth saying of a notebook in a listing.
+
+    Attributes:
+        place: where its work is, when it is not where it should be.
+        lock: who edits it, when it is somebody else.
+    """
+
+    place: Place | None = None
+    lock: LockState | None = None
+
+
+class Marks:
+    """Marks notebooks, from what the listing itself and the journal tell: no request, no look at a file.
+
+    Args:
+        places: the journal.
+        delocalizer: what was told of each notebook.
+        locks: who takes part in locks.
+        foreign_edits: what programs wrote.
+    """
+
+    def __init__(self, places: Places, delocalizer: Delocalizer, locks: HeldLocks, foreign_edits: ForeignEdits) -> None:
+        self._places = places
+        self._delocalizer = delocalizer
+        self._locks = locks
+        self._foreign_edits = foreign_edits
+
+    async def of(
+        self, folder: Location, names: Collection[str], listed: Mapping[str, ObjectVersion]
+    ) -> dict[str, Mark]:
+        """The marks of a folder's notebooks, by name; without those that need none.
+
+        Args:
+            folder: an edit folder, or one in it.
+            names: what it shows.
+            listed: what the bucket has of it.
+        """
+        await self._foreign_edits.look_among(folder, names)
+        owed = {debt.path for debt in await self._places.debts()}
+        owed |= {location.api_path for location in await self._foreign_edits.undelivered()}
+        # Thousands of names take a while: not on the event loop.
+        return await self._places.copies.run(self._all, folder, names, listed, owed)
+
+    def _all(
+        self, folder: Location, names: Collection[str], listed: Mapping[str, ObjectVersion], owed: Collection[str]
+    ) -> dict[str, Mark]:
+        marks = {name: self._mark(folder.child(name), listed.get(name), owed) for name in names}
+        return {name: mark for name, mark in marks.items() if mark != Mark()}
+
+    def _mark(self, location: Location, version: ObjectVersion | None, owed: Collection[str]) -> Mark:
+        if not location.is_delocalized:
+            return Mark()
+        told = self._delocalizer.last_told(location)
+        place = None if told is None or told.place not in _WORTH_A_MARK else told.place
+        if place is None and location.api_path in owed:
+            place = Place.ON_DISK
+        return Mark(place=place, lock=None if version is None else self._foreign(location, version))
+
+    def _foreign(self, location: Location, version: ObjectVersion) -> LockState | None:
+        claim = self._locks.claim(location, version.metadata)
+        state = seen(claim, read_lock(version.metadata), before=None).state
+        return state if state in WAITED_FOR else None

@@ -1,0 +1,1 @@
+"""Edit locks: the compare-and-set in the bucket, which this server holds, and how long each is kept."""

@@ -1,0 +1,209 @@
+"""Renames and deletions that have begun, as the journal keeps them until they are done."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
+
+from jupyter_terra_env.bucket.store import MatchVersion, ObjectVersion
+from jupyter_terra_env.notebooks.moves.name_checks import journal_replaced
+from jupyter_terra_env.notebooks.storage.journal_database import JournalDatabase
+from jupyter_terra_env.rules.recovery import Act
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedObject:
+    """An object that is to be moved or deleted.
+
+    Attributes:
+        name: object name.
+        new_name: what it is to be called; None when it is to go.
+        generation: of the version that was seen.
+        metageneration: of the version that was seen.
+        was: the generation that the baseline of its working copy still names, where a move is undone.
+        crc32c: of its content; None when it is not known, as in what an earlier version wrote down.
+    """
+
+    name: str
+    new_name: str | None
+    generation: int
+    metageneration: int
+    was: int | None = None
+    crc32c: str | None = None
+
+    @property
+    def precondition(self) -> MatchVersion:
+        """Only this version."""
+        return MatchVersion(generation=self.generation, metageneration=self.metageneration)
+
+    @classmethod
+    def of(cls, version: "ObjectVersion | SeenVersion", name: str, new_name: str | None) -> Self:
+        """Plan for a version that was seen."""
+        return cls(
+            name=name,
+            new_name=new_name,
+            generation=version.generation,
+            metageneration=version.metageneration,
+            crc32c=version.crc32c,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenVersion:
+    """An object's version as the journal remembers it.
+
+    Attributes:
+        generation: content version.
+        metageneration: metadata version within it.
+        crc32c: of its content, as the working copy has it; None when it is not known.
+    """
+
+    generation: int
+    metageneration: int
+    crc32c: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A rename or deletion.
+
+    Attributes:
+        act: what is done.
+        path: API path of the file or folder.
+        new_path: its new API path; None when it is deleted.
+        is_folder: whether it is a folder.
+        bucket: of the objects.
+        new_bucket: of the objects under their new names; None for the same.
+        objects: the objects it is about, each with the version that was seen.
+        files: what is deleted on the disk: API path and signature of each file; any other has been saved since.
+        to_trash: deleted files go to the trash of the desktop.
+        only_objects: a move is undone: the files never moved.
+        act_id: tells this act from every other; empty in what an earlier version wrote down.
+        owner: the server that carries it out.
+    """
+
+    act: Act
+    path: str
+    new_path: str | None = None
+    is_folder: bool
+    bucket: str
+    objects: tuple[PlannedObject, ...]
+    files: tuple[tuple[str, str], ...] = ()
+    to_trash: bool = False
+    only_objects: bool = False
+    act_id: str = ""
+    new_bucket: str | None = None
+    owner: str = ""
+
+    def to_json(self) -> str:
+        """The intent as the journal stores it."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        try:
+            stored: dict[str, Any] = json.loads(text)
+            objects = tuple(PlannedObject(**planned) for planned in stored.pop("objects"))
+            files = tuple((str(path), str(signature)) for path, signature in stored.pop("files"))
+            return cls(**{**stored, "act": Act(stored["act"]), "objects": objects, "files": files})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not an intent: {error}") from error
+
+    def undone(self, moved: dict[str, ObjectVersion]) -> Self:
+        """The intent to move objects back.
+
+        Args:
+            moved: by former name, the versions that the moves made.
+        """
+        if self.new_path is None:
+            raise ValueError("a deletion cannot be undone")
+        was = {planned.name: planned.generation for planned in self.objects}
+        back = tuple(
+            replace(PlannedObject.of(version, version.name, name), was=was[name]) for name, version in moved.items()
+        )
+        return replace(
+            self,
+            path=self.new_path,
+            new_path=self.path,
+            bucket=self.new_bucket or self.bucket,
+            new_bucket=None if self.new_bucket is None else self.bucket,
+            objects=back,
+            only_objects=True,
+        )
+
+    def touches(self, path: str) -> bool:
+        """Whether an act on ``path`` would meet this one."""
+        mine = [one for one in (self.path, self.new_path) if one is not None]
+        return any(f"{path}/".startswith(f"{one}/") or f"{one}/".startswith(f"{path}/") for one in mine)
+
+
+class Intents:
+    """The journal's intents. Methods block for a few milliseconds: call them off the event loop.
+
+    Args:
+        database: the open database.
+        new_id: gives an id that no other act has, on this disk or another.
+    """
+
+    def __init__(self, database: JournalDatabase, *, new_id: Callable[[], str]) -> None:
+        self._database = database
+        self._new_id = new_id
+
+    def add(self, intent: Intent) -> tuple[int, Intent]:
+        """Give an intent its id, and write it down, durably.
+
+        Returns:
+            Its number, and the intent as it was written down.
+
+        Raises:
+            OperationRefused: this is not the journal any more that a restart finds.
+        """
+        self._require_in_place(intent)
+        known = replace(intent, act_id=self._new_id())
+        with self._database.transaction():
+            self._database.execute("INSERT INTO intents (intent) VALUES (?)", (known.to_json(),))
+            return int(str(self._database.rows("SELECT last_insert_rowid()")[0][0])), known
+
+    def claim(self, number: int, text: str, owner: str) -> bool:
+        """Make a server the one that carries an intent out, unless the intent is not any more as it was read.
+
+        Args:
+            number: the intent's.
+            text: as it was read.
+            owner: the server.
+
+        Returns:
+            Whether it is that server's now.
+
+        Raises:
+            OperationRefused: this is not the journal any more that a restart finds.
+        """
+        intent = Intent.from_json(text)
+        self._require_in_place(intent)
+        claimed = replace(intent, owner=owner).to_json()
+        done = self._database.execute(
+            "UPDATE intents SET intent = ? WHERE id = ? AND intent = ?", (claimed, number, text)
+        )
+        return done.rowcount == 1
+
+    def replace(self, number: int, intent: Intent) -> None:
+        """Put another intent in the place of one."""
+        self._database.execute("UPDATE intents SET intent = ? WHERE id = ?", (intent.to_json(), number))
+
+    def remove(self, number: int) -> None:
+        """An intent has been carried out, or given up."""
+        self._database.execute("DELETE FROM intents WHERE id = ?", (number,))
+
+    def all(self) -> tuple[tuple[int, str], ...]:
+        """Everything that was begun, oldest first: number and stored text."""
+        rows = self._database.rows("SELECT id, intent FROM intents ORDER BY id")
+        return tuple((int(str(row[0])), str(row[1])) for row in rows)
+
+    def _require_in_place(self, intent: Intent) -> None:
+        if not self._database.is_in_place():
+            raise journal_replaced(intent.path)

@@ -1,0 +1,317 @@
+"""Rename and delete notebooks and whole folders: planned, written down, carried out, or undone.
+
+Protocol: docs/protocol/journal.md, Intents, and docs/protocol/open-and-save.md, races 11 and 12.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from jupyter_terra_env.notebooks.moves import trash
+from jupyter_terra_env.notebooks.moves.active_move import Begun, Outcome
+from jupyter_terra_env.notebooks.moves.executor import Carrier, Steps
+from jupyter_terra_env.notebooks.moves.intents import Intent, PlannedObject
+from jupyter_terra_env.notebooks.moves.name_checks import Refusals, folder_name, path_exists, refused_by_disk
+from jupyter_terra_env.notebooks.moves.object_writes import left_unfinished
+from jupyter_terra_env.notebooks.moves.planner import MovePlans, Plan
+from jupyter_terra_env.notebooks.moves.recovery import BegunMoves
+from jupyter_terra_env.notebooks.storage.durable_moves import require_movable
+from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
+from jupyter_terra_env.rules.errors import (
+    BucketUnavailable,
+    ConflictReason,
+    LeftUnfinished,
+    ObjectNotFound,
+    OperationRefused,
+    WorkspaceConflict,
+)
+from jupyter_terra_env.rules.recovery import Act
+from jupyter_terra_env.rules.workspace import Location
+
+_ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renaming:
+    """A rename as it was asked for.
+
+    Attributes:
+        old_path: API path of the file or folder.
+        new_path: its new API path.
+        old: the place of the old path in a workspace folder, if it is in one.
+        new: likewise of the new path.
+        is_folder: whether it is a folder.
+    """
+
+    old_path: str
+    new_path: str
+    old: Location | None
+    new: Location | None
+    is_folder: bool
+
+    @property
+    def had_objects(self) -> bool:
+        """Whether objects belong to it now."""
+        return self.old is not None and self.old.is_edit and (self.is_folder or self.old.is_delocalized)
+
+    @property
+    def gets_objects(self) -> bool:
+        """Whether objects belong to it then."""
+        return self.new is not None and self.new.is_edit and (self.is_folder or self.new.is_delocalized)
+
+    @property
+    def is_within(self) -> bool:
+        """Whether its objects only get new names, in this workspace or another."""
+        return self.had_objects and self.gets_objects
+
+    @property
+    def crosses(self) -> bool:
+        """Whether it goes from one workspace to another."""
+        return self.old is not None and self.new is not None and self.old.workspace is not self.new.workspace
+
+
+class Moves:
+    """Renames and deletes what is in workspace folders.
+
+    Args:
+        places: disk, buckets and journal.
+        plans: which objects an act is about.
+        carrier: does it.
+        begun: keeps the intents, and finishes what is left halfway.
+        refusals: checks of new names.
+    """
+
+    def __init__(
+        self, places: Places, plans: MovePlans, carrier: Carrier, begun: BegunMoves, refusals: Refusals
+    ) -> None:
+        self._places = places
+        self._plans = plans
+        self._carrier = carrier
+        self._begun = begun
+        self._refusals = refusals
+
+    async def rename(self, renaming: Renaming) -> None:
+        """Rename a file or folder, with its objects and its rows in the journal.
+
+        Raises:
+            ObjectNotFound: there is no such file or folder.
+            OperationRefused: the new name exists, or the edits could not be brought to the bucket first.
+            WorkspaceConflict: somebody changed an object since it was opened.
+            LockHeldElsewhere: somebody else is editing one of them.
+            LeftUnfinished: the bucket went away halfway; it goes on by itself.
+            BucketUnavailable, BucketRefused: as the port says; nothing was renamed.
+            OSError: the disk did not do it; nothing was renamed.
+        """
+        await self._begun.settle(renaming.old_path, renaming.new_path)
+        if renaming.is_folder:
+            workspace = renaming.new.workspace if renaming.new is not None and renaming.gets_objects else None
+            folder_name(renaming.old_path, renaming.new_path, workspace)
+        if renaming.old is None or not renaming.had_objects:
+            await self._rename_files(renaming)
+        elif renaming.is_within and renaming.new is not None:
+            await self._rename_objects(renaming, renaming.old, renaming.new)
+        else:
+            await self._take_out(renaming, renaming.old)
+
+    async def delete(self, location: Location, *, is_folder: bool, to_trash: bool) -> None:
+        """Delete a file or folder: its objects, if they are the versions seen here, then the files.
+
+        Raises:
+            WorkspaceConflict: somebody changed an object since it was opened.
+            LockHeldElsewhere: somebody else is editing one of them.
+            LeftUnfinished: the bucket went away halfway; it goes on by itself.
+            BucketUnavailable, BucketRefused: as the port says; nothing was deleted.
+            OperationRefused: a folder holds objects that are not shown; or the disk or the trash does not do it.
+            FilesStay: the objects are deleted, but the disk does not let the files go.
+            OSError: the disk did not do it; nothing was deleted.
+        """
+        await self._begun.settle(location.api_path)
+        if to_trash:
+            await self._places.copies.run(trash.require, self._places.entry(location.api_path), location.api_path)
+        has_objects = location.is_edit and (is_folder or location.is_delocalized)
+        copies = await self._plans.working_copies(location, is_folder=is_folder) if has_objects else []
+        async with self._begun.turns(copies):
+            objects = await self._plans.to_delete(location, is_folder=is_folder) if has_objects else ()
+            intent = Intent(
+                act=Act.DELETE,
+                path=location.api_path,
+                is_folder=is_folder,
+                bucket=location.workspace.bucket,
+                objects=objects,
+                files=await self._carrier.files(location.api_path),
+                to_trash=to_trash,
+            )
+            async with self._begun.begin(intent) as begun:
+                await self._delete(begun)
+
+    async def _delete(self, begun: Begun) -> None:
+        """The disk first, as far as it can be taken back; then the objects; then what was taken from the disk."""
+        try:
+            await self._carrier.set_aside(begun)
+        except OSError as error:
+            if await self._carrier.has_aside(begun):
+                self._begun.later()
+                raise
+            await self._begun.give_up(begun)
+            raise refused_by_disk(begun.intent.path, error) from error
+        outcome = await self._carrier.objects(begun, _as_planned(begun.intent.objects))
+        try:
+            await self._leave_if_unavailable(outcome)
+        except LeftUnfinished:
+            with contextlib.suppress(OSError):
+                await self._carrier.bring_back(begun)  # Until the bucket answers: an outage may be long.
+            raise
+        if outcome.failure is not None and not outcome.done:
+            await self._carrier.leave(begun)
+        else:
+            await self._carrier.end(begun, stays=outcome.stays, versions={})
+        if outcome.failure is not None:
+            raise outcome.failure
+
+    async def _rename_files(self, renaming: Renaming) -> None:
+        """Rename what no object belongs to, and bring it to the bucket if it is to be there."""
+        if renaming.new is not None:
+            await self._refusals.taken(renaming.new, is_folder=renaming.is_folder)
+        await self._require_something(renaming, ())
+        await self._require_free_on_disk(renaming)
+        arriving = await self._arriving(renaming)
+        await self._places.owe_all(arriving)
+        try:
+            await self._carrier.rename_on_disk(renaming.old_path, renaming.new_path, arriving)
+        except OSError as error:
+            raise refused_by_disk(renaming.old_path, error, renaming.new_path) from error
+
+    async def _rename_objects(self, renaming: Renaming, old: Location, new: Location) -> None:
+        """Rename within a workspace, or from one to another: the objects first, then the disk."""
+        for _ in range(_ROUNDS):
+            copies = await self._plans.working_copies(old, is_folder=renaming.is_folder)
+            await self._plans.pay(copies)
+            places = [*copies, *(_moved(place, old, new) for place in copies)]
+            async with self._begun.turns(places):
+                if await self._plans.have_edits(copies):
+                    continue  # A save came between: it has to reach the bucket first.
+                await self._require_free_on_disk(renaming)
+                if renaming.is_folder or renaming.crosses or not new.is_notebook:
+                    # A folder may have the name, which the object's own precondition does not see.
+                    await self._refusals.taken(new, is_folder=renaming.is_folder)
+                objects = await self._plans.to_move(old, new, is_folder=renaming.is_folder)
+                await self._require_something(renaming, objects)
+                await self._carry_within(self._intent(Act.MOVE, renaming, old, objects), new)
+            return
+        raise kept_changing(old)
+
+    async def _carry_within(self, intent: Intent, new: Location) -> None:
+        async with self._begun.begin(intent) as begun:
+            outcome = await self._carrier.objects(begun, _as_planned(intent.objects))
+            await self._leave_if_unavailable(outcome)
+            if outcome.failure is not None:
+                await self._undo(begun, outcome, outcome.failure)
+                raise outcome.failure
+            try:
+                await self._carrier.end(begun, stays=(), versions=outcome.moved)
+            except (OSError, OperationRefused) as error:
+                await self._undo(begun, outcome, error)
+                raise refused_by_disk(intent.path, error, new.api_path) from error
+
+    async def _undo(self, begun: Begun, outcome: Outcome, cause: Exception) -> None:
+        """Move objects back, each with the version its move made. What cannot be moved back is named."""
+        if stays := await self._begun.undo(begun, outcome):
+            paths = [begun.new.at(name).api_path for name in stays if begun.new is not None]
+            raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED, about=", ".join(sorted(paths))) from cause
+
+    async def _take_out(self, renaming: Renaming, old: Location) -> None:
+        """Bring files out of what the workspace keeps: the disk first, then the objects go."""
+        for _ in range(_ROUNDS):
+            copies = await self._plans.working_copies(old, is_folder=renaming.is_folder)
+            await self._plans.pay(copies)
+            await self._plans.bring_here(old, is_folder=renaming.is_folder)
+            copies = await self._plans.working_copies(old, is_folder=renaming.is_folder)
+            async with self._begun.turns(copies):
+                objects = await self._plans.to_take_out(old, is_folder=renaming.is_folder)
+                if objects is None or await self._plans.have_edits(copies):
+                    continue
+                await self._require_free_on_disk(renaming)
+                if renaming.new is not None:
+                    await self._refusals.taken(renaming.new, is_folder=renaming.is_folder, besides=old)
+                await self._require_something(renaming, objects)
+                await self._places.owe_all(await self._arriving(renaming))
+                await self._carry_out(self._intent(Act.OUT, renaming, old, objects))
+            return
+        raise kept_changing(old)
+
+    async def _carry_out(self, intent: Intent) -> None:
+        async with self._begun.begin(intent) as begun:
+            try:
+                await self._carrier.take_out(begun)
+            except (OSError, OperationRefused) as error:
+                await self._begun.give_up(begun)
+                raise refused_by_disk(intent.path, error, str(intent.new_path)) from error
+            outcome = await self._carrier.objects(begun, _as_planned(intent.objects))
+            await self._leave_if_unavailable(outcome)
+            await self._carrier.put_back(begun, outcome.stays)
+            await self._carrier.end(begun, stays=outcome.stays, versions={})
+            if outcome.failure is not None:
+                raise outcome.failure
+
+    async def _leave_if_unavailable(self, outcome: Outcome) -> None:
+        """Leave an act that the bucket has stopped halfway to be finished later.
+
+        Raises:
+            LeftUnfinished: it is left.
+        """
+        error = outcome.unclear or outcome.failure
+        if isinstance(error, BucketUnavailable) and (outcome.done or outcome.unclear):
+            self._begun.later()
+            raise left_unfinished(error) from error
+
+    async def _arriving(self, renaming: Renaming) -> list[Location]:
+        """The files that will be notebooks of a workspace's edit folder, and are not of this one now."""
+        if renaming.new is None or not renaming.gets_objects:
+            return []
+        if not renaming.is_folder:
+            return [renaming.new]
+        paths = await self._places.copies.run(self._carrier.paths_at, renaming.old_path)
+        places = (renaming.new.child(path.removeprefix(f"{renaming.old_path}/")) for path in paths)
+        return [place for place in places if place.is_delocalized]
+
+    async def _require_free_on_disk(self, renaming: Renaming) -> None:
+        """Refuse a name that the disk has, or whose folder's name is that of a file, before anything changes."""
+        new = self._places.entry(renaming.new_path)
+        if await self._places.copies.run(os.path.lexists, new):
+            raise path_exists(renaming.new_path)
+        await self._places.copies.run(require_movable, self._places.entry(renaming.old_path), new)
+
+    async def _require_something(self, renaming: Renaming, objects: Plan) -> None:
+        if not objects and not await self._places.copies.run(self._places.entry(renaming.old_path).exists):
+            raise ObjectNotFound(f"{renaming.old_path} is neither on this disk nor in the workspace.")
+
+    def _intent(self, act: Act, renaming: Renaming, old: Location, objects: Plan) -> Intent:
+        return Intent(
+            act=act,
+            path=renaming.old_path,
+            new_path=renaming.new_path,
+            is_folder=renaming.is_folder,
+            bucket=old.workspace.bucket,
+            new_bucket=_other_bucket(renaming) if act is Act.MOVE else None,
+            objects=objects,
+        )
+
+
+def _other_bucket(renaming: Renaming) -> str | None:
+    """The bucket that objects get to, if it is not theirs already."""
+    if renaming.new is None or renaming.old is None:
+        return None
+    bucket = renaming.new.workspace.bucket
+    return None if bucket == renaming.old.workspace.bucket else bucket
+
+
+def _as_planned(objects: Iterable[PlannedObject]) -> Steps:
+    """The steps of an act on the versions that were planned for."""
+    return [(planned, planned) for planned in objects]
+
+
+def _moved(place: Location, old: Location, new: Location) -> Location:
+    """The place that a file at or below ``old`` gets."""
+    return replace(new, relative_path=new.relative_path + place.relative_path.removeprefix(old.relative_path))

@@ -1,0 +1,235 @@
+"""What is refused before anything changes."""
+
+import errno
+from collections.abc import Collection, Iterable
+
+from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.notebooks.storage.bucket_listings import Folders
+from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.rules.errors import BucketError, OperationRefused, RefusalReason
+from jupyter_terra_env.rules.whole_content import Unfit
+from jupyter_terra_env.rules.workspace import Location, Workspace, why_not_shown
+
+_TOLD_BY_THE_SURFACE = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.ENAMETOOLONG,
+}
+
+
+_MOST_NAMES = 3
+
+
+class Refusals:
+    """Checks of a new name; each raises ``OperationRefused`` with the reason.
+
+    Args:
+        places: disk and buckets.
+        folders: listings.
+    """
+
+    def __init__(self, places: Places, folders: Folders) -> None:
+        self._places = places
+        self._folders = folders
+
+    async def taken(self, new: Location, *, is_folder: bool, besides: Location | None = None) -> None:
+        """Refuse a new name that the bucket already has. What is on the disk is refused when it is renamed.
+
+        Args:
+            new: the new place.
+            is_folder: whether a folder gets the name.
+            besides: the place that is renamed: its own object does not count.
+
+        Raises:
+            OperationRefused: it has.
+            BucketUnavailable, BucketRefused: the bucket cannot be asked, so it might.
+        """
+        if besides is not None and besides.object_name == new.object_name and besides.workspace is new.workspace:
+            return
+        if new.belongs_in_bucket and not is_folder:
+            if await self._has_object(new):
+                raise name_exists(new)
+            if not new.is_notebook and await self._folders.has_folder(new):
+                raise name_exists(new)
+        elif new.is_edit and why_not_shown(new.relative_path) is None:
+            folder = await self._folders.fresh_bucket_folder(new)
+            if folder.trouble is not None and is_folder:
+                raise folder.trouble
+            if folder.exists or (is_folder and new.belongs_in_bucket and await self._has_object(new)):
+                raise name_exists(new)
+
+    async def _has_object(self, new: Location) -> bool:
+        try:
+            return await self._places.stat(new) is not None
+        except BucketError:
+            if new.is_edit:
+                raise
+            return False  # The playground goes on without the bucket.
+
+
+def folder_name(old_path: str, new_path: str, workspace: Workspace | None) -> None:
+    """Refuse a name that a folder cannot have.
+
+    Args:
+        old_path: the folder's API path.
+        new_path: its new API path.
+        workspace: of the edit folder it will be in, if it will be in one.
+
+    Raises:
+        OperationRefused: it is below the folder itself; or it is a notebook's name.
+    """
+    if new_path.startswith(old_path + "/"):
+        raise OperationRefused(RefusalReason.FOLDER_NAME, f"{old_path} cannot be moved into itself.")
+    if workspace is not None and new_path.endswith(".ipynb"):
+        raise OperationRefused(RefusalReason.FOLDER_NAME, f"A folder cannot have a notebook's name: {new_path}")
+
+
+def only_in_workspace(location: Location) -> OperationRefused:
+    """The refusal to delete or move, in a playground, what only the bucket has."""
+    return OperationRefused(
+        RefusalReason.WORKSPACE_COPY,
+        f"{location.api_path} is the workspace's; there is no playground copy of it. Change it in the edit folder.",
+    )
+
+
+def not_shown(folder: Location, versions: Iterable[ObjectVersion]) -> tuple[str, ...]:
+    """The objects below a folder that no listing shows, by their names below it; an empty folder's marker is none."""
+    start = len(folder.object_prefix)
+    return tuple(
+        version.name[start:]
+        for version in versions
+        if not folder.at(version.name).belongs_in_bucket
+        and not (version.size_bytes == 0 and version.name.endswith("/"))
+    )
+
+
+def require_shown(folder: Location, versions: Iterable[ObjectVersion]) -> None:
+    """Refuse to delete a folder with what the person who asks for it has never seen.
+
+    Raises:
+        OperationRefused: the bucket holds objects in it that are not shown.
+    """
+    if hidden := not_shown(folder, versions):
+        raise OperationRefused(
+            RefusalReason.FOLDER_NOT_EMPTY,
+            f"{folder.api_path} was not deleted: the workspace holds {_named(hidden)} in it, which this folder does "
+            "not show. Delete those in the workspace first, or the notebooks one by one.",
+        )
+
+
+def require_kept_there(old: Location, new: Location, versions: Iterable[ObjectVersion]) -> None:
+    """Refuse to bring a folder to another workspace with objects that this one does not show, or that one not keep.
+
+    Raises:
+        OperationRefused: there are such objects.
+    """
+    versions, start = tuple(versions), len(old.object_prefix)
+    hidden = not_shown(old, versions)
+    hidden += tuple(
+        name
+        for version in versions
+        if (name := version.name[start:]) not in hidden and name and not name.endswith("/")
+        if not new.child(name).belongs_in_bucket
+    )
+    if hidden:
+        raise not_to_take_out(old, hidden)
+
+
+def not_to_take_out(folder: Location, hidden: Collection[str]) -> OperationRefused:
+    """The refusal to move a folder out of its workspace with objects that no file can stand for."""
+    return OperationRefused(
+        RefusalReason.CROSSES_FOLDERS,
+        f"{folder.api_path} cannot leave the workspace whole: the workspace holds {_named(hidden)} in it, which "
+        "cannot go along. Move its notebooks one by one.",
+    )
+
+
+def _named(names: Collection[str]) -> str:
+    """How many objects, and some of their names."""
+    some = ", ".join(sorted(names)[:_MOST_NAMES])
+    more = len(names) - _MOST_NAMES
+    count = "1 other object" if len(names) == 1 else f"{len(names)} other objects"
+    return f"{count} ({some}, and {more} more)" if more > 0 else f"{count} ({some})"
+
+
+def not_in_workspace_yet(location: Location, why: str) -> OperationRefused:
+    """The refusal to move edits that could not be brought to the bucket first."""
+    return OperationRefused(
+        RefusalReason.NOT_IN_WORKSPACE_YET,
+        f"{location.api_path} was not renamed: its last changes are not in the workspace yet. {why}",
+    )
+
+
+def under_way_elsewhere(api_path: str) -> OperationRefused:
+    """The refusal of an act that would meet one which another server on the same disk is at work on."""
+    return OperationRefused(
+        RefusalReason.ACT_UNDER_WAY,
+        f"{api_path} is being renamed or deleted by another Jupyter server on this disk: try again when that is done.",
+    )
+
+
+def not_a_notebook(old: Location, new: Location, why: Unfit) -> OperationRefused:
+    """The refusal to give an object of the workspace a notebook's name."""
+    cause = (
+        "it is not a notebook, and the workspace would get it as one. Choose another name"
+        if why is Unfit.UNREADABLE
+        else "whether it is a notebook could not be checked. Try again"
+    )
+    return OperationRefused(
+        RefusalReason.NOT_A_NOTEBOOK, f"{old.api_path} was not renamed to {new.name}: {cause}; nothing was changed."
+    )
+
+
+def journal_replaced(api_path: str) -> OperationRefused:
+    """The refusal of an act that the journal which a restart finds would know nothing of."""
+    return OperationRefused(
+        RefusalReason.JOURNAL_REPLACED,
+        f"{api_path} was not renamed or deleted: the server's journal was replaced or removed while the server ran "
+        "(has this disk been restored?). Restart the server.",
+    )
+
+
+def refused_by_disk(api_path: str, error: OSError | OperationRefused, new_path: str = "") -> Exception:
+    """The error of an act that the disk did not do, and by which nothing was changed.
+
+    Args:
+        api_path: the file or folder.
+        error: what the disk said.
+        new_path: the name it was to get.
+    """
+    if isinstance(error, FileExistsError):
+        return path_exists(new_path or api_path)
+    if isinstance(error, OperationRefused) or error.errno in _TOLD_BY_THE_SURFACE:
+        return error
+    return OperationRefused(
+        RefusalReason.DISK_REFUSES,
+        f"{api_path} was not changed: the disk does not do it ({error.strerror or type(error).__name__}).",
+    )
+
+
+def name_exists(location: Location) -> OperationRefused:
+    """The refusal when a name is taken on the disk or in the bucket."""
+    return path_exists(location.api_path)
+
+
+def path_exists(api_path: str) -> OperationRefused:
+    """The refusal when a name is taken on the disk."""
+    return OperationRefused(RefusalReason.NAME_EXISTS, f"File already exists: {api_path}")
+
+
+def refuse_too_large(location: Location, size_bytes: int, largest_bytes: int) -> None:
+    """Refuse to show what nobody could look at.
+
+    Raises:
+        OperationRefused: it is larger than may be.
+    """
+    if size_bytes > largest_bytes:
+        raise OperationRefused(
+            RefusalReason.TOO_LARGE,
+            f"{location.api_path} is too large to be opened here ({size_bytes // 2**20} MiB; at most "
+            f"{largest_bytes // 2**20} MiB). Download it, or read it in a notebook or terminal.",
+        )

@@ -1,0 +1,77 @@
+"""A rename that gives an object a notebook's name: only what is a notebook gets one (promise P10)."""
+
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.notebooks.moves.intents import SeenVersion
+from jupyter_terra_env.notebooks.moves.name_checks import not_a_notebook
+from jupyter_terra_env.notebooks.storage.file_digests import Snapshot, digest_file
+from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.sync.upload_gate import UploadGate
+from jupyter_terra_env.rules.errors import (
+    ConflictReason,
+    NotWhole,
+    ObjectNotFound,
+    PreconditionFailed,
+    WorkspaceConflict,
+)
+from jupyter_terra_env.rules.workspace import Location
+
+
+class NotebookChecks:
+    """Judges an object as it would be judged if it were uploaded under its new name.
+
+    Args:
+        places: working copies and buckets.
+        gate: judges content.
+    """
+
+    def __init__(self, places: Places, gate: UploadGate) -> None:
+        self._places = places
+        self._gate = gate
+
+    async def require_fit(self, old: Location, new: Location, version: ObjectVersion | SeenVersion) -> None:
+        """Refuse to make a notebook of an object that is none.
+
+        Args:
+            old: its place.
+            new: its new place.
+            version: what is moved there.
+
+        Raises:
+            OperationRefused: it is no notebook, or could not be checked.
+            WorkspaceConflict: somebody has changed it meanwhile.
+            BucketUnavailable, BucketRefused: as the port says; it is not on this disk.
+        """
+        if old.is_notebook or not new.is_notebook:
+            return
+        try:
+            async with self._content(old, version) as snapshot:
+                await self._gate.require_whole(new.name, snapshot, None)
+        except NotWhole as unfit:
+            raise not_a_notebook(old, new, unfit.reason) from unfit
+        except (ObjectNotFound, PreconditionFailed) as error:
+            raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED) from error
+
+    @contextlib.asynccontextmanager
+    async def _content(self, location: Location, version: ObjectVersion | SeenVersion) -> AsyncIterator[Snapshot]:
+        """What the object holds: the working copy's content, if it is the same."""
+        snapshot = await self._places.copies.snapshot(self._places.os_path(location))
+        if snapshot is not None:
+            with snapshot.file:
+                if snapshot.digest.crc32c == version.crc32c:
+                    yield snapshot
+                    return
+        run, folder = self._places.copies.run, self._places.entry(location.directory)
+        with await run(_unnamed_file, folder) as file:
+            await self._places.bucket(location).read_into(location.object_name, version.generation, file)
+            yield Snapshot(file=file, digest=await run(digest_file, file))
+
+
+def _unnamed_file(folder: Path) -> BinaryIO:
+    """A file of which nothing is left, however this process ends."""
+    return cast("BinaryIO", tempfile.TemporaryFile(dir=folder))

@@ -1,0 +1,277 @@
+"""Plans renames and deletions: which objects, at which versions.
+
+What cannot be done whole is refused here, before anything changes.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.notebooks.locks.lock_table import HeldLocks
+from jupyter_terra_env.notebooks.moves.intents import PlannedObject, SeenVersion
+from jupyter_terra_env.notebooks.moves.name_checks import (
+    not_in_workspace_yet,
+    not_shown,
+    not_to_take_out,
+    require_kept_there,
+    require_shown,
+)
+from jupyter_terra_env.notebooks.moves.notebook_checks import NotebookChecks
+from jupyter_terra_env.notebooks.moves.object_writes import ObjectActs
+from jupyter_terra_env.notebooks.storage.durable_moves import files_below
+from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
+from jupyter_terra_env.notebooks.sync.localizer import Localizer
+from jupyter_terra_env.rules.errors import ConflictReason, WorkspaceConflict
+from jupyter_terra_env.rules.status import Place
+from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline
+from jupyter_terra_env.rules.whole_content import Unfit
+from jupyter_terra_env.rules.workspace import Location
+
+_AT_ONCE = 8
+_STILL_WAITS_SECONDS = (0.5, 0.5, 1.0, 0.5)
+"""A program has often just finished: a file counts as still two seconds after it was written."""
+
+Plan = tuple[PlannedObject, ...]
+Seen = ObjectVersion | SeenVersion
+
+
+class MovePlans:
+    """Looks at disk, journal and bucket, and says which objects an act is about.
+
+    Args:
+        places: disk, buckets and journal.
+        delocalizer: brings edits to the bucket before their object moves.
+        locks: what somebody else edits stays where it is.
+        localizer: brings what leaves the workspace to the disk first.
+        acts: tells whose locks objects carry.
+        checks: what gets a notebook's name has to be one.
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        delocalizer: Delocalizer,
+        locks: HeldLocks,
+        localizer: Localizer,
+        acts: ObjectActs,
+        checks: NotebookChecks,
+    ) -> None:
+        self._places = places
+        self._delocalizer = delocalizer
+        self._locks = locks
+        self._localizer = localizer
+        self._acts = acts
+        self._checks = checks
+
+    async def working_copies(self, old: Location, *, is_folder: bool) -> list[Location]:
+        """The files at or below a place of an edit folder that go to the bucket."""
+        if not is_folder:
+            return [old] if old.is_delocalized else []
+        return await self._places.copies.run(self._working_copies_below, old)
+
+    async def pay(self, notebooks: Iterable[Location]) -> None:
+        """Bring edits to the bucket, so that the objects carry them along.
+
+        Raises:
+            WorkspaceConflict, OperationRefused: it cannot be done; each stays as it is.
+        """
+        await _each(self._pay, [place for place in notebooks if await self._places.has_edits(place)])
+
+    async def have_edits(self, notebooks: Iterable[Location]) -> bool:
+        """Whether any working copy holds what its object does not."""
+        return any([await self._places.has_edits(place) for place in notebooks])
+
+    async def to_move(self, old: Location, new: Location, *, is_folder: bool) -> Plan:
+        """The objects that get new names, in this workspace or another.
+
+        Raises:
+            OperationRefused: the other workspace would not keep, or show, one of them; or it would get a notebook's
+                name, and is none.
+            WorkspaceConflict: somebody changed the notebook since it was opened.
+            LockHeldElsewhere: somebody else is editing one of them.
+            BucketUnavailable, BucketRefused: as the port says.
+        """
+        if not is_folder:
+            seen = await self._version_to_move(old, await self._places.baseline(old))
+            if seen is None:
+                return ()
+            await self._checks.require_fit(old, new, seen)
+            return (PlannedObject.of(seen, old.object_name, new.object_name),)
+        start = len(old.object_prefix)
+        versions = await self._free_objects(old)
+        if old.workspace is not new.workspace:
+            require_kept_there(old, new, versions)
+        return tuple(
+            PlannedObject.of(version, version.name, new.object_prefix + version.name[start:]) for version in versions
+        )
+
+    async def to_delete(self, old: Location, *, is_folder: bool) -> Plan:
+        """The objects that go; see ``to_move``. A working copy that never was the object goes alone.
+
+        Raises:
+            OperationRefused: a folder holds objects that are not shown.
+        """
+        if not is_folder:
+            seen = await self._version_to_delete(old)
+            return () if seen is None else (PlannedObject.of(seen, old.object_name, None),)
+        versions = await self._free_objects(old)
+        require_shown(old, versions)
+        by_name = {version.name: version for version in versions}
+        for place in await self.working_copies(old, is_folder=True):
+            if place.object_name in by_name:
+                await self._require_seen(place, by_name[place.object_name])
+        return tuple(PlannedObject.of(version, version.name, None) for version in versions)
+
+    async def to_take_out(self, old: Location, *, is_folder: bool) -> Plan | None:
+        """The objects that go once their files have left; see ``to_move``.
+
+        Returns:
+            None when a file is not on the disk as the bucket has it: see ``bring_here``.
+
+        Raises:
+            OperationRefused: a folder holds objects that are not shown, and for which no file can stand.
+        """
+        if not is_folder:
+            if not await self._places.copies.run(self._places.os_path(old).is_file):
+                return None
+            return await self._as_gone(old)
+        versions = await self._free_objects(old)
+        if await self._not_here(old, versions):
+            return None
+        return tuple(PlannedObject.of(version, version.name, None) for version in versions)
+
+    async def bring_here(self, old: Location, *, is_folder: bool) -> None:
+        """Bring the newest content of a notebook, or of all of a folder, to the disk.
+
+        Raises:
+            ObjectNotFound: neither disk nor bucket has it.
+            OperationRefused: a folder holds objects that no file can stand for.
+            BucketUnavailable, BucketRefused: as the port says.
+        """
+        if is_folder:
+            wanted = await self._not_here(old, await self._free_objects(old))
+        else:
+            wanted = [old]
+        await _each(self._bring_here, wanted)
+
+    def _working_copies_below(self, folder: Location) -> list[Location]:
+        os_path = self._places.entry(folder.api_path)
+        paths = (file.relative_to(os_path).as_posix() for file in files_below(os_path))
+        return [place for path in paths if (place := folder.child(path)).is_delocalized]
+
+    async def _free_objects(self, folder: Location) -> tuple[ObjectVersion, ...]:
+        """Every object below a folder, shown or not, when nobody else edits any of them."""
+        listed = await self._places.bucket(folder).list_all(folder.object_prefix)
+        for version in listed:
+            self._acts.require_free(folder.at(version.name), version, named=True)
+        return listed
+
+    async def _not_here(self, folder: Location, versions: Iterable[ObjectVersion]) -> list[Location]:
+        """The notebooks whose working copy is not exactly what the bucket holds."""
+        versions = tuple(versions)
+        if hidden := not_shown(folder, versions):
+            raise not_to_take_out(folder, hidden)
+        missing = []
+        for version in versions:
+            place = folder.at(version.name)
+            if not place.belongs_in_bucket:
+                continue  # The marker some tools make for a folder.
+            baseline = await self._places.baseline(place)
+            on_disk = await self._places.copies.run(self._places.os_path(place).is_file)
+            if not on_disk or baseline is None or baseline.generation != version.generation:
+                missing.append(place)
+        return missing
+
+    async def _bring_here(self, place: Location) -> None:
+        await self._localizer.open(place, to_edit=False)
+
+    async def _as_gone(self, old: Location) -> Plan:
+        seen = await self._version_to_move(old, await self._places.baseline(old))
+        return () if seen is None else (PlannedObject.of(seen, old.object_name, None),)
+
+    async def _pay(self, location: Location) -> None:
+        standing = await self._delocalizer.settle(location)
+        for wait_seconds in _STILL_WAITS_SECONDS:
+            if standing.reason != Unfit.STILL_BEING_WRITTEN:
+                break
+            await asyncio.sleep(wait_seconds)
+            standing = await self._delocalizer.settle(location)
+        if standing.place is Place.CONFLICT and standing.reason is not None:
+            raise WorkspaceConflict(ConflictReason(standing.reason), about=location.api_path)
+        if standing.place is not Place.IN_WORKSPACE:
+            raise not_in_workspace_yet(location, standing.message)
+
+    async def _version_to_delete(self, location: Location) -> Seen | None:
+        baseline = await self._places.baseline(location)
+        if baseline is not None and baseline.generation != ABSENT_GENERATION:
+            # An upload of edits whose answer was lost has made a version that the journal does not know.
+            certain = None if await self._places.has_edits(location) else baseline
+            return await self._version_to_move(location, certain, known=baseline)
+        version = await self._places.stat(location)
+        digest = await self._places.copies.digest(self._places.os_path(location))
+        if version is None or (digest is not None and digest.crc32c != version.crc32c):
+            return None
+        self._acts.require_free(location, version, named=False)
+        return version
+
+    async def _version_to_move(
+        self, location: Location, baseline: Baseline | None, *, known: Baseline | None = None
+    ) -> Seen | None:
+        """The version to name: the one seen here, if it carries our record, else the current one, if it is free.
+
+        Args:
+            location: the notebook.
+            baseline: what was seen here, if the object is surely at it.
+            known: what was seen here; None for ``baseline``.
+        """
+        if baseline is not None and (seen := _seen(baseline)) is not None and self._locks.may_write(location, baseline):
+            return seen
+        version = await self._places.stat(location)
+        if version is None:
+            return None
+        known = known or baseline
+        has_seen = known is not None and known.generation != ABSENT_GENERATION
+        if has_seen and not await self._is_same(location, known, version):
+            raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED)
+        self._acts.require_free(location, version, named=False)
+        return version
+
+    async def _require_seen(self, place: Location, version: ObjectVersion) -> None:
+        """Refuse to delete a version that the working copy beside it does not come from."""
+        baseline = await self._places.baseline(place)
+        if baseline is not None and baseline.generation != ABSENT_GENERATION:
+            if not await self._is_same(place, baseline, version):
+                raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED, about=place.api_path)
+            return
+        if await self._places.copies.run(self._places.os_path(place).is_file) and not await self._is_same(
+            place, baseline, version
+        ):
+            raise WorkspaceConflict(ConflictReason.NAME_TAKEN, about=place.api_path)
+
+    async def _is_same(self, place: Location, baseline: Baseline | None, version: ObjectVersion) -> bool:
+        """Whether an object holds what was seen here, or what this disk holds now: nobody's unseen work is in it."""
+        if baseline is not None and baseline.generation == version.generation:
+            return True
+        digest = await self._places.copies.digest(self._places.os_path(place))
+        return digest is not None and digest.crc32c == version.crc32c
+
+
+async def _each(act: Callable[[Location], Awaitable[None]], places: Iterable[Location]) -> None:
+    """Do something for each, several at once; the first failure is raised when all have ended."""
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def do(place: Location) -> None:
+        async with slots:
+            await act(place)
+
+    outcomes = await asyncio.gather(*(do(place) for place in places), return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+def _seen(baseline: Baseline) -> SeenVersion | None:
+    if baseline.generation == ABSENT_GENERATION:
+        return None
+    return SeenVersion(generation=baseline.generation, metageneration=baseline.metageneration, crc32c=baseline.crc32c)

@@ -1,0 +1,396 @@
+"""Durable files on the persistent disk: written whole, checksummed, never through a link that leaves the workspace."""
+
+import asyncio
+import errno
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, ParamSpec, TypeVar
+from weakref import WeakValueDictionary
+
+from jupyter_terra_env.daemon_threads import DaemonThreads
+from jupyter_terra_env.notebooks.storage.durable_names import keep_as, put_under_free_name, sync, sync_directory
+from jupyter_terra_env.notebooks.storage.file_attributes import copy_attributes, require_replaceable
+from jupyter_terra_env.notebooks.storage.file_digests import (
+    FileDigest,
+    Snapshot,
+    SnapshotHandover,
+    digest_file,
+    digest_of,
+)
+from jupyter_terra_env.notebooks.storage.folder_turns import turn_in
+from jupyter_terra_env.notebooks.storage.own_contents import OwnContents
+from jupyter_terra_env.notebooks.storage.regular_files import open_regular, refuse_special
+from jupyter_terra_env.notebooks.storage.temporary_files import sweep, temporary_file
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_REMEMBERED_DIGESTS = 4096
+_CLOSING_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A complete file that is to become a working copy.
+
+    Attributes:
+        temporary: the file, in the working copy's folder.
+        digest: its checksums.
+        modified: becomes the file's time, so that a listing tells the same time before and after opening.
+    """
+
+    temporary: Path
+    digest: FileDigest
+    modified: datetime
+
+
+class ChangedMeanwhile(Exception):
+    """A file does not hold any more what was to be replaced; it was left alone."""
+
+
+BeforeReplacing = Callable[[FileDigest], None]
+Appearing = Callable[[], AbstractContextManager[object]]
+
+
+def _nothing(_: FileDigest) -> None:
+    """Nothing has to be done first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Signature:
+    """What a file system tells of a file without reading it; another content means another signature."""
+
+    inode: int
+    size_bytes: int
+    modified_ns: int
+    changed_ns: int
+
+    def is_written_as(self, info: os.stat_result) -> bool:
+        """Whether nobody has written since: names and permissions may be others."""
+        return (self.inode, self.size_bytes, self.modified_ns) == (info.st_ino, info.st_size, info.st_mtime_ns)
+
+
+class WorkingCopies:
+    """The files of all workspace folders.
+
+    Blocking work runs on a thread pool of its own, so that stuck bucket requests never block the disk.
+
+    Attributes:
+        own: which contents were put in place here.
+    """
+
+    def __init__(self) -> None:
+        self._threads = DaemonThreads(4, name="terra-env-disk")
+        self._digests: OrderedDict[str, tuple[_Signature, FileDigest]] = OrderedDict()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self.own = OwnContents()
+
+    def close(self, seconds: float = _CLOSING_SECONDS) -> bool:
+        """Stop the threads; running work ends first, unless the disk hangs.
+
+        Args:
+            seconds: how long to wait for it.
+
+        Returns:
+            Whether all of it has ended.
+        """
+        return self._threads.close(seconds)
+
+    def sweep_later(self, directories: Sequence[Path]) -> None:
+        """Remove, on a thread, temporary files that a server which died left in these folders."""
+        self._threads.submit(sweep, directories, os.getpid())
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run blocking disk work off the event loop."""
+        return await self.run_on(self._threads, function, *args, **kwargs)
+
+    @staticmethod
+    async def run_on(threads: Executor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run blocking work on other threads than those that open and save."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(threads, lambda: function(*args, **kwargs))
+
+    def lock(self, os_path: Path) -> asyncio.Lock:
+        """The lock under which this path's file is replaced. Held for disk work only, never for a request."""
+        key = str(os_path)
+        lock = self._locks.get(key)
+        if lock is None:
+            lock = self._locks[key] = asyncio.Lock()
+        return lock
+
+    async def digest(self, os_path: Path) -> FileDigest | None:
+        """Checksums of the bytes on the disk now; remembered while the file is unchanged.
+
+        Returns:
+            The checksums, or None when there is no such file.
+        """
+        return await self.run(self.digest_now, os_path)
+
+    def is_as_placed(self, os_path: Path) -> bool:
+        """Whether a file is, by its signature, what this process put there. Blocks for a look at the file system."""
+        known = self._digests.get(str(os_path))
+        # Not its change time: a second name of ours, too, changes that.
+        return known is not None and known[0].is_written_as(os_path.lstat()) and self.own.has_placed(known[1])
+
+    async def snapshot(self, os_path: Path) -> Snapshot | None:
+        """Open the content a file has now; None when there is no such file."""
+        handover = SnapshotHandover()
+        try:
+            return await self.run(handover.open, self._snapshot, os_path)
+        except asyncio.CancelledError:
+            handover.abandon()
+            raise
+
+    async def write(
+        self,
+        os_path: Path,
+        content: bytes | memoryview,
+        *,
+        before: BeforeReplacing = _nothing,
+        replaces: FileDigest | None = None,
+        keep_old_as: Path | None = None,
+    ) -> None:
+        """Replace a file durably: temporary file, fsync, rename, fsync of the folder (promise P1).
+
+        Args:
+            os_path: the file.
+            content: what it is to hold.
+            before: called, off the event loop, with the new content's checksums before the file is replaced.
+            replaces: what the file has to hold still; None for whatever it holds.
+            keep_old_as: a free name for the old file; None to replace it.
+
+        Raises:
+            ChangedMeanwhile: it holds something else.
+            OperationRefused: there is something that is no file.
+            PermissionError: this process may not read and write it.
+            FileExistsError: the name for the old file is taken; nothing has changed.
+            OSError: the disk is full, read-only or failing; the old file is untouched.
+        """
+        async with self.lock(os_path):
+            await self.run(self._write, os_path, content, before, replaces, keep_old_as)
+
+    async def create(self, os_path: Path, content: bytes | memoryview, *, appearing: Appearing = nullcontext) -> None:
+        """Make a new file durably, never in the place of another.
+
+        Args:
+            os_path: the file.
+            content: what it is to hold.
+            appearing: entered, off the event loop, before the file appears; left with the error if it cannot.
+
+        Raises:
+            FileExistsError: the name is taken.
+            OSError: the disk is full, read-only or failing.
+        """
+        async with self.lock(os_path):
+            await self.run(self._create, os_path, content, appearing)
+
+    async def adopt(self, complete: Path, os_path: Path, *, before: BeforeReplacing = _nothing) -> None:
+        """Put a complete file of this folder durably in the place of ``os_path``; ``before`` as for ``write``.
+
+        Raises:
+            OperationRefused: there is something that is no file.
+            PermissionError: this process may not read and write it.
+            OSError: the disk is full, read-only or failing; the old file is untouched.
+        """
+        async with self.lock(os_path):
+            await self.run(self._adopt, complete, os_path, before)
+
+    async def install(
+        self,
+        download: Download,
+        os_path: Path,
+        *,
+        expected: FileDigest | None,
+        keep_old_as: Path | None = None,
+        appearing: Appearing = nullcontext,
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> bool:
+        """Put a downloaded file durably in the place of ``os_path``; the caller holds the lock.
+
+        Args:
+            download: the complete file, in the same folder.
+            os_path: what it replaces.
+            expected: what ``os_path`` was last seen to hold; None for nothing.
+            keep_old_as: a free name for the old file; None to replace it.
+            appearing: entered, off the event loop, before the old file gets that name; see ``create``.
+            is_wanted: asked off the event loop, right before anything changes.
+
+        Returns:
+            False, and nothing changed, when ``os_path`` holds something else or the free name is taken by now.
+        """
+        return await self.run(self._install, download, os_path, expected, keep_old_as, appearing, is_wanted)
+
+    async def keep_as(self, os_path: Path, new: Path) -> None:
+        """Give a file's present content a second, free name, durably.
+
+        Raises:
+            FileExistsError: the name is taken.
+        """
+        async with self.lock(os_path):
+            await self.run(keep_as, os_path, new)
+
+    def _write(
+        self,
+        os_path: Path,
+        content: bytes | memoryview,
+        before: BeforeReplacing,
+        replaces: FileDigest | None,
+        keep_old_as: Path | None,
+    ) -> None:
+        _require_replaceable(os_path)
+        self._require(os_path, replaces)
+        with temporary_file(os_path) as (file, temporary):
+            file.write(content)
+            copy_attributes(os_path, file.fileno())
+            _sync_file(file)
+            digest = digest_of(content)
+            with turn_in(os_path.parent):
+                before(digest)
+                # Nothing slow between the last look and the rename: another program may write here too.
+                self._require(os_path, replaces)
+                if keep_old_as is not None:
+                    keep_as(os_path, keep_old_as)
+                self._put_in_place(temporary, os_path, digest, file)
+
+    def _require(self, os_path: Path, content: FileDigest | None) -> None:
+        if content is not None and self.digest_now(os_path) != content:
+            raise ChangedMeanwhile
+
+    def _create(self, os_path: Path, content: bytes | memoryview, appearing: Appearing) -> None:
+        if os.path.lexists(os_path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(os_path))
+        with temporary_file(os_path) as (file, temporary):
+            file.write(content)
+            copy_attributes(os_path, file.fileno())
+            _sync_file(file)
+            digest, written = digest_of(content), os.fstat(file.fileno())
+            self.own.placed(digest)
+            with turn_in(os_path.parent), appearing():
+                put_under_free_name(temporary, os_path)
+            self._remember_own(os_path, digest, written)
+            sync_directory(os_path.parent)
+
+    def _adopt(self, complete: Path, os_path: Path, before: BeforeReplacing) -> None:
+        _require_replaceable(os_path)
+        with complete.open("r+b") as file:
+            copy_attributes(os_path, file.fileno())
+            _sync_file(file)
+            digest = digest_file(file)
+            with turn_in(os_path.parent):
+                before(digest)
+                self._put_in_place(complete, os_path, digest, file)
+
+    def _put_in_place(self, complete: Path, os_path: Path, digest: FileDigest, file: BinaryIO) -> None:
+        written = os.fstat(file.fileno())
+        self.own.placed(digest)
+        complete.replace(os_path)
+        self._remember_own(os_path, digest, written)
+        sync_directory(os_path.parent)
+
+    def _install(
+        self,
+        download: Download,
+        os_path: Path,
+        expected: FileDigest | None,
+        keep_old_as: Path | None,
+        appearing: Appearing,
+        is_wanted: Callable[[], bool],
+    ) -> bool:
+        with download.temporary.open("r+b") as file:
+            copy_attributes(os_path, file.fileno())
+            os.utime(file.fileno(), (download.modified.timestamp(), download.modified.timestamp()))
+            _sync_file(file)
+            written = os.fstat(file.fileno())
+        # Nothing slow between the last look and the rename: another program may write here too.
+        with turn_in(os_path.parent):
+            if not is_wanted() or self.digest_now(os_path) != expected:
+                return False
+            if keep_old_as is not None:
+                if os.path.lexists(keep_old_as):
+                    return False
+                try:
+                    with appearing():
+                        keep_as(os_path, keep_old_as)
+                except FileExistsError:
+                    return False
+            download.temporary.replace(os_path)
+            self._remember_own(os_path, download.digest, written)
+        sync_directory(os_path.parent)
+        return True
+
+    def digest_now(self, os_path: Path) -> FileDigest | None:
+        """See ``digest``; for use off the event loop."""
+        snapshot = self._snapshot(os_path)
+        if snapshot is None:
+            return None
+        snapshot.file.close()
+        return snapshot.digest
+
+    def _snapshot(self, os_path: Path) -> Snapshot | None:
+        try:
+            file = open_regular(os_path)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        try:
+            return Snapshot(file=file, digest=self._digest_of_open(os_path, file))
+        except BaseException:
+            file.close()
+            raise
+
+    def _digest_of_open(self, os_path: Path, file: BinaryIO) -> FileDigest:
+        signature = _signature(os.fstat(file.fileno()))
+        known = self._digests.get(str(os_path))
+        if known is not None and known[0] == signature:
+            return known[1]
+        digest = digest_file(file)
+        self._remember(os_path, digest, signature)
+        return digest
+
+    def _remember_own(self, os_path: Path, digest: FileDigest, written: os.stat_result) -> None:
+        """Remember what was put in place, unless another program has written there already."""
+        found = os_path.stat()
+        if (found.st_ino, found.st_size, found.st_mtime_ns) == (written.st_ino, written.st_size, written.st_mtime_ns):
+            self._remember(os_path, digest, _signature(found))
+
+    def _remember(self, os_path: Path, digest: FileDigest, signature: _Signature) -> None:
+        key = str(os_path)
+        self._digests[key] = (signature, digest)
+        self._digests.move_to_end(key)
+        while len(self._digests) > _REMEMBERED_DIGESTS:
+            self._digests.popitem(last=False)
+
+
+def resolve_inside(directory: Path, relative_path: str) -> Path | None:
+    """Resolve a path and every link in it, and make sure it stays below its workspace folder.
+
+    Args:
+        directory: OS path of the workspace folder.
+        relative_path: ``/``-separated path below it.
+
+    Returns:
+        The real path, or None when it leads out of the folder.
+    """
+    base = os.path.realpath(directory)
+    target = os.path.realpath(os.path.join(base, *relative_path.split("/"))) if relative_path else base  # noqa: PTH118
+    inside = target == base or target.startswith(base.rstrip(os.sep) + os.sep)
+    return Path(target) if inside else None
+
+
+def _signature(info: os.stat_result) -> _Signature:
+    return _Signature(info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+
+
+def _require_replaceable(os_path: Path) -> None:
+    refuse_special(os_path)
+    require_replaceable(os_path)
+
+
+def _sync_file(file: BinaryIO) -> None:
+    file.flush()
+    sync(file.fileno())

@@ -1,0 +1,398 @@
+"""Localize: bring an object to the disk when it is opened. Protocol and races: docs/protocol/open-and-save.md."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.notebooks.locks.lock_table import HeldLocks
+from jupyter_terra_env.notebooks.moves.name_checks import refuse_too_large
+from jupyter_terra_env.notebooks.storage.file_digests import FileDigest, digest_file
+from jupyter_terra_env.notebooks.storage.keeping import Keeping
+from jupyter_terra_env.notebooks.storage.merge_bases import BaseContents
+from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.object_versions import as_remote, kept_changing
+from jupyter_terra_env.notebooks.storage.patience import within
+from jupyter_terra_env.notebooks.storage.temporary_files import temporary_file
+from jupyter_terra_env.notebooks.storage.working_copies import Download
+from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
+from jupyter_terra_env.notebooks.sync.late_answers import LateAnswers
+from jupyter_terra_env.notebooks.sync.unseen_edits import KeptEdits
+from jupyter_terra_env.notebooks.sync.views import Views
+from jupyter_terra_env.rules import status
+from jupyter_terra_env.rules.edit_lock import Claim, read_lock
+from jupyter_terra_env.rules.errors import (
+    BucketError,
+    ConflictReason,
+    LockHeldElsewhere,
+    ObjectNotFound,
+    PreconditionFailed,
+)
+from jupyter_terra_env.rules.lock_view import READ_ONLY
+from jupyter_terra_env.rules.status import Place
+from jupyter_terra_env.rules.sync import (
+    Baseline,
+    OpenStep,
+    Remote,
+    Standing,
+    adopted_checksum,
+    decide_open,
+    has_unsaved_edits,
+    is_settled,
+    standing,
+)
+from jupyter_terra_env.rules.workspace import Location, Mode
+
+_ROUNDS = 5
+_OTHERS = {Claim.OTHERS, Claim.MINE_ELSEWHERE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What opening a notebook came to.
+
+    Attributes:
+        downloaded: the working copy was downloaded just now.
+        read_only: the notebook may be looked at, not edited.
+        shown: the version in the bucket that is to be shown instead of the working copy; None for the working copy.
+    """
+
+    downloaded: bool = False
+    read_only: bool = False
+    shown: ObjectVersion | None = None
+
+
+_TAKE_ANOTHER_LOOK = None
+"""Something changed meanwhile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """What was seen of a notebook before deciding."""
+
+    os_path: Path
+    digest: FileDigest | None
+    baseline: Baseline | None
+
+    @property
+    def crc32c(self) -> str | None:
+        return None if self.digest is None else self.digest.crc32c
+
+    @property
+    def has_edits(self) -> bool:
+        return self.digest is not None and has_unsaved_edits(self.baseline, self.digest.crc32c)
+
+    @property
+    def is_settled(self) -> bool:
+        return self.digest is None or is_settled(self.baseline, self.digest.crc32c)
+
+
+class Localizer:
+    """Makes the working copy what opening should show.
+
+    Args:
+        places: disk, buckets and journal.
+        delocalizer: pays what an opened notebook still owes the bucket.
+        locks: taken for what is opened to be edited.
+        bases: told what a working copy began with.
+
+    Attributes:
+        kept_edits: keeps edits that were not shown.
+        views: what opening would show, and what was shown last.
+    """
+
+    def __init__(self, places: Places, delocalizer: Delocalizer, locks: HeldLocks, bases: BaseContents) -> None:
+        self._places = places
+        self._delocalizer = delocalizer
+        self._locks = locks
+        self._bases = bases
+        self.kept_edits = KeptEdits(places)
+        self._late = LateAnswers(places, is_wanted=self._is_offline, on_answer=self._answered_late)
+        self.views = Views(places, locks)
+
+    async def open(
+        self, location: Location, *, to_edit: bool = True, take_lock: bool = True, largest_bytes: int | None = None
+    ) -> Opened:
+        """Refresh the working copy from the bucket, unless it holds edits, and take the edit lock.
+
+        A working copy is shown even when the bucket cannot be asked; the status then says so. A notebook that somebody
+        else edits is shown as the bucket has it, and its working copy is left alone.
+
+        Args:
+            location: the notebook.
+            to_edit: take the lock; otherwise the content is only read.
+            take_lock: unset, the lock stays as it is, and the content is still what opening to edit would show.
+            largest_bytes: what is larger is not downloaded; None for any size.
+
+        Raises:
+            ObjectNotFound: neither disk nor bucket has it.
+            OperationRefused: it is larger.
+            BucketUnavailable, BucketRefused: it is not on the disk and the bucket cannot be asked.
+        """
+        if not location.belongs_in_bucket:
+            return Opened()
+        for _ in range(_ROUNDS):
+            look = await self._look(location)
+            if location.mode is Mode.PLAYGROUND and look.has_edits:
+                return Opened()
+            try:
+                version = await (self._places.stat if look.digest is None else self._places.stat_soon)(location)
+                if version is not None and largest_bytes is not None:
+                    refuse_too_large(location, version.size_bytes, largest_bytes)
+                if version is not None and to_edit and location.is_delocalized:
+                    opened = await self._open_to_edit(location, look, version, take_lock=take_lock)
+                else:
+                    opened = await self._open(location, look, version)
+            except BucketError as error:
+                return self._open_offline(location, look, error)
+            if opened is not _TAKE_ANOTHER_LOOK:
+                return opened
+        raise kept_changing(location)
+
+    async def close(self) -> None:
+        """Give up what goes on in the background."""
+        await self._late.close()
+
+    @contextlib.asynccontextmanager
+    async def content_of(self, location: Location, version: ObjectVersion) -> AsyncIterator[Path]:
+        """A version's content, in a temporary file.
+
+        Raises:
+            ObjectNotFound, PreconditionFailed: the bucket no longer has this version.
+            BucketUnavailable, BucketRefused: as the port says.
+        """
+        with temporary_file(self._places.os_path(location)) as (file, temporary):
+            await self._places.bucket(location).read_into(location.object_name, version.generation, file)
+            file.flush()
+            yield temporary
+
+    async def open_workspace_version(
+        self,
+        location: Location,
+        *,
+        may_replace: Callable[[FileDigest | None, ObjectVersion | None], None] | None = None,
+        owe_kept: Callable[[Path], None] | None = None,
+    ) -> Path | None:
+        """Show the bucket's version even over edits, which are kept beside it as a file of their own.
+
+        Args:
+            location: the notebook.
+            may_replace: given the working copy and the object that this is about to act on, raises if it must not.
+            owe_kept: called with the path of the file with the edits before it is made, which is then owed to the
+                bucket; None to keep it on this disk only.
+
+        Returns:
+            The OS path of the file that holds the edits; None when there were none.
+
+        Raises:
+            ObjectNotFound: the bucket has no such object.
+            BucketUnavailable, BucketRefused: as the port says.
+        """
+        for _ in range(_ROUNDS):
+            look = await self._look(location)
+            version = await self._places.stat(location)
+            if may_replace is not None:
+                may_replace(look.digest, version)
+            if version is None:
+                raise ObjectNotFound(f"{location.api_path} is not in the workspace.")
+            keeping = None
+            if look.has_edits:
+                kept = await self.kept_edits.free_name(location)
+                keeping = Keeping(kept=kept, owed_as=None if owe_kept is None else location.sibling(kept.name))
+                if owe_kept is not None:
+                    owe_kept(kept)
+            if await self._download(location, look, version, keeping=keeping):
+                return None if keeping is None else keeping.kept
+        raise kept_changing(location)
+
+    async def _look(self, location: Location) -> _Look:
+        os_path = self._places.os_path(location)
+        digest = await self._places.copies.digest(os_path)
+        return _Look(os_path=os_path, digest=digest, baseline=await self._places.baseline(location))
+
+    async def discard(self, location: Location) -> None:
+        """Remove a working copy that turned out to be unreadable, if it holds nothing but the bucket's version."""
+        look = await self._look(location)
+        async with self._places.copies.lock(look.os_path):
+            if look.digest is not None and look.digest == await self._places.copies.digest(look.os_path):
+                if look.has_edits:
+                    return
+                await self._places.copies.run(look.os_path.unlink)
+                await self._places.forget(location)
+
+    def _open_offline(self, location: Location, look: _Look, error: BucketError) -> Opened:
+        if look.digest is None:
+            raise error
+        if location.is_delocalized:
+            self._locks.cannot_tell(location)
+            tell = status.offline if look.is_settled else status.not_yet_in_workspace
+            self._delocalizer.tell(location, tell(error))
+            self._late.go_on_asking(location)
+        return Opened()
+
+    def _is_offline(self, location: Location) -> bool:
+        """Whether opening is the last that told of a notebook, and it could not ask the bucket."""
+        told = self._delocalizer.last_told(location)
+        paying = self._delocalizer.is_paying(location)
+        return not paying and told is not None and told.place in {Place.OFFLINE, Place.ON_DISK}
+
+    async def _answered_late(self, location: Location, version: ObjectVersion | None) -> None:
+        """Tell what the bucket holds, now that it has answered; the working copy, which is being shown, stays."""
+        look = await self._look(location)
+        if look.digest is None or not self._is_offline(location):
+            return
+        claim = None if version is None else self._locks.saw(location, version)
+        if decide_open(look.baseline, look.crc32c, as_remote(version)) is OpenStep.DOWNLOAD:
+            self._delocalizer.tell(location, status.newer_in_workspace())
+        elif version is None or claim not in _OTHERS:
+            self._tell(location, look, as_remote(version))
+        else:
+            self._tell(location, look, as_remote(version), held=_held_by(version, claim))
+
+    async def _open_to_edit(
+        self, location: Location, look: _Look, version: ObjectVersion, *, take_lock: bool
+    ) -> Opened | None:
+        """Take the lock, beside the download where there is one."""
+        claim = self._locks.saw(location, version)
+        if claim in _OTHERS:
+            return await self._open_read_only(location, look, version, claim)
+        lock = read_lock(version.metadata)
+        if not take_lock or (claim is Claim.MINE and lock is not None and not self._locks.is_due(lock)):
+            return await self._open(location, look, version)
+        taking = asyncio.create_task(self._taken(location, version))
+        try:
+            if decide_open(look.baseline, look.crc32c, as_remote(version)) is OpenStep.DOWNLOAD:
+                opened = await self._open(location, look, version, taking=taking)
+            else:
+                version = await taking
+                look = replace(look, baseline=await self._places.baseline(location))
+                opened = await self._open(location, look, version)
+        except (LockHeldElsewhere, ObjectNotFound):
+            return _TAKE_ANOTHER_LOOK
+        finally:
+            await _ended(taking)
+        return opened and replace(opened, read_only=self._locks.view(location).state in READ_ONLY)
+
+    async def _taken(self, location: Location, version: ObjectVersion) -> ObjectVersion:
+        """The version with our lock on it; as it is where the lock cannot be written, which the lock's view tells."""
+        try:
+            # A lock that is taken too late for this opening is kept all the same.
+            taken = await self._late.soon(asyncio.create_task(self._locks.acquire(location, version)))
+        except BucketError:
+            return version
+        if taken is None:
+            self._locks.cannot_tell(location)
+        return taken or version
+
+    async def _open_read_only(self, location: Location, look: _Look, version: ObjectVersion, claim: Claim) -> Opened:
+        """Show what the bucket has, and leave the working copy alone."""
+        remote = as_remote(version)
+        same = look.crc32c is not None and standing(look.baseline, look.crc32c, remote) is Standing.EQUAL
+        if look.has_edits:
+            self._tell(location, look, remote, held=_held_by(version, claim))
+            if not same:
+                await self.kept_edits.not_shown(location)
+        else:
+            self._delocalizer.forget(location)
+        return Opened(read_only=True, shown=None if same else version)
+
+    async def _open(
+        self,
+        location: Location,
+        look: _Look,
+        version: ObjectVersion | None,
+        *,
+        taking: "asyncio.Task[ObjectVersion] | None" = None,
+    ) -> Opened | None:
+        """Do what the rules say.
+
+        Args:
+            location: the notebook.
+            look: what was seen of the disk.
+            version: the object.
+            taking: gives the version with our lock on it, which is then the baseline.
+
+        Returns:
+            None when something changed meanwhile and the look must be taken again.
+        """
+        remote = as_remote(version)
+        step = decide_open(look.baseline, look.crc32c, remote)
+        if remote is None or version is None:
+            if step is OpenStep.NOT_FOUND:
+                raise ObjectNotFound(f"{location.api_path} is neither on this disk nor in the workspace.")
+        elif step is OpenStep.DOWNLOAD:
+            done = await self._download(location, look, version, taking=taking)
+            return Opened(downloaded=True) if done else _TAKE_ANOTHER_LOOK
+        elif step is OpenStep.ADOPT:
+            checksum = adopted_checksum(look.baseline, remote)
+            if not await self._places.advance(location, look.baseline, version, checksum):
+                return _TAKE_ANOTHER_LOOK
+        if location.is_delocalized:
+            self._tell(location, look, remote)
+        return Opened()
+
+    def _tell(
+        self, location: Location, look: _Look, remote: Remote | None, *, held: LockHeldElsewhere | None = None
+    ) -> None:
+        """Say what is known after looking, and pay what is owed unless somebody else is editing."""
+        if look.crc32c is None:
+            return
+        match standing(look.baseline, look.crc32c, remote):
+            case Standing.EQUAL | Standing.NEVER_STORED:
+                self._delocalizer.forget(location)
+            case Standing.OWED:
+                if held is None:
+                    self._delocalizer.start(location)
+                else:
+                    self._delocalizer.tell(location, status.locked(held))
+            case ConflictReason() as parted:
+                self._delocalizer.tell(location, status.conflict(parted))
+
+    async def _download(
+        self,
+        location: Location,
+        look: _Look,
+        version: ObjectVersion,
+        *,
+        keeping: Keeping | None = None,
+        taking: "asyncio.Task[ObjectVersion] | None" = None,
+    ) -> bool:
+        """Download one generation and put it in place; False if object, working copy or baseline changed meanwhile."""
+        copies = self._places.copies
+        with temporary_file(look.os_path) as (file, temporary):
+            reading = self._places.bucket(location).read_into(location.object_name, version.generation, file)
+            patience = None if look.digest is None else self._places.patience_seconds
+            try:
+                await within(patience, reading, location.workspace.bucket, size_bytes=version.size_bytes)
+            except (ObjectNotFound, PreconditionFailed):
+                return False
+            file.flush()
+            digest = await copies.run(digest_file, file)
+            locked = version if taking is None else await taking
+            if locked.generation != version.generation:
+                return False
+            download = Download(temporary=temporary, digest=digest, modified=version.updated)
+            stands = partial(self._places.stands_now, location, look.baseline)
+            if not await self._places.install(look.os_path, download, stands, expected=look.digest, keeping=keeping):
+                return False
+        # A save that waited for the lock is on the disk now, made on what was there before: the look is taken again.
+        async with copies.lock(look.os_path):
+            if await copies.digest(look.os_path) != digest:
+                return False
+            self._delocalizer.forget(location)
+            await copies.run(self._bases.keep, location.api_path, look.os_path)
+            return await self._places.advance_if_held(location, look.baseline, locked, digest)
+
+
+def _held_by(version: ObjectVersion, claim: Claim | None) -> LockHeldElsewhere:
+    return LockHeldElsewhere(read_lock(version.metadata), by_same_person=claim is Claim.MINE_ELSEWHERE)
+
+
+async def _ended(task: "asyncio.Task[ObjectVersion]") -> None:
+    """Wait for a task whose outcome no longer matters."""
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.exception()

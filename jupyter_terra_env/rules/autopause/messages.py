@@ -1,0 +1,91 @@
+"""Why the machine is still running, why it will be paused, and why it was not: one sentence each."""
+
+from typing import assert_never
+
+from jupyter_terra_env.rules.autopause.activity import Work
+from jupyter_terra_env.rules.autopause.machine import due
+from jupyter_terra_env.rules.autopause.state import Failure, PauseReason, PauseRules, PauseState, Phase
+
+_CONSTANT = {
+    Phase.ACTIVE: "Somebody is working here.",
+    Phase.FLUSHING: "Saving everything before the pause.",
+    Phase.PAUSING: "The environment is being paused.",
+    Phase.PAUSED: "The environment is paused.",
+    Phase.PAUSE_DUE: (
+        "The environment should be paused now, but nothing that can pause it is configured (pause_chain)."
+    ),
+}
+
+
+def sentence(state: PauseState, rules: PauseRules) -> str:
+    """Say why the machine is in this phase."""
+    match state.phase:
+        case Phase.WORKING:
+            return f"Still running: {_named(state.signals.work)}."
+        case Phase.IDLE | Phase.WARNING:
+            return _quiet(state, rules)
+        case Phase.PAUSE_FAILED:
+            return _failed(state)
+        case Phase.ACTIVE | Phase.FLUSHING | Phase.PAUSING | Phase.PAUSED | Phase.PAUSE_DUE:
+            return _CONSTANT[state.phase]
+        case _:
+            assert_never(state.phase)
+
+
+def code(state: PauseState, rules: PauseRules) -> str:
+    """Stand for the sentence where it is put into another language; append only, never rename."""
+    match state.phase:
+        case Phase.IDLE | Phase.WARNING:
+            return f"{Phase.IDLE.value}:{_why_quiet(state, rules)}"
+        case Phase.PAUSE_FAILED:
+            return f"{state.phase.value}:{state.failure.value}" if state.failure is not None else state.phase.value
+        case _:
+            return state.phase.value
+
+
+def _why_quiet(state: PauseState, rules: PauseRules) -> str:
+    pause = due(state, rules)
+    if pause is None:
+        return "off"
+    if pause.reason is PauseReason.MAX_BUSY:
+        return "max-busy"
+    if state.snooze_until is not None and pause.deadline == state.snooze_until:
+        return "kept"
+    return "grace" if pause.deadline == state.grace_until else "nobody"
+
+
+def _quiet(state: PauseState, rules: PauseRules) -> str:
+    match _why_quiet(state, rules):
+        case "off":
+            return "Nobody is here and nothing works; autopause is off."
+        case "max-busy":
+            return f"Work without a person may run only so long (max_busy_seconds): {_named(state.signals.work)}."
+        case "kept":
+            return "Kept running because somebody asked for it."
+        case "grace":
+            return "Nobody is here and nothing works; time is granted because this server was away."
+        case _:
+            return "Nobody is here and nothing works."
+
+
+def _failed(state: PauseState) -> str:
+    match state.failure:
+        case Failure.UNFLUSHED:
+            return (
+                "Not paused: some files are not in the workspace yet, or not saved in a browser tab. It is tried again."
+            )
+        case Failure.ACTUATORS:
+            return "Not paused: nothing that is configured to pause this environment could do it. It is tried again."
+        case Failure.STILL_RUNNING:
+            return "Not paused: the pause was accepted, but the environment still runs. It is tried again."
+        case None:
+            return "Not paused."
+        case _:
+            assert_never(state.failure)
+
+
+def _named(work: tuple[Work, ...]) -> str:
+    if not work:
+        return "a job that has just ended"
+    first = work[0].detail.rstrip(".")
+    return first if len(work) == 1 else f"{first}, and {len(work) - 1} more"

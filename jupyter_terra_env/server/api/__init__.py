@@ -1,0 +1,1 @@
+"""REST endpoints and websockets under ``/terra-env``."""

@@ -1,0 +1,165 @@
+"""REST endpoints for conflicts: both sides, and the ways out."""
+
+import json
+from typing import Any
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from jupyter_terra_env.notebooks.sync.conflicts import Composed, Sides
+from jupyter_terra_env.notebooks.sync.merging import as_notebook
+from jupyter_terra_env.notebooks.untrusted.cage import NotDoneError
+from jupyter_terra_env.notebooks.untrusted.limits import OVER_A_LIMIT
+from jupyter_terra_env.rules.errors import LockReason, RefusalReason
+from jupyter_terra_env.rules.ways_out import WayOut
+from jupyter_terra_env.rules.workspace import Location
+from jupyter_terra_env.server.contents.durable_files import serialised
+from jupyter_terra_env.server.contents.large_notebooks.manager import takes_stand_ins
+from jupyter_terra_env.server.contents.models import check_model
+from jupyter_terra_env.server.http_errors import translated
+from jupyter_terra_env.server.status_fields import lock_fields, moment
+from jupyter_terra_env.server.workspace_handler import WorkspaceHandler
+
+
+class ConflictHandler(WorkspaceHandler):
+    """``GET /terra-env/conflict?path=…``: both sides of a conflict, and their merge where there is one."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Answer the fields that docs/reference.md lists."""
+        location = self.locate(self.path_in_question())
+        with translated(location.api_path):
+            sides = await self.notebooks.conflicts.look(location)
+        email = None
+        if sides.theirs_owner is not None:
+            email = self.notebooks.email_of(location.workspace, sides.theirs_owner)
+        contents, not_shown = await self._shown(sides)
+        self.write(f"{_as_json(location, sides, not_shown, email)[:-1]}, ")
+        for number, (side, text) in enumerate(contents.items()):
+            self.write(f'{", " if number else ""}"{side}": '.encode() + text)
+        self.finish("}")
+
+    async def _shown(self, sides: Sides) -> tuple[dict[str, bytes], str | None]:
+        """The notebooks as JSON, read in child processes, and why they are not shown, if they are not."""
+        contents = {"mine": sides.mine, "theirs": sides.theirs, "base": sides.base, "merged": sides.merged}
+        shown = dict.fromkeys(contents, b"null")
+        if sides.too_large:
+            return shown, RefusalReason.TOO_LARGE
+        try:
+            for side, content in contents.items():
+                if content is not None:
+                    shown[side] = await as_notebook(self.notebooks.cage, content) or b"null"
+        except NotDoneError as error:
+            over_a_limit = error.death in OVER_A_LIMIT
+            return shown, RefusalReason.TOO_DEMANDING if over_a_limit else RefusalReason.READER_FAILED
+        return shown, None
+
+
+class ResolveHandler(WorkspaceHandler):
+    """``POST /terra-env/resolve`` ``{"path": …, "action": …}``: take a way out of a conflict."""
+
+    most_body_bytes = None  # The notebook on the screen may be in it: what Jupyter takes for saving is taken here, too.
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Answer ``{path, kept_edits, status}``; a refusal comes with the state as it is now."""
+        location = self.locate(self.path_in_question())
+        body: dict[str, Any] = self.get_json_body() or {}
+        try:
+            way_out = WayOut(str(body.get("action")))
+        except ValueError:
+            raise web.HTTPError(400, f"'action' must be one of {', '.join(WayOut)}.") from None
+        theirs_version, mine_version = _version(body, "theirs_version"), _version(body, "mine_version")
+        content, merged = await self._content(body, "content"), await self._content(body, "merged")
+        if merged is not None and not (way_out is WayOut.MERGE and theirs_version and mine_version):
+            raise web.HTTPError(400, "'merged' belongs to 'merge', with 'theirs_version' and 'mine_version'.")
+        try:
+            with translated(location.api_path):
+                kept = await self.notebooks.conflicts.resolve(
+                    location,
+                    way_out if merged is None else Composed(merged),
+                    content=content,
+                    theirs_version=theirs_version,
+                    mine_version=mine_version,
+                )
+                if way_out is not WayOut.REPLACE_THEIRS:
+                    await self.note_replaced(location)
+                status = await self._status(location)
+        except web.HTTPError as refused:
+            if refused.status_code != 409:
+                raise
+            await self._refuse(location, refused)
+            return
+        kept_path = None if kept is None else location.sibling(kept.name).api_path
+        self.finish(json.dumps({"path": location.api_path, "kept_edits": kept_path, "status": status}))
+
+    async def _status(self, location: Location) -> dict[str, Any] | None:
+        if await self.notebooks.places.copies.run(self.notebooks.places.os_path(location).exists):
+            return await self.announcements.status(location)
+        return None
+
+    async def _refuse(self, location: Location, refused: web.HTTPError) -> None:
+        """Answer a refusal with the state as it is now: what there is to look at, before choosing again."""
+        versions = await self.notebooks.conflicts.versions(location)
+        answer = {
+            "message": refused.log_message,
+            "reason": refused.reason,
+            "status": await self._status(location),
+            "mine_version": versions.mine,
+            "theirs_version": versions.theirs,
+        }
+        if refused.reason in set(LockReason):
+            email = self.notebooks.email_of_holder(location)
+            answer["lock"] = lock_fields(self.notebooks.locks.view(location), email=email)
+        self.set_status(refused.status_code, refused.reason)
+        self.finish(json.dumps(answer))
+
+    async def _content(self, body: dict[str, Any], key: str) -> bytes | None:
+        """What is on the screen, or was composed, as Jupyter stores it; None when the request brings nothing."""
+        content = body.get(key)
+        if content is None:
+            return None
+        if isinstance(content, str):
+            check_model({"type": "file", "format": "text", "content": content})
+            return content.encode("utf-8")
+        check_model({"type": "notebook", "content": content})
+        manager, path = self.contents_manager, self.path_in_question()
+        if not takes_stand_ins(manager):
+            return await self.notebooks.places.copies.run(serialised, content)
+        with translated(path):
+            return await manager.serialised(path, content)
+
+
+def _version(body: dict[str, Any], key: str) -> str | None:
+    version = body.get(key)
+    if version is not None and not isinstance(version, str):
+        raise web.HTTPError(400, f"'{key}' must be the text that /terra-env/conflict told.")
+    return version
+
+
+def _as_json(location: Location, sides: Sides, not_shown: str | None, email: str | None) -> str:
+    """Everything but the notebooks."""
+    return json.dumps(
+        {
+            "path": location.api_path,
+            "reason": sides.reason,
+            "can_merge": sides.merged is not None,
+            "not_merged": sides.not_merged,
+            "not_shown": not_shown,
+            "is_deleted": sides.is_deleted,
+            "too_large": sides.too_large,
+            "mine_version": sides.mine_version,
+            "theirs_version": sides.theirs_version,
+            "theirs_updated": None if sides.theirs_updated is None else moment(sides.theirs_updated),
+            "theirs_by": email,
+            "mine_updated": None if sides.mine_updated is None else moment(sides.mine_updated),
+        }
+    )
+
+
+CONFLICT_HANDLERS = (
+    ("conflict", ConflictHandler),
+    ("resolve", ResolveHandler),
+)

@@ -1,0 +1,1 @@
+"""Autopause in a Jupyter server: settings, endpoints, events, metrics, and the service that runs it."""

@@ -1,0 +1,62 @@
+"""REST: why this environment is still running, when it will be paused, and what is asked of that."""
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import APIHandler
+from tornado import web
+
+from jupyter_terra_env.rules.errors import AutopauseRefused
+from jupyter_terra_env.server.autopause.requests import MalformedWish, read_wish
+from jupyter_terra_env.server.request_bodies import MOST_BODY_BYTES, require_short
+
+if TYPE_CHECKING:
+    from jupyter_terra_env.server.autopause.service import AutopauseService
+
+AUTOPAUSE_SETTING = "jupyter_terra_env_autopause"
+
+
+class AutopauseHandler(APIHandler):
+    """``/terra-env/autopause``: a person's and a program's view of the pause."""
+
+    auth_resource = "autopause"
+    _track_activity = False
+
+    @property
+    def service(self) -> "AutopauseService":
+        """The wired parts."""
+        service: AutopauseService = self.settings[AUTOPAUSE_SETTING]
+        return service
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Answer the report."""
+        self.finish(json.dumps(self.service.report()))
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Do what is asked and answer the report; a lease's id and a flush's outcome are in it."""
+        try:
+            wish = read_wish(self._body())
+            more = await self.service.grant(wish)
+        except MalformedWish as error:
+            raise web.HTTPError(400, str(error), reason="malformed") from error
+        except AutopauseRefused as refused:
+            raise web.HTTPError(409, str(refused), reason=refused.reason.value) from refused
+        except asyncio.CancelledError:
+            raise web.HTTPError(503, "This server is being stopped.", reason="stopping") from None
+        self.finish(json.dumps({**self.service.report(), **more}))
+
+    def _body(self) -> Any:
+        require_short(self.request.body, MOST_BODY_BYTES)
+        try:
+            return json.loads(self.request.body.decode("utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise MalformedWish("The body must be a JSON object.") from error
+
+
+AUTOPAUSE_HANDLERS = (("autopause", AutopauseHandler),)

@@ -1,0 +1,253 @@
+"""The settings of autopause: traitlets, and below them the machine's own metadata. Wrong values end the start."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from traitlets import Bool, Enum, Float, Int, List, TraitError, Unicode
+from traitlets.config import Configurable
+
+from jupyter_terra_env.environment.price_file import built_in, read_prices
+from jupyter_terra_env.rules.addresses import require_safe_address
+from jupyter_terra_env.rules.autopause.prices import PriceTable
+from jupyter_terra_env.rules.autopause.state import PauseRules, StopMode
+from jupyter_terra_env.rules.errors import SettingsError
+from jupyter_terra_env.server.text_list import TextList
+
+ACTUATORS = ("leonardo", "compute_engine", "command", "webhook", "report_only")
+_YES_NO = {"true": True, "false": False}
+_NOT_NEGATIVE = (
+    "idle_timeout_seconds",
+    "warning_lead_seconds",
+    "busy_gap_seconds",
+    "resume_grace_seconds",
+    "cpu_active_cores",
+    "gpu_active_percent",
+    "net_active_bytes_per_second",
+    "max_snooze_seconds",
+    "client_save_seconds",
+    "boot_disk_gb",
+)
+_POSITIVE = (
+    "tick_seconds",
+    "max_busy_seconds",
+    "work_samples",
+    "audit_interval_seconds",
+    "flush_seconds",
+    "shutdown_budget_seconds",
+    "actuator_seconds",
+)
+
+
+class AutopauseSettings(Configurable):
+    """Autopause: when this environment is paused, how, and what keeps it running."""
+
+    enabled = Bool(True, config=True, help="Whether this environment is paused when nobody uses it.")  # noqa: FBT003
+    idle_timeout_seconds = Float(
+        1800.0, config=True, help="From the last human act, or the end of the last work, to the pause; 0 for never."
+    )
+    warning_lead_seconds = Float(300.0, config=True, help="How long before a pause it is announced; 0 for not at all.")
+    tick_seconds = Float(15.0, config=True, help="How often it is looked what works.")
+    max_busy_seconds = Float(
+        86_400.0,
+        config=True,
+        help="Longest work without a person; also longest refusal to pause for what could not be saved to the bucket.",
+    )
+    busy_gap_seconds = Float(300.0, config=True, help="A shorter break between two pieces of work begins no new one.")
+    resume_grace_seconds = Float(600.0, config=True, help="Time granted after the machine or this server was away.")
+    http_activity = Enum(
+        ("human", "any"),
+        "human",
+        config=True,
+        help="'human': only what people do counts; 'any': every request does, and pauses are decided as by Leonardo.",
+    )
+    terminal_jobs = Bool(True, config=True, help="Whether a terminal's job counts as work, also one that waits.")  # noqa: FBT003
+    input_wait_is_idle = Bool(
+        True,  # noqa: FBT003
+        config=True,
+        help="Whether a cell that waits for input() counts as waiting for a person.",
+    )
+    cpu_active_cores = Float(0.10, config=True, help="Processors in use from where on a process counts; 0 for never.")
+    gpu_active_percent = Float(5.0, config=True, help="Utilisation from where on a graphics card counts; 0 for never.")
+    net_active_bytes_per_second = Float(0.0, config=True, help="Traffic from where on the network counts; 0 for never.")
+    work_samples = Int(2, config=True, help="Ticks in a row that processor, graphics card or network must be in use.")
+    process_scope = Enum(
+        ("machine", "server"),
+        "machine",
+        config=True,
+        help="Whose processes count: all of this user, or only those this server has started.",
+    )
+    audit_interval_seconds = Float(
+        120.0, config=True, help="Silence of a running cell after which the kernel is asked whether it is still busy."
+    )
+    correct_execution_state = Bool(
+        True,  # noqa: FBT003
+        config=True,
+        help="Whether a wrong execution_state of a kernel is put right in /api/kernels and /api/sessions.",
+    )
+    max_snooze_seconds = Float(14_400.0, config=True, help="Time that can be asked for until the next human act.")
+    snooze_may_exceed_cap = Bool(
+        False,  # noqa: FBT003
+        config=True,
+        help="Whether time that was asked for also moves the end of max_busy_seconds.",
+    )
+    pause_chain = TextList(
+        ["report_only"],
+        config=True,
+        help=f"What pauses this environment, in the order in which it is tried: {', '.join(ACTUATORS)}.",
+    )
+    actuator_seconds = Float(60.0, config=True, help="How long one of them may take before it is tried again.")
+    leonardo_url = Unicode("", config=True, help="Leonardo's address; default: that of TERRA_DEPLOYMENT_ENV.")
+    leonardo_bump = Bool(
+        False,  # noqa: FBT003
+        config=True,
+        help="Whether Leonardo, which sees kernels only, is told of other use, by moving its threshold by a minute.",
+    )
+    compute_engine_mode = Enum(
+        [mode.value for mode in StopMode], StopMode.STOP.value, config=True, help="How Compute Engine pauses a machine."
+    )
+    pause_command = TextList(
+        [],
+        splits=False,
+        config=True,
+        help="Program and arguments that pause this environment, run without a shell; TERRA_ENV_REASON says why.",
+    )
+    webhook_url = Unicode("", config=True, help="Where a signed request to pause this environment is posted.")
+    webhook_secret_file = Unicode("", config=True, help="File with the secret that signs it.")
+    flush_seconds = Float(120.0, config=True, help="How long everything may take to be saved before a pause.")
+    client_save_seconds = Float(10.0, config=True, help="How long browser tabs are waited for in it.")
+    shutdown_budget_seconds = Float(
+        25.0, config=True, help="The same when the server is stopped; from when a machine stops 30 s are left at least."
+    )
+    watch_metadata = Enum(
+        ("auto", "on", "off"),
+        "auto",
+        config=True,
+        help="Whether Compute Engine's notices of preemption and maintenance are watched; auto: where there are any.",
+    )
+    price_table = Unicode("", config=True, help="JSON file with newer prices than the built-in ones.")
+    boot_disk_gb = Int(0, config=True, help="Size of the boot disk, for the cost; 0 for not known.")
+
+    def rules(self) -> PauseRules:
+        """The settings of the pause machine."""
+        parity = self.http_activity == "any"
+        return PauseRules(
+            enabled=self.enabled,
+            idle_timeout=self.idle_timeout_seconds,
+            tick=self.tick_seconds,
+            warning_lead=0.0 if parity else self.warning_lead_seconds,
+            max_busy=self.max_busy_seconds,
+            busy_gap=self.busy_gap_seconds,
+            resume_grace=self.resume_grace_seconds,
+            max_snooze=self.max_snooze_seconds,
+            snooze_may_exceed_cap=self.snooze_may_exceed_cap,
+            parity=parity,
+        )
+
+    def prices(self) -> PriceTable:
+        """The prices.
+
+        Raises:
+            SettingsError: the file of newer ones cannot be read, or is wrong.
+        """
+        if not self.price_table:
+            return built_in()
+        return read_prices(Path(self.price_table), setting=f"AutopauseSettings.price_table ({self.price_table})")
+
+    def webhook_secret(self) -> bytes:
+        """The secret that signs web hooks.
+
+        Raises:
+            SettingsError: the file cannot be read, or is empty.
+        """
+        setting = f"AutopauseSettings.webhook_secret_file ({self.webhook_secret_file})"
+        try:
+            secret = Path(self.webhook_secret_file).read_bytes().strip()
+        except OSError as error:
+            raise SettingsError(f"{setting}: it cannot be read ({error.strerror}).") from error
+        if not secret:
+            raise SettingsError(f"{setting}: it is empty.")
+        return secret
+
+
+def settings_of(parent: Any, attributes: Mapping[str, str]) -> AutopauseSettings:
+    """The settings of a server, checked.
+
+    Args:
+        parent: the extension application, whose configuration wins.
+        attributes: the machine's metadata under ``terra-env-``, without that prefix, as ``idle-timeout-seconds``.
+
+    Raises:
+        SettingsError: a value is wrong; the message names it.
+        TraitError: a value has the wrong type.
+    """
+    settings = AutopauseSettings(parent=parent)
+    configured = set(parent.config.get("AutopauseSettings", {}))
+    known = AutopauseSettings.class_own_traits(config=True)
+    for key, text in attributes.items():
+        name = key.replace("-", "_")
+        if name not in known:
+            raise SettingsError(f"terra-env-{key} (instance metadata): there is no such setting.")
+        if name not in configured:
+            _set_from_text(settings, name, text, f"terra-env-{key} (instance metadata)")
+    _check(settings)
+    return settings
+
+
+def _set_from_text(settings: AutopauseSettings, name: str, text: str, setting: str) -> None:
+    trait = AutopauseSettings.class_own_traits()[name]
+    value: Any
+    try:
+        match trait:
+            case Bool():
+                value = _YES_NO[text.strip().lower()]
+            case Float():
+                value = float(text)
+            case Int():
+                value = int(text)
+            case List():
+                value = json.loads(text) if text.lstrip().startswith("[") else text.split()
+            case _:
+                value = text
+        setattr(settings, name, value)
+    except (KeyError, ValueError, TraitError) as error:
+        raise SettingsError(f"{setting}: {text!r} is no value of this setting.") from error
+
+
+def _check(settings: AutopauseSettings) -> None:
+    for name in (*_NOT_NEGATIVE, *_POSITIVE):
+        value = getattr(settings, name)
+        # Written so that NaN is refused, too.
+        if not (0 <= value < float("inf")) or (value == 0 and name in _POSITIVE):
+            raise SettingsError(f"AutopauseSettings.{name}: expected a positive number, got {value}.")
+    lead = settings.warning_lead_seconds
+    for name in ("idle_timeout_seconds", "max_busy_seconds"):
+        limit = getattr(settings, name)
+        if limit > 0 and lead >= limit:
+            raise SettingsError(
+                f"AutopauseSettings.warning_lead_seconds: expected less than {name}, which is {limit:g}, got {lead:g}."
+            )
+    _check_chain(settings)
+    for name in ("webhook_url", "leonardo_url"):
+        if getattr(settings, name):
+            require_safe_address(f"AutopauseSettings.{name}", getattr(settings, name))
+
+
+def _check_chain(settings: AutopauseSettings) -> None:
+    chain = settings.pause_chain
+    for name in chain:
+        if name not in ACTUATORS:
+            raise SettingsError(
+                f"AutopauseSettings.pause_chain: unknown actuator {name!r}; known are {', '.join(ACTUATORS)}."
+            )
+    if not chain or len(set(chain)) != len(chain):
+        raise SettingsError("AutopauseSettings.pause_chain: expected at least one actuator, each once.")
+    needs = {
+        "command": ("pause_command",),
+        "webhook": ("webhook_url", "webhook_secret_file"),
+    }
+    for actuator, names in needs.items():
+        for name in names:
+            if actuator in chain and not getattr(settings, name):
+                raise SettingsError(f"AutopauseSettings.{name}: {actuator!r} in pause_chain needs it.")

@@ -1,0 +1,238 @@
+"""Builds the parts of a server's workspace notebooks and ties them together."""
+
+import logging
+import random
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_terra_env.bucket.clock import BucketClock, machine_clock
+from jupyter_terra_env.bucket.connection import Connection
+from jupyter_terra_env.bucket.store import BucketStore
+from jupyter_terra_env.bucket.threaded import BucketThreads
+from jupyter_terra_env.environment.identity import Person
+from jupyter_terra_env.environment.private_folder import make_private
+from jupyter_terra_env.environment.workspace_folders import make_workspace_folders
+from jupyter_terra_env.notebooks.listing_badges import Marks
+from jupyter_terra_env.notebooks.locks.bucket_locks import EditLocks
+from jupyter_terra_env.notebooks.locks.lock_keeper import KeepingTimes, LockKeeper
+from jupyter_terra_env.notebooks.locks.lock_table import HeldLocks
+from jupyter_terra_env.notebooks.locks.lock_watch import LockWatch
+from jupyter_terra_env.notebooks.moves.act_owners import ActOwners
+from jupyter_terra_env.notebooks.moves.executor import Carrier
+from jupyter_terra_env.notebooks.moves.intents import Intents
+from jupyter_terra_env.notebooks.moves.moves import Moves
+from jupyter_terra_env.notebooks.moves.name_checks import Refusals
+from jupyter_terra_env.notebooks.moves.notebook_checks import NotebookChecks
+from jupyter_terra_env.notebooks.moves.object_writes import ObjectActs
+from jupyter_terra_env.notebooks.moves.planner import MovePlans
+from jupyter_terra_env.notebooks.moves.recovery import BegunMoves
+from jupyter_terra_env.notebooks.preview import Previews
+from jupyter_terra_env.notebooks.storage.bucket_listings import Folders
+from jupyter_terra_env.notebooks.storage.foreign_debts import JOURNAL_NAME
+from jupyter_terra_env.notebooks.storage.journal import Journal
+from jupyter_terra_env.notebooks.storage.journal_database import JournalDatabase
+from jupyter_terra_env.notebooks.storage.letter_case import warn_of_shared_names
+from jupyter_terra_env.notebooks.storage.merge_bases import BaseContents
+from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.working_copies import WorkingCopies
+from jupyter_terra_env.notebooks.storage.write_gate import Pace
+from jupyter_terra_env.notebooks.storage_links import StorageLinks
+from jupyter_terra_env.notebooks.sync.conflicts import Conflicts
+from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
+from jupyter_terra_env.notebooks.sync.foreign_edits import ForeignEdits
+from jupyter_terra_env.notebooks.sync.localizer import Localizer
+from jupyter_terra_env.notebooks.sync.seen_files import SeenFiles
+from jupyter_terra_env.notebooks.sync.unseen_edits import take_stock
+from jupyter_terra_env.notebooks.sync.upload_attempts import UploadAttempts
+from jupyter_terra_env.notebooks.sync.upload_gate import STILL_SECONDS, UploadGate
+from jupyter_terra_env.notebooks.untrusted.cage import Cage
+from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
+from jupyter_terra_env.rules.backoff import pause_seconds
+from jupyter_terra_env.rules.workspace import Location, Workspace, Workspaces
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be built.
+
+    Attributes:
+        root: the server's root folder.
+        state: folder of the journal, on the persistent disk.
+        workspaces: the workspaces.
+        connection: how buckets are reached.
+        person: who works here.
+        save_wait_seconds: how long a save waits for its upload.
+        listing_max_age_seconds: how long a listing is shown again.
+        keeping: the times of keeping locks.
+        pace_seconds: the shortest time between two changes of one object.
+        still_seconds: how long a file that a program wrote must not have changed before it is brought to the bucket.
+        deliver_program_changes: whether what programs write into working copies is brought to the bucket.
+        user_project: project to bill for requester-pays buckets that storage links name.
+        log: the server's log.
+    """
+
+    root: Path
+    state: Path
+    workspaces: tuple[Workspace, ...]
+    connection: Connection
+    person: Person
+    save_wait_seconds: float
+    listing_max_age_seconds: float
+    keeping: KeepingTimes
+    pace_seconds: float
+    still_seconds: float = STILL_SECONDS
+    deliver_program_changes: bool = True
+    user_project: str | None = None
+    log: logging.Logger | logging.LoggerAdapter[logging.Logger]
+
+
+def build(
+    plan: Plan,
+    *,
+    in_use: Callable[[], Awaitable[Collection[str]]],
+    announce: Callable[[Location], None],
+) -> WorkspaceNotebooks:
+    """Build the parts.
+
+    Args:
+        plan: what is to be built.
+        in_use: tells the API paths that kernels and their clients use.
+        announce: called with a notebook of which there may be something new to tell.
+
+    Raises:
+        SettingsError: a folder or the journal cannot be made.
+    """
+    make_workspace_folders(plan.root, plan.workspaces)
+    warn_of_shared_names((plan.root / workspace.edit_directory for workspace in plan.workspaces), plan.log)
+    clock = BucketClock(local_ms=machine_clock(), log=plan.log)
+    threads = BucketThreads(plan.connection, monotonic=time.monotonic, clock=clock)
+    make_private(plan.state, root=plan.root, journal=JOURNAL_NAME)
+    database = JournalDatabase(plan.state / JOURNAL_NAME, log=plan.log)
+    journal = Journal(database, new_token=lambda: secrets.token_hex(8))
+    workspaces = Workspaces(plan.workspaces)
+
+    def bucket_of(workspace: Workspace) -> BucketStore:
+        return threads.bucket(workspace.bucket, workspace.user_project)
+
+    def locks_of(workspace: Workspace) -> EditLocks:
+        # Threads of their own: a renewal never waits behind transfers.
+        bucket = threads.bucket(workspace.bucket, workspace.user_project, urgent=True)
+        return EditLocks(bucket, me=plan.person.holder_in(workspace), now_ms=clock.now_ms)
+
+    places = Places(
+        root=plan.root, bucket_of=bucket_of, journal=journal, copies=WorkingCopies(), locate=workspaces.locate
+    )
+    pace = Pace(monotonic=time.monotonic, interval_seconds=plan.pace_seconds)
+    bases = BaseContents(plan.state / "bases")
+    gate = UploadGate(places.copies, wall=time.time, monotonic=time.monotonic, still_seconds=plan.still_seconds)
+
+    def pause(failures: int, passing: bool) -> float:  # noqa: FBT001 - a callback
+        return pause_seconds(failures, passing=passing, chance=random.random())
+
+    def lock_changed(location: Location) -> None:
+        announce(location)
+        delocalizer.lock_changed(location)
+        keeper.lock_changed(location)
+
+    locks = HeldLocks(
+        places,
+        pace,
+        locks_of=locks_of,
+        holder_of=plan.person.holder_in,
+        now_ms=clock.now_ms,
+        is_time_known=lambda: clock.is_set,
+        on_change=lock_changed,
+    )
+    folders = Folders(places, max_age_seconds=plan.listing_max_age_seconds, monotonic=time.monotonic, log=plan.log)
+    delocalizer = Delocalizer(
+        places,
+        locks,
+        pace,
+        UploadAttempts(places, locks, pace, bases, on_change=folders.forget),
+        gate,
+        on_news=announce,
+        save_wait_seconds=plan.save_wait_seconds,
+        pause_seconds=pause,
+        log=plan.log,
+    )
+    foreign_edits = ForeignEdits(
+        places,
+        delocalizer,
+        SeenFiles(plan.root, workspaces),
+        locate=workspaces.locate,
+        delivers=plan.deliver_program_changes,
+        log=plan.log,
+    )
+    keeper = LockKeeper(
+        locks,
+        delocalizer,
+        LockWatch(places, locks, plan.log),
+        in_use=in_use,
+        monotonic=time.monotonic,
+        log=plan.log,
+        times=plan.keeping,
+    )
+    localizer = Localizer(places, delocalizer, locks, bases)
+    acts = ObjectActs(places, locks)
+    carrier = Carrier(places, folders, delocalizer, locks, acts, bases, locate=workspaces.locate, on_moved=keeper.moved)
+    begun = BegunMoves(
+        places,
+        Intents(database, new_id=lambda: secrets.token_hex(8)),
+        ActOwners(plan.state / "acts", new_id=lambda: secrets.token_hex(8)),
+        carrier,
+        acts,
+        delocalizer,
+        locate=workspaces.locate,
+        pause_seconds=pause,
+        log=plan.log,
+    )
+    plans = MovePlans(places, delocalizer, locks, localizer, acts, NotebookChecks(places, gate))
+    links = StorageLinks(
+        workspaces,
+        places,
+        folders,
+        localizer,
+        delocalizer,
+        root=plan.root,
+        state=plan.state,
+        user_project=plan.user_project,
+        log=plan.log,
+    )
+    links.load()
+    take_stock(journal, plan.root, workspaces)
+    directories = [directory for workspace in workspaces.all for directory, _ in workspace.directories()]
+    places.copies.sweep_later([plan.root / directory for directory in directories])
+    for workspace in plan.workspaces:
+        plan.log.info(
+            "jupyter_terra_env: workspace %r: gs://%s/%s in the folder %r.",
+            workspace.name,
+            workspace.bucket,
+            workspace.prefix,
+            workspace.edit_directory,
+        )
+    cage = Cage(plan.log)
+    return WorkspaceNotebooks(
+        workspaces=workspaces,
+        links=links,
+        places=places,
+        folders=folders,
+        locks=locks,
+        keeper=keeper,
+        localizer=localizer,
+        delocalizer=delocalizer,
+        foreign_edits=foreign_edits,
+        gate=gate,
+        conflicts=Conflicts(places, localizer, delocalizer, locks, bases, cage),
+        previews=Previews(places),
+        marks=Marks(places, delocalizer, locks, foreign_edits),
+        moves=Moves(places, plans, carrier, begun, Refusals(places, folders)),
+        begun_moves=begun,
+        cage=cage,
+        database=database,
+        bucket_threads=threads,
+        email_of=plan.person.email_of,
+        log=plan.log,
+    )

@@ -1,0 +1,103 @@
+"""Workspaces and person of a server, from the settings of its extension application."""
+
+import logging
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jupyter_terra_env.environment.identity import Person, environment_id
+from jupyter_terra_env.environment.machine_identity import machine_identity
+from jupyter_terra_env.environment.settings import Defaults, collaborators, find_workspaces, owner_email
+from jupyter_terra_env.rules.errors import SettingsError
+from jupyter_terra_env.rules.workspace import Workspace
+from jupyter_terra_env.wiring.welder import shares_unmarked_locks
+
+Log = logging.Logger | logging.LoggerAdapter[Any]
+
+
+def workspaces_of(app: Any, root: Path, *, warn: Callable[[str], None]) -> tuple[Workspace, ...]:
+    """The workspaces that settings, environment and files name.
+
+    Args:
+        app: the extension application.
+        root: the server's root folder.
+        warn: takes one sentence if there are files in folders that do not count.
+
+    Raises:
+        SettingsError: a setting is wrong.
+    """
+    _require_positive(app, "save_wait_seconds", "listing_max_age_seconds", may_be_zero=True)
+    _require_positive(
+        app,
+        "bucket_concurrency",
+        "bucket_read_timeout_seconds",
+        "bucket_retry_deadline_seconds",
+        may_be_zero=False,
+    )
+    for setting in ("edit_folder", "playground_folder"):
+        value = getattr(app, setting)
+        if not value or value.startswith(".") or "/" in value:
+            raise SettingsError(f"TerraEnvApp.{setting}: expected a folder name, got {value!r}.")
+    owner_email(os.environ, app.owner_email)
+    collaborators(app.collaborators)
+    return find_workspaces(
+        root=root,
+        environ=os.environ,
+        configured=app.workspaces,
+        defaults=Defaults(
+            edit_folder=app.edit_folder,
+            playground_folder=app.playground_folder,
+            prefix=app.prefix,
+            pattern=app.pattern,
+            user_project=app.user_project,
+        ),
+        folder_buckets=app.folder_buckets,
+        warn=warn,
+    )
+
+
+def person_of(app: Any, state: Path, *, log: Log) -> Person:
+    """Who works here, and in which environment.
+
+    Args:
+        app: the extension application.
+        state: folder of the journal.
+        log: the server's log.
+
+    Raises:
+        SettingsError: the environment's id cannot be made or read.
+    """
+    email = owner_email(os.environ, app.owner_email)
+    if not email:
+        log.warning(
+            "jupyter_terra_env: OWNER_EMAIL is not set. Notebooks are locked for editing all the same, but others "
+            "cannot see that it is you, nor you what you edit in another environment."
+        )
+    return Person(
+        email=email,
+        environment=environment_id(
+            state,
+            new_id=lambda: secrets.token_hex(8),
+            machine=machine_identity(os.environ),
+            on_other_machine=lambda: _log_other_machine(log),
+        ),
+        collaborators=collaborators(app.collaborators),
+        shares_unmarked=shares_unmarked_locks(app, os.environ),
+    )
+
+
+def _log_other_machine(log: Log) -> None:
+    log.warning(
+        "jupyter_terra_env: this persistent disk was used on another machine before: it was cloned, restored or "
+        "moved. This machine gets an environment id of its own, so that neither takes the other's edit locks for "
+        "its own. A lock that the other machine still holds can be taken over, or expires in three minutes."
+    )
+
+
+def _require_positive(app: Any, *settings: str, may_be_zero: bool) -> None:
+    for setting in settings:
+        value = getattr(app, setting)
+        if value < 0 or (value == 0 and not may_be_zero):
+            raise SettingsError(f"TerraEnvApp.{setting}: expected a positive number, got {value}.")
