@@ -24,7 +24,7 @@ from benchmarks.run import BUCKET, Seeder
 from benchmarks.servers import Client, root_of, stock_server, workspace_server
 from benchmarks.watching import Watched, watching
 from jupyter_terra_env.bucket.embedded.api import EmbeddedBucket
-from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
+from jupyter_terra_env.bucket.embedded.http_front import EmbeddedServer
 
 _KINDS = {"many outputs": made_notebooks.with_many_outputs, "one big image": made_notebooks.with_big_image}
 _CONTENT = {"type": "notebook", "content": 1, "hash": 1}
@@ -65,7 +65,7 @@ def main() -> int:
 def _run(folder: Path, arguments: argparse.Namespace) -> Iterator[tuple[str, Line]]:
     with (
         EmbeddedBucket(folder / "bucket" / "bucket.sqlite3") as bucket,
-        LoopbackFront(bucket) as front,
+        EmbeddedServer(bucket) as front,
         CountingProxy(
             front.port, latency_ms=arguments.latency_ms, upload_mb_per_second=arguments.upload_mb_per_second
         ) as proxy,

@@ -23,7 +23,7 @@ from benchmarks.report import table
 from benchmarks.run import BUCKET, Seeder
 from benchmarks.servers import Client, root_of, stock_server, workspace_server
 from jupyter_terra_env.bucket.embedded.api import EmbeddedBucket
-from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
+from jupyter_terra_env.bucket.embedded.http_front import EmbeddedServer
 
 _SAVE_CHANGED, _SAVE_UNCHANGED = "save, changed", "save, unchanged"
 _OPERATIONS = (
@@ -99,7 +99,7 @@ def _on_latency(servers: Servers, latency_ms: float, arguments: argparse.Namespa
 def _servers(home: Path, venv: Path, latency_ms: float, arguments: argparse.Namespace) -> Iterator[Servers]:
     with ExitStack() as stack:
         bucket = stack.enter_context(EmbeddedBucket(home / "bucket" / "bucket.sqlite3"))
-        front = stack.enter_context(LoopbackFront(bucket))
+        front = stack.enter_context(EmbeddedServer(bucket))
         proxies = {
             name: stack.enter_context(CountingProxy(front.port, latency_ms=latency_ms))
             for name in ("ours", *(peer.name for peer in PEERS))

@@ -18,7 +18,7 @@ from benchmarks.measuring import Result, measure
 from benchmarks.report import large_table, missed_counts, requests_table
 from benchmarks.servers import FOLDER, root_of, stock_server, workspace_server
 from jupyter_terra_env.bucket.embedded.api import EmbeddedBucket
-from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
+from jupyter_terra_env.bucket.embedded.http_front import EmbeddedServer
 from jupyter_terra_env.bucket.embedded.messages import Request
 
 BUCKET = "benchmark-bucket"
@@ -80,7 +80,7 @@ def _run(folder: Path, arguments: argparse.Namespace) -> tuple[Results, Results]
     ours_home, stock_home = folder / "ours", folder / "stock"
     with (
         EmbeddedBucket(folder / "bucket" / "bucket.sqlite3") as bucket,
-        LoopbackFront(bucket) as front,
+        EmbeddedServer(bucket) as front,
         CountingProxy(front.port, latency_ms=arguments.latency_ms) as proxy,
     ):
         _note("preparing notebooks")

@@ -74,7 +74,7 @@ class UnsafeFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paid:
+class FlushResult:
     """What became of the debts.
 
     Attributes:
@@ -89,7 +89,7 @@ class Paid:
 class Debts(Protocol):
     """The port to whatever owes something to the bucket."""
 
-    async def pay(self, deadline_seconds: float) -> Paid:
+    async def pay(self, deadline_seconds: float) -> FlushResult:
         """Pay all debts, the smallest first; return by the deadline, whatever is left."""
 
     async def release_locks(self, deadline_seconds: float) -> None:
@@ -117,9 +117,9 @@ class Tabs(Protocol):
 class NoDebts:
     """A server without a workspace owes nothing."""
 
-    async def pay(self, deadline_seconds: float) -> Paid:  # noqa: ARG002
+    async def pay(self, deadline_seconds: float) -> FlushResult:  # noqa: ARG002
         """See ``Debts``."""
-        return Paid()
+        return FlushResult()
 
     async def release_locks(self, deadline_seconds: float) -> None:
         """See ``Debts``."""
@@ -140,7 +140,7 @@ class FlushReport:
     cause: FlushCause
     seconds: float
     tabs_saved: bool
-    paid: Paid
+    paid: FlushResult
     manifest_written: bool = True
 
     @property
@@ -223,7 +223,7 @@ class Flusher:
             if starts or is_new:
                 return report
             # What the other flush saw is too old, or it had less time than there is now: look again.
-        late = Paid(unsafe=(UnsafeFile(path="*", reason=Unsafe.TIMEOUT),))
+        late = FlushResult(unsafe=(UnsafeFile(path="*", reason=Unsafe.TIMEOUT),))
         return FlushReport(cause=cause, seconds=self._monotonic() - began, tabs_saved=False, paid=late)
 
     @property
@@ -274,10 +274,10 @@ class Flusher:
         reserve = min(_RESERVE_SECONDS, deadline_seconds * _RESERVE_SHARE)
         ends = began + deadline_seconds - 2 * reserve
         paid = await self._settle(ends, reserve, attended=tabs_saved)
-        paid = Paid(safe=paid.safe, unsafe=paid.unsafe + unsaved)
+        paid = FlushResult(safe=paid.safe, unsafe=paid.unsafe + unsaved)
         return await self._conclude(cause, began=began, tabs_saved=tabs_saved, paid=paid)
 
-    async def _conclude(self, cause: FlushCause, *, began: float, tabs_saved: bool, paid: Paid) -> FlushReport:
+    async def _conclude(self, cause: FlushCause, *, began: float, tabs_saved: bool, paid: FlushResult) -> FlushReport:
         report = FlushReport(cause=cause, seconds=self._monotonic() - began, tabs_saved=tabs_saved, paid=paid)
         written = self._manifest is None or await self._is_written(self._manifest, report)
         self.last = FlushReport(
@@ -285,9 +285,9 @@ class Flusher:
         )
         return self.last
 
-    async def _settle(self, ends: float, reserve_seconds: float, *, attended: bool) -> Paid:
+    async def _settle(self, ends: float, reserve_seconds: float, *, attended: bool) -> FlushResult:
         """Look until nobody has asked since the last look began: what came meanwhile is brought to safety, too."""
-        paid = Paid()
+        paid = FlushResult()
         while True:
             asked = self._requests
             paid = _joined(paid, await self._look(ends, reserve_seconds, attended=attended))
@@ -296,11 +296,11 @@ class Flusher:
             if self._requests == asked or self._monotonic() >= ends:
                 return paid
 
-    async def _look(self, ends: float, reserve_seconds: float, *, attended: bool) -> Paid:
+    async def _look(self, ends: float, reserve_seconds: float, *, attended: bool) -> FlushResult:
         """Pay, and before that save what nobody is connected to see, if the kernels may end."""
         unkept = await self._keep(ends, attended=attended) if self._before_end else ()
         paid = await self._pay(ends, reserve_seconds)
-        return Paid(safe=paid.safe, unsafe=paid.unsafe + unkept)
+        return FlushResult(safe=paid.safe, unsafe=paid.unsafe + unkept)
 
     async def _keep(self, ends: float, *, attended: bool) -> tuple[UnsafeFile, ...]:
         try:
@@ -313,16 +313,16 @@ class Flusher:
             self._log.exception("Keeping the outputs of cells failed.")
             return (UnsafeFile(path="*", reason=Unsafe.ERROR),)
 
-    async def _pay(self, ends: float, reserve_seconds: float) -> Paid:
+    async def _pay(self, ends: float, reserve_seconds: float) -> FlushResult:
         deadline_seconds = max(0.0, ends - self._monotonic())
         try:
             async with asyncio.timeout(deadline_seconds + reserve_seconds):
                 return await self._debts.pay(deadline_seconds)
         except TimeoutError:
-            return Paid(unsafe=(UnsafeFile(path="*", reason=Unsafe.TIMEOUT),))
+            return FlushResult(unsafe=(UnsafeFile(path="*", reason=Unsafe.TIMEOUT),))
         except Exception:  # noqa: BLE001 - whatever went wrong, the answer is that nothing is known to be safe
             self._log.exception("Paying the debts to the workspace bucket failed.")
-            return Paid(unsafe=(UnsafeFile(path="*", reason=Unsafe.ERROR),))
+            return FlushResult(unsafe=(UnsafeFile(path="*", reason=Unsafe.ERROR),))
 
     async def _is_written(self, manifest: Path, report: FlushReport) -> bool:
         """Write the manifest; a disk that hangs holds nobody up."""
@@ -350,10 +350,12 @@ class Flusher:
         return True
 
 
-def _joined(before: Paid, after: Paid) -> Paid:
+def _joined(before: FlushResult, after: FlushResult) -> FlushResult:
     """What two looks found: the later one knows better, and does not name what it found paid."""
     anew = {file.path for file in after.safe} | {file.path for file in after.unsafe}
-    return Paid(safe=tuple(file for file in before.safe if file.path not in anew) + after.safe, unsafe=after.unsafe)
+    return FlushResult(
+        safe=tuple(file for file in before.safe if file.path not in anew) + after.safe, unsafe=after.unsafe
+    )
 
 
 def as_json(unsafe: Sequence[UnsafeFile]) -> list[dict[str, str]]:

@@ -30,7 +30,7 @@ from jupyter_terra_env.rules.autopause.state import (
     Flushed,
     OnlyReported,
     PauseReason,
-    PauseRules,
+    PauseSettings,
     PauseState,
     Rejected,
     Resume,
@@ -107,7 +107,7 @@ class Monitor:
     def __init__(  # noqa: PLR0913 - the one place where everything meets, each by name
         self,
         *,
-        rules: PauseRules,
+        rules: PauseSettings,
         clocks: Callable[[], Moment],
         human_age: Callable[[], float | None],
         sources: Sequence[WorkSource],
@@ -164,7 +164,7 @@ class Monitor:
         await self._remember()
         await self._writing.close()
 
-    def wish(self, event: Event) -> None:
+    def request(self, event: Event) -> None:
         """A person or a program asks for something.
 
         Raises:

@@ -33,7 +33,7 @@ class WorkSource(Protocol):
         """See what works now."""
 
 
-class Spaced:
+class RateLimitedSource:
     """A source that is asked no more often than it bears: measured over a moment, a load says nothing.
 
     Args:

@@ -172,7 +172,7 @@ class _OwnProcesses:
 
     def __init__(self, marks: Mapping[str, str]) -> None:
         self._known: dict[tuple[int, float], bool] = {}
-        self._marks = dict(marks)
+        self._badges = dict(marks)
 
     def has(self, process: Any) -> bool:
         key = (process.info["pid"], process.info["create_time"])
@@ -189,7 +189,7 @@ class _OwnProcesses:
         return is_own
 
     def _is_marked(self, inherited: Mapping[str, str]) -> bool:
-        return any(inherited.get(name) == value for name, value in self._marks.items())
+        return any(inherited.get(name) == value for name, value in self._badges.items())
 
 
 def _job_of(shell: TerminalShell, samples: Iterable[ProcessSample]) -> str | None:

@@ -11,14 +11,14 @@ from jupyter_terra_env.rules.autopause.activity import Work
 from jupyter_terra_env.rules.autopause.cost import Cost, in_dollars
 from jupyter_terra_env.rules.autopause.machine import due
 from jupyter_terra_env.rules.autopause.messages import code, sentence
-from jupyter_terra_env.rules.autopause.state import PauseReason, PauseRules, PauseState, Phase
+from jupyter_terra_env.rules.autopause.state import PauseReason, PauseSettings, PauseState, Phase
 
 _EXACT = Decimal("0.000001")
 _WAITING_FOR_THE_DEADLINE = {Phase.ACTIVE, Phase.WORKING, Phase.IDLE, Phase.WARNING}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Priced:
+class MachineCost:
     """What the machine costs.
 
     Attributes:
@@ -30,7 +30,7 @@ class Priced:
     dated: str
 
 
-def told(state: PauseState, rules: PauseRules, priced: Priced) -> dict[str, Any]:
+def event_payload(state: PauseState, rules: PauseSettings, priced: MachineCost) -> dict[str, Any]:
     """What everybody who listens is told.
 
     Args:
@@ -58,8 +58,8 @@ def told(state: PauseState, rules: PauseRules, priced: Priced) -> dict[str, Any]
 
 def report(
     state: PauseState,
-    rules: PauseRules,
-    priced: Priced,
+    rules: PauseSettings,
+    priced: MachineCost,
     *,
     kernels: list[dict[str, Any]],
     chain: PauseChain,
@@ -76,7 +76,7 @@ def report(
         flush: the last flush.
     """
     return {
-        **told(state, rules, priced),
+        **event_payload(state, rules, priced),
         "enabled": rules.is_on,
         "idle_seconds": round(0.0 if state.signals.work else state.now - max(state.last_human, state.last_work), 1),
         "idle_timeout_seconds": rules.idle_timeout,
@@ -120,7 +120,7 @@ def flush_json(flush: FlushReport) -> dict[str, Any]:
     }
 
 
-def _max_busy(state: PauseState, rules: PauseRules) -> dict[str, Any]:
+def _max_busy(state: PauseState, rules: PauseSettings) -> dict[str, Any]:
     if state.work_since is None:
         return {"working_seconds": None, "seconds_left": None}
     start = max(state.last_human, state.work_since)

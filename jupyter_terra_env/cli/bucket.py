@@ -11,7 +11,7 @@ from types import FrameType
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.errors import DatabaseUnusableError
 from jupyter_terra_env.bucket.embedded.first_use import make_bucket
-from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
+from jupyter_terra_env.bucket.embedded.http_front import EmbeddedServer
 from jupyter_terra_env.cli.json_errors import SETTINGS, print_failure
 from jupyter_terra_env.rules.bucket_names import broken_rule, bucket_name
 from jupyter_terra_env.rules.errors import SettingsError
@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.create is not None:
             return _create(bucket, bucket_name(arguments.create), data, as_json=arguments.json)
         try:
-            front = LoopbackFront(bucket, port=arguments.port, open_to_all_local_users=arguments.no_token)
+            front = EmbeddedServer(bucket, port=arguments.port, open_to_all_local_users=arguments.no_token)
         except OSError as error:
             raise SettingsError(f"port {arguments.port} on 127.0.0.1 cannot be used: {_reason(error)}") from error
         _serve(front, data, as_json=arguments.json)
@@ -109,7 +109,7 @@ def main() -> int:
         return 2
 
 
-def _serve(front: LoopbackFront, data: Path, *, as_json: bool) -> None:
+def _serve(front: EmbeddedServer, data: Path, *, as_json: bool) -> None:
     def stop(_signal: int, _frame: FrameType | None) -> None:
         front.request_stop()
 

@@ -7,7 +7,7 @@ from threading import Lock
 from urllib.parse import quote, urlencode
 
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
-from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
+from jupyter_terra_env.bucket.embedded.http_front import EmbeddedServer
 from jupyter_terra_env.cli.demo_data import BUCKET, PREFIX, ask
 
 _OBJECTS = f"/storage/v1/b/{BUCKET}/o"
@@ -40,7 +40,7 @@ class DemoBucket:
     def __init__(self, folder: Path) -> None:
         self._engine = EmbeddedBucket(folder / DATABASE_NAME)
         self._guard = Lock()
-        self._front: LoopbackFront | None = LoopbackFront(self._engine)
+        self._front: EmbeddedServer | None = EmbeddedServer(self._engine)
         self._port, self._token = self._front.port, self._front.token
         self.url = self._front.url
         self._front.start()
@@ -65,7 +65,7 @@ class DemoBucket:
         """
         with self._guard:
             if self._front is None:
-                front = LoopbackFront(self._engine, port=self._port, token=self._token)
+                front = EmbeddedServer(self._engine, port=self._port, token=self._token)
                 front.start()
                 self._front = front
 

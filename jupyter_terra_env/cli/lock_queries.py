@@ -13,7 +13,7 @@ from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.environment.identity import Person
-from jupyter_terra_env.notebooks.locks.bucket_locks import EditLocks
+from jupyter_terra_env.notebooks.locks.bucket_locks import BucketLocks
 from jupyter_terra_env.rules.edit_lock import Claim, EditLock, claim_of, read_lock
 from jupyter_terra_env.rules.errors import BucketTrouble, BucketUnavailable, LockHeldElsewhere
 from jupyter_terra_env.rules.workspace import Workspace, is_notebook_name, join, why_not_shown
@@ -143,7 +143,7 @@ class LockQuestions:
         """
         workspace = lock.workspace
         bucket = self._threads.bucket(workspace.bucket, workspace.user_project)
-        locks = EditLocks(bucket, me=self._person.holder_in(workspace), now_ms=self._clock.now_ms)
+        locks = BucketLocks(bucket, me=self._person.holder_in(workspace), now_ms=self._clock.now_ms)
         object_name = workspace.prefix + lock.name
         if lock.whose is Whose.ELSEWHERE:
             try:

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from jupyter_terra_env.bucket.store import BucketStore
-from jupyter_terra_env.notebooks.moves.object_writes import ObjectActs
+from jupyter_terra_env.notebooks.moves.object_writes import ObjectWrites
 from jupyter_terra_env.notebooks.storage.durable_names import keep_as, sync, sync_directory
 from jupyter_terra_env.notebooks.storage.file_digests import digest_file
 from jupyter_terra_env.notebooks.storage.object_versions import as_remote
 from jupyter_terra_env.notebooks.storage.regular_files import open_regular
 from jupyter_terra_env.notebooks.storage.temporary_files import temporary_file
 from jupyter_terra_env.notebooks.storage_links import StorageLinks
-from jupyter_terra_env.notebooks.sync.unseen_edits import kept_edits_name
+from jupyter_terra_env.notebooks.sync.unseen_edits import unseen_edits_name
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.edit_lock import Claim, read_lock
 from jupyter_terra_env.rules.errors import (
@@ -99,8 +99,8 @@ class LinkedObjects:
     def __init__(self, links: StorageLinks, notebooks: WorkspaceNotebooks, root: Path) -> None:
         self._links = links
         self._notebooks = notebooks
-        self._places = notebooks.places
-        self._acts = ObjectActs(notebooks.places, notebooks.locks)
+        self._storage = notebooks.storage
+        self._acts = ObjectWrites(notebooks.storage, notebooks.locks)
         self._root = root
         self._reported_absent: dict[str, None] = {}
 
@@ -136,22 +136,22 @@ class LinkedObjects:
         match, place = self._match(path)
         if match.is_safe or place is None:
             return Standings(match=match, status=None)
-        version = await self._places.stat(place)
+        version = await self._storage.stat(place)
         if version is None:
-            self._notebooks.locks.saw_none(place)
+            self._notebooks.locks.record_absent(place)
             self._remember_absent(path)
             return Standings(match=match, status=SyncStatus.REMOTE_NOT_FOUND)
         self._reported_absent.pop(path, None)
-        claim = self._notebooks.locks.saw(place, version)
+        claim = self._notebooks.locks.record_version(place, version)
         lock = read_lock(version.metadata)
         owner = lock.holder.owner if lock is not None and claim is not Claim.FREE else None
-        digest = await self._places.copies.digest(self._places.os_path(place))
-        baseline = await self._places.baseline(place)
+        digest = await self._storage.copies.digest(self._storage.os_path(place))
+        baseline = await self._storage.baseline(place)
         if digest is None:
             status = SyncStatus.DESYNCHRONIZED
         elif standing(baseline, digest.crc32c, as_remote(version)) is Standing.EQUAL:
             if digest.crc32c == version.crc32c:
-                await self._places.record(place, baseline, version, digest.crc32c)
+                await self._storage.record(place, baseline, version, digest.crc32c)
             status = SyncStatus.LIVE
         elif baseline is None or baseline.crc32c is None:
             status = SyncStatus.DESYNCHRONIZED
@@ -195,18 +195,18 @@ class LinkedObjects:
         place = self._edit_place(path)
         if not place.is_delocalized:
             return
-        digest = await self._places.copies.digest(self._places.os_path(place))
+        digest = await self._storage.copies.digest(self._storage.os_path(place))
         if digest is None:
             raise ObjectNotFound(f"{path} is not on this disk.")
         # The program says that it has finished: no need to wait until the file has been still for a while.
-        self._places.copies.own.placed(digest)
-        if await self._places.has_edits(place):
-            await self._places.owe_all([place])
+        self._storage.copies.own.placed(digest)
+        if await self._storage.has_edits(place):
+            await self._storage.owe_all([place])
         self._notebooks.localizer.views.shows_working_copy(place)
         work = await self._notebooks.delocalizer.after_save(place, wait_seconds=_SAVE_SECONDS)
         if work.reason == ConflictReason.REMOTE_DELETED and path in self._reported_absent:
             # The client was told that the object has gone, and saves all the same: it is made anew.
-            await self._places.expect_absent_again(place)
+            await self._storage.expect_absent_again(place)
             work = await self._notebooks.delocalizer.after_save(place, wait_seconds=_SAVE_SECONDS)
         self._raise_for(place, work)
         self._reported_absent.pop(path, None)
@@ -223,8 +223,8 @@ class LinkedObjects:
         """
         place = self._edit_place(path)
         async with self._notebooks.delocalizer.turn(place):
-            baseline = await self._places.baseline(place)
-            version = await self._places.stat(place)
+            baseline = await self._storage.baseline(place)
+            version = await self._storage.stat(place)
             if version is not None:
                 self._notebooks.locks.require_free(place, version)
                 if baseline is None or baseline.crc32c is None:
@@ -234,11 +234,11 @@ class LinkedObjects:
                 await self._acts.delete(place, version)
             elif baseline is None and path not in self._reported_absent:
                 raise NothingKnown(f"{path} was never localized here.")
-            await self._places.forget(place)
+            await self._storage.forget(place)
         self._remember_absent(path)
         self._notebooks.locks.forget(place)
         self._notebooks.delocalizer.forget(place)
-        self._notebooks.folders.forget(place)
+        self._notebooks.listings.forget(place)
 
     # Parts
 
@@ -299,14 +299,14 @@ class LinkedObjects:
 
     async def _put(self, path: str, fill: Callable[[Path], Awaitable[None]]) -> None:
         """Put a file into the server's root, whole; what it replaces and may hold edits is kept in another file."""
-        run = self._places.copies.run
+        run = self._storage.copies.run
         target = await run(self._inside, path)
         found = self._links.match(path)
         is_saved = found is not None and found[1] is not None and found[1].belongs_in_bucket
         keeps = is_saved or target.suffix == NOTEBOOK_SUFFIX
         with temporary_file(target) as (file, temporary):
             await fill(temporary)
-            async with self._places.copies.lock(target):
+            async with self._storage.copies.lock(target):
                 await run(_replace, file, temporary, target, keeps=keeps)
 
     def _inside(self, path: str) -> Path:
@@ -349,5 +349,5 @@ def _is_same(file: BinaryIO, target: Path) -> bool:
 def _keep(target: Path) -> None:
     for number in itertools.count(1):
         with contextlib.suppress(FileExistsError):
-            keep_as(target, kept_edits_name(target, number))
+            keep_as(target, unseen_edits_name(target, number))
             return

@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from jupyter_terra_env.bucket.store import ObjectVersion
-from jupyter_terra_env.notebooks.locks.lock_table import HeldLocks
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.locks.lock_table import LockTable
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.foreign_edits import ForeignEdits
 from jupyter_terra_env.rules.edit_lock import read_lock
@@ -29,7 +29,7 @@ class Mark:
     lock: LockState | None = None
 
 
-class Marks:
+class ListingBadges:
     """Marks notebooks, from what the listing itself and the journal tell: no request, no look at a file.
 
     Args:
@@ -39,8 +39,10 @@ class Marks:
         foreign_edits: what programs wrote.
     """
 
-    def __init__(self, places: Places, delocalizer: Delocalizer, locks: HeldLocks, foreign_edits: ForeignEdits) -> None:
-        self._places = places
+    def __init__(
+        self, storage: NotebookStorage, delocalizer: Delocalizer, locks: LockTable, foreign_edits: ForeignEdits
+    ) -> None:
+        self._storage = storage
         self._delocalizer = delocalizer
         self._locks = locks
         self._foreign_edits = foreign_edits
@@ -56,10 +58,10 @@ class Marks:
             listed: what the bucket has of it.
         """
         await self._foreign_edits.look_among(folder, names)
-        owed = {debt.path for debt in await self._places.debts()}
+        owed = {debt.path for debt in await self._storage.debts()}
         owed |= {location.api_path for location in await self._foreign_edits.undelivered()}
         # Thousands of names take a while: not on the event loop.
-        return await self._places.copies.run(self._all, folder, names, listed, owed)
+        return await self._storage.copies.run(self._all, folder, names, listed, owed)
 
     def _all(
         self, folder: Location, names: Collection[str], listed: Mapping[str, ObjectVersion], owed: Collection[str]

@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectTooLarge
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
 from jupyter_terra_env.notebooks.storage.patience import within
 from jupyter_terra_env.notebooks.storage.regular_files import open_regular
@@ -27,11 +27,11 @@ class Previews:
     """Reads what is to be previewed.
 
     Args:
-        places: disk and buckets.
+        storage: disk and buckets.
     """
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, storage: NotebookStorage) -> None:
+        self._storage = storage
 
     async def content(self, location: Location) -> bytes:
         """A notebook as the bucket has it; as the disk has it, in a playground or while the bucket is away.
@@ -43,9 +43,9 @@ class Previews:
         content = None
         if location.is_delocalized:
             with contextlib.suppress(BucketError, ObjectNotFound):
-                digest = await self._places.copies.digest(self._places.os_path(location))
+                digest = await self._storage.copies.digest(self._storage.os_path(location))
                 content = await within(
-                    None if digest is None else self._places.patience_seconds,
+                    None if digest is None else self._storage.patience_seconds,
                     self._from_bucket(location),
                     location.workspace.bucket,
                     size_bytes=0 if digest is None else digest.size_bytes,
@@ -58,14 +58,14 @@ class Previews:
 
     async def _from_bucket(self, location: Location) -> bytes:
         for _ in range(_ROUNDS):
-            version = await self._places.stat(location)
+            version = await self._storage.stat(location)
             if version is None:
                 raise ObjectNotFound(f"{location.api_path} is not in the workspace.")
             if version.size_bytes > MOST_BYTES:
                 raise _too_large(location)
             with io.BytesIO() as file:
                 try:
-                    await self._places.bucket(location).read_into(
+                    await self._storage.bucket(location).read_into(
                         location.object_name, version.generation, file, most_bytes=MOST_BYTES
                     )
                 except ObjectTooLarge as error:
@@ -77,7 +77,7 @@ class Previews:
 
     async def _from_disk(self, location: Location) -> bytes:
         try:
-            return await self._places.copies.run(_read_up_to, self._places.os_path(location), MOST_BYTES + 1)
+            return await self._storage.copies.run(_read_up_to, self._storage.os_path(location), MOST_BYTES + 1)
         except (FileNotFoundError, IsADirectoryError) as error:
             raise ObjectNotFound(f"{location.api_path} is not on this disk.") from error
 

@@ -6,10 +6,10 @@ from datetime import datetime
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectVersion
-from jupyter_terra_env.notebooks.locks.lock_table import HeldLocks
+from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.moves.name_checks import not_shown
 from jupyter_terra_env.notebooks.storage.durable_moves import files_below
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.rules.edit_lock import OWNER_KEY, Claim
 from jupyter_terra_env.rules.errors import BucketError
 from jupyter_terra_env.rules.workspace import Location
@@ -72,12 +72,12 @@ class Sharing:
     """Answers what a person asks before they delete, or where their work is.
 
     Args:
-        places: disk, buckets and journal.
+        storage: disk, buckets and journal.
         locks: whose a lock is.
     """
 
-    def __init__(self, places: Places, locks: HeldLocks) -> None:
-        self._places = places
+    def __init__(self, storage: NotebookStorage, locks: LockTable) -> None:
+        self._storage = storage
         self._locks = locks
 
     async def whereabouts(self, location: Location) -> Whereabouts:
@@ -86,12 +86,12 @@ class Sharing:
         Raises:
             OperationRefused: a link leads out of the workspace folder.
         """
-        os_path = self._places.os_path(location)
-        on_disk = os_path if await self._places.copies.run(os_path.is_file) else None
+        os_path = self._storage.os_path(location)
+        on_disk = os_path if await self._storage.copies.run(os_path.is_file) else None
         if not location.is_delocalized:
             return Whereabouts(on_disk=on_disk)
         try:
-            version = await self._places.stat_soon(location)
+            version = await self._storage.stat_soon(location)
         except BucketError as error:
             return Whereabouts(on_disk=on_disk, trouble=error)
         if version is None:
@@ -100,7 +100,7 @@ class Sharing:
 
     async def removal(self, location: Location, *, is_folder: bool) -> Removal:
         """What deleting a file or folder would remove. One request, more for folders of thousands of objects."""
-        on_disk = await self._places.copies.run(self._names_on_disk, location, is_folder)
+        on_disk = await self._storage.copies.run(self._names_on_disk, location, is_folder)
         if not location.is_edit or not (is_folder or location.is_delocalized):
             return Removal(on_disk_only=on_disk)
         try:
@@ -118,9 +118,9 @@ class Sharing:
 
     async def _objects(self, location: Location, *, is_folder: bool) -> Collection[ObjectVersion]:
         if not is_folder:
-            version = await self._places.stat_soon(location)
+            version = await self._storage.stat_soon(location)
             return () if version is None else (version,)
-        listed = await self._places.bucket(location).list_all(location.object_prefix)
+        listed = await self._storage.bucket(location).list_all(location.object_prefix)
         # The marker some tools make for a folder is nobody's work.
         return [version for version in listed if not version.name.endswith("/") or version.size_bytes]
 
@@ -133,7 +133,7 @@ class Sharing:
         return Held(location=place, owner=owner, by_same_person=claim is Claim.MINE_ELSEWHERE)
 
     def _names_on_disk(self, location: Location, is_folder: bool) -> tuple[str, ...]:  # noqa: FBT001 - runs on a thread
-        entry = self._places.entry(location.api_path)
+        entry = self._storage.entry(location.api_path)
         if not is_folder:
             return (location.name,) if entry.is_file() else ()
         names = (file.relative_to(entry) for file in files_below(entry))

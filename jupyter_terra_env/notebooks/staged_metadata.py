@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_terra_env.bucket.store import BucketStore, MustNotExist, ObjectVersion
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage_links import StorageLinks
 from jupyter_terra_env.rules.edit_lock import read_lock
 from jupyter_terra_env.rules.errors import ObjectNotFound, PreconditionFailed, TerraEnvError
@@ -33,7 +33,7 @@ class StagedMetadata:
     Args:
         bucket: the staging bucket.
         links: storage links.
-        places: working copies and what they last equalled.
+        storage: working copies and what they last equalled.
         log: the server's log.
     """
 
@@ -41,12 +41,12 @@ class StagedMetadata:
         self,
         bucket: BucketStore,
         links: StorageLinks,
-        places: Places,
+        storage: NotebookStorage,
         log: logging.Logger | logging.LoggerAdapter[logging.Logger],
     ) -> None:
         self._bucket = bucket
         self._links = links
-        self._places = places
+        self._storage = storage
         self._log = log
 
     async def take_over(self) -> None:
@@ -89,7 +89,7 @@ class StagedMetadata:
         place = self._place_of(parse_path(entry)) if isinstance(entry, Mapping) else None
         if place is None or not isinstance(generation, int) or not isinstance(crc32c, str):
             return False
-        if await self._places.baseline(place) is not None:
+        if await self._storage.baseline(place) is not None:
             return False
         at = datetime.fromtimestamp(0, UTC)
         version = ObjectVersion(
@@ -101,7 +101,7 @@ class StagedMetadata:
             updated=at,
             created=at,
         )
-        return await self._places.advance(place, None, version, crc32c)
+        return await self._storage.advance(place, None, version, crc32c)
 
     def _place_of(self, path: str) -> Location | None:
         found = self._links.match(path)
@@ -109,10 +109,10 @@ class StagedMetadata:
         return place if place is not None and place.is_delocalized else None
 
     async def _entries(self) -> Any:
-        below = [await self._places.known_below(link.base) for link in self._links.listed if link.base]
+        below = [await self._storage.known_below(link.base) for link in self._links.listed if link.base]
         for path in sorted({path for paths in below for path in paths}):
             place = self._place_of(path)
-            baseline = None if place is None else await self._places.baseline(place)
+            baseline = None if place is None else await self._storage.baseline(place)
             if place is None or baseline is None:
                 continue
             lock = read_lock(baseline.metadata)

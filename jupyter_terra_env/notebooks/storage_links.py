@@ -9,9 +9,9 @@ import logging
 import os
 from pathlib import Path
 
-from jupyter_terra_env.notebooks.storage.bucket_listings import Folders
+from jupyter_terra_env.notebooks.storage.bucket_listings import BucketListings
 from jupyter_terra_env.notebooks.storage.durable_names import sync, sync_directory
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.temporary_files import temporary_file
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.localizer import Localizer
@@ -31,8 +31,8 @@ class StorageLinks:
 
     Args:
         workspaces: what a link changes.
-        places: disk and buckets.
-        folders: listings, by which a link's notebooks are found.
+        storage: disk and buckets.
+        listings: listings, by which a link's notebooks are found.
         localizer: brings them to the disk.
         delocalizer: pays what a link's folder owes before the link goes.
         root: the server's root folder.
@@ -44,8 +44,8 @@ class StorageLinks:
     def __init__(  # noqa: PLR0913 - five parts, two folders, a setting and a log, each by name
         self,
         workspaces: Workspaces,
-        places: Places,
-        folders: Folders,
+        storage: NotebookStorage,
+        listings: BucketListings,
         localizer: Localizer,
         delocalizer: Delocalizer,
         *,
@@ -55,8 +55,8 @@ class StorageLinks:
         log: logging.Logger | logging.LoggerAdapter[logging.Logger],
     ) -> None:
         self._workspaces = workspaces
-        self._places = places
-        self._folders = folders
+        self._storage = storage
+        self._listings = listings
         self._localizer = localizer
         self._delocalizer = delocalizer
         self._root = root
@@ -125,7 +125,7 @@ class StorageLinks:
             if len(self._table.listed()) >= MOST_LINKS and link not in self._table.listed():
                 raise BadRequest(f"there are {MOST_LINKS} storage links already")
             table = self._table.with_link(link)
-            await self._places.copies.run(self._prepare, link, table)
+            await self._storage.copies.run(self._prepare, link, table)
             self._adopt(table)
         self._begin_copy(link)
 
@@ -140,7 +140,7 @@ class StorageLinks:
             if table == self._table:
                 return
             await self._pay_before(table)
-            await self._places.copies.run(self._write, table)
+            await self._storage.copies.run(self._write, table)
             self._adopt(table)
 
     async def close(self) -> None:
@@ -152,7 +152,7 @@ class StorageLinks:
 
     async def _pay_before(self, table: LinkTable) -> None:
         leaving = {link.base for link in self._table.listed()} - set(table.by_directory)
-        located = [self._workspaces.locate(debt.path) for debt in await self._places.debts()]
+        located = [self._workspaces.locate(debt.path) for debt in await self._storage.debts()]
         owed = [place for place in located if place is not None and place.directory in leaving]
         if owed:
             await self._delocalizer.pay(owed, _RELEASE_SECONDS)
@@ -230,12 +230,12 @@ class StorageLinks:
             self._log.warning("jupyter_terra_env: %r cannot be filled: %s", link.base, errors.exceptions[0])
 
     async def _copy_below(self, folder: Location, slots: asyncio.Semaphore, group: asyncio.TaskGroup) -> None:
-        listing = await self._folders.fresh_bucket_folder(folder)
+        listing = await self._listings.fresh_bucket_folder(folder)
         if listing.trouble is not None:
             raise listing.trouble
         for name in sorted(listing.notebooks):
             place = folder.child(name)
-            if not await self._places.copies.run(os.path.lexists, self._places.os_path(place)):
+            if not await self._storage.copies.run(os.path.lexists, self._storage.os_path(place)):
                 group.create_task(self._localize(place, slots))
         if not folder.workspace.is_shallow:
             for name in sorted(listing.folders):

@@ -10,17 +10,17 @@ from datetime import datetime
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.closing import ClosingSteps
-from jupyter_terra_env.notebooks.listing_badges import Marks
+from jupyter_terra_env.notebooks.listing_badges import ListingBadges
 from jupyter_terra_env.notebooks.locks.lock_keeper import LockKeeper
-from jupyter_terra_env.notebooks.locks.lock_table import HeldLocks
+from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.moves.moves import Moves
-from jupyter_terra_env.notebooks.moves.recovery import BegunMoves
+from jupyter_terra_env.notebooks.moves.recovery import MoveRecovery
 from jupyter_terra_env.notebooks.preview import Previews
-from jupyter_terra_env.notebooks.storage.bucket_listings import Folders
+from jupyter_terra_env.notebooks.storage.bucket_listings import BucketListings
 from jupyter_terra_env.notebooks.storage.foreign_debts import on_the_disk, payable_as, sentence
 from jupyter_terra_env.notebooks.storage.journal import Debt
 from jupyter_terra_env.notebooks.storage.journal_database import JournalDatabase
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage_links import StorageLinks
 from jupyter_terra_env.notebooks.sync.conflicts import Conflicts
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
@@ -84,7 +84,7 @@ class NotebookStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Payment:
+class DeliveryResult:
     """What became of everything the bucket was owed.
 
     Attributes:
@@ -105,8 +105,8 @@ class WorkspaceNotebooks:
     Attributes:
         workspaces: which folders they look after.
         links: the workspaces that clients of Welder's API make and release.
-        places: disk, buckets and journal by location.
-        folders: listings.
+        storage: disk, buckets and journal by location.
+        listings: listings.
         locks: who edits what.
         keeper: keeps and gives back locks.
         localizer: opening.
@@ -119,17 +119,17 @@ class WorkspaceNotebooks:
         moves: renaming and deleting.
         begun_moves: renames and deletions that were left halfway.
         cage: does the work on what others wrote.
-        database: the journal's, behind ``places``.
-        bucket_threads: the threads behind ``places``.
+        database: the journal's, behind ``storage``.
+        bucket_threads: the threads behind ``storage``.
         email_of: the address behind the hash in a workspace's lock, when it may be told.
         log: the server's log.
     """
 
     workspaces: Workspaces
     links: StorageLinks
-    places: Places
-    folders: Folders
-    locks: HeldLocks
+    storage: NotebookStorage
+    listings: BucketListings
+    locks: LockTable
     keeper: LockKeeper
     localizer: Localizer
     delocalizer: Delocalizer
@@ -137,9 +137,9 @@ class WorkspaceNotebooks:
     gate: UploadGate
     conflicts: Conflicts
     previews: Previews
-    marks: Marks
+    badges: ListingBadges
     moves: Moves
-    begun_moves: BegunMoves
+    recovery: MoveRecovery
     cage: Cage
     database: JournalDatabase
     bucket_threads: BucketThreads
@@ -160,17 +160,17 @@ class WorkspaceNotebooks:
 
         Never raises.
         """
-        await self.begun_moves.finish()
+        await self.recovery.finish()
 
     async def owed(self) -> tuple[Location, ...]:
         """The notebooks that hold saves the bucket has not, by the journal; see also ``foreign_debts``."""
-        located = [payable_as(debt, self.workspaces) for debt in await self.places.debts()]
+        located = [payable_as(debt, self.workspaces) for debt in await self.storage.debts()]
         return tuple(location for location in located if location is not None)
 
     async def foreign_debts(self) -> tuple[Debt, ...]:
         """Saves that are owed to buckets of workspaces that are not configured here."""
-        foreign = [debt for debt in await self.places.debts() if payable_as(debt, self.workspaces) is None]
-        return await self.places.copies.run(on_the_disk, foreign, self.places.entry(""))
+        foreign = [debt for debt in await self.storage.debts() if payable_as(debt, self.workspaces) is None]
+        return await self.storage.copies.run(on_the_disk, foreign, self.storage.entry(""))
 
     async def _log_foreign_debts(self) -> None:
         for debt in await self.foreign_debts():
@@ -182,7 +182,7 @@ class WorkspaceNotebooks:
         places.update((location.api_path, location) for location in await self.foreign_edits.undelivered())
         return tuple(places[path] for path in sorted(places))
 
-    async def pay(self, deadline_seconds: float) -> Payment:
+    async def pay(self, deadline_seconds: float) -> DeliveryResult:
         """Try to bring everything that is owed to the bucket.
 
         Args:
@@ -193,9 +193,9 @@ class WorkspaceNotebooks:
                 await self.foreign_edits.look()
         owed = await self.owed()
         await self.delocalizer.pay(owed, deadline_seconds)
-        return await self.payment([location.api_path for location in owed])
+        return await self.delivery_result([location.api_path for location in owed])
 
-    async def payment(self, sent: Iterable[str]) -> Payment:
+    async def delivery_result(self, sent: Iterable[str]) -> DeliveryResult:
         """What the journal says became of debts.
 
         Args:
@@ -204,7 +204,7 @@ class WorkspaceNotebooks:
         still = {location.api_path: location for location in await self.undelivered()}
         unpaid = [await self.status_of_debt(still[path]) for path in sorted(still)]
         paid = tuple(path for path in sent if path not in still)
-        return Payment(paid=paid, unpaid=tuple(unpaid), foreign=await self.foreign_debts())
+        return DeliveryResult(paid=paid, unpaid=tuple(unpaid), foreign=await self.foreign_debts())
 
     async def status_of(self, location: Location, work: WorkStatus | None = None) -> NotebookStatus:
         """What is known of a notebook, without asking the bucket.
@@ -219,7 +219,7 @@ class WorkspaceNotebooks:
         if work is None:
             work = await self._work_of(location)
         version = self.locks.last_version(location) if location.is_delocalized else None
-        baseline = None if version is None else await self.places.baseline(location)
+        baseline = None if version is None else await self.storage.baseline(location)
         stored = version is not None and baseline is not None and version.generation == baseline.generation
         gone = self.locks.gone(location) if location.is_delocalized else None
         if gone is not None and work.place is Place.IN_WORKSPACE:
@@ -255,7 +255,7 @@ class WorkspaceNotebooks:
         try:
             return await self.delocalizer.current_status(location)
         except ObjectNotFound:
-            if location.is_delocalized and self.folders.is_listed(location):
+            if location.is_delocalized and self.listings.is_listed(location):
                 return not_on_this_disk()
             raise
 
@@ -271,7 +271,7 @@ class WorkspaceNotebooks:
         """
         if instead is not None:
             return name_of(instead)
-        baseline = await self.places.baseline(location) if location.is_delocalized else None
+        baseline = await self.storage.baseline(location) if location.is_delocalized else None
         return None if baseline is None or baseline.crc32c is None else str(baseline.generation)
 
     def email_of_holder(self, location: Location) -> str | None:
@@ -293,14 +293,14 @@ class WorkspaceNotebooks:
         await closing.step("ending storage links", self.links.close(), _STEP_SECONDS)
         await closing.step("ending the look at files", self.foreign_edits.close(), _STEP_SECONDS)
         await closing.step("ending openings", self.localizer.close(), _STEP_SECONDS)
-        await closing.step("ending renames", self.begun_moves.close(), _STEP_SECONDS)
+        await closing.step("ending renames", self.recovery.close(), _STEP_SECONDS)
         await closing.step("paying debts", self.delocalizer.close(uploads_seconds), uploads_seconds + _STEP_SECONDS)
         await closing.step("naming debts", self._name_debts(), _STEP_SECONDS)
         await closing.step("giving back locks", self.keeper.close(_LOCKS_SECONDS), _LOCKS_SECONDS + _STEP_SECONDS)
-        await closing.step("ending listings", self.folders.close(), _STEP_SECONDS)
+        await closing.step("ending listings", self.listings.close(), _STEP_SECONDS)
         closing.call("ending checks", self.gate.close)
         closing.call("ending requests", self.bucket_threads.close)
-        if self.places.copies.close():
+        if self.storage.copies.close():
             closing.call("closing the journal", self.database.close)
         else:
             # The journal is used by what hangs: closing it would wait, too. What is in it is durable.

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class WayOut(StrEnum):
+class Resolution(StrEnum):
     """What a person may choose; append only, never rename."""
 
     KEEP_BOTH = "keep-both"

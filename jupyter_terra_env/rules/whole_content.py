@@ -90,7 +90,7 @@ def is_text_name(name: str) -> bool:
     return _TEXT_NAME.fullmatch(name) is not None
 
 
-def judge_text(name: str, content: bytes, baseline_crc32c: str | None) -> Unfit | None:
+def check_text(name: str, content: bytes, baseline_crc32c: str | None) -> Unfit | None:
     """Judge what a program wrote into a file that is no notebook.
 
     Args:

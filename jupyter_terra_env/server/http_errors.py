@@ -68,7 +68,7 @@ def refusal_within(error: BaseException | None) -> Refusal | None:
 
 
 @contextlib.contextmanager
-def translated(path: str) -> Iterator[None]:
+def as_http_errors(path: str) -> Iterator[None]:
     """Turn this package's errors into HTTP errors.
 
     The answer's ``reason`` is for machines; its ``message`` is one constant sentence, because JupyterLab shows each

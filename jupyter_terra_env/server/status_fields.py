@@ -5,7 +5,7 @@ from typing import Any
 
 from jupyter_terra_env.notebooks.storage.foreign_debts import NOT_CONFIGURED, sentence
 from jupyter_terra_env.notebooks.storage.journal import Debt
-from jupyter_terra_env.notebooks.workspace_notebooks import NotebookStatus, Payment
+from jupyter_terra_env.notebooks.workspace_notebooks import DeliveryResult, NotebookStatus
 from jupyter_terra_env.rules.gone import Gone
 from jupyter_terra_env.rules.lock_view import LockState, LockView
 from jupyter_terra_env.rules.status import Place
@@ -64,13 +64,13 @@ def lock_fields(view: LockView, *, email: str | None) -> dict[str, Any]:
     }
 
 
-def payment_fields(payment: Payment) -> dict[str, Any]:
+def payment_fields(delivery_result: DeliveryResult) -> dict[str, Any]:
     """What became of debts, as JSON."""
     return {
-        "paid": list(payment.paid),
+        "paid": list(delivery_result.paid),
         "unpaid": [
-            *(status_fields(status, email=None) for status in payment.unpaid),
-            *(foreign_debt_fields(debt) for debt in payment.foreign),
+            *(status_fields(status, email=None) for status in delivery_result.unpaid),
+            *(foreign_debt_fields(debt) for debt in delivery_result.foreign),
         ],
     }
 

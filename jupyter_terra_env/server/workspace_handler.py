@@ -21,7 +21,7 @@ NOTEBOOKS_SETTING = "jupyter_terra_env_notebooks"
 ANNOUNCEMENTS_SETTING = "jupyter_terra_env_announcements"
 
 
-class FindsNotebooks:
+class NotebookLookup:
     """Mixin of handlers: the wired parts, and the notebook a path names."""
 
     settings: dict[str, Any]
@@ -76,7 +76,7 @@ def _is_no_file(relative_path: str) -> bool:
     return any(component.startswith(".") or len(component.encode()) > _DISK_BYTES for component in components)
 
 
-class TellsTheLock(FindsNotebooks, APIHandler):
+class LockErrorMixin(NotebookLookup, APIHandler):
     """Base of handlers that may be refused by an edit lock: such an answer says whose it is, and until when."""
 
     def path_in_question(self) -> str:
@@ -113,7 +113,7 @@ class TellsTheLock(FindsNotebooks, APIHandler):
         self.finish(json.dumps({"message": error.log_message, "reason": error.reason, "lock": lock}))
 
 
-class WorkspaceHandler(TellsTheLock):
+class WorkspaceHandler(LockErrorMixin):
     """Base of the endpoints under ``/terra-env``: they are about contents, and authorised as such."""
 
     auth_resource = "contents"
@@ -131,7 +131,7 @@ class WorkspaceHandler(TellsTheLock):
         """Take note that the workspace's version is in the working copy now, where an extension may show another."""
         if location.is_delocalized and not is_unchanged(self.contents_manager):
             with contextlib.suppress(OSError):
-                await self.notebooks.localizer.kept_edits.not_shown(location)
+                await self.notebooks.localizer.unseen_edits.mark_unseen(location)
 
     def path_in_question(self) -> str:
         """The path in the query or in the body."""

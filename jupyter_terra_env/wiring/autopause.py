@@ -14,7 +14,7 @@ from jupyter_terra_env.environment.metadata import attributes
 from jupyter_terra_env.notebooks.storage.foreign_debts import JOURNAL_NAME
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.server.autopause.notebook_debts import ForeignDebts, NotebookDebts
-from jupyter_terra_env.server.autopause.service import AutopauseService, Places
+from jupyter_terra_env.server.autopause.service import AutopauseFiles, AutopauseService
 from jupyter_terra_env.server.autopause.settings import settings_of
 
 _MANIFEST = "flush.json"
@@ -39,7 +39,7 @@ def build_autopause(app: Any, state_directory: Path) -> AutopauseService:
     return AutopauseService(
         settings_of(app, attributes(os.environ)),
         environ=os.environ,
-        places=Places(
+        files=AutopauseFiles(
             memory=Path(jupyter_runtime_dir()) / f"terra-env-autopause-{named}.json",
             manifest=state_directory / _MANIFEST,
         ),

@@ -15,28 +15,28 @@ from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.environment.identity import Person
 from jupyter_terra_env.environment.private_folder import make_private
 from jupyter_terra_env.environment.workspace_folders import make_workspace_folders
-from jupyter_terra_env.notebooks.listing_badges import Marks
-from jupyter_terra_env.notebooks.locks.bucket_locks import EditLocks
+from jupyter_terra_env.notebooks.listing_badges import ListingBadges
+from jupyter_terra_env.notebooks.locks.bucket_locks import BucketLocks
 from jupyter_terra_env.notebooks.locks.lock_keeper import KeepingTimes, LockKeeper
-from jupyter_terra_env.notebooks.locks.lock_table import HeldLocks
+from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.locks.lock_watch import LockWatch
 from jupyter_terra_env.notebooks.moves.act_owners import ActOwners
-from jupyter_terra_env.notebooks.moves.executor import Carrier
+from jupyter_terra_env.notebooks.moves.executor import MoveExecutor
 from jupyter_terra_env.notebooks.moves.intents import Intents
 from jupyter_terra_env.notebooks.moves.moves import Moves
-from jupyter_terra_env.notebooks.moves.name_checks import Refusals
+from jupyter_terra_env.notebooks.moves.name_checks import NameChecks
 from jupyter_terra_env.notebooks.moves.notebook_checks import NotebookChecks
-from jupyter_terra_env.notebooks.moves.object_writes import ObjectActs
+from jupyter_terra_env.notebooks.moves.object_writes import ObjectWrites
 from jupyter_terra_env.notebooks.moves.planner import MovePlans
-from jupyter_terra_env.notebooks.moves.recovery import BegunMoves
+from jupyter_terra_env.notebooks.moves.recovery import MoveRecovery
 from jupyter_terra_env.notebooks.preview import Previews
-from jupyter_terra_env.notebooks.storage.bucket_listings import Folders
+from jupyter_terra_env.notebooks.storage.bucket_listings import BucketListings
 from jupyter_terra_env.notebooks.storage.foreign_debts import JOURNAL_NAME
 from jupyter_terra_env.notebooks.storage.journal import Journal
 from jupyter_terra_env.notebooks.storage.journal_database import JournalDatabase
 from jupyter_terra_env.notebooks.storage.letter_case import warn_of_shared_names
-from jupyter_terra_env.notebooks.storage.merge_bases import BaseContents
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.merge_bases import MergeBases
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.working_copies import WorkingCopies
 from jupyter_terra_env.notebooks.storage.write_gate import Pace
 from jupyter_terra_env.notebooks.storage_links import StorageLinks
@@ -45,7 +45,7 @@ from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.foreign_edits import ForeignEdits
 from jupyter_terra_env.notebooks.sync.localizer import Localizer
 from jupyter_terra_env.notebooks.sync.seen_files import SeenFiles
-from jupyter_terra_env.notebooks.sync.unseen_edits import take_stock
+from jupyter_terra_env.notebooks.sync.unseen_edits import mark_existing_unseen
 from jupyter_terra_env.notebooks.sync.upload_attempts import UploadAttempts
 from jupyter_terra_env.notebooks.sync.upload_gate import STILL_SECONDS, UploadGate
 from jupyter_terra_env.notebooks.untrusted.cage import Cage
@@ -117,17 +117,17 @@ def build(
     def bucket_of(workspace: Workspace) -> BucketStore:
         return threads.bucket(workspace.bucket, workspace.user_project)
 
-    def locks_of(workspace: Workspace) -> EditLocks:
+    def locks_of(workspace: Workspace) -> BucketLocks:
         # Threads of their own: a renewal never waits behind transfers.
         bucket = threads.bucket(workspace.bucket, workspace.user_project, urgent=True)
-        return EditLocks(bucket, me=plan.person.holder_in(workspace), now_ms=clock.now_ms)
+        return BucketLocks(bucket, me=plan.person.holder_in(workspace), now_ms=clock.now_ms)
 
-    places = Places(
+    storage = NotebookStorage(
         root=plan.root, bucket_of=bucket_of, journal=journal, copies=WorkingCopies(), locate=workspaces.locate
     )
     pace = Pace(monotonic=time.monotonic, interval_seconds=plan.pace_seconds)
-    bases = BaseContents(plan.state / "bases")
-    gate = UploadGate(places.copies, wall=time.time, monotonic=time.monotonic, still_seconds=plan.still_seconds)
+    bases = MergeBases(plan.state / "bases")
+    gate = UploadGate(storage.copies, wall=time.time, monotonic=time.monotonic, still_seconds=plan.still_seconds)
 
     def pause(failures: int, passing: bool) -> float:  # noqa: FBT001 - a callback
         return pause_seconds(failures, passing=passing, chance=random.random())
@@ -137,8 +137,8 @@ def build(
         delocalizer.lock_changed(location)
         keeper.lock_changed(location)
 
-    locks = HeldLocks(
-        places,
+    locks = LockTable(
+        storage,
         pace,
         locks_of=locks_of,
         holder_of=plan.person.holder_in,
@@ -146,12 +146,14 @@ def build(
         is_time_known=lambda: clock.is_set,
         on_change=lock_changed,
     )
-    folders = Folders(places, max_age_seconds=plan.listing_max_age_seconds, monotonic=time.monotonic, log=plan.log)
+    listings = BucketListings(
+        storage, max_age_seconds=plan.listing_max_age_seconds, monotonic=time.monotonic, log=plan.log
+    )
     delocalizer = Delocalizer(
-        places,
+        storage,
         locks,
         pace,
-        UploadAttempts(places, locks, pace, bases, on_change=folders.forget),
+        UploadAttempts(storage, locks, pace, bases, on_change=listings.forget),
         gate,
         on_news=announce,
         save_wait_seconds=plan.save_wait_seconds,
@@ -159,7 +161,7 @@ def build(
         log=plan.log,
     )
     foreign_edits = ForeignEdits(
-        places,
+        storage,
         delocalizer,
         SeenFiles(plan.root, workspaces),
         locate=workspaces.locate,
@@ -169,31 +171,33 @@ def build(
     keeper = LockKeeper(
         locks,
         delocalizer,
-        LockWatch(places, locks, plan.log),
+        LockWatch(storage, locks, plan.log),
         in_use=in_use,
         monotonic=time.monotonic,
         log=plan.log,
         times=plan.keeping,
     )
-    localizer = Localizer(places, delocalizer, locks, bases)
-    acts = ObjectActs(places, locks)
-    carrier = Carrier(places, folders, delocalizer, locks, acts, bases, locate=workspaces.locate, on_moved=keeper.moved)
-    begun = BegunMoves(
-        places,
+    localizer = Localizer(storage, delocalizer, locks, bases)
+    acts = ObjectWrites(storage, locks)
+    executor = MoveExecutor(
+        storage, listings, delocalizer, locks, acts, bases, locate=workspaces.locate, on_moved=keeper.moved
+    )
+    begun = MoveRecovery(
+        storage,
         Intents(database, new_id=lambda: secrets.token_hex(8)),
         ActOwners(plan.state / "acts", new_id=lambda: secrets.token_hex(8)),
-        carrier,
+        executor,
         acts,
         delocalizer,
         locate=workspaces.locate,
         pause_seconds=pause,
         log=plan.log,
     )
-    plans = MovePlans(places, delocalizer, locks, localizer, acts, NotebookChecks(places, gate))
+    plans = MovePlans(storage, delocalizer, locks, localizer, acts, NotebookChecks(storage, gate))
     links = StorageLinks(
         workspaces,
-        places,
-        folders,
+        storage,
+        listings,
         localizer,
         delocalizer,
         root=plan.root,
@@ -202,9 +206,9 @@ def build(
         log=plan.log,
     )
     links.load()
-    take_stock(journal, plan.root, workspaces)
+    mark_existing_unseen(journal, plan.root, workspaces)
     directories = [directory for workspace in workspaces.all for directory, _ in workspace.directories()]
-    places.copies.sweep_later([plan.root / directory for directory in directories])
+    storage.copies.sweep_later([plan.root / directory for directory in directories])
     for workspace in plan.workspaces:
         plan.log.info(
             "jupyter_terra_env: workspace %r: gs://%s/%s in the folder %r.",
@@ -217,19 +221,19 @@ def build(
     return WorkspaceNotebooks(
         workspaces=workspaces,
         links=links,
-        places=places,
-        folders=folders,
+        storage=storage,
+        listings=listings,
         locks=locks,
         keeper=keeper,
         localizer=localizer,
         delocalizer=delocalizer,
         foreign_edits=foreign_edits,
         gate=gate,
-        conflicts=Conflicts(places, localizer, delocalizer, locks, bases, cage),
-        previews=Previews(places),
-        marks=Marks(places, delocalizer, locks, foreign_edits),
-        moves=Moves(places, plans, carrier, begun, Refusals(places, folders)),
-        begun_moves=begun,
+        conflicts=Conflicts(storage, localizer, delocalizer, locks, bases, cage),
+        previews=Previews(storage),
+        badges=ListingBadges(storage, delocalizer, locks, foreign_edits),
+        moves=Moves(storage, plans, executor, begun, NameChecks(storage, listings)),
+        recovery=begun,
         cage=cage,
         database=database,
         bucket_threads=threads,

@@ -33,7 +33,7 @@ def build_welder(app: Any, *, new_id: Callable[[], str]) -> WelderApi | None:
     staged = None
     if app.staging_bucket:
         bucket = notebooks.bucket_threads.bucket(app.staging_bucket.removeprefix("gs://"), app.user_project or None)
-        staged = StagedMetadata(bucket, notebooks.links, notebooks.places, app.serverapp.log)
+        staged = StagedMetadata(bucket, notebooks.links, notebooks.storage, app.serverapp.log)
 
     return WelderApi(
         notebooks.links,

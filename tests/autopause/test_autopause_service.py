@@ -382,10 +382,10 @@ class TestWishes:
         jar = kept(await ask("login", {}))
         form = urlencode({"password": jp_serverapp.identity_provider.token, "_xsrf": jar["_xsrf"]})
         jar.update(kept(await ask("login", jar, method="POST", body=form)))
-        wish = {"method": "POST", "body": '{"action": "end-keep-awake"}'}
+        request = {"method": "POST", "body": '{"action": "end-keep-awake"}'}
         assert (await ask("terra-env/autopause", jar)).code == 200
-        assert (await ask("terra-env/autopause", jar, **wish)).code == 403
-        proven = await ask("terra-env/autopause", jar, headers={"X-XSRFToken": jar["_xsrf"]}, **wish)
+        assert (await ask("terra-env/autopause", jar, **request)).code == 403
+        proven = await ask("terra-env/autopause", jar, headers={"X-XSRFToken": jar["_xsrf"]}, **request)
         assert proven.code == 200
 
 

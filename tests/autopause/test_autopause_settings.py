@@ -10,7 +10,7 @@ from fake_cloud import FakeCloud
 from real_server import RealServer
 from traitlets.config import Application, Config
 
-from jupyter_terra_env.rules.autopause.state import PauseRules
+from jupyter_terra_env.rules.autopause.state import PauseSettings
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.server.autopause.settings import settings_of
 from jupyter_terra_env.server.autopause.work_sources import pause_chain
@@ -32,7 +32,7 @@ def chain(environ=None, **configured):
 
 
 def test_defaults_are_the_rules_own():
-    assert settings().rules() == PauseRules()
+    assert settings().rules() == PauseSettings()
     assert chain().names == ("report_only",)
 
 

@@ -10,11 +10,11 @@ import time
 import pytest
 from autopause_kit import Clock
 
-from jupyter_terra_env.autopause.flush import FlushCause, Flusher, Paid, SafeFile, UnsafeFile
+from jupyter_terra_env.autopause.flush import FlushCause, Flusher, FlushResult, SafeFile, UnsafeFile
 from jupyter_terra_env.autopause.front_ends import FRESH_SECONDS, FrontEnds
 
-SAFE = Paid(safe=(SafeFile(path="w/edit/a.ipynb", generation="7"),))
-UNSAFE = Paid(unsafe=(UnsafeFile(path="w/edit/b.ipynb", reason="remote-changed"),))
+SAFE = FlushResult(safe=(SafeFile(path="w/edit/a.ipynb", generation="7"),))
+UNSAFE = FlushResult(unsafe=(UnsafeFile(path="w/edit/b.ipynb", reason="remote-changed"),))
 
 
 class Debts:
@@ -313,7 +313,7 @@ async def test_who_joins_while_debts_are_paid_is_told_of_what_was_saved_since(ma
     await asyncio.sleep(0)
     debts.free.set()
     assert await first is await second
-    assert (await second).paid == Paid(safe=SAFE.safe, unsafe=UNSAFE.unsafe)
+    assert (await second).paid == FlushResult(safe=SAFE.safe, unsafe=UNSAFE.unsafe)
     assert len(asked) == 1
 
 

@@ -8,13 +8,13 @@ import pytest
 from autopause_kit import CELL, FakeClocks
 
 from jupyter_terra_env.autopause.actuators.port import Result
-from jupyter_terra_env.autopause.flush import FlushCause, FlushReport, Paid, UnsafeFile
+from jupyter_terra_env.autopause.flush import FlushCause, FlushReport, FlushResult, UnsafeFile
 from jupyter_terra_env.autopause.monitor import Hooks, Monitor
-from jupyter_terra_env.autopause.observation import Observation, Spaced
-from jupyter_terra_env.rules.autopause.state import Failure, KeepAwake, PauseReason, PauseRules, Phase
+from jupyter_terra_env.autopause.observation import Observation, RateLimitedSource
+from jupyter_terra_env.rules.autopause.state import Failure, KeepAwake, PauseReason, PauseSettings, Phase
 from jupyter_terra_env.rules.errors import AutopauseRefused
 
-RULES = PauseRules(idle_timeout=600, warning_lead=60, max_busy=3600)
+RULES = PauseSettings(idle_timeout=600, warning_lead=60, max_busy=3600)
 
 
 class Source:
@@ -39,7 +39,7 @@ class Flushes:
         self.causes.append(cause)
         if self.held is not None:
             await self.held.wait()
-        return FlushReport(cause=cause, seconds=0.0, tabs_saved=True, paid=Paid(unsafe=self.unsafe))
+        return FlushReport(cause=cause, seconds=0.0, tabs_saved=True, paid=FlushResult(unsafe=self.unsafe))
 
     async def release_locks(self, deadline_seconds):
         self.released += 1
@@ -152,7 +152,7 @@ async def test_asking_for_time_in_the_flush_calls_it_off(tmp_path):
     rig = Rig(tmp_path)
     rig.flushes.held = asyncio.Event()
     await rig.run(600)
-    rig.monitor.wish(KeepAwake(seconds=3600))
+    rig.monitor.request(KeepAwake(seconds=3600))
     rig.flushes.held.set()
     await settled()
     assert rig.phase is Phase.IDLE
@@ -313,7 +313,7 @@ async def test_wishes_that_come_too_late_are_refused(tmp_path):
     rig = Rig(tmp_path)
     await rig.run(600)
     with pytest.raises(AutopauseRefused):
-        rig.monitor.wish(KeepAwake(seconds=1))
+        rig.monitor.request(KeepAwake(seconds=1))
 
 
 async def test_the_task_ticks_and_ends(tmp_path):
@@ -328,7 +328,7 @@ async def test_the_task_ticks_and_ends(tmp_path):
 async def test_a_source_is_not_asked_more_often_than_it_bears():
     clock = [0.0]
     source = Source()
-    spaced = Spaced(source, between_seconds=5, monotonic=lambda: clock[0])
+    spaced = RateLimitedSource(source, between_seconds=5, monotonic=lambda: clock[0])
     assert (await spaced.look()).work == ()
     source.work = (CELL,)
     assert (await spaced.look()).work == ()

@@ -16,7 +16,7 @@ from real_server import RealServer
 
 from jupyter_terra_env.bucket.embedded.api import EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault, FaultPlan
-from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
+from jupyter_terra_env.bucket.embedded.http_front import EmbeddedServer
 
 CLIENT_SAVE_SECONDS = 3
 
@@ -44,7 +44,7 @@ def started(home, **variables):
 @pytest.fixture
 def server(tmp_path):
     data = tmp_path / "bucket"
-    with EmbeddedBucket(data / "bucket.sqlite3") as engine, LoopbackFront(engine) as front:
+    with EmbeddedBucket(data / "bucket.sqlite3") as engine, EmbeddedServer(engine) as front:
         make_bucket(front)
     server = started(tmp_path / "home", TERRA_ENV_EMBEDDED_BUCKET=str(data))
     server.data = data
@@ -60,7 +60,7 @@ def server_with_faults(tmp_path):
     faults = FaultPlan()
     with (
         EmbeddedBucket(tmp_path / "bucket" / "bucket.sqlite3") as engine,
-        LoopbackFront(engine, faults=faults) as front,
+        EmbeddedServer(engine, faults=faults) as front,
     ):
         make_bucket(front)
         server = started(tmp_path / "home", STORAGE_EMULATOR_HOST=front.url)
@@ -82,7 +82,7 @@ def outputs_on_disk(server, name):
 
 
 def outputs_in_bucket(server, name):
-    with EmbeddedBucket(server.data / "bucket.sqlite3") as engine, LoopbackFront(engine) as front:
+    with EmbeddedBucket(server.data / "bucket.sqlite3") as engine, EmbeddedServer(engine) as front:
         client = storage.Client(
             project="test", credentials=AnonymousCredentials(), client_options={"api_endpoint": front.url}
         )
@@ -140,7 +140,7 @@ def test_what_cannot_be_brought_to_safety_is_named_within_the_budget(server):
 
 
 def test_tabs_get_their_time_and_no_more(server):
-    server.wish("heartbeat", tab="t", visible=True, last_input_age_seconds=None)
+    server.request("heartbeat", tab="t", visible=True, last_input_age_seconds=None)
     server.terminate()
     assert 2.5 < server.end() < 15
     assert manifest(server)["tabs_saved"] is False
@@ -151,7 +151,7 @@ def test_sigterm_and_the_command_at_once_are_one_flush(server_with_faults):
     server, faults = server_with_faults
     faults.add(Fault(operation="*", action=AnswerWith(status=503), times=100_000))
     save(server, "a.ipynb", "1")
-    server.wish("heartbeat", tab="t", visible=True, last_input_age_seconds=None)
+    server.request("heartbeat", tab="t", visible=True, last_input_age_seconds=None)
     address = f"{server.info['url'].replace('http', 'ws', 1)}api/events/subscribe?token={server.info['token']}"
     words = [COMMAND, "flush", "--json", "--deadline", "20", "--root", server.home / "root"]
     with closing(websocket.create_connection(address, timeout=30)) as events:
@@ -204,7 +204,7 @@ def test_a_stop_in_the_middle_of_a_longer_flush_says_what_is_left(server_with_fa
     server, faults = server_with_faults
     faults.add(Fault(operation="*", action=AnswerWith(status=503), times=100_000))
     save(server, "a.ipynb", "1")
-    asking = threading.Thread(target=server.wish, args=("flush",), kwargs={"deadline_seconds": 300})
+    asking = threading.Thread(target=server.request, args=("flush",), kwargs={"deadline_seconds": 300})
     asking.start()
     time.sleep(1)
     server.terminate()

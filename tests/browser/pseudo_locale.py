@@ -9,7 +9,7 @@ _TEMPLATE = Path(__file__).parents[2] / "labextension" / "locale" / "jupyter_ter
 _PACK = "pseudo_locale_pack"
 
 
-def translated(text):
+def as_http_errors(text):
     """A third longer, as German is, with the letters that are no ASCII."""
     return f"⟦{text} {'ë' * (len(text) // 3)}⟧"
 
@@ -34,7 +34,7 @@ def install(folder):
         "": {"domain": "jupyter_terra_env", "language": LOCALE, "version": "1", "plural_forms": "nplurals=1; plural=0;"}
     }
     for context, text in strings():
-        catalog[f"{context}\x04{text}" if context else text] = [translated(text)]
+        catalog[f"{context}\x04{text}" if context else text] = [as_http_errors(text)]
     (messages / "jupyter_terra_env.json").write_text(json.dumps(catalog), encoding="utf-8")
     information = folder / f"{_PACK}-1.dist-info"
     information.mkdir()

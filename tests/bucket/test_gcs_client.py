@@ -17,7 +17,7 @@ from jupyter_terra_env.bucket import gcs
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, CutBody, Fault
-from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
+from jupyter_terra_env.bucket.embedded.http_front import EmbeddedServer
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.rules.errors import BucketError, BucketRefused, BucketTrouble, BucketUnavailable
 
@@ -101,7 +101,7 @@ class TestConnections:
         client.close()
 
     def test_nobody_listens(self, monkeypatch):
-        with LoopbackFront(None) as front:
+        with EmbeddedServer(None) as front:
             url = front.url
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
         threads = BucketThreads(Connection(retry_deadline_seconds=0.5), monotonic=time.monotonic)

@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault, FaultPlan
-from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
+from jupyter_terra_env.bucket.embedded.http_front import EmbeddedServer
 from jupyter_terra_env.bucket.embedded.messages import Request, Response
 from jupyter_terra_env.cli.demo_data import BUCKET, DemoFolders, prepare
 from jupyter_terra_env.cli.main import main
@@ -40,7 +40,7 @@ class BucketForReaders(EmbeddedBucket):
 def emulator(folder, *faults, kind=EmbeddedBucket):
     plan = FaultPlan()
     plan.add(*faults)
-    with kind(folder / DATABASE_NAME) as engine, LoopbackFront(engine, faults=plan) as front:
+    with kind(folder / DATABASE_NAME) as engine, EmbeddedServer(engine, faults=plan) as front:
         yield front.url
 
 

@@ -24,7 +24,7 @@ from jupyter_terra_env.bucket.embedded.faults import (
     Hang,
     ResetConnection,
 )
-from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
+from jupyter_terra_env.bucket.embedded.http_front import EmbeddedServer
 from jupyter_terra_env.bucket.embedded.refusals import REFUSALS
 from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter
 from jupyter_terra_env.bucket.object_fields import ObjectFields
@@ -111,7 +111,7 @@ def store(request, memory_directory, faults, monkeypatch, deadline_seconds):
     directory = memory_directory / "data"
     with EmbeddedBucket(directory / DATABASE_NAME) as engine:
         if request.param == "over HTTP":
-            with LoopbackFront(engine, faults=faults) as front:
+            with EmbeddedServer(engine, faults=faults) as front:
                 monkeypatch.setenv("STORAGE_EMULATOR_HOST", front.url)
                 yield from _serve(Connection(**limits), engine, faults)
         else:

@@ -130,13 +130,13 @@ def test_a_folder_whose_rename_is_undone(disk):
     prepare(disk, folder_of_three)
 
     def act(env, outsider):
-        begin = env.begun_moves.begin
+        begin = env.recovery.begin
 
         def changed_meanwhile(intent):
             outsider.put("deep/sub/b.ipynb", b"theirs")
             return begin(intent)
 
-        env.begun_moves.begin = changed_meanwhile
+        env.recovery.begin = changed_meanwhile
         with pytest.raises(WorkspaceConflict):
             env.rename_folder("deep", "new")
 

@@ -23,7 +23,7 @@ from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.edit_lock import ALLOWANCE_MS, TTL_MS
 from jupyter_terra_env.rules.errors import ConflictReason
 from jupyter_terra_env.rules.status import Place
-from jupyter_terra_env.rules.ways_out import WayOut
+from jupyter_terra_env.rules.ways_out import Resolution
 from jupyter_terra_env.rules.workspace import Workspaces
 from jupyter_terra_env.server.contents.chunked_uploads import ChunkedUploads
 from jupyter_terra_env.server.contents.manager import TerraContentsManager
@@ -43,7 +43,7 @@ def disk():
 def prepare(disk, story):
     with disk.environment() as (env, outsider):
         outsider.keep_history()
-        env.run(env.places.save(env.at("x.ipynb", "playground"), b"played"))
+        env.run(env.storage.save(env.at("x.ipynb", "playground"), b"played"))
         story(env, outsider)
     disk.save()
 
@@ -64,7 +64,7 @@ def saving(disk, content):
     """A save as the contents manager does it: the answer comes once the disk has it, the upload goes on."""
 
     def act(env, _):
-        env.run(env.places.save(env.at(NAME), content))
+        env.run(env.storage.save(env.at(NAME), content))
         acknowledge(disk)
         env.run(env.delocalizer.settle(env.at(NAME)))
 
@@ -133,7 +133,7 @@ def test_a_save(disk, before, answer_is_lost):
 def contents_manager(env):
     """Jupyter's verbs, over the parts of this environment."""
     parts = SimpleNamespace(
-        workspaces=Workspaces((WORKSPACE,)), places=env.places, localizer=env.localizer, delocalizer=env.delocalizer
+        workspaces=Workspaces((WORKSPACE,)), storage=env.storage, localizer=env.localizer, delocalizer=env.delocalizer
     )
     return TerraContentsManager(root_dir=str(env.root), notebooks=parts)
 
@@ -245,7 +245,7 @@ def nothing_is_owed_silently(env, outsider):
             assert outsider.content(file.name) == file.read_bytes(), file.name
 
 
-@pytest.mark.parametrize("way_out", [WayOut.KEEP_BOTH, WayOut.TAKE_THEIRS, WayOut.REPLACE_THEIRS])
+@pytest.mark.parametrize("way_out", [Resolution.KEEP_BOTH, Resolution.TAKE_THEIRS, Resolution.REPLACE_THEIRS])
 def test_a_way_out_where_theirs_is_deleted(disk, way_out):
     def story(env, outsider):
         outsider.put(NAME, BASE)
@@ -261,7 +261,7 @@ def test_a_way_out_where_theirs_is_deleted(disk, way_out):
     for number in deaths(disk, act):
         with next_start(disk) as (env, outsider):
             assert MINE in files(env), number
-            assert outsider.content(NAME) in ({None} if way_out is WayOut.TAKE_THEIRS else {None, MINE}), number
+            assert outsider.content(NAME) in ({None} if way_out is Resolution.TAKE_THEIRS else {None, MINE}), number
             nothing_is_owed_silently(env, outsider)
 
 
@@ -270,7 +270,7 @@ def test_a_way_out_whose_name_is_taken_in_the_bucket(disk):
 
     def act(env, outsider):
         env.delocalizer.tell(env.at(NAME), conflict())
-        looks = env.localizer.kept_edits.free_name
+        looks = env.localizer.unseen_edits.free_name
 
         async def taken_after(location):
             free = await looks(location)
@@ -278,8 +278,8 @@ def test_a_way_out_whose_name_is_taken_in_the_bucket(disk):
                 outsider.put(KEPT, b"somebody's")
             return free
 
-        env.localizer.kept_edits.free_name = taken_after
-        env.run(env.conflicts.resolve(env.at(NAME), WayOut.KEEP_BOTH, content=None, theirs_version=None))
+        env.localizer.unseen_edits.free_name = taken_after
+        env.run(env.conflicts.resolve(env.at(NAME), Resolution.KEEP_BOTH, content=None, theirs_version=None))
         assert env.owed() == []
 
     prepare(disk, parted)
@@ -304,7 +304,7 @@ def test_an_upload_in_chunks(disk, before):
             env.open(NAME)
 
     def act(env, _):
-        uploads = ChunkedUploads(env.places, monotonic=time.monotonic)
+        uploads = ChunkedUploads(env.storage, monotonic=time.monotonic)
         for chunk, text in ((1, "one "), (2, "two "), (-1, "three")):
             env.run(uploads.take(env.at(NAME), chunk, text, "text"))
         acknowledge(disk)
@@ -319,7 +319,7 @@ def test_an_upload_in_chunks(disk, before):
             assert (outsider.content(NAME), env.owed()) == (content, []), number
 
 
-@pytest.mark.parametrize("way_out", [WayOut.KEEP_BOTH, WayOut.TAKE_THEIRS, WayOut.REPLACE_THEIRS])
+@pytest.mark.parametrize("way_out", [Resolution.KEEP_BOTH, Resolution.TAKE_THEIRS, Resolution.REPLACE_THEIRS])
 def test_a_way_out(disk, way_out):
     def act(env, _):
         env.delocalizer.tell(env.at(NAME), conflict())
@@ -332,14 +332,14 @@ def test_a_way_out(disk, way_out):
             mine = [content for content in files(env) if content in {MINE, b"on the screen"}]
             assert mine, number
             if outsider.content(NAME) != THEIRS:
-                assert way_out is WayOut.REPLACE_THEIRS
+                assert way_out is Resolution.REPLACE_THEIRS
                 assert outsider.content(NAME) == b"on the screen", number
                 replaced += 1
             else:
                 assert THEIRS in outsider.history(NAME).values()
             assert env.run(env.status_of(NAME)).place in {Place.IN_WORKSPACE, Place.CONFLICT}, number
             nothing_is_owed_silently(env, outsider)
-    assert (replaced > 0) is (way_out is WayOut.REPLACE_THEIRS)
+    assert (replaced > 0) is (way_out is Resolution.REPLACE_THEIRS)
 
 
 def test_a_save_by_somebody_who_was_shown_theirs_in_the_place_of_mine(disk):
@@ -380,7 +380,7 @@ def test_a_merge(disk):
 
     def act(env, _):
         env.delocalizer.tell(env.at(NAME), conflict())
-        env.run(env.conflicts.resolve(env.at(NAME), WayOut.MERGE, content=None, theirs_version=None))
+        env.run(env.conflicts.resolve(env.at(NAME), Resolution.MERGE, content=None, theirs_version=None))
 
     prepare(disk, story)
     for number in deaths(disk, act):
@@ -439,7 +439,7 @@ def test_bringing_the_journal_up_to_date(disk):
     for number in deaths_of_migrations(disk):
         with next_start(disk) as (env, outsider):
             assert env.baseline(NAME).crc32c is not None, number
-            assert not env.journal.knows_nothing(), number
+            assert not env.journal.is_new(), number
             assert env.save(NAME, MINE).place is Place.IN_WORKSPACE, number
             assert outsider.content(NAME) == MINE
             assert not list(env.journal_file.parent.glob("*.damaged*"))
@@ -493,7 +493,7 @@ def test_a_stopped_process_wakes_up_and_overwrites_nobody(disk):
                 return send(adapter, request, *args, **kwargs)
 
             requests.adapters.HTTPAdapter.send = stopped
-            env.run(env.places.save(env.at(NAME), MINE))
+            env.run(env.storage.save(env.at(NAME), MINE))
             told = env.run(env.delocalizer.settle(env.at(NAME)))
             os._exit(0 if told.place in {Place.CONFLICT, Place.LOCKED} else 1)
     _, ended = os.waitpid(child, os.WUNTRACED)

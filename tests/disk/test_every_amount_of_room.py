@@ -53,7 +53,7 @@ def is_whole(env):
 
 def saving_finds_room(env, mine):
     try:
-        env.run(env.places.save(env.at(NAME), mine))
+        env.run(env.storage.save(env.at(NAME), mine))
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise

@@ -31,12 +31,12 @@ def facts(request, conversation):
     }
 
 def spins(request, conversation):
-    conversation.say({"pid": os.getpid()})
+    conversation.send({"pid": os.getpid()})
     while True:
         pass
 
 def sleeps(request, conversation):
-    conversation.say({"pid": os.getpid()})
+    conversation.send({"pid": os.getpid()})
     time.sleep(600)
 
 def grows(request, conversation):
@@ -64,8 +64,8 @@ def raises_late(request, conversation):
     raise ValueError("no")
 
 def asks(request, conversation):
-    conversation.say({"number": 1})
-    return {"number": conversation.hear()["number"] + 1}
+    conversation.send({"number": 1})
+    return {"number": conversation.receive()["number"] + 1}
 
 def remembers(request, conversation):
     module = sys.modules[__name__]
@@ -142,7 +142,7 @@ def test_each_limit_ends_a_job(jobs, job, limits, request_, death):
                 f"jobs_of_tests:{job}", request_, [file_in_memory.fileno()], changed(**limits), lane=Lane.PREVIEWS
             ) as conversation:
                 for _ in range(2):
-                    await conversation.hear()
+                    await conversation.receive()
         assert died.value.death is death
         assert (await done(cage, "remembers"))[0] == {"count": 1}
 
@@ -170,9 +170,9 @@ def test_no_job_leaves_anything_to_the_next(jobs):
 def test_both_sides_can_talk(jobs):
     async def work(cage):
         async with cage.talk("jobs_of_tests:asks", {}, [], LIMITS, lane=Lane.PREVIEWS) as conversation:
-            assert await conversation.hear() == {"number": 1}
-            await conversation.say({"number": 5})
-            return await conversation.hear()
+            assert await conversation.receive() == {"number": 1}
+            await conversation.send({"number": 5})
+            return await conversation.receive()
 
     assert caged(work) == {"number": 6}
 
@@ -195,7 +195,7 @@ async def until_ended(pid):
 def test_a_job_that_nobody_waits_for_is_killed(jobs, job):
     async def work(cage):
         async with cage.talk(f"jobs_of_tests:{job}", {}, [], LIMITS, lane=Lane.PREVIEWS) as conversation:
-            pid = (await conversation.hear())["pid"]
+            pid = (await conversation.receive())["pid"]
         await until_ended(pid)
 
     caged(work)
@@ -207,8 +207,8 @@ def test_a_cancelled_request_kills_its_job(jobs):
 
         async def ask():
             async with cage.talk("jobs_of_tests:spins", {}, [], LIMITS, lane=Lane.PREVIEWS) as conversation:
-                pids.put_nowait((await conversation.hear())["pid"])
-                await conversation.hear()
+                pids.put_nowait((await conversation.receive())["pid"])
+                await conversation.receive()
 
         task = asyncio.create_task(ask())
         pid = await pids.get()
@@ -223,11 +223,11 @@ def test_a_cancelled_request_kills_its_job(jobs):
 def test_jobs_end_with_the_server(jobs):
     async def work(cage):
         async with cage.talk("jobs_of_tests:spins", {}, [], LIMITS, lane=Lane.PREVIEWS) as conversation:
-            pid = (await conversation.hear())["pid"]
+            pid = (await conversation.receive())["pid"]
             await cage.close()
             await until_ended(pid)
             with pytest.raises(NotDoneError):
-                await conversation.hear()
+                await conversation.receive()
             with pytest.raises(NotDoneError) as refused:
                 await done(cage, "remembers")
             assert refused.value.death is Death.UNAVAILABLE
@@ -248,7 +248,7 @@ def test_jobs_end_with_a_server_that_was_killed(jobs, tmp_path):
         cage = cages.Cage(logging.getLogger())
         limits = Limits(cpu_seconds=60, wall_seconds=120.0, memory_bytes=1 << 29, output_bytes=1 << 20)
         async with cage.talk("jobs_of_tests:spins", {{}}, [], limits, lane=cages.Lane.PREVIEWS) as conversation:
-            print((await conversation.hear())["pid"], cage.process.pid, flush=True)
+            print((await conversation.receive())["pid"], cage.process.pid, flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
     asyncio.run(work())
     """
@@ -284,8 +284,8 @@ def test_few_jobs_run_at_once_and_few_wait(jobs):
 
         async def ask():
             async with cage.talk("jobs_of_tests:sleeps", {}, [], LIMITS, lane=Lane.PREVIEWS) as conversation:
-                running.append((await conversation.hear())["pid"])
-                await conversation.hear()
+                running.append((await conversation.receive())["pid"])
+                await conversation.receive()
 
         tasks = [asyncio.create_task(ask()) for _ in range(queue.at_once + queue.waiting)]
         async with asyncio.timeout(30):

@@ -14,7 +14,7 @@ from real_server import RealServer
 
 from jupyter_terra_env.bucket.embedded.api import EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault, FaultPlan, Hang
-from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
+from jupyter_terra_env.bucket.embedded.http_front import EmbeddedServer
 
 BUCKET = "bucket-of-tests"
 HANGING_DISK = """
@@ -83,7 +83,7 @@ def scene(tmp_path):
     faults = FaultPlan()
     with (
         EmbeddedBucket(tmp_path / "bucket" / "bucket.sqlite3") as engine,
-        LoopbackFront(engine, faults=faults) as front,
+        EmbeddedServer(engine, faults=faults) as front,
     ):
         flag, site = tmp_path / "the-disk-hangs", tmp_path / "site"
         site.mkdir()

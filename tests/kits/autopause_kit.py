@@ -10,7 +10,7 @@ from jupyter_terra_env.rules.autopause.state import (
     Accepted,
     Announce,
     Flushed,
-    PauseRules,
+    PauseSettings,
     Phase,
     Signals,
     StartFlush,
@@ -61,7 +61,7 @@ class FakeClocks:
 class Simulation:
     """The pause machine with an owner that flushes and pauses at once, unless told otherwise."""
 
-    rules: PauseRules = field(default_factory=PauseRules)
+    rules: PauseSettings = field(default_factory=PauseSettings)
     clocks: FakeClocks = field(default_factory=FakeClocks)
     unpaid: int = 0
     answers: bool = True

@@ -23,27 +23,27 @@ from jupyter_terra_env.bucket.clock import BucketClock, machine_clock
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.faults import FaultPlan
-from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
+from jupyter_terra_env.bucket.embedded.http_front import EmbeddedServer
 from jupyter_terra_env.bucket.embedded.messages import Request
 from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.environment.identity import Person
-from jupyter_terra_env.notebooks.locks.bucket_locks import EditLocks
-from jupyter_terra_env.notebooks.locks.lock_table import HeldLocks
+from jupyter_terra_env.notebooks.locks.bucket_locks import BucketLocks
+from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.moves.act_owners import ActOwners
-from jupyter_terra_env.notebooks.moves.executor import Carrier
+from jupyter_terra_env.notebooks.moves.executor import MoveExecutor
 from jupyter_terra_env.notebooks.moves.intents import Intent, Intents
 from jupyter_terra_env.notebooks.moves.moves import Moves, Renaming
-from jupyter_terra_env.notebooks.moves.name_checks import Refusals
+from jupyter_terra_env.notebooks.moves.name_checks import NameChecks
 from jupyter_terra_env.notebooks.moves.notebook_checks import NotebookChecks
-from jupyter_terra_env.notebooks.moves.object_writes import ObjectActs
+from jupyter_terra_env.notebooks.moves.object_writes import ObjectWrites
 from jupyter_terra_env.notebooks.moves.planner import MovePlans
-from jupyter_terra_env.notebooks.moves.recovery import BegunMoves
-from jupyter_terra_env.notebooks.storage.bucket_listings import Folders
+from jupyter_terra_env.notebooks.moves.recovery import MoveRecovery
+from jupyter_terra_env.notebooks.storage.bucket_listings import BucketListings
 from jupyter_terra_env.notebooks.storage.journal import Journal
 from jupyter_terra_env.notebooks.storage.journal_database import JournalDatabase
-from jupyter_terra_env.notebooks.storage.merge_bases import BaseContents
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.merge_bases import MergeBases
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.working_copies import WorkingCopies
 from jupyter_terra_env.notebooks.storage.write_gate import Pace
 from jupyter_terra_env.notebooks.sync.conflicts import Conflicts
@@ -51,7 +51,7 @@ from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.foreign_edits import ForeignEdits
 from jupyter_terra_env.notebooks.sync.localizer import Localizer
 from jupyter_terra_env.notebooks.sync.seen_files import SeenFiles
-from jupyter_terra_env.notebooks.sync.unseen_edits import take_stock
+from jupyter_terra_env.notebooks.sync.unseen_edits import mark_existing_unseen
 from jupyter_terra_env.notebooks.sync.upload_attempts import UploadAttempts
 from jupyter_terra_env.notebooks.sync.upload_gate import UploadGate
 from jupyter_terra_env.notebooks.untrusted.cage import Cage
@@ -205,7 +205,7 @@ class Environment:
         # Ids are random outside tests: two servers of one name on one disk never give the same.
         server = next(_SERVERS)
         self._tokens = (f"{name}-{server}-{number}" for number in itertools.count(1))
-        self._front = LoopbackFront(engine, faults=self.faults)
+        self._front = EmbeddedServer(engine, faults=self.faults)
         self._front.start()
         for directory in ("ws/edit", "ws/playground", "other/edit", "other/playground"):
             (root / directory).mkdir(parents=True, exist_ok=True)
@@ -224,9 +224,9 @@ class Environment:
         self.log = logging.getLogger(f"environment {self.root.name}")
         self.database = JournalDatabase(self.journal_file, log=self.log)
         self.journal = Journal(self.database, new_token=lambda: next(self._tokens))
-        take_stock(self.journal, self.root, Workspaces((WORKSPACE, OTHER_WORKSPACE)))
+        mark_existing_unseen(self.journal, self.root, Workspaces((WORKSPACE, OTHER_WORKSPACE)))
         self.copies = WorkingCopies()
-        self.places = Places(
+        self.storage = NotebookStorage(
             root=self.root,
             bucket_of=lambda workspace: self.threads.bucket(workspace.bucket, workspace.user_project),
             journal=self.journal,
@@ -234,19 +234,19 @@ class Environment:
             patience_seconds=settings.get("patience_seconds", 3.0),
             locate=Workspaces((WORKSPACE, OTHER_WORKSPACE)).locate,
         )
-        self.folders = Folders(
-            self.places, max_age_seconds=settings["max_age_seconds"], monotonic=time.monotonic, log=self.log
+        self.listings = BucketListings(
+            self.storage, max_age_seconds=settings["max_age_seconds"], monotonic=time.monotonic, log=self.log
         )
         machine_ms = machine_clock()
         self.clock = BucketClock(local_ms=lambda: machine_ms() + self.ahead_ms, log=self.log)
         self.person = Person(email=f"{self._owner}@example.org", environment=f"environment-of-{self._owner}")
         self.news = []
-        self.bases = BaseContents(self.journal_file.parent / "bases")
+        self.bases = MergeBases(self.journal_file.parent / "bases")
         self.pace = Pace(monotonic=time.monotonic, interval_seconds=settings.get("pace_seconds", 0.0))
-        self.locks = HeldLocks(
-            self.places,
+        self.locks = LockTable(
+            self.storage,
             self.pace,
-            locks_of=lambda workspace: EditLocks(
+            locks_of=lambda workspace: BucketLocks(
                 self.threads.bucket(workspace.bucket, workspace.user_project, urgent=True),
                 me=self.person.holder_in(workspace),
                 now_ms=self.clock.now_ms,
@@ -264,15 +264,15 @@ class Environment:
             judge=settings.get("judge", anything),
         )
         self.delocalizer = Delocalizer(
-            self.places,
+            self.storage,
             self.locks,
             self.pace,
             UploadAttempts(
-                self.places,
+                self.storage,
                 self.locks,
                 self.pace,
                 self.bases,
-                on_change=lambda location: (self.changed.append(location.api_path), self.folders.forget(location)),
+                on_change=lambda location: (self.changed.append(location.api_path), self.listings.forget(location)),
             ),
             self.gate,
             on_news=self.news.append,
@@ -281,7 +281,7 @@ class Environment:
             pause_seconds=lambda failures, passing: settings.get("pause_seconds", 30.0),
         )
         self.foreign_edits = ForeignEdits(
-            self.places,
+            self.storage,
             self.delocalizer,
             SeenFiles(self.root, Workspaces((WORKSPACE, OTHER_WORKSPACE))),
             locate=self.locate,
@@ -289,16 +289,16 @@ class Environment:
             log=self.log,
             look_seconds=settings.get("look_seconds", 60.0),
         )
-        self.localizer = Localizer(self.places, self.delocalizer, self.locks, self.bases)
+        self.localizer = Localizer(self.storage, self.delocalizer, self.locks, self.bases)
         self.cage = Cage(self.log)
-        self.conflicts = Conflicts(self.places, self.localizer, self.delocalizer, self.locks, self.bases, self.cage)
+        self.conflicts = Conflicts(self.storage, self.localizer, self.delocalizer, self.locks, self.bases, self.cage)
         self.intents = Intents(self.database, new_id=lambda: secrets.token_hex(8))
         self.owners = ActOwners(self.journal_file.parent / "acts", new_id=lambda: secrets.token_hex(8))
         self.shown = []
-        acts = ObjectActs(self.places, self.locks)
-        self.carrier = Carrier(
-            self.places,
-            self.folders,
+        acts = ObjectWrites(self.storage, self.locks)
+        self.executor = MoveExecutor(
+            self.storage,
+            self.listings,
             self.delocalizer,
             self.locks,
             acts,
@@ -306,11 +306,11 @@ class Environment:
             locate=self.locate,
             on_moved=lambda old, new: self.shown.append((old.api_path, new.api_path)),
         )
-        self.begun_moves = BegunMoves(
-            self.places,
+        self.recovery = MoveRecovery(
+            self.storage,
             self.intents,
             self.owners,
-            self.carrier,
+            self.executor,
             acts,
             self.delocalizer,
             locate=self.locate,
@@ -318,9 +318,9 @@ class Environment:
             log=self.log,
         )
         plans = MovePlans(
-            self.places, self.delocalizer, self.locks, self.localizer, acts, NotebookChecks(self.places, self.gate)
+            self.storage, self.delocalizer, self.locks, self.localizer, acts, NotebookChecks(self.storage, self.gate)
         )
-        self.moves = Moves(self.places, plans, self.carrier, self.begun_moves, Refusals(self.places, self.folders))
+        self.moves = Moves(self.storage, plans, self.executor, self.recovery, NameChecks(self.storage, self.listings))
 
     def _connected(self, connection):
         with mock.patch.dict(os.environ, {"STORAGE_EMULATOR_HOST": self._front.url}):
@@ -347,7 +347,7 @@ class Environment:
 
     async def saving(self, name, content):
         location = self.at(name)
-        await self.places.save(location, content)
+        await self.storage.save(location, content)
         return await self.delocalizer.after_save(location)
 
     async def opening(self, name, folder="edit"):
@@ -371,12 +371,12 @@ class Environment:
                 async with self.localizer.content_of(location, opened.shown) as file:
                     return file.read_bytes()
         content = self.read(name)
-        await self.localizer.kept_edits.shown(location)
+        await self.localizer.unseen_edits.shown(location)
         return content
 
     async def typing_over(self, name, content):
         """Save as the contents manager does, whether or not the notebook may be written."""
-        await self.localizer.kept_edits.keep_not_shown(self.at(name))
+        await self.localizer.unseen_edits.keep_not_shown(self.at(name))
         return await self.saving(name, content)
 
     # … and done.
@@ -431,12 +431,12 @@ class Environment:
         async def died(*_, **__):
             raise asyncio.CancelledError
 
-        with mock.patch.object(self.carrier, step, died):
+        with mock.patch.object(self.executor, step, died):
             yield
 
     def recover(self):
         """What a server does at its start: what was begun is finished, every debt gets its payer again."""
-        self.run(self.begun_moves.finish())
+        self.run(self.recovery.finish())
         located = [self.locate(debt.path) for debt in self.journal.debts()]
         self.run(self._starting(located))
 
@@ -448,7 +448,7 @@ class Environment:
         return [debt.path for debt in self.journal.debts()]
 
     def baseline(self, name):
-        return self.run(self.places.baseline(self.at(name)))
+        return self.run(self.storage.baseline(self.at(name)))
 
     def give_back(self, name):
         self.run(self.locks.release(self.at(name), unless=lambda: False))
@@ -458,7 +458,7 @@ class Environment:
 
     def holds(self, name):
         """Whether the object says that this environment holds its lock."""
-        return self.holds_now(self.run(self.places.stat(self.at(name))))
+        return self.holds_now(self.run(self.storage.stat(self.at(name))))
 
     def holds_now(self, version):
         return claim_of(version.metadata, self.person.holder_in(WORKSPACE), self.clock.now_ms()) is Claim.MINE
@@ -481,11 +481,11 @@ class Environment:
         """End without flushing anything."""
         self.faults.release()
         self.run(self.foreign_edits.close())
-        self.run(self.begun_moves.close())
+        self.run(self.recovery.close())
         self.run(self.delocalizer.close(0.0))
         self.run(self.localizer.close())
         self.gate.close()
-        self.run(self.folders.close())
+        self.run(self.listings.close())
         _end_of(self.threads)
         self.copies.close()
         self.run(self.cage.close())
@@ -507,9 +507,9 @@ class Environment:
             task.cancel()
         await asyncio.gather(*payers, return_exceptions=True)
         await self.foreign_edits.close()
-        await self.begun_moves.close()
+        await self.recovery.close()
         await self.localizer.close()
-        await self.folders.close()
+        await self.listings.close()
         self.gate.close()
         self.copies.close()
         await self.cage.close()

@@ -24,7 +24,7 @@ from jupyter_terra_env.bucket.embedded.faults import FaultPlan
 from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter, _request
 from jupyter_terra_env.bucket.store import MatchVersion
 from jupyter_terra_env.bucket.threaded import BucketThreads
-from jupyter_terra_env.notebooks.locks.bucket_locks import EditLocks
+from jupyter_terra_env.notebooks.locks.bucket_locks import BucketLocks
 from jupyter_terra_env.rules.edit_lock import (
     ALLOWANCE_MS,
     ENVIRONMENT_KEY,
@@ -181,7 +181,7 @@ class Party:
         self.threads = BucketThreads(connection, monotonic=time.monotonic)
         self.threads._client = self.client
         self.bucket = self.threads.bucket(BUCKET, None)
-        self.locks = EditLocks(self.bucket, me=self.me, now_ms=self.clock.now_ms)
+        self.locks = BucketLocks(self.bucket, me=self.me, now_ms=self.clock.now_ms)
 
     def start_anew(self):
         """Be a new process, which has not heard the bucket's time yet."""
@@ -192,7 +192,7 @@ class Party:
         """Be another environment of this person, on the same wire: a machine that was made anew."""
         self.environment = environment
         self.me = Holder(owner=self.me.owner, environment=environment)
-        self.locks = EditLocks(self.bucket, me=self.me, now_ms=self.clock.now_ms)
+        self.locks = BucketLocks(self.bucket, me=self.me, now_ms=self.clock.now_ms)
 
     def acquire(self, name, seen=None):
         return asyncio.run(self.locks.acquire(name, seen))

@@ -9,7 +9,7 @@ from google.cloud import storage
 from nbformat import v4
 
 from jupyter_terra_env.bucket.embedded.faults import FaultPlan
-from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
+from jupyter_terra_env.bucket.embedded.http_front import EmbeddedServer
 
 BUCKET = "test-bucket"
 WORKSPACE = "My work"
@@ -45,9 +45,9 @@ class BucketBehind:
 
     client: storage.Client
     faults: FaultPlan
-    front: LoopbackFront
+    front: EmbeddedServer
     name: str = BUCKET
-    _marks: list = field(default_factory=list)
+    _badges: list = field(default_factory=list)
 
     def put(self, name, content, **kwargs):
         blob = self.client.bucket(self.name).blob(name)
@@ -72,12 +72,12 @@ class BucketBehind:
 
     def mark(self):
         """Count requests of the server from here."""
-        self._marks = list(self.faults.history)
+        self._badges = list(self.faults.history)
 
     @property
     def requests(self):
         """What the server asked since the mark."""
-        return [(handled.operation, handled.status) for handled in self.faults.history[len(self._marks) :]]
+        return [(handled.operation, handled.status) for handled in self.faults.history[len(self._badges) :]]
 
     @property
     def writes(self):

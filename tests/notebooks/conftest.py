@@ -36,13 +36,13 @@ def changed_meanwhile(env, outsider, monkeypatch):
     """Have somebody change an object between the plan of an act and its first step."""
 
     def to_be_changed(name):
-        begin = env.begun_moves.begin
+        begin = env.recovery.begin
 
         def changed(intent):
             outsider.put(name, b"theirs")
             return begin(intent)
 
-        monkeypatch.setattr(env.begun_moves, "begin", changed)
+        monkeypatch.setattr(env.recovery, "begin", changed)
 
     return to_be_changed
 

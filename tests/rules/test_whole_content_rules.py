@@ -12,9 +12,9 @@ from jupyter_terra_env.rules.whole_content import (
     EMPTY_CRC32C,
     SENTENCES,
     Unfit,
+    check_text,
     is_copy_of_edits,
     is_notebook_document,
-    judge_text,
 )
 
 CELL = {"cell_type": "code", "metadata": {}, "source": ""}
@@ -75,7 +75,7 @@ def test_whatever_json_says_there_is_an_answer(document):
     ],
 )
 def test_what_a_program_wrote_into_a_text(name, content, baseline, expected):
-    assert judge_text(name, content, baseline) is expected
+    assert check_text(name, content, baseline) is expected
 
 
 @pytest.mark.parametrize("reason", list(Unfit))

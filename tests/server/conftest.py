@@ -13,7 +13,7 @@ from workspace_kit import BUCKET, WORKSPACE, Answer, BucketBehind, notebook
 from jupyter_terra_env.app import TerraEnvApp
 from jupyter_terra_env.bucket.embedded.api import EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.faults import FaultPlan
-from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
+from jupyter_terra_env.bucket.embedded.http_front import EmbeddedServer
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def bucket(tmp_path, monkeypatch):
     faults = FaultPlan()
     with (
         EmbeddedBucket(tmp_path / "bucket-data" / "bucket.sqlite3") as engine,
-        LoopbackFront(engine, faults=faults) as front,
-        LoopbackFront(engine) as other,
+        EmbeddedServer(engine, faults=faults) as front,
+        EmbeddedServer(engine) as other,
     ):
         client = storage.Client(
             project="test", credentials=AnonymousCredentials(), client_options={"api_endpoint": other.url}

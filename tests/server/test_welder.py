@@ -236,8 +236,8 @@ async def test_links_bring_notebooks_and_outlive_the_server(welder, bucket, jp_r
     workspaces = Workspaces()
     next_server = StorageLinks(
         workspaces,
-        running.places,
-        running.folders,
+        running.storage,
+        running.listings,
         running.localizer,
         running.delocalizer,
         root=jp_root_dir,
@@ -260,8 +260,8 @@ async def test_a_file_of_links_that_is_broken_is_left_out(jp_root_dir, jp_server
         (state / "storage-links.json").write_text(content)
         links = StorageLinks(
             Workspaces(),
-            running.places,
-            running.folders,
+            running.storage,
+            running.listings,
             running.localizer,
             running.delocalizer,
             root=jp_root_dir,

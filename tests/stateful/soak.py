@@ -49,7 +49,7 @@ from jupyter_terra_env.rules.errors import (  # noqa: E402
     WorkspaceConflict,
 )
 from jupyter_terra_env.rules.status import Place  # noqa: E402
-from jupyter_terra_env.rules.ways_out import WayOut  # noqa: E402
+from jupyter_terra_env.rules.ways_out import Resolution  # noqa: E402
 
 PROCESSES = 4
 ALSO = ("programs", "in-place", "second-server", "snapshots")
@@ -143,7 +143,7 @@ class Editor:
         saved = self.next_id()
         content = {"id": saved, "over": self.on_screen[name]}
         try:
-            await self.env.places.save(self.env.at(name), json.dumps(content).encode(), replaces=seen)
+            await self.env.storage.save(self.env.at(name), json.dumps(content).encode(), replaces=seen)
         except ChangedMeanwhile:
             await self.open_again(name)
             return
@@ -152,7 +152,7 @@ class Editor:
         self.on_screen[name] = saved
         payer = self.env.delocalizer.start(self.env.at(name))
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(payer.word_of(payer.hurry()), self.chance.choice([0.0, 0.3, 2.0]) or 0.001)
+            await asyncio.wait_for(payer.result(payer.retry_now()), self.chance.choice([0.0, 0.3, 2.0]) or 0.001)
 
     def next_id(self, by=""):
         self.number += 1
@@ -220,9 +220,9 @@ class Editor:
             with contextlib.suppress(ObjectNotFound):
                 if (await self.env.delocalizer.current_status(location)).place is not Place.CONFLICT:
                     continue
-                way_out = self.chance.choice([WayOut.KEEP_BOTH, WayOut.TAKE_THEIRS, WayOut.REPLACE_THEIRS])
+                way_out = self.chance.choice([Resolution.KEEP_BOTH, Resolution.TAKE_THEIRS, Resolution.REPLACE_THEIRS])
                 sides = await self.env.conflicts.look(location)
-                if way_out is WayOut.REPLACE_THEIRS:
+                if way_out is Resolution.REPLACE_THEIRS:
                     mine, theirs = (side and json.loads(side)["id"] for side in (sides.mine, sides.theirs))
                     self.note("replaces", editor=self.env.name, name=name, id=mine, over=theirs)
                 await self.env.conflicts.resolve(location, way_out, content=None, theirs_version=sides.theirs_version)
@@ -246,7 +246,7 @@ class Editor:
 
     async def play(self):
         location = self.env.at(self.chance.choice(self.names), "playground")
-        await self.env.places.save(location, b'{"id": "played", "over": null}')
+        await self.env.storage.save(location, b'{"id": "played", "over": null}')
 
     async def die(self, *, starts_again=True):
         """As after kill -9: what runs is cut off, and a new server starts on the same disk."""

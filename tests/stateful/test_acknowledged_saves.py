@@ -25,7 +25,7 @@ from soak_account import descends
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault, Hang, ResetConnection
 from jupyter_terra_env.rules.errors import ObjectNotFound
 from jupyter_terra_env.rules.status import Place
-from jupyter_terra_env.rules.ways_out import WayOut
+from jupyter_terra_env.rules.ways_out import Resolution
 
 NAMES = ("a.ipynb", "b.ipynb")
 PEOPLE = ("ann", "bob")
@@ -164,8 +164,8 @@ class AcknowledgedSaves(RuleBasedStateMachine):
 
     async def _saving(self, env, location, content):
         """A save as the contents manager does it, answered while the upload begins."""
-        await env.localizer.kept_edits.keep_not_shown(location)
-        await env.places.save(location, content)
+        await env.localizer.unseen_edits.keep_not_shown(location)
+        await env.storage.save(location, content)
         await env.delocalizer.after_save(location, wait_seconds=0.0)
 
     @rule(who=people, name=names)
@@ -178,12 +178,15 @@ class AcknowledgedSaves(RuleBasedStateMachine):
             self.looked[who, name] = Looked(id_in(sides.mine), id_in(sides.theirs), sides.theirs_version)
 
     @precondition(lambda self: getattr(self, "looked", None))
-    @rule(way_out=st.sampled_from([WayOut.KEEP_BOTH, WayOut.TAKE_THEIRS, WayOut.REPLACE_THEIRS]), which=st.integers(0))
+    @rule(
+        way_out=st.sampled_from([Resolution.KEEP_BOTH, Resolution.TAKE_THEIRS, Resolution.REPLACE_THEIRS]),
+        which=st.integers(0),
+    )
     def choose_a_way_out(self, way_out, which):
         who, name = list(self.looked)[which % len(self.looked)]
         looked = self.looked.pop((who, name))
         env = self.env[who]
-        if way_out in {WayOut.REPLACE_THEIRS, WayOut.KEEP_BOTH}:
+        if way_out in {Resolution.REPLACE_THEIRS, Resolution.KEEP_BOTH}:
             # Before it is done: what it does may be told as failed and take effect all the same.
             self._has_seen(env, name, looked)
         with contextlib.suppress(*REFUSALS):

@@ -41,11 +41,11 @@ class Wiring:
     """
 
     def __init__(self, way: str, directory: Path) -> None:
-        self._folders = WORKSPACE_FOLDERS[way]
+        self._listings = WORKSPACE_FOLDERS[way]
         self._directory = directory
         self._names = (f"upstream-{number}" for number in itertools.count())
         self._wired: dict[Path, WorkspaceNotebooks] = {}
-        self._client = None if self._folders is None else connect(Connection(embedded_directory=directory))
+        self._client = None if self._listings is None else connect(Connection(embedded_directory=directory))
         self.built = 0
 
     def notebooks(self, root: Path) -> WorkspaceNotebooks | None:
@@ -79,7 +79,7 @@ class Wiring:
     def _wire(self, root: Path, bucket: str) -> WorkspaceNotebooks:
         self._client.create_bucket(bucket)
         app = TerraEnvApp(
-            workspaces=[{"name": "Terra", "bucket": f"gs://{bucket}", **self._folders}],
+            workspaces=[{"name": "Terra", "bucket": f"gs://{bucket}", **self._listings}],
             embedded_bucket=str(self._directory),
             state_directory=str(self._directory / bucket),
         )

@@ -35,7 +35,7 @@ def copy(database: Database, call: Call) -> Response:
     with database.write() as transaction:
         source = _source(transaction, call)
         bucket = required_bucket(transaction, call, call.to_bucket)
-        conditions.judge_write(stored_objects.find_live(transaction, bucket.name, call.to_object))
+        conditions.check_write(stored_objects.find_live(transaction, bucket.name, call.to_object))
         if call.operation == "objects.rewrite" and (unfinished := _rewrite_goes_on(call, source)):
             return unfinished
         properties = _copied_properties(source, resource)
@@ -53,7 +53,7 @@ def move(database: Database, call: Call) -> Response:
     with database.write() as transaction:
         bucket = required_bucket(transaction, call)
         source = _source(transaction, call)
-        conditions.judge_write(stored_objects.find_live(transaction, bucket.name, call.to_object))
+        conditions.check_write(stored_objects.find_live(transaction, bucket.name, call.to_object))
         made = stored_objects.place(transaction, bucket, call.to_object, source.content_id, source.properties)
         stored_objects.retire(transaction, bucket, source)
     return json_answer(call, object_resource(made, call.request.base_url))
@@ -67,7 +67,7 @@ def compose(database: Database, call: Call) -> Response:
     with database.write() as transaction:
         bucket = required_bucket(transaction, call)
         sources = [_component(transaction, call, component) for component in _components(request)]
-        conditions.judge_write(stored_objects.find_live(transaction, bucket.name, call.object_name))
+        conditions.check_write(stored_objects.find_live(transaction, bucket.name, call.object_name))
         content_id = contents.concatenate(transaction, [source.content_id for source in sources])
         properties = replaced(object_in(request, "destination"))
         made = stored_objects.place(transaction, bucket, call.object_name, content_id, properties)
@@ -83,7 +83,7 @@ def restore(database: Database, call: Call) -> Response:
     with database.write() as transaction:
         bucket = required_bucket(transaction, call)
         deleted = required_generation(transaction, bucket.name, call.object_name, generation, soft_deleted=True)
-        conditions.judge_write(stored_objects.find_live(transaction, bucket.name, call.object_name))
+        conditions.check_write(stored_objects.find_live(transaction, bucket.name, call.object_name))
         made = stored_objects.place(transaction, bucket, call.object_name, deleted.content_id, deleted.properties)
     return json_answer(call, object_resource(made, call.request.base_url))
 
@@ -92,7 +92,7 @@ def _source(transaction: Transaction, call: Call) -> StoredObject:
     required_bucket(transaction, call)
     generation = call.query.integer("sourceGeneration")
     source = required_generation(transaction, call.bucket, call.object_name, generation)
-    Preconditions.of_source(call.query).judge_write(source)
+    Preconditions.of_source(call.query).check_write(source)
     return source
 
 
@@ -155,5 +155,5 @@ def _component(transaction: Transaction, call: Call, component: dict[str, Any]) 
     )
     match = wanted.get("ifGenerationMatch")
     number = None if match is None else whole_number(match, "ifGenerationMatch")
-    Preconditions(generation_match=number).judge_write(found)
+    Preconditions(generation_match=number).check_write(found)
     return found

@@ -34,7 +34,7 @@ def download(database: Database, call: Call) -> Response:
     with database.read() as transaction:
         required_bucket(transaction, call)
         found = required_object(transaction, call, soft_deleted=call.query.flag("softDeleted"))
-        conditions.judge_read(found)
+        conditions.check_read(found)
         headers = _headers(found)
         if call.operation == "xml.get":
             headers |= _metadata_headers(found)

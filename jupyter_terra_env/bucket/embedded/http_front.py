@@ -37,7 +37,7 @@ _POLL_SECONDS = 0.02
 _MOST_DRAINED_BYTES = 256 * 1024 * 1024
 
 
-class LoopbackFront:
+class EmbeddedServer:
     """A server for one embedded bucket. As a context manager it serves in the background until it is left."""
 
     def __init__(

@@ -47,7 +47,7 @@ def get(database: Database, call: Call) -> Response:
     with database.read() as transaction:
         required_bucket(transaction, call)
         found = required_object(transaction, call, soft_deleted=call.query.flag("softDeleted"))
-        conditions.judge_read(found)
+        conditions.check_read(found)
     return json_answer(call, object_resource(found, call.request.base_url))
 
 
@@ -58,7 +58,7 @@ def change(database: Database, call: Call) -> Response:
     with database.write() as transaction:
         required_bucket(transaction, call)
         found = required_object(transaction, call)
-        conditions.judge_write(found)
+        conditions.check_write(found)
         if call.operation == "objects.patch":
             properties = patched(found.properties, resource)
         else:
@@ -73,7 +73,7 @@ def delete(database: Database, call: Call) -> Response:
     with database.write() as transaction:
         bucket = required_bucket(transaction, call)
         found = required_object(transaction, call)
-        conditions.judge_write(found)
+        conditions.check_write(found)
         for_good = call.query.get("generation") is not None
         stored_objects.retire(transaction, bucket, found, for_good=for_good)
     return no_content()

@@ -66,7 +66,7 @@ class Preconditions:
             metageneration_not_match=query.integer("ifSourceMetagenerationNotMatch"),
         )
 
-    def judge_read(self, found: Versioned) -> None:
+    def check_read(self, found: Versioned) -> None:
         """Let a read of `found` pass, or refuse it.
 
         Raises:
@@ -77,7 +77,7 @@ class Preconditions:
         if not self._differs(found):
             raise not_modified()
 
-    def judge_write(self, found: Versioned | None) -> None:
+    def check_write(self, found: Versioned | None) -> None:
         """Let a write over `found` pass, or refuse it. None is a missing object.
 
         Raises:

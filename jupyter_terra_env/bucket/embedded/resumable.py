@@ -130,7 +130,7 @@ def _finish(database: Database, call: Call, upload: StoredUpload) -> Response:
         if bucket is None:
             raise not_found(f"The specified bucket does not exist: {upload.bucket}")
         live = stored_objects.find_live(transaction, upload.bucket, upload.name)
-        Preconditions.of(upload.query).judge_write(live)
+        Preconditions.of(upload.query).check_write(live)
         contents.seal(transaction, upload.content_id, digest)
         properties = uploads.new_properties(upload.resource, upload.query, None)
         made = stored_objects.place(transaction, bucket, upload.name, upload.content_id, properties)

@@ -45,7 +45,7 @@ def insert(database: Database, call: Call) -> Response:
     properties = new_properties(upload.resource, call.query, upload.content_type)
     with database.write() as transaction:
         bucket = required_bucket(transaction, call)
-        conditions.judge_write(stored_objects.find_live(transaction, bucket.name, name))
+        conditions.check_write(stored_objects.find_live(transaction, bucket.name, name))
         content_id = contents.begin(transaction)
         contents.append(transaction, content_id, 0, upload.pieces())
         contents.seal(transaction, content_id, digest)

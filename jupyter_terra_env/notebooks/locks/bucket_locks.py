@@ -49,7 +49,7 @@ class _Unanswered:
     error: BucketUnavailable
 
 
-class EditLocks:
+class BucketLocks:
     """The edit locks of one bucket, as one environment takes part in them.
 
     Args:

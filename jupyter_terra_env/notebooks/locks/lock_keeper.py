@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
-from jupyter_terra_env.notebooks.locks.lock_table import HeldLocks
+from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.locks.lock_watch import LockWatch
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.rules.errors import BucketError, LockHeldElsewhere, ObjectNotFound
@@ -65,7 +65,7 @@ class LockKeeper:
 
     def __init__(  # noqa: PLR0913 - three parts, two questions, a log and the times, each by name
         self,
-        locks: HeldLocks,
+        locks: LockTable,
         delocalizer: Delocalizer,
         watch: LockWatch,
         *,

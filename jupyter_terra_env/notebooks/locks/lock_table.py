@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from jupyter_terra_env.bucket.store import ObjectVersion
-from jupyter_terra_env.notebooks.locks.bucket_locks import EditLocks, HeldLock
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.locks.bucket_locks import BucketLocks, HeldLock
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.write_gate import Pace
 from jupyter_terra_env.rules.edit_lock import (
     Claim,
@@ -52,14 +52,14 @@ class _Known:
     gone: Gone | None = None
 
 
-class HeldLocks:
+class LockTable:
     """Takes and gives back locks for the notebooks of a server, and remembers what was seen of each.
 
     Acts on one notebook's lock take turns, so that a lock given back for a closed tab cannot follow one taken for a
     new tab. Protocol: docs/protocol/keeping-locks.md.
 
     Args:
-        places: disk, buckets and journal.
+        storage: disk, buckets and journal.
         pace: told of every change.
         locks_of: a workspace's locks.
         holder_of: this environment, as it takes part in a workspace's locks.
@@ -70,16 +70,16 @@ class HeldLocks:
 
     def __init__(  # noqa: PLR0913 - two parts, two makers, a clock and a listener, each by name
         self,
-        places: Places,
+        storage: NotebookStorage,
         pace: Pace,
         *,
-        locks_of: Callable[[Workspace], EditLocks],
+        locks_of: Callable[[Workspace], BucketLocks],
         holder_of: Callable[[Workspace], Holder],
         now_ms: Callable[[], int],
         is_time_known: Callable[[], bool],
         on_change: Callable[[Location], None],
     ) -> None:
-        self._places = places
+        self._storage = storage
         self._pace = pace
         self._locks_of = locks_of
         self._holder_of = holder_of
@@ -129,7 +129,7 @@ class HeldLocks:
         """Whether the lock's record on an object is of this environment, expired or not."""
         return is_own_record(metadata, self._holder_of(location.workspace))
 
-    def saw(self, location: Location, version: ObjectVersion) -> Claim:
+    def record_version(self, location: Location, version: ObjectVersion) -> Claim:
         """Take note of an object that was just read or written.
 
         Returns:
@@ -140,7 +140,7 @@ class HeldLocks:
         self._note(location, seen(claim, lock, before=self._last(location), void=void), version)
         return claim
 
-    def saw_none(self, location: Location, gone: Gone | None = None) -> None:
+    def record_absent(self, location: Location, gone: Gone | None = None) -> None:
         """Take note that there is no object: nobody can hold its lock.
 
         Args:
@@ -169,11 +169,11 @@ class HeldLocks:
         Raises:
             LockHeldElsewhere: the lock is not ours, nor free.
         """
-        claim = self.saw(location, version)
+        claim = self.record_version(location, version)
         if claim in {Claim.OTHERS, Claim.MINE_ELSEWHERE}:
             raise LockHeldElsewhere(read_lock(version.metadata), by_same_person=claim is Claim.MINE_ELSEWHERE)
 
-    def cannot_tell(self, location: Location) -> None:
+    def record_unknown(self, location: Location) -> None:
         """Take note that the bucket could not be asked. A lock we hold is held until it expires."""
         if self.view(location).state is not LockState.HELD:
             self._note(location, UNKNOWN_LOCK)
@@ -226,13 +226,13 @@ class HeldLocks:
         Raises:
             ObjectNotFound, BucketUnavailable, BucketRefused: as for ``acquire``.
         """
-        baseline = await self._places.baseline(location)
+        baseline = await self._storage.baseline(location)
         if baseline is None or baseline.crc32c is None or self.view(location).state is LockState.HELD:
             return
-        version = await self._places.stat(location)
+        version = await self._storage.stat(location)
         if version is None:
             return
-        claim = self.saw(location, version)
+        claim = self.record_version(location, version)
         is_mine = claim in {Claim.FREE, Claim.MINE} and is_own_record(
             version.metadata, self._holder_of(location.workspace)
         )
@@ -259,7 +259,7 @@ class HeldLocks:
             await self._adopt(location, version)
             if self._known.pop(location.api_path, None) is not None:
                 # Given back is not lost: the new view starts afresh.
-                self.saw(location, version)
+                self.record_version(location, version)
 
     def _turn(self, location: Location) -> asyncio.Lock:
         turn = self._turns.get(location.api_path)
@@ -267,7 +267,7 @@ class HeldLocks:
             turn = self._turns[location.api_path] = asyncio.Lock()
         return turn
 
-    async def _take(self, location: Location, act: Callable[[EditLocks], Awaitable[HeldLock]]) -> ObjectVersion:
+    async def _take(self, location: Location, act: Callable[[BucketLocks], Awaitable[HeldLock]]) -> ObjectVersion:
         try:
             held = await act(self._locks_of(location.workspace))
             self._pace.changed(location.api_path)
@@ -281,7 +281,7 @@ class HeldLocks:
                 self._not_permitted.add(location.api_path)
                 self._note(location, LockView(state=LockState.NOT_PERMITTED))
             else:
-                self.cannot_tell(location)
+                self.record_unknown(location)
             raise
         self._not_permitted.discard(location.api_path)
         await self._adopt(location, held.version)
@@ -291,10 +291,10 @@ class HeldLocks:
     async def _adopt(self, location: Location, version: ObjectVersion) -> None:
         """Make a version that differs from the baseline in nothing but metadata the baseline."""
         for _ in range(3):
-            baseline = await self._places.baseline(location)
+            baseline = await self._storage.baseline(location)
             if baseline is None or baseline.crc32c is None or baseline.generation != version.generation:
                 return
-            if await self._places.advance(location, baseline, version, baseline.crc32c):
+            if await self._storage.advance(location, baseline, version, baseline.crc32c):
                 return
 
     def _last(self, location: Location) -> LockView | None:

@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 
 from jupyter_terra_env.bucket.store import ObjectVersion
-from jupyter_terra_env.notebooks.locks.lock_table import HeldLocks
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.locks.lock_table import LockTable
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.rules.errors import BucketError
 from jupyter_terra_env.rules.gone import DELETED, Gone, what_became_of
 from jupyter_terra_env.rules.lock_view import WAITED_FOR
@@ -31,11 +31,11 @@ class LockWatch:
 
     def __init__(
         self,
-        places: Places,
-        locks: HeldLocks,
+        storage: NotebookStorage,
+        locks: LockTable,
         log: logging.Logger | logging.LoggerAdapter[logging.Logger] = _LOG,
     ) -> None:
-        self._places = places
+        self._storage = storage
         self._locks = locks
         self._log = log
         self._looks: dict[str, asyncio.Task[None]] = {}
@@ -75,20 +75,20 @@ class LockWatch:
             found = await self._ask_about(shown)
             for location in filter(is_unchanged, shown):
                 if (version := found.get(location.object_name)) is not None:
-                    self._locks.saw(location, version)
+                    self._locks.record_version(location, version)
                     continue
                 gone = await self._what_became_of(location)
                 if is_unchanged(location):
-                    self._locks.saw_none(location, gone)
+                    self._locks.record_absent(location, gone)
         except BucketError:
             return
 
     async def _ask_about(self, shown: list[Location]) -> Mapping[str, ObjectVersion]:
         if len(shown) == 1 and self._locks.view(shown[0]).state not in WAITED_FOR:
-            version = await self._places.stat(shown[0])
+            version = await self._storage.stat(shown[0])
             return {} if version is None else {version.name: version}
         # The names' common start keeps the answer small; of one notebook it is the whole name.
-        listing = await self._places.bucket(shown[0]).list(_common_start({place.object_name for place in shown}))
+        listing = await self._storage.bucket(shown[0]).list(_common_start({place.object_name for place in shown}))
         return {version.name: version for version in listing.objects}
 
     async def _what_became_of(self, location: Location) -> Gone | None:
@@ -98,11 +98,11 @@ class LockWatch:
             return known
         last = self._locks.last_version(location)
         if last is not None:
-            there = await self._places.bucket(location).list_all(location.workspace.prefix)
+            there = await self._storage.bucket(location).list_all(location.workspace.prefix)
             return what_became_of(last, there)
-        baseline = await self._places.baseline(location)
+        baseline = await self._storage.baseline(location)
         was_there = baseline is not None and baseline.crc32c is not None
-        if was_there or not await self._places.copies.run(self._places.os_path(location).is_file):
+        if was_there or not await self._storage.copies.run(self._storage.os_path(location).is_file):
             return DELETED
         return None  # Made here, and not in the workspace yet.
 

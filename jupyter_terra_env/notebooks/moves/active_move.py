@@ -34,7 +34,7 @@ class Outcome:
         return next((error for error in self.failed.values() if isinstance(error, LeftUnfinished)), None)
 
     @property
-    def stays(self) -> set[str]:
+    def skipped(self) -> set[str]:
         """The objects that are where they were."""
         return self.failed.keys() | self.not_tried
 
@@ -45,7 +45,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
+class ActiveMove:
     """An intent in the journal, with the places it is about.
 
     Attributes:

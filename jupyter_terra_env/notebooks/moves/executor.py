@@ -10,16 +10,16 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectVersion
-from jupyter_terra_env.notebooks.locks.lock_table import HeldLocks
-from jupyter_terra_env.notebooks.moves.active_move import Begun, Outcome
+from jupyter_terra_env.notebooks.locks.lock_table import LockTable
+from jupyter_terra_env.notebooks.moves.active_move import ActiveMove, Outcome
 from jupyter_terra_env.notebooks.moves.aside import Aside
 from jupyter_terra_env.notebooks.moves.intents import PlannedObject
-from jupyter_terra_env.notebooks.moves.journal_rows import MovedRows, Rows
-from jupyter_terra_env.notebooks.moves.object_writes import ObjectActs, Versioned
-from jupyter_terra_env.notebooks.storage.bucket_listings import Folders
+from jupyter_terra_env.notebooks.moves.journal_rows import JournalRows, Rows
+from jupyter_terra_env.notebooks.moves.object_writes import ObjectWrites, Versioned
+from jupyter_terra_env.notebooks.storage.bucket_listings import BucketListings
 from jupyter_terra_env.notebooks.storage.durable_moves import files_below, move_entry, signatures
-from jupyter_terra_env.notebooks.storage.merge_bases import BaseContents
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.merge_bases import MergeBases
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.rules.errors import FilesStay, TerraEnvError
 from jupyter_terra_env.rules.recovery import Act
@@ -30,11 +30,11 @@ AT_ONCE = 8
 Steps = Iterable[tuple[PlannedObject, Versioned]]
 
 
-class Carrier:
+class MoveExecutor:
     """Does the steps of intents. Each looks first, and is harmless when repeated.
 
     Args:
-        places: disk, buckets and journal.
+        storage: disk, buckets and journal.
         folders: told of every change.
         delocalizer: told of notebooks that have gone, and starts on what is owed under a new name.
         locks: told likewise.
@@ -46,27 +46,27 @@ class Carrier:
 
     def __init__(  # noqa: PLR0913 - six parts, a question and a listener, each by name
         self,
-        places: Places,
-        folders: Folders,
+        storage: NotebookStorage,
+        listings: BucketListings,
         delocalizer: Delocalizer,
-        locks: HeldLocks,
-        acts: ObjectActs,
-        bases: BaseContents,
+        locks: LockTable,
+        acts: ObjectWrites,
+        bases: MergeBases,
         *,
         locate: Callable[[str], Location | None],
         on_moved: Callable[[Location, Location], None],
     ) -> None:
-        self._places = places
-        self._folders = folders
+        self._storage = storage
+        self._listings = listings
         self._delocalizer = delocalizer
         self._locks = locks
         self._acts = acts
         self._bases = bases
         self._locate = locate
         self._on_moved = on_moved
-        self._rows = MovedRows(places, locate)
+        self._rows = JournalRows(storage, locate)
 
-    async def objects(self, begun: Begun, steps: Steps) -> Outcome:
+    async def objects(self, begun: ActiveMove, steps: Steps) -> Outcome:
         """Move or delete objects, several at once, until one fails."""
         outcome, slots = Outcome(), asyncio.Semaphore(AT_ONCE)
 
@@ -85,8 +85,8 @@ class Carrier:
 
     async def files(self, api_path: str) -> tuple[tuple[str, str], ...]:
         """The files at or below a path, with their signatures, for an intent to delete them."""
-        found = await self._places.copies.run(signatures, self._places.entry(api_path))
-        root = self._places.entry("")
+        found = await self._storage.copies.run(signatures, self._storage.entry(api_path))
+        root = self._storage.entry("")
         return tuple((file.relative_to(root).as_posix(), signature) for file, signature in found.items())
 
     async def rename_on_disk(self, old_path: str, new_path: str, arriving: Collection[Location]) -> None:
@@ -96,14 +96,14 @@ class Carrier:
             FileExistsError: the new name is taken.
             OSError: the disk did not do it.
         """
-        copies = self._places.copies
-        old, new = self._places.entry(old_path), self._places.entry(new_path)
+        copies = self._storage.copies
+        old, new = self._storage.entry(old_path), self._storage.entry(new_path)
         async with self._paths_locked(old_path, new_path):
             paths = await copies.run(self.paths_at, old_path)
             await copies.run(move_entry, old, new)
-        for path in await self._places.known_below(old_path):
+        for path in await self._storage.known_below(old_path):
             if (place := self._locate(path)) is not None:
-                await self._places.forget(place)
+                await self._storage.forget(place)
         for path in paths:
             before, after = self._locate(path), self._locate(new_path + path.removeprefix(old_path))
             if before is not None and after is not None:
@@ -113,43 +113,43 @@ class Carrier:
 
     def paths_at(self, api_path: str) -> list[str]:
         """API paths of a file, or of the files of a folder. Blocks."""
-        entry = self._places.entry(api_path)
+        entry = self._storage.entry(api_path)
         if not entry.is_dir() or entry.is_symlink():
             return [api_path]
         return [f"{api_path}/{file.relative_to(entry).as_posix()}" for file in files_below(entry)]
 
-    async def set_aside(self, begun: Begun) -> None:
+    async def set_aside(self, begun: ActiveMove) -> None:
         """Take the files of a deletion out of their place, reversibly.
 
         Raises:
             OSError: the disk does not do it; they are in their place.
         """
         async with self._files_locked(begun):
-            await self._places.copies.run(self._aside(begun).take)
+            await self._storage.copies.run(self._aside(begun).take)
 
-    async def bring_back(self, begun: Begun) -> None:
+    async def bring_back(self, begun: ActiveMove) -> None:
         """Put the files of a deletion back in their place.
 
         Raises:
             OSError: the disk does not do it.
         """
         async with self._files_locked(begun):
-            await self._places.copies.run(self._aside(begun).bring_back)
+            await self._storage.copies.run(self._aside(begun).bring_back)
 
-    async def leave(self, begun: Begun) -> None:
+    async def leave(self, begun: ActiveMove) -> None:
         """End an act of which nothing was done in the bucket: everything is as it was.
 
         Raises:
             OSError: the disk does not put the files back; the intent stays.
         """
         await self.bring_back(begun)
-        await self._places.end(begun.number, lambda: ([], []))
+        await self._storage.end(begun.number, lambda: ([], []))
 
-    async def has_aside(self, begun: Begun) -> bool:
+    async def has_aside(self, begun: ActiveMove) -> bool:
         """Whether files of a deletion are out of their place."""
-        return not await self._places.copies.run(self._aside(begun).is_empty)
+        return not await self._storage.copies.run(self._aside(begun).is_empty)
 
-    async def take_out(self, begun: Begun) -> None:
+    async def take_out(self, begun: ActiveMove) -> None:
         """Bring the files of an out-move to their new place.
 
         Raises:
@@ -158,32 +158,32 @@ class Carrier:
         """
         old, new = self._entries(begun)
         async with self._files_locked(begun):
-            await self._places.copies.run(move_entry, old, new)
+            await self._storage.copies.run(move_entry, old, new)
 
-    async def put_back(self, begun: Begun, stays: AbstractSet[str]) -> None:
+    async def put_back(self, begun: ActiveMove, skipped: AbstractSet[str]) -> None:
         """Bring files of an out-move back whose objects stay."""
-        whole = bool(stays) and stays >= {planned.name for planned in begun.intent.objects}
-        paths = [begun.intent.path] if whole else [begun.location(name).api_path for name in stays]
+        whole = bool(skipped) and skipped >= {planned.name for planned in begun.intent.objects}
+        paths = [begun.intent.path] if whole else [begun.location(name).api_path for name in skipped]
         for path in paths:
-            out, back = self._places.entry(begun.new_path(path)), self._places.entry(path)
-            await self._places.copies.run(move_entry, out, back, onto_folder=True)
+            out, back = self._storage.entry(begun.new_path(path)), self._storage.entry(path)
+            await self._storage.copies.run(move_entry, out, back, onto_folder=True)
 
     async def end(
         self,
-        begun: Begun,
+        begun: ActiveMove,
         *,
-        stays: Collection[str],
+        skipped: Collection[str],
         versions: Mapping[str, ObjectVersion],
-        joins: bool = False,
+        allow_existing: bool = False,
         refusal: OSError | None = None,
     ) -> None:
         """Do the disk's part and the rows', and end the intent.
 
         Args:
             begun: the intent.
-            stays: names of objects that are not moved or deleted: neither are their files.
+            skipped: names of objects that are not moved or deleted: neither are their files.
             versions: by former name, the objects under their new names.
-            joins: the new folder may be there already.
+            allow_existing: the new folder may be there already.
             refusal: why the disk does not let the files of a deletion go; None when that is still to be seen.
 
         Raises:
@@ -195,47 +195,47 @@ class Carrier:
         if intent.only_objects:
             await self._end_undoing(begun, versions)
             return
-        on_disk = await self._places.copies.run(self.paths_at, intent.path)
+        on_disk = await self._storage.copies.run(self.paths_at, intent.path)
         before = self._notebooks(begun, {*on_disk, *(path for path, _ in intent.files)})
-        kept = {self._places.entry(begun.location(name).api_path) for name in stays}
+        kept = {self._storage.entry(begun.location(name).api_path) for name in skipped}
 
         failure = refusal
 
         def follow() -> Rows:
             if intent.act is Act.MOVE:
                 old, new = self._entries(begun)
-                move_entry(old, new, keep=kept, onto_folder=joins)
+                move_entry(old, new, keep=kept, onto_folder=allow_existing)
             return self._rows.of(begun, kept=kept, versions=versions, forgets=failure is not None)
 
         async with self._files_locked(begun):
             if intent.act is Act.DELETE and failure is None:
-                failure = await self._places.copies.run(self._remove, begun, kept)
-            await self._places.end(begun.number, follow)
-        await self._tell(begun, [place for place in before if place.object_name not in stays])
+                failure = await self._storage.copies.run(self._remove, begun, kept)
+            await self._storage.end(begun.number, follow)
+        await self._tell(begun, [place for place in before if place.object_name not in skipped])
         if failure is not None:
             raise FilesStay(intent.path, failure.strerror or type(failure).__name__) from failure
 
-    async def _end_undoing(self, begun: Begun, versions: Mapping[str, ObjectVersion]) -> None:
+    async def _end_undoing(self, begun: ActiveMove, versions: Mapping[str, ObjectVersion]) -> None:
         """Let the rows of working copies that never moved follow the objects that came back."""
-        await self._places.end(begun.number, lambda: self._rows.of_undone(begun, versions))
+        await self._storage.end(begun.number, lambda: self._rows.of_undone(begun, versions))
         for planned in begun.intent.objects:
             if planned.name in versions:
                 self._acts.note(begun.renamed(planned), versions[planned.name])
         self._forget_listings(begun)
 
-    async def _do(self, begun: Begun, planned: PlannedObject, version: Versioned) -> ObjectVersion | None:
+    async def _do(self, begun: ActiveMove, planned: PlannedObject, version: Versioned) -> ObjectVersion | None:
         location = begun.location(planned.name)
         if begun.intent.act is Act.MOVE:
             return await self._acts.move(location, begun.renamed(planned), version, begun.intent.act_id)
         await self._acts.delete(location, version)
         return None
 
-    def _aside(self, begun: Begun) -> Aside:
+    def _aside(self, begun: ActiveMove) -> Aside:
         intent = begun.intent
-        planned = {self._places.entry(file): signature for file, signature in intent.files}
-        return Aside(self._places.entry(intent.path), intent.act_id or str(begun.number), planned)
+        planned = {self._storage.entry(file): signature for file, signature in intent.files}
+        return Aside(self._storage.entry(intent.path), intent.act_id or str(begun.number), planned)
 
-    def _remove(self, begun: Begun, kept: AbstractSet[Path]) -> OSError | None:
+    def _remove(self, begun: ActiveMove, kept: AbstractSet[Path]) -> OSError | None:
         """Remove what was there when the deletion began. What was saved since stays, as a file the bucket has not.
 
         Returns:
@@ -250,7 +250,7 @@ class Carrier:
             return error
         return None
 
-    async def _tell(self, begun: Begun, notebooks: Iterable[Location]) -> None:
+    async def _tell(self, begun: ActiveMove, notebooks: Iterable[Location]) -> None:
         """Let every part know what has moved or gone."""
         self._forget_listings(begun)
         for old in notebooks:
@@ -258,28 +258,28 @@ class Carrier:
             new = None if begun.intent.new_path is None else self._locate(begun.new_path(old.api_path))
             if new is None:
                 self._locks.forget(old)
-                await self._places.copies.run(self._bases.forget, old.api_path)
+                await self._storage.copies.run(self._bases.forget, old.api_path)
                 continue
-            await self._places.copies.run(self._bases.move, old.api_path, new.api_path)
+            await self._storage.copies.run(self._bases.move, old.api_path, new.api_path)
             if begun.intent.act is Act.MOVE and begun.intent.new_bucket is None:
                 self._locks.moved(old, new)
             else:
                 self._locks.forget(old)
             self._on_moved(old, new)
             self._delocalizer.forget(new)
-            if new.is_delocalized and await self._places.is_owed(new):
+            if new.is_delocalized and await self._storage.is_owed(new):
                 self._delocalizer.start(new)
 
-    def _forget_listings(self, begun: Begun) -> None:
-        forget = self._folders.forget_below if begun.intent.is_folder else self._folders.forget
+    def _forget_listings(self, begun: ActiveMove) -> None:
+        forget = self._listings.forget_below if begun.intent.is_folder else self._listings.forget
         for place in (begun.old, begun.new):
             if place is not None:
                 forget(place)
 
-    def _entries(self, begun: Begun) -> tuple[Path, Path]:
-        return self._places.entry(begun.intent.path), self._places.entry(str(begun.intent.new_path))
+    def _entries(self, begun: ActiveMove) -> tuple[Path, Path]:
+        return self._storage.entry(begun.intent.path), self._storage.entry(str(begun.intent.new_path))
 
-    def _notebooks(self, begun: Begun, paths: Iterable[str]) -> list[Location]:
+    def _notebooks(self, begun: ActiveMove, paths: Iterable[str]) -> list[Location]:
         """Every place the act is about: files on the disk, and objects that can be shown."""
         objects = (begun.location(planned.name) for planned in begun.intent.objects)
         on_disk = (place for path in paths if (place := self._locate(path)) is not None)
@@ -287,29 +287,29 @@ class Carrier:
         return [place for place in places.values() if place.belongs_in_bucket or not begun.intent.is_folder]
 
     @contextlib.asynccontextmanager
-    async def _files_locked(self, begun: Begun) -> AsyncIterator[None]:
+    async def _files_locked(self, begun: ActiveMove) -> AsyncIterator[None]:
         """No save replaces a file while it moves: it waits, and finds the folder as it is then."""
-        async with self._locked(await self._places.copies.run(self._files_of, begun)):
+        async with self._locked(await self._storage.copies.run(self._files_of, begun)):
             yield
 
     @contextlib.asynccontextmanager
     async def _paths_locked(self, old_path: str, new_path: str) -> AsyncIterator[None]:
         """Likewise, of a rename that has no intent."""
-        async with self._locked(await self._places.copies.run(self._files_at, old_path, new_path)):
+        async with self._locked(await self._storage.copies.run(self._files_at, old_path, new_path)):
             yield
 
     @contextlib.asynccontextmanager
     async def _locked(self, files: Iterable[Path]) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
             for file in files:
-                await stack.enter_async_context(self._places.copies.lock(file))
+                await stack.enter_async_context(self._storage.copies.lock(file))
             yield
 
-    def _files_of(self, begun: Begun) -> list[Path]:
-        deleted = {self._places.entry(path).resolve() for path, _ in begun.intent.files}
+    def _files_of(self, begun: ActiveMove) -> list[Path]:
+        deleted = {self._storage.entry(path).resolve() for path, _ in begun.intent.files}
         return sorted(deleted.union(self._files_at(begun.intent.path, begun.intent.new_path)))
 
     def _files_at(self, path: str, new_path: str | None) -> list[Path]:
         paths = self.paths_at(path)
         new_paths = [] if new_path is None else [new_path + one.removeprefix(path) for one in paths]
-        return sorted({self._places.entry(one).resolve() for one in (*paths, *new_paths)})
+        return sorted({self._storage.entry(one).resolve() for one in (*paths, *new_paths)})

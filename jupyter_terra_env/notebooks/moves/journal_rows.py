@@ -4,10 +4,10 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectVersion
-from jupyter_terra_env.notebooks.moves.active_move import Begun
+from jupyter_terra_env.notebooks.moves.active_move import ActiveMove
 from jupyter_terra_env.notebooks.storage.journal import Moved
 from jupyter_terra_env.notebooks.storage.kept_fields import with_fields
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.rules.recovery import Act
 from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline
 from jupyter_terra_env.rules.workspace import Location
@@ -16,20 +16,20 @@ Rows = tuple[list[Moved], list[str]]
 """The rows that move, and the paths of which nothing is known any more."""
 
 
-class MovedRows:
+class JournalRows:
     """Decides which rows of the journal follow an act. Methods read the journal: call them off the event loop.
 
     Args:
-        places: disk and journal.
+        storage: disk and journal.
         locate: the place an API path is.
     """
 
-    def __init__(self, places: Places, locate: Callable[[str], Location | None]) -> None:
-        self._places = places
+    def __init__(self, storage: NotebookStorage, locate: Callable[[str], Location | None]) -> None:
+        self._storage = storage
         self._locate = locate
 
     def of(
-        self, begun: Begun, *, kept: Collection[Path], versions: Mapping[str, ObjectVersion], forgets: bool = False
+        self, begun: ActiveMove, *, kept: Collection[Path], versions: Mapping[str, ObjectVersion], forgets: bool = False
     ) -> Rows:
         """The rows of an act whose files have moved or gone. Rows follow files: what is still there keeps its row.
 
@@ -42,8 +42,8 @@ class MovedRows:
         unwanted = {begun.location(one.name).api_path for one in begun.intent.objects} if forgets else set()
         planned = {one.name: one.generation for one in begun.intent.objects}
         moved, gone = [], []
-        for path in self._places.known_below_now(begun.intent.path):
-            file = self._places.entry(path)
+        for path in self._storage.known_below_now(begun.intent.path):
+            file = self._storage.entry(path)
             if file in kept or (file.exists() and path not in unwanted):
                 continue
             row = self._moved(begun, path, planned, versions)
@@ -53,26 +53,26 @@ class MovedRows:
                 moved.append(row)
         return moved, gone
 
-    def of_undone(self, begun: Begun, versions: Mapping[str, ObjectVersion]) -> Rows:
+    def of_undone(self, begun: ActiveMove, versions: Mapping[str, ObjectVersion]) -> Rows:
         """The rows of working copies that never moved, and whose objects came back."""
         rows = []
         for planned in begun.intent.objects:
             version = versions.get(planned.name)
             place = begun.renamed(planned)
-            baseline = self._places.baseline_now(place)
+            baseline = self._storage.baseline_now(place)
             if version is not None and baseline is not None and baseline.generation == planned.was:
                 rows.append(_at(version, place.api_path, place))
         return rows, []
 
     def _moved(
-        self, begun: Begun, path: str, planned: Mapping[str, int], versions: Mapping[str, ObjectVersion]
+        self, begun: ActiveMove, path: str, planned: Mapping[str, int], versions: Mapping[str, ObjectVersion]
     ) -> Moved | None:
         """The row of a working copy under its new name; None when nothing is to be known of it any more."""
         new = None if begun.intent.new_path is None else self._locate(begun.new_path(path))
         old = self._locate(path)
         if old is None or new is None or not new.is_delocalized:
             return None
-        baseline = self._places.baseline_now(old)
+        baseline = self._storage.baseline_now(old)
         if begun.intent.act is Act.OUT:
             return self._new_to_bucket(baseline, path, new)
         version = versions.get(old.object_name)
@@ -83,7 +83,7 @@ class MovedRows:
 
     def _new_to_bucket(self, baseline: Baseline | None, path: str, new: Location) -> Moved | None:
         """A notebook of another workspace now, where it is to be made with the metadata it had."""
-        if baseline is None or self._places.baseline_now(new) is not None:
+        if baseline is None or self._storage.baseline_now(new) is not None:
             return None
         metadata = dict(baseline.metadata)
         return Moved(**_names(path, new), generation=ABSENT_GENERATION, metageneration=0, metadata=metadata)

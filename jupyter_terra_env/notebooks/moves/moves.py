@@ -9,15 +9,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from jupyter_terra_env.notebooks.moves import trash
-from jupyter_terra_env.notebooks.moves.active_move import Begun, Outcome
-from jupyter_terra_env.notebooks.moves.executor import Carrier, Steps
+from jupyter_terra_env.notebooks.moves.active_move import ActiveMove, Outcome
+from jupyter_terra_env.notebooks.moves.executor import MoveExecutor, Steps
 from jupyter_terra_env.notebooks.moves.intents import Intent, PlannedObject
-from jupyter_terra_env.notebooks.moves.name_checks import Refusals, folder_name, path_exists, refused_by_disk
+from jupyter_terra_env.notebooks.moves.name_checks import NameChecks, folder_name, path_exists, refused_by_disk
 from jupyter_terra_env.notebooks.moves.object_writes import left_unfinished
 from jupyter_terra_env.notebooks.moves.planner import MovePlans, Plan
-from jupyter_terra_env.notebooks.moves.recovery import BegunMoves
+from jupyter_terra_env.notebooks.moves.recovery import MoveRecovery
 from jupyter_terra_env.notebooks.storage.durable_moves import require_movable
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
 from jupyter_terra_env.rules.errors import (
     BucketUnavailable,
@@ -76,7 +76,7 @@ class Moves:
     """Renames and deletes what is in workspace folders.
 
     Args:
-        places: disk, buckets and journal.
+        storage: disk, buckets and journal.
         plans: which objects an act is about.
         carrier: does it.
         begun: keeps the intents, and finishes what is left halfway.
@@ -84,11 +84,16 @@ class Moves:
     """
 
     def __init__(
-        self, places: Places, plans: MovePlans, carrier: Carrier, begun: BegunMoves, refusals: Refusals
+        self,
+        storage: NotebookStorage,
+        plans: MovePlans,
+        executor: MoveExecutor,
+        begun: MoveRecovery,
+        refusals: NameChecks,
     ) -> None:
-        self._places = places
+        self._storage = storage
         self._plans = plans
-        self._carrier = carrier
+        self._executor = executor
         self._begun = begun
         self._refusals = refusals
 
@@ -129,7 +134,7 @@ class Moves:
         """
         await self._begun.settle(location.api_path)
         if to_trash:
-            await self._places.copies.run(trash.require, self._places.entry(location.api_path), location.api_path)
+            await self._storage.copies.run(trash.require, self._storage.entry(location.api_path), location.api_path)
         has_objects = location.is_edit and (is_folder or location.is_delocalized)
         copies = await self._plans.working_copies(location, is_folder=is_folder) if has_objects else []
         async with self._begun.turns(copies):
@@ -140,33 +145,33 @@ class Moves:
                 is_folder=is_folder,
                 bucket=location.workspace.bucket,
                 objects=objects,
-                files=await self._carrier.files(location.api_path),
+                files=await self._executor.files(location.api_path),
                 to_trash=to_trash,
             )
             async with self._begun.begin(intent) as begun:
                 await self._delete(begun)
 
-    async def _delete(self, begun: Begun) -> None:
+    async def _delete(self, begun: ActiveMove) -> None:
         """The disk first, as far as it can be taken back; then the objects; then what was taken from the disk."""
         try:
-            await self._carrier.set_aside(begun)
+            await self._executor.set_aside(begun)
         except OSError as error:
-            if await self._carrier.has_aside(begun):
+            if await self._executor.has_aside(begun):
                 self._begun.later()
                 raise
             await self._begun.give_up(begun)
             raise refused_by_disk(begun.intent.path, error) from error
-        outcome = await self._carrier.objects(begun, _as_planned(begun.intent.objects))
+        outcome = await self._executor.objects(begun, _as_planned(begun.intent.objects))
         try:
             await self._leave_if_unavailable(outcome)
         except LeftUnfinished:
             with contextlib.suppress(OSError):
-                await self._carrier.bring_back(begun)  # Until the bucket answers: an outage may be long.
+                await self._executor.bring_back(begun)  # Until the bucket answers: an outage may be long.
             raise
         if outcome.failure is not None and not outcome.done:
-            await self._carrier.leave(begun)
+            await self._executor.leave(begun)
         else:
-            await self._carrier.end(begun, stays=outcome.stays, versions={})
+            await self._executor.end(begun, skipped=outcome.skipped, versions={})
         if outcome.failure is not None:
             raise outcome.failure
 
@@ -177,9 +182,9 @@ class Moves:
         await self._require_something(renaming, ())
         await self._require_free_on_disk(renaming)
         arriving = await self._arriving(renaming)
-        await self._places.owe_all(arriving)
+        await self._storage.owe_all(arriving)
         try:
-            await self._carrier.rename_on_disk(renaming.old_path, renaming.new_path, arriving)
+            await self._executor.rename_on_disk(renaming.old_path, renaming.new_path, arriving)
         except OSError as error:
             raise refused_by_disk(renaming.old_path, error, renaming.new_path) from error
 
@@ -204,21 +209,21 @@ class Moves:
 
     async def _carry_within(self, intent: Intent, new: Location) -> None:
         async with self._begun.begin(intent) as begun:
-            outcome = await self._carrier.objects(begun, _as_planned(intent.objects))
+            outcome = await self._executor.objects(begun, _as_planned(intent.objects))
             await self._leave_if_unavailable(outcome)
             if outcome.failure is not None:
                 await self._undo(begun, outcome, outcome.failure)
                 raise outcome.failure
             try:
-                await self._carrier.end(begun, stays=(), versions=outcome.moved)
+                await self._executor.end(begun, skipped=(), versions=outcome.moved)
             except (OSError, OperationRefused) as error:
                 await self._undo(begun, outcome, error)
                 raise refused_by_disk(intent.path, error, new.api_path) from error
 
-    async def _undo(self, begun: Begun, outcome: Outcome, cause: Exception) -> None:
+    async def _undo(self, begun: ActiveMove, outcome: Outcome, cause: Exception) -> None:
         """Move objects back, each with the version its move made. What cannot be moved back is named."""
-        if stays := await self._begun.undo(begun, outcome):
-            paths = [begun.new.at(name).api_path for name in stays if begun.new is not None]
+        if skipped := await self._begun.undo(begun, outcome):
+            paths = [begun.new.at(name).api_path for name in skipped if begun.new is not None]
             raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED, about=", ".join(sorted(paths))) from cause
 
     async def _take_out(self, renaming: Renaming, old: Location) -> None:
@@ -236,7 +241,7 @@ class Moves:
                 if renaming.new is not None:
                     await self._refusals.taken(renaming.new, is_folder=renaming.is_folder, besides=old)
                 await self._require_something(renaming, objects)
-                await self._places.owe_all(await self._arriving(renaming))
+                await self._storage.owe_all(await self._arriving(renaming))
                 await self._carry_out(self._intent(Act.OUT, renaming, old, objects))
             return
         raise kept_changing(old)
@@ -244,14 +249,14 @@ class Moves:
     async def _carry_out(self, intent: Intent) -> None:
         async with self._begun.begin(intent) as begun:
             try:
-                await self._carrier.take_out(begun)
+                await self._executor.take_out(begun)
             except (OSError, OperationRefused) as error:
                 await self._begun.give_up(begun)
                 raise refused_by_disk(intent.path, error, str(intent.new_path)) from error
-            outcome = await self._carrier.objects(begun, _as_planned(intent.objects))
+            outcome = await self._executor.objects(begun, _as_planned(intent.objects))
             await self._leave_if_unavailable(outcome)
-            await self._carrier.put_back(begun, outcome.stays)
-            await self._carrier.end(begun, stays=outcome.stays, versions={})
+            await self._executor.put_back(begun, outcome.skipped)
+            await self._executor.end(begun, skipped=outcome.skipped, versions={})
             if outcome.failure is not None:
                 raise outcome.failure
 
@@ -272,19 +277,19 @@ class Moves:
             return []
         if not renaming.is_folder:
             return [renaming.new]
-        paths = await self._places.copies.run(self._carrier.paths_at, renaming.old_path)
+        paths = await self._storage.copies.run(self._executor.paths_at, renaming.old_path)
         places = (renaming.new.child(path.removeprefix(f"{renaming.old_path}/")) for path in paths)
         return [place for place in places if place.is_delocalized]
 
     async def _require_free_on_disk(self, renaming: Renaming) -> None:
         """Refuse a name that the disk has, or whose folder's name is that of a file, before anything changes."""
-        new = self._places.entry(renaming.new_path)
-        if await self._places.copies.run(os.path.lexists, new):
+        new = self._storage.entry(renaming.new_path)
+        if await self._storage.copies.run(os.path.lexists, new):
             raise path_exists(renaming.new_path)
-        await self._places.copies.run(require_movable, self._places.entry(renaming.old_path), new)
+        await self._storage.copies.run(require_movable, self._storage.entry(renaming.old_path), new)
 
     async def _require_something(self, renaming: Renaming, objects: Plan) -> None:
-        if not objects and not await self._places.copies.run(self._places.entry(renaming.old_path).exists):
+        if not objects and not await self._storage.copies.run(self._storage.entry(renaming.old_path).exists):
             raise ObjectNotFound(f"{renaming.old_path} is neither on this disk nor in the workspace.")
 
     def _intent(self, act: Act, renaming: Renaming, old: Location, objects: Plan) -> Intent:

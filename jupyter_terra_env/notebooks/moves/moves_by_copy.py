@@ -4,7 +4,7 @@ Protocol: docs/protocol/journal.md, Moving by copy.
 """
 
 from jupyter_terra_env.bucket.store import MatchVersion, ObjectVersion
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.rules.act_copies import is_own_copy, metadata_of_copy
 from jupyter_terra_env.rules.errors import (
     BucketError,
@@ -28,11 +28,11 @@ class MovesByCopy:
     The copy carries the act's id, so that it is known whose it is after a death, or a lost answer.
 
     Args:
-        places: buckets.
+        storage: buckets.
     """
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, storage: NotebookStorage) -> None:
+        self._storage = storage
         self._do_not_rename: set[str] = set()
         self._let_delete: set[str] = set()
 
@@ -47,13 +47,13 @@ class MovesByCopy:
         bucket = old.workspace.bucket
         if new.workspace.bucket == bucket and bucket not in self._do_not_rename:
             try:
-                return await self._places.bucket(old).move(old.object_name, new.object_name, version)
+                return await self._storage.bucket(old).move(old.object_name, new.object_name, version)
             except BucketRefused as error:
                 if error.trouble not in _MAY_BE_COPIED:
                     raise
             except ObjectNotFound:
                 # A proxy or an emulator says so of the method; Cloud Storage of the object.
-                found = await self._places.stat(old)
+                found = await self._storage.stat(old)
                 if found is None or found.precondition != version:
                     raise
         moved = await self._by_copy(old, new, version, act_id)
@@ -69,7 +69,7 @@ class MovesByCopy:
             BucketRefused: it may not be deleted.
             LeftUnfinished: what became of it is not known.
         """
-        source, tries = self._places.bucket(old), 0
+        source, tries = self._storage.bucket(old), 0
         while True:
             tries += 1
             try:
@@ -92,14 +92,14 @@ class MovesByCopy:
             LeftUnfinished: the bucket does not answer.
         """
         try:
-            await self._places.bucket(new).delete(new.object_name, copy.precondition)
+            await self._storage.bucket(new).delete(new.object_name, copy.precondition)
         except (ObjectNotFound, PreconditionFailed, BucketRefused):
             return
         except BucketUnavailable as error:
             raise LeftUnfinished(error.bucket, error.trouble, str(error)) from error
 
     async def _by_copy(self, old: Location, new: Location, version: MatchVersion, act_id: str) -> ObjectVersion:
-        source = await self._places.stat(old)
+        source = await self._storage.stat(old)
         if source is None:
             raise ObjectNotFound(old.api_path)
         if source.precondition != version:
@@ -107,7 +107,7 @@ class MovesByCopy:
         try:
             await self._require_deletable(old)
         except BucketRefused:
-            found = await self._places.stat(new)
+            found = await self._storage.stat(new)
             if found is not None and is_own_copy(found, act_id):
                 await self.drop(new, found)  # Of an earlier try, before it was refused.
             raise
@@ -118,7 +118,7 @@ class MovesByCopy:
     async def _copy(self, old: Location, new: Location, source: ObjectVersion, act_id: str) -> ObjectVersion:
         in_same_bucket = new.workspace.bucket == old.workspace.bucket
         try:
-            return await self._places.bucket(old).copy(
+            return await self._storage.bucket(old).copy(
                 old.object_name,
                 new.object_name,
                 source.precondition,
@@ -127,7 +127,7 @@ class MovesByCopy:
             )
         except (PreconditionFailed, BucketUnavailable) as error:
             try:
-                found = await self._places.stat(new)
+                found = await self._storage.stat(new)
             except BucketError as second:
                 if isinstance(error, BucketUnavailable):
                     raise LeftUnfinished(error.bucket, error.trouble, str(error)) from second
@@ -145,6 +145,6 @@ class MovesByCopy:
         if old.workspace.bucket in self._let_delete:
             return
         try:
-            await self._places.bucket(old).delete(old.object_name, _NO_VERSION)
+            await self._storage.bucket(old).delete(old.object_name, _NO_VERSION)
         except PreconditionFailed:
             return

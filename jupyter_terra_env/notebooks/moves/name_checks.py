@@ -4,8 +4,8 @@ import errno
 from collections.abc import Collection, Iterable
 
 from jupyter_terra_env.bucket.store import ObjectVersion
-from jupyter_terra_env.notebooks.storage.bucket_listings import Folders
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.bucket_listings import BucketListings
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.rules.errors import BucketError, OperationRefused, RefusalReason
 from jupyter_terra_env.rules.whole_content import Unfit
 from jupyter_terra_env.rules.workspace import Location, Workspace, why_not_shown
@@ -24,17 +24,17 @@ _TOLD_BY_THE_SURFACE = {
 _MOST_NAMES = 3
 
 
-class Refusals:
+class NameChecks:
     """Checks of a new name; each raises ``OperationRefused`` with the reason.
 
     Args:
-        places: disk and buckets.
-        folders: listings.
+        storage: disk and buckets.
+        listings: listings.
     """
 
-    def __init__(self, places: Places, folders: Folders) -> None:
-        self._places = places
-        self._folders = folders
+    def __init__(self, storage: NotebookStorage, listings: BucketListings) -> None:
+        self._storage = storage
+        self._listings = listings
 
     async def taken(self, new: Location, *, is_folder: bool, besides: Location | None = None) -> None:
         """Refuse a new name that the bucket already has. What is on the disk is refused when it is renamed.
@@ -53,10 +53,10 @@ class Refusals:
         if new.belongs_in_bucket and not is_folder:
             if await self._has_object(new):
                 raise name_exists(new)
-            if not new.is_notebook and await self._folders.has_folder(new):
+            if not new.is_notebook and await self._listings.has_folder(new):
                 raise name_exists(new)
         elif new.is_edit and why_not_shown(new.relative_path) is None:
-            folder = await self._folders.fresh_bucket_folder(new)
+            folder = await self._listings.fresh_bucket_folder(new)
             if folder.trouble is not None and is_folder:
                 raise folder.trouble
             if folder.exists or (is_folder and new.belongs_in_bucket and await self._has_object(new)):
@@ -64,7 +64,7 @@ class Refusals:
 
     async def _has_object(self, new: Location) -> bool:
         try:
-            return await self._places.stat(new) is not None
+            return await self._storage.stat(new) is not None
         except BucketError:
             if new.is_edit:
                 raise

@@ -10,7 +10,7 @@ from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.moves.intents import SeenVersion
 from jupyter_terra_env.notebooks.moves.name_checks import not_a_notebook
 from jupyter_terra_env.notebooks.storage.file_digests import Snapshot, digest_file
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.sync.upload_gate import UploadGate
 from jupyter_terra_env.rules.errors import (
     ConflictReason,
@@ -26,12 +26,12 @@ class NotebookChecks:
     """Judges an object as it would be judged if it were uploaded under its new name.
 
     Args:
-        places: working copies and buckets.
+        storage: working copies and buckets.
         gate: judges content.
     """
 
-    def __init__(self, places: Places, gate: UploadGate) -> None:
-        self._places = places
+    def __init__(self, storage: NotebookStorage, gate: UploadGate) -> None:
+        self._storage = storage
         self._gate = gate
 
     async def require_fit(self, old: Location, new: Location, version: ObjectVersion | SeenVersion) -> None:
@@ -60,15 +60,15 @@ class NotebookChecks:
     @contextlib.asynccontextmanager
     async def _content(self, location: Location, version: ObjectVersion | SeenVersion) -> AsyncIterator[Snapshot]:
         """What the object holds: the working copy's content, if it is the same."""
-        snapshot = await self._places.copies.snapshot(self._places.os_path(location))
+        snapshot = await self._storage.copies.snapshot(self._storage.os_path(location))
         if snapshot is not None:
             with snapshot.file:
                 if snapshot.digest.crc32c == version.crc32c:
                     yield snapshot
                     return
-        run, folder = self._places.copies.run, self._places.entry(location.directory)
+        run, folder = self._storage.copies.run, self._storage.entry(location.directory)
         with await run(_unnamed_file, folder) as file:
-            await self._places.bucket(location).read_into(location.object_name, version.generation, file)
+            await self._storage.bucket(location).read_into(location.object_name, version.generation, file)
             yield Snapshot(file=file, digest=await run(digest_file, file))
 
 

@@ -3,10 +3,10 @@
 from typing import Protocol
 
 from jupyter_terra_env.bucket.store import MatchVersion, ObjectVersion
-from jupyter_terra_env.notebooks.locks.lock_table import HeldLocks
+from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.moves.moves_by_copy import MovesByCopy
 from jupyter_terra_env.notebooks.moves.name_checks import name_exists
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
 from jupyter_terra_env.rules.act_copies import is_own_copy
 from jupyter_terra_env.rules.edit_lock import Claim, read_lock
@@ -38,18 +38,18 @@ class Versioned(Protocol):
         """Base64 CRC32C of the content; None when it is not known."""
 
 
-class ObjectActs:
+class ObjectWrites:
     """The conditional acts on one object. A name that no file can have is moved and deleted like any other.
 
     Args:
-        places: buckets and journal.
+        storage: buckets and journal.
         locks: what somebody else edits stays where it is.
     """
 
-    def __init__(self, places: Places, locks: HeldLocks) -> None:
-        self._places = places
+    def __init__(self, storage: NotebookStorage, locks: LockTable) -> None:
+        self._storage = storage
         self._locks = locks
-        self._by_copy = MovesByCopy(places)
+        self._by_copy = MovesByCopy(storage)
 
     async def move(self, old: Location, new: Location, seen: Versioned, act_id: str = "") -> ObjectVersion | None:
         """Move the object to its new name, never onto another.
@@ -106,7 +106,7 @@ class ObjectActs:
             LeftUnfinished: whether it was deleted is not known.
             BucketUnavailable, BucketRefused: as the port says; it was not deleted.
         """
-        bucket, version = self._places.bucket(location), seen.precondition
+        bucket, version = self._storage.bucket(location), seen.precondition
         for _ in range(_ROUNDS):
             try:
                 await bucket.delete(location.object_name, version)
@@ -132,7 +132,7 @@ class ObjectActs:
         Raises:
             LockHeldElsewhere: the lock is not ours, nor free.
         """
-        saw = self._locks.saw if location.is_delocalized else self._claim
+        saw = self._locks.record_version if location.is_delocalized else self._claim
         claim = saw(location, version)
         if claim in _OTHERS:
             raise LockHeldElsewhere(
@@ -144,7 +144,7 @@ class ObjectActs:
     def note(self, location: Location, version: ObjectVersion) -> None:
         """Take note of an object that was just made."""
         if location.is_delocalized:
-            self._locks.saw(location, version)
+            self._locks.record_version(location, version)
 
     def is_free(self, location: Location, version: ObjectVersion) -> bool:
         """Whether nobody else holds the lock of a version that was just read."""
@@ -155,7 +155,7 @@ class ObjectActs:
 
     async def _look(self, location: Location, after: Exception) -> ObjectVersion | None:
         try:
-            return await self._places.stat(location)
+            return await self._storage.stat(location)
         except BucketError as error:
             if isinstance(after, BucketUnavailable):
                 raise left_unfinished(after) from error

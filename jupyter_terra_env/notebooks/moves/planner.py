@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from jupyter_terra_env.bucket.store import ObjectVersion
-from jupyter_terra_env.notebooks.locks.lock_table import HeldLocks
+from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.moves.intents import PlannedObject, SeenVersion
 from jupyter_terra_env.notebooks.moves.name_checks import (
     not_in_workspace_yet,
@@ -17,9 +17,9 @@ from jupyter_terra_env.notebooks.moves.name_checks import (
     require_shown,
 )
 from jupyter_terra_env.notebooks.moves.notebook_checks import NotebookChecks
-from jupyter_terra_env.notebooks.moves.object_writes import ObjectActs
+from jupyter_terra_env.notebooks.moves.object_writes import ObjectWrites
 from jupyter_terra_env.notebooks.storage.durable_moves import files_below
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.localizer import Localizer
 from jupyter_terra_env.rules.errors import ConflictReason, WorkspaceConflict
@@ -40,7 +40,7 @@ class MovePlans:
     """Looks at disk, journal and bucket, and says which objects an act is about.
 
     Args:
-        places: disk, buckets and journal.
+        storage: disk, buckets and journal.
         delocalizer: brings edits to the bucket before their object moves.
         locks: what somebody else edits stays where it is.
         localizer: brings what leaves the workspace to the disk first.
@@ -50,14 +50,14 @@ class MovePlans:
 
     def __init__(
         self,
-        places: Places,
+        storage: NotebookStorage,
         delocalizer: Delocalizer,
-        locks: HeldLocks,
+        locks: LockTable,
         localizer: Localizer,
-        acts: ObjectActs,
+        acts: ObjectWrites,
         checks: NotebookChecks,
     ) -> None:
-        self._places = places
+        self._storage = storage
         self._delocalizer = delocalizer
         self._locks = locks
         self._localizer = localizer
@@ -68,7 +68,7 @@ class MovePlans:
         """The files at or below a place of an edit folder that go to the bucket."""
         if not is_folder:
             return [old] if old.is_delocalized else []
-        return await self._places.copies.run(self._working_copies_below, old)
+        return await self._storage.copies.run(self._working_copies_below, old)
 
     async def pay(self, notebooks: Iterable[Location]) -> None:
         """Bring edits to the bucket, so that the objects carry them along.
@@ -76,11 +76,11 @@ class MovePlans:
         Raises:
             WorkspaceConflict, OperationRefused: it cannot be done; each stays as it is.
         """
-        await _each(self._pay, [place for place in notebooks if await self._places.has_edits(place)])
+        await _each(self._pay, [place for place in notebooks if await self._storage.has_edits(place)])
 
     async def have_edits(self, notebooks: Iterable[Location]) -> bool:
         """Whether any working copy holds what its object does not."""
-        return any([await self._places.has_edits(place) for place in notebooks])
+        return any([await self._storage.has_edits(place) for place in notebooks])
 
     async def to_move(self, old: Location, new: Location, *, is_folder: bool) -> Plan:
         """The objects that get new names, in this workspace or another.
@@ -93,7 +93,7 @@ class MovePlans:
             BucketUnavailable, BucketRefused: as the port says.
         """
         if not is_folder:
-            seen = await self._version_to_move(old, await self._places.baseline(old))
+            seen = await self._version_to_move(old, await self._storage.baseline(old))
             if seen is None:
                 return ()
             await self._checks.require_fit(old, new, seen)
@@ -133,7 +133,7 @@ class MovePlans:
             OperationRefused: a folder holds objects that are not shown, and for which no file can stand.
         """
         if not is_folder:
-            if not await self._places.copies.run(self._places.os_path(old).is_file):
+            if not await self._storage.copies.run(self._storage.os_path(old).is_file):
                 return None
             return await self._as_gone(old)
         versions = await self._free_objects(old)
@@ -156,13 +156,13 @@ class MovePlans:
         await _each(self._bring_here, wanted)
 
     def _working_copies_below(self, folder: Location) -> list[Location]:
-        os_path = self._places.entry(folder.api_path)
+        os_path = self._storage.entry(folder.api_path)
         paths = (file.relative_to(os_path).as_posix() for file in files_below(os_path))
         return [place for path in paths if (place := folder.child(path)).is_delocalized]
 
     async def _free_objects(self, folder: Location) -> tuple[ObjectVersion, ...]:
         """Every object below a folder, shown or not, when nobody else edits any of them."""
-        listed = await self._places.bucket(folder).list_all(folder.object_prefix)
+        listed = await self._storage.bucket(folder).list_all(folder.object_prefix)
         for version in listed:
             self._acts.require_free(folder.at(version.name), version, named=True)
         return listed
@@ -177,8 +177,8 @@ class MovePlans:
             place = folder.at(version.name)
             if not place.belongs_in_bucket:
                 continue  # The marker some tools make for a folder.
-            baseline = await self._places.baseline(place)
-            on_disk = await self._places.copies.run(self._places.os_path(place).is_file)
+            baseline = await self._storage.baseline(place)
+            on_disk = await self._storage.copies.run(self._storage.os_path(place).is_file)
             if not on_disk or baseline is None or baseline.generation != version.generation:
                 missing.append(place)
         return missing
@@ -187,7 +187,7 @@ class MovePlans:
         await self._localizer.open(place, to_edit=False)
 
     async def _as_gone(self, old: Location) -> Plan:
-        seen = await self._version_to_move(old, await self._places.baseline(old))
+        seen = await self._version_to_move(old, await self._storage.baseline(old))
         return () if seen is None else (PlannedObject.of(seen, old.object_name, None),)
 
     async def _pay(self, location: Location) -> None:
@@ -203,13 +203,13 @@ class MovePlans:
             raise not_in_workspace_yet(location, standing.message)
 
     async def _version_to_delete(self, location: Location) -> Seen | None:
-        baseline = await self._places.baseline(location)
+        baseline = await self._storage.baseline(location)
         if baseline is not None and baseline.generation != ABSENT_GENERATION:
             # An upload of edits whose answer was lost has made a version that the journal does not know.
-            certain = None if await self._places.has_edits(location) else baseline
+            certain = None if await self._storage.has_edits(location) else baseline
             return await self._version_to_move(location, certain, known=baseline)
-        version = await self._places.stat(location)
-        digest = await self._places.copies.digest(self._places.os_path(location))
+        version = await self._storage.stat(location)
+        digest = await self._storage.copies.digest(self._storage.os_path(location))
         if version is None or (digest is not None and digest.crc32c != version.crc32c):
             return None
         self._acts.require_free(location, version, named=False)
@@ -227,7 +227,7 @@ class MovePlans:
         """
         if baseline is not None and (seen := _seen(baseline)) is not None and self._locks.may_write(location, baseline):
             return seen
-        version = await self._places.stat(location)
+        version = await self._storage.stat(location)
         if version is None:
             return None
         known = known or baseline
@@ -239,12 +239,12 @@ class MovePlans:
 
     async def _require_seen(self, place: Location, version: ObjectVersion) -> None:
         """Refuse to delete a version that the working copy beside it does not come from."""
-        baseline = await self._places.baseline(place)
+        baseline = await self._storage.baseline(place)
         if baseline is not None and baseline.generation != ABSENT_GENERATION:
             if not await self._is_same(place, baseline, version):
                 raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED, about=place.api_path)
             return
-        if await self._places.copies.run(self._places.os_path(place).is_file) and not await self._is_same(
+        if await self._storage.copies.run(self._storage.os_path(place).is_file) and not await self._is_same(
             place, baseline, version
         ):
             raise WorkspaceConflict(ConflictReason.NAME_TAKEN, about=place.api_path)
@@ -253,7 +253,7 @@ class MovePlans:
         """Whether an object holds what was seen here, or what this disk holds now: nobody's unseen work is in it."""
         if baseline is not None and baseline.generation == version.generation:
             return True
-        digest = await self._places.copies.digest(self._places.os_path(place))
+        digest = await self._storage.copies.digest(self._storage.os_path(place))
         return digest is not None and digest.crc32c == version.crc32c
 
 

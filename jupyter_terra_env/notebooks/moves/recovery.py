@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 
 from jupyter_terra_env.notebooks.moves.act_owners import ActOwners
-from jupyter_terra_env.notebooks.moves.active_move import Begun, Outcome
-from jupyter_terra_env.notebooks.moves.executor import Carrier
+from jupyter_terra_env.notebooks.moves.active_move import ActiveMove, Outcome
+from jupyter_terra_env.notebooks.moves.executor import MoveExecutor
 from jupyter_terra_env.notebooks.moves.finishing import Finishing, name_of
 from jupyter_terra_env.notebooks.moves.intents import Intent, Intents
 from jupyter_terra_env.notebooks.moves.name_checks import under_way_elsewhere
-from jupyter_terra_env.notebooks.moves.object_writes import ObjectActs
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.moves.object_writes import ObjectWrites
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.rules.errors import BucketError, BucketUnavailable, OperationRefused
 from jupyter_terra_env.rules.recovery import Act
@@ -40,11 +40,11 @@ class _Left:
     is_elsewhere: bool
 
 
-class BegunMoves:
+class MoveRecovery:
     """Knows the intents of the journal, and finishes those that nobody is at work on.
 
     Args:
-        places: disk, buckets and journal.
+        storage: disk, buckets and journal.
         intents: the journal's.
         owners: tells which servers live.
         carrier: does what is left.
@@ -57,36 +57,36 @@ class BegunMoves:
 
     def __init__(  # noqa: PLR0913 - six parts, a question, a time and a log, each by name
         self,
-        places: Places,
+        storage: NotebookStorage,
         intents: Intents,
         owners: ActOwners,
-        carrier: Carrier,
-        acts: ObjectActs,
+        executor: MoveExecutor,
+        acts: ObjectWrites,
         delocalizer: Delocalizer,
         *,
         locate: Callable[[str], Location | None],
         pause_seconds: Callable[[int, bool], float],
         log: logging.Logger | logging.LoggerAdapter[logging.Logger],
     ) -> None:
-        self._places = places
+        self._storage = storage
         self._intents = intents
         self._owners = owners
-        self._carrier = carrier
+        self._executor = executor
         self._delocalizer = delocalizer
         self._locate = locate
         self._pause_seconds = pause_seconds
         self._log = log
-        self._finisher = Finishing(places, carrier, acts, undo=self.undo, log=log)
+        self._finisher = Finishing(storage, executor, acts, undo=self.undo, log=log)
         self._at_work: set[int] = set()
         self._finishing = asyncio.Lock()
         self._later: asyncio.Task[None] | None = None
         self._closed = False
 
     @contextlib.asynccontextmanager
-    async def begin(self, intent: Intent) -> AsyncIterator[Begun]:
+    async def begin(self, intent: Intent) -> AsyncIterator[ActiveMove]:
         """Write an intent down, and keep others from it meanwhile. Who began it ends it, or leaves it for later."""
-        owner = await self._places.copies.run(self._owners.me)
-        number, known = await self._places.copies.run(self._intents.add, replace(intent, owner=owner))
+        owner = await self._storage.copies.run(self._owners.me)
+        number, known = await self._storage.copies.run(self._intents.add, replace(intent, owner=owner))
         self._at_work.add(number)
         try:
             yield self._placed(number, known)
@@ -94,16 +94,16 @@ class BegunMoves:
             self._at_work.discard(number)
             self._give_back()
 
-    async def replace(self, begun: Begun, intent: Intent) -> Begun:
+    async def replace(self, begun: ActiveMove, intent: Intent) -> ActiveMove:
         """Put another intent in the place of one."""
-        await self._places.copies.run(self._intents.replace, begun.number, intent)
+        await self._storage.copies.run(self._intents.replace, begun.number, intent)
         return self._placed(begun.number, intent)
 
-    async def give_up(self, begun: Begun) -> None:
+    async def give_up(self, begun: ActiveMove) -> None:
         """End an intent of which nothing was done."""
-        await self._places.copies.run(self._intents.remove, begun.number)
+        await self._storage.copies.run(self._intents.remove, begun.number)
 
-    async def undo(self, begun: Begun, outcome: Outcome) -> Collection[str]:
+    async def undo(self, begun: ActiveMove, outcome: Outcome) -> Collection[str]:
         """Move objects back, each with the version its move made, and end the intent; or leave that for later.
 
         Returns:
@@ -113,12 +113,12 @@ class BegunMoves:
             await self.give_up(begun)
             return ()
         undoing = await self.replace(begun, begun.intent.undone(outcome.moved))
-        back = await self._carrier.objects(undoing, [(planned, planned) for planned in undoing.intent.objects])
+        back = await self._executor.objects(undoing, [(planned, planned) for planned in undoing.intent.objects])
         if isinstance(back.failure, BucketUnavailable):
             self.later()
             return ()
-        await self._carrier.end(undoing, stays=back.stays, versions=back.moved)
-        return back.stays
+        await self._executor.end(undoing, skipped=back.skipped, versions=back.moved)
+        return back.skipped
 
     async def finish(self) -> None:
         """Finish everything; what the bucket keeps from it is tried again in the background. Never raises."""
@@ -195,14 +195,14 @@ class BegunMoves:
         What another version wrote, or for another bucket, is left alone.
         """
         left = []
-        for number, text in await self._places.copies.run(self._intents.all):
+        for number, text in await self._storage.copies.run(self._intents.all):
             try:
                 intent = Intent.from_json(text)
             except ValueError:
                 self._log.warning("The journal holds an intent that this version cannot read; it is left alone.")
                 continue
             if number not in self._at_work and self._is_about_these_buckets(intent):
-                is_elsewhere = await self._places.copies.run(self._owners.is_alive, intent.owner)
+                is_elsewhere = await self._storage.copies.run(self._owners.is_alive, intent.owner)
                 left.append(_Left(number=number, text=text, intent=intent, is_elsewhere=is_elsewhere))
         return left
 
@@ -220,17 +220,17 @@ class BegunMoves:
         if self._closed and not self._at_work:
             self._owners.close()
 
-    def _placed(self, number: int, intent: Intent) -> Begun:
+    def _placed(self, number: int, intent: Intent) -> ActiveMove:
         old = self._locate(intent.path)
         if old is None:
             raise ValueError("an intent is about a workspace folder")
         new = None if intent.new_path is None else self._locate(intent.new_path)
-        return Begun(number=number, intent=intent, old=old, new=new)
+        return ActiveMove(number=number, intent=intent, old=old, new=new)
 
     async def _finish(self, left: _Left) -> None:
         async with self._finishing:
-            me = await self._places.copies.run(self._owners.me)
-            if left.number in self._at_work or not await self._places.copies.run(
+            me = await self._storage.copies.run(self._owners.me)
+            if left.number in self._at_work or not await self._storage.copies.run(
                 self._intents.claim, left.number, left.text, me
             ):
                 return  # Somebody else has finished it meanwhile, or is at it.

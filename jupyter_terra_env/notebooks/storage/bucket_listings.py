@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from jupyter_terra_env.bucket.store import Listing, ObjectVersion
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.patience import no_answer
 from jupyter_terra_env.rules.errors import BucketError
 from jupyter_terra_env.rules.workspace import Location, is_notebook_name, why_not_shown
@@ -54,13 +54,13 @@ class _Remembered:
     """One for each part of the listing that has arrived."""
 
 
-class Folders:
+class BucketListings:
     """Lists folders of the bucket and remembers them for a few seconds.
 
     Callers that come together share one request. What this server changes itself is forgotten at once.
 
     Args:
-        places: disk, buckets and journal.
+        storage: disk, buckets and journal.
         max_age_seconds: how long a listing is remembered.
         monotonic: seconds from some fixed point.
         log: where objects that cannot be shown are named, once each.
@@ -68,13 +68,13 @@ class Folders:
 
     def __init__(
         self,
-        places: Places,
+        storage: NotebookStorage,
         *,
         max_age_seconds: float,
         monotonic: Callable[[], float],
         log: logging.Logger | logging.LoggerAdapter[logging.Logger],
     ) -> None:
-        self._places = places
+        self._storage = storage
         self._max_age_seconds = max_age_seconds
         self._monotonic = monotonic
         self._log = log
@@ -96,7 +96,7 @@ class Folders:
             known = self._remembered[key] = _Remembered(since=self._monotonic(), folder=listing, parts=parts)
             self._drop_stale()
         while True:
-            arrived, seconds = len(known.parts), self._places.patience_seconds
+            arrived, seconds = len(known.parts), self._storage.patience_seconds
             done, _ = await asyncio.wait({known.folder}, timeout=seconds)
             if done:
                 return known.folder.result()
@@ -119,7 +119,7 @@ class Folders:
         folder = self._fresh(location.parent)
         if folder is not None:
             return location.name in folder.notebooks
-        return await self._places.stat(location) is not None
+        return await self._storage.stat(location) is not None
 
     async def kind(self, location: Location) -> Kind:
         """What the bucket shows at a place: from a fresh listing, else by one or two requests.
@@ -185,7 +185,7 @@ class Folders:
     async def _list(self, location: Location, parts: list[None]) -> BucketFolder:
         bucket = location.workspace.bucket
         try:
-            listing = await self._places.bucket(location).list(
+            listing = await self._storage.bucket(location).list(
                 location.object_prefix, progress=lambda: parts.append(None)
             )
         except BucketError as error:

@@ -231,7 +231,7 @@ class Journal:
         """Whether something else than a working copy was shown in its place, or might have been."""
         return bool(self._database.rows("SELECT 1 FROM not_shown WHERE path = ?", (path,)))
 
-    def knows_nothing(self) -> bool:
+    def is_new(self) -> bool:
         """Whether this journal was begun without any knowledge, and nobody has looked for notebooks since."""
         return self.is_not_shown("")
 

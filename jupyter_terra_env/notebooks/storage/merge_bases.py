@@ -14,7 +14,7 @@ from jupyter_terra_env.notebooks.storage.file_digests import Snapshot, digest_fi
 _PINNED = ".next"
 
 
-class BaseContents:
+class MergeBases:
     """Keeps base contents by API path. Methods touch the disk: call them off the event loop.
 
     Args:

@@ -20,7 +20,7 @@ from jupyter_terra_env.rules.sync import Baseline, is_settled
 from jupyter_terra_env.rules.workspace import Location, Workspace
 
 
-class Places:
+class NotebookStorage:
     """Ties locations to the disk, the buckets and the journal.
 
     Args:

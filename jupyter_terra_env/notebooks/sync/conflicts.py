@@ -9,15 +9,15 @@ from functools import partial
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectTooLarge, ObjectVersion
-from jupyter_terra_env.notebooks.locks.lock_table import HeldLocks
+from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.storage.file_digests import FileDigest
-from jupyter_terra_env.notebooks.storage.merge_bases import BaseContents
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.merge_bases import MergeBases
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.localizer import Localizer
 from jupyter_terra_env.notebooks.sync.merging import ASKED_FOR, LOOKING, MOST_BYTES, merged
-from jupyter_terra_env.notebooks.sync.resolution import Resolution, name_of
+from jupyter_terra_env.notebooks.sync.resolution import ConflictResolution, name_of
 from jupyter_terra_env.notebooks.untrusted.cage import Cage, NotDoneError
 from jupyter_terra_env.notebooks.untrusted.limits import OVER_A_LIMIT, Limits
 from jupyter_terra_env.rules.edit_lock import read_lock
@@ -29,7 +29,7 @@ from jupyter_terra_env.rules.errors import (
     RefusalReason,
 )
 from jupyter_terra_env.rules.status import REFUSED
-from jupyter_terra_env.rules.ways_out import WayOut
+from jupyter_terra_env.rules.ways_out import Resolution
 from jupyter_terra_env.rules.whole_content import BROKEN
 from jupyter_terra_env.rules.workspace import Location
 
@@ -39,7 +39,7 @@ MOST_SHOWN_BYTES = 20 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sides:
+class ConflictVersions:
     """Both sides of a conflict.
 
     Attributes:
@@ -89,8 +89,8 @@ class Versions:
     """What names both sides now.
 
     Attributes:
-        mine: as in ``Sides``; None when there is no working copy.
-        theirs: as in ``Sides``; None when the bucket cannot be asked.
+        mine: as in ``ConflictVersions``; None when there is no working copy.
+        theirs: as in ``ConflictVersions``; None when the bucket cannot be asked.
     """
 
     mine: str | None
@@ -101,7 +101,7 @@ class Conflicts:
     """Looks at conflicts, and resolves them.
 
     Args:
-        places: disk, buckets and journal.
+        storage: disk, buckets and journal.
         localizer: shows the bucket's version.
         delocalizer: sends what was decided.
         locks: only their holder replaces what somebody else wrote.
@@ -111,21 +111,21 @@ class Conflicts:
 
     def __init__(
         self,
-        places: Places,
+        storage: NotebookStorage,
         localizer: Localizer,
         delocalizer: Delocalizer,
-        locks: HeldLocks,
-        bases: BaseContents,
+        locks: LockTable,
+        bases: MergeBases,
         cage: Cage,
     ) -> None:
         self._cage = cage
-        self._places = places
+        self._storage = storage
         self._localizer = localizer
         self._delocalizer = delocalizer
         self._locks = locks
         self._bases = bases
 
-    async def look(self, location: Location) -> Sides:
+    async def look(self, location: Location) -> ConflictVersions:
         """Both sides as they are now.
 
         Raises:
@@ -135,7 +135,7 @@ class Conflicts:
         """
         reason = await self._reason(location)
         for _ in range(_ROUNDS):
-            version = await self._places.stat(location)
+            version = await self._storage.stat(location)
             mine, digest = await self._read(location)
             try:
                 theirs = None if version is None else await self._content(location, version, MOST_SHOWN_BYTES)
@@ -143,7 +143,7 @@ class Conflicts:
                 continue
             base = await self._base(location)
             both, not_merged = await self._merged_soon(base, mine, theirs)
-            return Sides(
+            return ConflictVersions(
                 reason=reason,
                 too_large=mine is None or (version is not None and theirs is None),
                 mine=mine,
@@ -154,7 +154,7 @@ class Conflicts:
                 theirs_updated=None if version is None else version.created,
                 base=base,
                 theirs_owner=None if version is None else self._owner(location, version),
-                mine_updated=await self._places.copies.run(_modified, self._places.os_path(location)),
+                mine_updated=await self._storage.copies.run(_modified, self._storage.os_path(location)),
                 merged=both,
                 not_merged=not_merged,
             )
@@ -162,9 +162,9 @@ class Conflicts:
 
     async def versions(self, location: Location) -> Versions:
         """What names both sides now, conflict or none."""
-        digest = await self._places.copies.digest(self._places.os_path(location))
+        digest = await self._storage.copies.digest(self._storage.os_path(location))
         try:
-            theirs = name_of(await self._places.stat(location)) if location.belongs_in_bucket else None
+            theirs = name_of(await self._storage.stat(location)) if location.belongs_in_bucket else None
         except BucketError:
             theirs = None
         return Versions(mine=None if digest is None else digest.sha256, theirs=theirs)
@@ -172,7 +172,7 @@ class Conflicts:
     async def resolve(
         self,
         location: Location,
-        way_out: WayOut | Composed,
+        way_out: Resolution | Composed,
         *,
         content: bytes | None,
         theirs_version: str | None,
@@ -184,7 +184,7 @@ class Conflicts:
             location: the notebook.
             way_out: which; a composed merge needs both versions named, for it was made from these.
             content: what is on the screen, made safe first; None when the working copy is that.
-            theirs_version: what was looked at, as ``Sides`` names it; None for whatever is there.
+            theirs_version: what was looked at, as ``ConflictVersions`` names it; None for whatever is there.
             mine_version: likewise for the working copy.
 
         Returns:
@@ -197,8 +197,8 @@ class Conflicts:
             LockHeldElsewhere: replace, merge: somebody else is editing.
             BucketUnavailable, BucketRefused: as the port says.
         """
-        resolution = Resolution(
-            self._places,
+        resolution = ConflictResolution(
+            self._storage,
             self._localizer,
             self._delocalizer,
             self._locks,
@@ -209,7 +209,7 @@ class Conflicts:
             await self._reason(location)
             async with self._paid(resolution):
                 await resolution.begin(content, mine_version=mine_version, theirs_version=theirs_version)
-                kept = await resolution.take(WayOut.MERGE if isinstance(way_out, Composed) else way_out)
+                kept = await resolution.take(Resolution.MERGE if isinstance(way_out, Composed) else way_out)
         try:
             return await resolution.deliver(kept)
         except BaseException:
@@ -217,23 +217,23 @@ class Conflicts:
             raise
 
     @asynccontextmanager
-    async def _paid(self, resolution: Resolution) -> AsyncIterator[None]:
+    async def _paid(self, resolution: ConflictResolution) -> AsyncIterator[None]:
         """Within it a way out may fail at any step: what it owes then has its payer, and what is told stays true."""
-        before = await self._places.baseline(resolution.location)
+        before = await self._storage.baseline(resolution.location)
         try:
             yield
         except BaseException:
-            if await self._places.baseline(resolution.location) != before:
+            if await self._storage.baseline(resolution.location) != before:
                 self._delocalizer.forget(resolution.location)
             await self._start_payers(resolution)
             raise
 
-    async def _start_payers(self, resolution: Resolution) -> None:
+    async def _start_payers(self, resolution: ConflictResolution) -> None:
         for place in resolution.touched:
             await self._delocalizer.start_if_owed(place)
 
     async def _merge(
-        self, location: Location, way_out: WayOut | Composed, mine: bytes, version: ObjectVersion | None
+        self, location: Location, way_out: Resolution | Composed, mine: bytes, version: ObjectVersion | None
     ) -> bytes | None:
         if isinstance(way_out, Composed):
             return way_out.content
@@ -264,13 +264,13 @@ class Conflicts:
         return status.reason
 
     async def _read(self, location: Location) -> tuple[bytes | None, FileDigest]:
-        snapshot = await self._places.copies.snapshot(self._places.os_path(location))
+        snapshot = await self._storage.copies.snapshot(self._storage.os_path(location))
         if snapshot is None:
             raise ObjectNotFound(f"{location.api_path} is not on this disk.")
         with snapshot.file:
             if snapshot.digest.size_bytes > MOST_SHOWN_BYTES:
                 return None, snapshot.digest
-            return await self._places.copies.run(snapshot.file.read), snapshot.digest
+            return await self._storage.copies.run(snapshot.file.read), snapshot.digest
 
     async def _content(self, location: Location, version: ObjectVersion, most_bytes: int) -> bytes | None:
         """A version's content; None when it is longer."""
@@ -278,7 +278,7 @@ class Conflicts:
             return None
         with io.BytesIO() as file:
             try:
-                await self._places.bucket(location).read_into(
+                await self._storage.bucket(location).read_into(
                     location.object_name, version.generation, file, most_bytes=most_bytes
                 )
             except ObjectTooLarge:
@@ -286,10 +286,10 @@ class Conflicts:
             return file.getvalue()
 
     async def _base(self, location: Location) -> bytes | None:
-        baseline = await self._places.baseline(location)
+        baseline = await self._storage.baseline(location)
         if baseline is None or baseline.crc32c is None:
             return None
-        return await self._places.copies.run(self._bases.read, location.api_path, baseline.crc32c)
+        return await self._storage.copies.run(self._bases.read, location.api_path, baseline.crc32c)
 
     async def _merged_soon(
         self, base: bytes | None, mine: bytes | None, theirs: bytes | None

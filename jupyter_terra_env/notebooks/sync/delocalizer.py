@@ -8,15 +8,15 @@ from enum import Enum, auto
 from functools import partial
 from weakref import WeakValueDictionary
 
-from jupyter_terra_env.notebooks.locks.lock_table import HeldLocks
+from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.storage.file_digests import Snapshot
 from jupyter_terra_env.notebooks.storage.kept_fields import keeps_unknown
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
 from jupyter_terra_env.notebooks.storage.write_gate import Pace
 from jupyter_terra_env.notebooks.sync.upload_attempts import UploadAttempts
 from jupyter_terra_env.notebooks.sync.upload_gate import UploadGate
-from jupyter_terra_env.notebooks.sync.upload_task import Attempt, Payer
+from jupyter_terra_env.notebooks.sync.upload_task import Attempt, UploadTask
 from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.errors import (
     BucketError,
@@ -52,7 +52,7 @@ class Delocalizer:
     Protocol: docs/protocol/journal.md.
 
     Args:
-        places: disk, buckets and journal.
+        storage: disk, buckets and journal.
         locks: only over a version that carries our record may an upload go.
         pace: how often one object may be changed.
         uploads: makes each upload, and settles those without an answer.
@@ -65,8 +65,8 @@ class Delocalizer:
 
     def __init__(  # noqa: PLR0913 - four parts, a listener, a time, chance and a log, each by name
         self,
-        places: Places,
-        locks: HeldLocks,
+        storage: NotebookStorage,
+        locks: LockTable,
         pace: Pace,
         uploads: UploadAttempts,
         gate: UploadGate,
@@ -76,7 +76,7 @@ class Delocalizer:
         pause_seconds: Callable[[int, bool], float],
         log: logging.Logger | logging.LoggerAdapter[logging.Logger],
     ) -> None:
-        self._places = places
+        self._storage = storage
         self._locks = locks
         self._pace = pace
         self._uploads = uploads
@@ -85,7 +85,7 @@ class Delocalizer:
         self._save_wait_seconds = save_wait_seconds
         self._pause_seconds = pause_seconds
         self._log = log
-        self._payers: dict[str, Payer] = {}
+        self._payers: dict[str, UploadTask] = {}
         self._last: dict[str, WorkStatus] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._slots = asyncio.Semaphore(_UPLOADS_AT_ONCE)
@@ -121,27 +121,27 @@ class Delocalizer:
     async def settle(self, location: Location) -> WorkStatus:
         """Upload the working copy, and wait until an attempt that begins now has succeeded or failed."""
         payer = self.start(location)
-        return await payer.word_of(payer.hurry())
+        return await payer.result(payer.retry_now())
 
-    def start(self, location: Location) -> Payer:
+    def start(self, location: Location) -> UploadTask:
         """Begin an upload, or have the one in flight go again with the newest content."""
         path = location.api_path
         payer = self._payers.get(path)
         if payer is not None and not payer.is_over:
-            payer.hurry()
+            payer.retry_now()
             return payer
-        payer = self._payers[path] = Payer(partial(self._attempt, location), name=f"delocalize {path}")
+        payer = self._payers[path] = UploadTask(partial(self._attempt, location), name=f"delocalize {path}")
         payer.task.add_done_callback(lambda _: self._end(location, payer))
         self._on_news(location)
         return payer
 
     async def start_if_owed(self, location: Location) -> None:
         """Let a debt that was written down have its payer, unless a person has to decide first."""
-        if not location.is_delocalized or self.is_paying(location) or not await self._places.is_owed(location):
+        if not location.is_delocalized or self.is_paying(location) or not await self._storage.is_owed(location):
             return
         last = self._last.get(location.api_path)
         is_refused = last is not None and last.place in REFUSED
-        if not is_refused or not await self._places.copies.run(self._places.os_path(location).exists):
+        if not is_refused or not await self._storage.copies.run(self._storage.os_path(location).exists):
             self.start(location)
 
     def lock_changed(self, location: Location) -> None:
@@ -181,7 +181,7 @@ class Delocalizer:
         payers = {path: payer for path, payer in self._payers.items() if not payer.is_over}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(deadline_seconds):
-                await asyncio.gather(*(payer.hurry_through() for payer in payers.values()), return_exceptions=True)
+                await asyncio.gather(*(payer.finish() for payer in payers.values()), return_exceptions=True)
         return {path: self._last.get(path) or payer.status or status.uploading() for path, payer in payers.items()}
 
     async def current_status(self, location: Location) -> WorkStatus:
@@ -190,8 +190,8 @@ class Delocalizer:
         Raises:
             ObjectNotFound: there is no such file on the disk.
         """
-        os_path = self._places.os_path(location)
-        if not await self._places.copies.run(os_path.is_file):
+        os_path = self._storage.os_path(location)
+        if not await self._storage.copies.run(os_path.is_file):
             if location.is_delocalized and self._locks.view(location).state is not LockState.UNKNOWN:
                 return status.not_on_this_disk()
             raise ObjectNotFound(f"{location.api_path} is not on this disk.")
@@ -209,13 +209,13 @@ class Delocalizer:
             return status.not_fit(Unfit.NO_ACCESS)
 
     async def _status_by_content(self, location: Location, last: WorkStatus | None) -> WorkStatus:
-        digest = await self._places.copies.digest(self._places.os_path(location))
-        baseline = await self._places.baseline(location)
+        digest = await self._storage.copies.digest(self._storage.os_path(location))
+        baseline = await self._storage.baseline(location)
         if digest is None or is_settled(baseline, digest.crc32c):
             return last if last is not None and last.is_news_of_equal else status.in_workspace()
         if last is not None and last.place is Place.ON_DISK:
             return last
-        return status.owed() if await self._places.is_owed(location) else status.never_sent()
+        return status.owed() if await self._storage.is_owed(location) else status.never_sent()
 
     def last_told(self, location: Location) -> WorkStatus | None:
         """What was told of a notebook last, without a look at the disk."""
@@ -241,7 +241,7 @@ class Delocalizer:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
-    def _end(self, location: Location, payer: Payer) -> None:
+    def _end(self, location: Location, payer: UploadTask) -> None:
         if self._payers.get(location.api_path) is payer:
             del self._payers[location.api_path]
             self._on_news(location)
@@ -307,14 +307,14 @@ class Delocalizer:
         look_first = known is not None and known.place is Place.CONFLICT
         for _ in range(_SETTLING_ROUNDS):
             # Before the content: what is read afterwards stands on this baseline, or the attempt finds another one.
-            baseline = await self._places.baseline(location)
-            snapshot = await self._gate.still_snapshot(self._places.os_path(location))
+            baseline = await self._storage.baseline(location)
+            snapshot = await self._gate.still_snapshot(self._storage.os_path(location))
             if snapshot is None:
-                await self._places.settle_if_equal(location)
+                await self._storage.settle_if_equal(location)
                 return
             with snapshot.file:
                 if baseline is None:
-                    await self._places.expect_absent(location)
+                    await self._storage.expect_absent(location)
                     continue
                 step = await self._deliver(location, baseline, snapshot, look_first=look_first)
             look_first = False
@@ -332,7 +332,7 @@ class Delocalizer:
         self, location: Location, baseline: Baseline, snapshot: Snapshot, *, look_first: bool
     ) -> "_Step":
         if is_settled(baseline, snapshot.digest.crc32c):
-            settled = await self._places.settle_if_equal(location)
+            settled = await self._storage.settle_if_equal(location)
             return _Step.DONE if settled else _Step.AGAIN
         if not has_unsaved_edits(baseline, snapshot.digest.crc32c):
             await self._uploads.end_open_attempts(location, baseline, snapshot.digest)
@@ -351,7 +351,7 @@ class Delocalizer:
         return _Step.AGAIN
 
     async def _upload(self, location: Location, baseline: Baseline, snapshot: Snapshot) -> None:
-        async with self._gate.private_copy(self._places.os_path(location), snapshot) as content:
+        async with self._gate.private_copy(self._storage.os_path(location), snapshot) as content:
             if content is not None:
                 unanswered = partial(self._tell_not_yet, location)
                 await self._uploads.upload(location, baseline, snapshot, content, unanswered=unanswered)

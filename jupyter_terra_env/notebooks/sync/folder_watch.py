@@ -33,7 +33,7 @@ class FolderWatch:
     ) -> None:
         self._on_change = on_change
         self._log = log
-        self._folders: frozenset[Path] = frozenset()
+        self._listings: frozenset[Path] = frozenset()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._complained = False
@@ -50,13 +50,13 @@ class FolderWatch:
             Whether watching has just begun: what changed before was not heard of.
         """
         wanted = frozenset(folders)
-        if not HAS_WATCHFILES or not wanted or (self.is_running and wanted == self._folders):
+        if not HAS_WATCHFILES or not wanted or (self.is_running and wanted == self._listings):
             return False
         self.close()
         if len(wanted) > _MOST_FOLDERS:
             self._complain(f"there are more than {_MOST_FOLDERS} of them")
             wanted = frozenset(sorted(wanted)[:_MOST_FOLDERS])
-        self._folders = frozenset(folders)
+        self._listings = frozenset(folders)
         self._stop = threading.Event()
         self._thread = threading.Thread(
             target=self._listen, args=(wanted, self._stop), name="terra-env-watch", daemon=True

@@ -9,11 +9,11 @@ import logging
 from collections.abc import Callable, Collection, Iterable
 from enum import Enum, auto
 
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.folder_watch import FolderWatch
 from jupyter_terra_env.notebooks.sync.seen_files import SeenFiles
-from jupyter_terra_env.notebooks.sync.upload_task import Payer
+from jupyter_terra_env.notebooks.sync.upload_task import UploadTask
 from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.errors import OperationRefused
 from jupyter_terra_env.rules.status import Place
@@ -40,7 +40,7 @@ class ForeignEdits:
     """Looks at the edit folders, and writes down a debt for what no save of ours put there.
 
     Args:
-        places: disk, buckets and journal.
+        storage: disk, buckets and journal.
         delocalizer: brings it to the bucket.
         seen: what was there at the last look.
         locate: finds the workspace folder an API path is in.
@@ -51,7 +51,7 @@ class ForeignEdits:
 
     def __init__(  # noqa: PLR0913 - three parts, a question, a setting, a log and a time, each by name
         self,
-        places: Places,
+        storage: NotebookStorage,
         delocalizer: Delocalizer,
         seen: SeenFiles,
         *,
@@ -60,7 +60,7 @@ class ForeignEdits:
         log: logging.Logger | logging.LoggerAdapter[logging.Logger],
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
-        self._places = places
+        self._storage = storage
         self._delocalizer = delocalizer
         self._seen = seen
         self._locate = locate
@@ -80,7 +80,7 @@ class ForeignEdits:
         """What programs wrote and what is not brought to the bucket by itself, as far as it was noticed."""
         for path, location in sorted(self._named.items()):
             with contextlib.suppress(OSError, OperationRefused):
-                if not await self._places.has_edits(location):
+                if not await self._storage.has_edits(location):
                     self._named.pop(path, None)
         return tuple(self._named[path] for path in sorted(self._named))
 
@@ -100,7 +100,7 @@ class ForeignEdits:
         if not self._has_looked:
             return  # The first look takes longer than a listing should.
         async with self._turn:
-            changes = await self._places.copies.run(self._seen.among, folder, names)
+            changes = await self._storage.copies.run(self._seen.among, folder, names)
             await self._consider(changes.files)
 
     async def close(self) -> None:
@@ -133,19 +133,19 @@ class ForeignEdits:
         self._wake.clear()
         hinted, self._hinted = self._hinted, set()
         async with self._turn:
-            changes = await self._places.copies.run(self._seen.at, hinted)
+            changes = await self._storage.copies.run(self._seen.at, hinted)
             await self._consider(changes.files)
             if changes.everything:
                 await self._look_at_everything()
 
     async def _look_at_everything(self) -> None:
         try:
-            changes = await self._places.copies.run(self._seen.everything)
+            changes = await self._storage.copies.run(self._seen.everything)
             await self._consider(changes.files)
             self._has_looked = True
             if self._watch is not None and self._watch.watch(changes.folders):
                 # What changed before it was watched has not been heard of.
-                changes = await self._places.copies.run(self._seen.everything)
+                changes = await self._storage.copies.run(self._seen.everything)
                 await self._consider(changes.files)
         except Exception:  # noqa: BLE001 - the next look may succeed, and what is asked for besides must not fail
             self._log.exception("Looking for what programs write has failed.")
@@ -160,21 +160,21 @@ class ForeignEdits:
     async def _consider_one(self, location: Location) -> None:
         match await self._examine(location):
             case _Finding.A_PROGRAM if self._delivers:
-                await self._places.owe_all([location])
+                await self._storage.owe_all([location])
                 self._follow(location, self._delocalizer.start(location))
             case _Finding.A_PROGRAM:
                 self._named[location.api_path] = location
                 self._delocalizer.tell(location, status.never_sent())
             case _Finding.EQUAL:
                 self._named.pop(location.api_path, None)
-                if await self._places.is_owed(location):
+                if await self._storage.is_owed(location):
                     self._delocalizer.start(location)
             case _Finding.OURS | _Finding.NOBODY_ASKED:
                 self._named.pop(location.api_path, None)
 
     async def _examine(self, location: Location) -> _Finding:
-        os_path = self._places.os_path(location)
-        copies = self._places.copies
+        os_path = self._storage.os_path(location)
+        copies = self._storage.copies
         # Under the lock: between a rename of ours and its row there is nothing to be seen.
         async with copies.lock(os_path):
             if await copies.run(copies.is_as_placed, os_path):
@@ -182,7 +182,7 @@ class ForeignEdits:
             if self._delivers and self._delocalizer.is_paying(location):
                 return _Finding.A_PROGRAM  # It is read when it is still.
             digest = await copies.digest(os_path)
-            baseline = await self._places.baseline(location)
+            baseline = await self._storage.baseline(location)
             if digest is None or not has_unsaved_edits(baseline, digest.crc32c):
                 return _Finding.EQUAL
             if copies.own.has_placed(digest):
@@ -194,9 +194,9 @@ class ForeignEdits:
     async def _was_not_asked_for(self, location: Location) -> bool:
         if is_copy_of_edits(location.name):
             return True
-        return not self._has_looked and await self._places.is_not_shown(location)
+        return not self._has_looked and await self._storage.is_not_shown(location)
 
-    def _follow(self, location: Location, payer: Payer) -> None:
+    def _follow(self, location: Location, payer: UploadTask) -> None:
         """Say, once it is in the bucket, that a screen which shows the notebook is older."""
         if any(task.get_name() == location.api_path for task in self._followed):
             return
@@ -204,18 +204,18 @@ class ForeignEdits:
         self._followed.add(task)
         task.add_done_callback(self._followed.discard)
 
-    async def _tell_when_brought(self, location: Location, payer: Payer) -> None:
+    async def _tell_when_brought(self, location: Location, payer: UploadTask) -> None:
         await asyncio.wait({payer.task})
         told = self._delocalizer.last_told(location)
         if told is None or told.place is not Place.IN_WORKSPACE:
             return
-        digest = await self._places.copies.digest(self._places.os_path(location))
-        if digest is not None and not self._places.copies.own.has_placed(digest):
+        digest = await self._storage.copies.digest(self._storage.os_path(location))
+        if digest is not None and not self._storage.copies.own.has_placed(digest):
             self._delocalizer.tell(location, status.brought_for_program())
 
     async def _try_locked_again(self) -> None:
         """Nobody looks at the locks of notebooks that no tab shows."""
-        for debt in await self._places.debts():
+        for debt in await self._storage.debts():
             location = self._locate(debt.path)
             if location is not None and self._is_locked(location):
                 self._delocalizer.start(location)

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from jupyter_terra_env.bucket.store import ObjectVersion
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.rules.backoff import pause_seconds
 from jupyter_terra_env.rules.errors import BucketError, LockHeldElsewhere, ObjectNotFound
 from jupyter_terra_env.rules.workspace import Location
@@ -29,12 +29,12 @@ class LateAnswers:
 
     def __init__(
         self,
-        places: Places,
+        storage: NotebookStorage,
         *,
         is_wanted: Callable[[Location], bool],
         on_answer: Callable[[Location, ObjectVersion | None], Awaitable[None]],
     ) -> None:
-        self._places = places
+        self._storage = storage
         self._is_wanted = is_wanted
         self._on_answer = on_answer
         self._asking: dict[str, asyncio.Task[None]] = {}
@@ -58,7 +58,7 @@ class LateAnswers:
         """
         self._kept.add(act)
         act.add_done_callback(self._end)
-        done, _ = await asyncio.wait({act}, timeout=self._places.patience_seconds)
+        done, _ = await asyncio.wait({act}, timeout=self._storage.patience_seconds)
         return act.result() if done else None
 
     async def close(self) -> None:
@@ -75,7 +75,7 @@ class LateAnswers:
             if not self._is_wanted(location):
                 return
             try:
-                version = await self._places.stat(location)
+                version = await self._storage.stat(location)
             except BucketError:
                 continue
             try:

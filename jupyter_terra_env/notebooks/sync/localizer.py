@@ -8,19 +8,19 @@ from functools import partial
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectVersion
-from jupyter_terra_env.notebooks.locks.lock_table import HeldLocks
+from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.moves.name_checks import refuse_too_large
 from jupyter_terra_env.notebooks.storage.file_digests import FileDigest, digest_file
 from jupyter_terra_env.notebooks.storage.keeping import Keeping
-from jupyter_terra_env.notebooks.storage.merge_bases import BaseContents
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.merge_bases import MergeBases
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.object_versions import as_remote, kept_changing
 from jupyter_terra_env.notebooks.storage.patience import within
 from jupyter_terra_env.notebooks.storage.temporary_files import temporary_file
 from jupyter_terra_env.notebooks.storage.working_copies import Download
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.late_answers import LateAnswers
-from jupyter_terra_env.notebooks.sync.unseen_edits import KeptEdits
+from jupyter_terra_env.notebooks.sync.unseen_edits import UnseenEdits
 from jupyter_terra_env.notebooks.sync.views import Views
 from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.edit_lock import Claim, read_lock
@@ -94,7 +94,7 @@ class Localizer:
     """Makes the working copy what opening should show.
 
     Args:
-        places: disk, buckets and journal.
+        storage: disk, buckets and journal.
         delocalizer: pays what an opened notebook still owes the bucket.
         locks: taken for what is opened to be edited.
         bases: told what a working copy began with.
@@ -104,14 +104,14 @@ class Localizer:
         views: what opening would show, and what was shown last.
     """
 
-    def __init__(self, places: Places, delocalizer: Delocalizer, locks: HeldLocks, bases: BaseContents) -> None:
-        self._places = places
+    def __init__(self, storage: NotebookStorage, delocalizer: Delocalizer, locks: LockTable, bases: MergeBases) -> None:
+        self._storage = storage
         self._delocalizer = delocalizer
         self._locks = locks
         self._bases = bases
-        self.kept_edits = KeptEdits(places)
-        self._late = LateAnswers(places, is_wanted=self._is_offline, on_answer=self._answered_late)
-        self.views = Views(places, locks)
+        self.unseen_edits = UnseenEdits(storage)
+        self._late = LateAnswers(storage, is_wanted=self._is_offline, on_answer=self._answered_late)
+        self.views = Views(storage, locks)
 
     async def open(
         self, location: Location, *, to_edit: bool = True, take_lock: bool = True, largest_bytes: int | None = None
@@ -139,7 +139,7 @@ class Localizer:
             if location.mode is Mode.PLAYGROUND and look.has_edits:
                 return Opened()
             try:
-                version = await (self._places.stat if look.digest is None else self._places.stat_soon)(location)
+                version = await (self._storage.stat if look.digest is None else self._storage.stat_soon)(location)
                 if version is not None and largest_bytes is not None:
                     refuse_too_large(location, version.size_bytes, largest_bytes)
                 if version is not None and to_edit and location.is_delocalized:
@@ -164,8 +164,8 @@ class Localizer:
             ObjectNotFound, PreconditionFailed: the bucket no longer has this version.
             BucketUnavailable, BucketRefused: as the port says.
         """
-        with temporary_file(self._places.os_path(location)) as (file, temporary):
-            await self._places.bucket(location).read_into(location.object_name, version.generation, file)
+        with temporary_file(self._storage.os_path(location)) as (file, temporary):
+            await self._storage.bucket(location).read_into(location.object_name, version.generation, file)
             file.flush()
             yield temporary
 
@@ -193,14 +193,14 @@ class Localizer:
         """
         for _ in range(_ROUNDS):
             look = await self._look(location)
-            version = await self._places.stat(location)
+            version = await self._storage.stat(location)
             if may_replace is not None:
                 may_replace(look.digest, version)
             if version is None:
                 raise ObjectNotFound(f"{location.api_path} is not in the workspace.")
             keeping = None
             if look.has_edits:
-                kept = await self.kept_edits.free_name(location)
+                kept = await self.unseen_edits.free_name(location)
                 keeping = Keeping(kept=kept, owed_as=None if owe_kept is None else location.sibling(kept.name))
                 if owe_kept is not None:
                     owe_kept(kept)
@@ -209,25 +209,25 @@ class Localizer:
         raise kept_changing(location)
 
     async def _look(self, location: Location) -> _Look:
-        os_path = self._places.os_path(location)
-        digest = await self._places.copies.digest(os_path)
-        return _Look(os_path=os_path, digest=digest, baseline=await self._places.baseline(location))
+        os_path = self._storage.os_path(location)
+        digest = await self._storage.copies.digest(os_path)
+        return _Look(os_path=os_path, digest=digest, baseline=await self._storage.baseline(location))
 
     async def discard(self, location: Location) -> None:
         """Remove a working copy that turned out to be unreadable, if it holds nothing but the bucket's version."""
         look = await self._look(location)
-        async with self._places.copies.lock(look.os_path):
-            if look.digest is not None and look.digest == await self._places.copies.digest(look.os_path):
+        async with self._storage.copies.lock(look.os_path):
+            if look.digest is not None and look.digest == await self._storage.copies.digest(look.os_path):
                 if look.has_edits:
                     return
-                await self._places.copies.run(look.os_path.unlink)
-                await self._places.forget(location)
+                await self._storage.copies.run(look.os_path.unlink)
+                await self._storage.forget(location)
 
     def _open_offline(self, location: Location, look: _Look, error: BucketError) -> Opened:
         if look.digest is None:
             raise error
         if location.is_delocalized:
-            self._locks.cannot_tell(location)
+            self._locks.record_unknown(location)
             tell = status.offline if look.is_settled else status.not_yet_in_workspace
             self._delocalizer.tell(location, tell(error))
             self._late.go_on_asking(location)
@@ -244,7 +244,7 @@ class Localizer:
         look = await self._look(location)
         if look.digest is None or not self._is_offline(location):
             return
-        claim = None if version is None else self._locks.saw(location, version)
+        claim = None if version is None else self._locks.record_version(location, version)
         if decide_open(look.baseline, look.crc32c, as_remote(version)) is OpenStep.DOWNLOAD:
             self._delocalizer.tell(location, status.newer_in_workspace())
         elif version is None or claim not in _OTHERS:
@@ -256,7 +256,7 @@ class Localizer:
         self, location: Location, look: _Look, version: ObjectVersion, *, take_lock: bool
     ) -> Opened | None:
         """Take the lock, beside the download where there is one."""
-        claim = self._locks.saw(location, version)
+        claim = self._locks.record_version(location, version)
         if claim in _OTHERS:
             return await self._open_read_only(location, look, version, claim)
         lock = read_lock(version.metadata)
@@ -268,7 +268,7 @@ class Localizer:
                 opened = await self._open(location, look, version, taking=taking)
             else:
                 version = await taking
-                look = replace(look, baseline=await self._places.baseline(location))
+                look = replace(look, baseline=await self._storage.baseline(location))
                 opened = await self._open(location, look, version)
         except (LockHeldElsewhere, ObjectNotFound):
             return _TAKE_ANOTHER_LOOK
@@ -284,7 +284,7 @@ class Localizer:
         except BucketError:
             return version
         if taken is None:
-            self._locks.cannot_tell(location)
+            self._locks.record_unknown(location)
         return taken or version
 
     async def _open_read_only(self, location: Location, look: _Look, version: ObjectVersion, claim: Claim) -> Opened:
@@ -294,7 +294,7 @@ class Localizer:
         if look.has_edits:
             self._tell(location, look, remote, held=_held_by(version, claim))
             if not same:
-                await self.kept_edits.not_shown(location)
+                await self.unseen_edits.mark_unseen(location)
         else:
             self._delocalizer.forget(location)
         return Opened(read_only=True, shown=None if same else version)
@@ -328,7 +328,7 @@ class Localizer:
             return Opened(downloaded=True) if done else _TAKE_ANOTHER_LOOK
         elif step is OpenStep.ADOPT:
             checksum = adopted_checksum(look.baseline, remote)
-            if not await self._places.advance(location, look.baseline, version, checksum):
+            if not await self._storage.advance(location, look.baseline, version, checksum):
                 return _TAKE_ANOTHER_LOOK
         if location.is_delocalized:
             self._tell(location, look, remote)
@@ -361,10 +361,10 @@ class Localizer:
         taking: "asyncio.Task[ObjectVersion] | None" = None,
     ) -> bool:
         """Download one generation and put it in place; False if object, working copy or baseline changed meanwhile."""
-        copies = self._places.copies
+        copies = self._storage.copies
         with temporary_file(look.os_path) as (file, temporary):
-            reading = self._places.bucket(location).read_into(location.object_name, version.generation, file)
-            patience = None if look.digest is None else self._places.patience_seconds
+            reading = self._storage.bucket(location).read_into(location.object_name, version.generation, file)
+            patience = None if look.digest is None else self._storage.patience_seconds
             try:
                 await within(patience, reading, location.workspace.bucket, size_bytes=version.size_bytes)
             except (ObjectNotFound, PreconditionFailed):
@@ -375,8 +375,8 @@ class Localizer:
             if locked.generation != version.generation:
                 return False
             download = Download(temporary=temporary, digest=digest, modified=version.updated)
-            stands = partial(self._places.stands_now, location, look.baseline)
-            if not await self._places.install(look.os_path, download, stands, expected=look.digest, keeping=keeping):
+            stands = partial(self._storage.stands_now, location, look.baseline)
+            if not await self._storage.install(look.os_path, download, stands, expected=look.digest, keeping=keeping):
                 return False
         # A save that waited for the lock is on the disk now, made on what was there before: the look is taken again.
         async with copies.lock(look.os_path):
@@ -384,7 +384,7 @@ class Localizer:
                 return False
             self._delocalizer.forget(location)
             await copies.run(self._bases.keep, location.api_path, look.os_path)
-            return await self._places.advance_if_held(location, look.baseline, locked, digest)
+            return await self._storage.advance_if_held(location, look.baseline, locked, digest)
 
 
 def _held_by(version: ObjectVersion, claim: Claim | None) -> LockHeldElsewhere:

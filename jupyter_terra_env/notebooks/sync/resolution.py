@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectVersion
-from jupyter_terra_env.notebooks.locks.lock_table import HeldLocks
+from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.storage.durable_moves import move_file
 from jupyter_terra_env.notebooks.storage.file_digests import FileDigest, digest_of
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
 from jupyter_terra_env.notebooks.storage.working_copies import ChangedMeanwhile
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
@@ -19,7 +19,7 @@ from jupyter_terra_env.rules.errors import (
     RefusalReason,
     WorkspaceConflict,
 )
-from jupyter_terra_env.rules.ways_out import WayOut
+from jupyter_terra_env.rules.ways_out import Resolution
 from jupyter_terra_env.rules.workspace import Location
 
 _ROUNDS = 5
@@ -27,14 +27,14 @@ _NO_VERSION = "none"
 """Names theirs when it was deleted: a notebook that has come back since is not what was looked at."""
 
 
-class Resolution:
+class ConflictResolution:
     """Takes one way out of one conflict. The caller holds the notebook's turn until ``take`` has ended.
 
     Each step that replaces something names what it replaces: mine by its checksums, theirs by its generation. What has
     changed is looked at again, at most five times, or refused where the person named what they had looked at.
 
     Args:
-        places: disk, buckets and journal.
+        storage: disk, buckets and journal.
         localizer: shows the bucket's version.
         delocalizer: sends what was decided.
         locks: only their holder replaces what somebody else wrote.
@@ -48,22 +48,22 @@ class Resolution:
 
     def __init__(
         self,
-        places: Places,
+        storage: NotebookStorage,
         localizer: Localizer,
         delocalizer: Delocalizer,
-        locks: HeldLocks,
+        locks: LockTable,
         *,
         merge: Callable[[bytes, ObjectVersion | None], Awaitable[bytes | None]],
         location: Location,
     ) -> None:
-        self._places = places
+        self._storage = storage
         self._localizer = localizer
         self._delocalizer = delocalizer
         self._locks = locks
         self._merge_with = merge
         self.location = location
         self.touched: list[Location] = [location]
-        self._os_path = places.os_path(location)
+        self._os_path = storage.os_path(location)
         self._mine: str | None = None
         self._theirs: ObjectVersion | None = None
 
@@ -82,37 +82,37 @@ class Resolution:
         self._mine = mine_version
         if content is not None:
             mine = await self._digest()
-            await self._localizer.kept_edits.keep_not_shown(self.location)
+            await self._localizer.unseen_edits.keep_not_shown(self.location)
             try:
-                await self._places.save(self.location, content, replaces=None if mine_version is None else mine)
+                await self._storage.save(self.location, content, replaces=None if mine_version is None else mine)
             except ChangedMeanwhile:
                 raise _mine_changed() from None
             if mine_version is not None:
-                self._mine = (await self._places.copies.run(digest_of, content)).sha256
+                self._mine = (await self._storage.copies.run(digest_of, content)).sha256
         await self._digest()
-        self._theirs = await self._places.stat(self.location)
+        self._theirs = await self._storage.stat(self.location)
         if theirs_version is not None and theirs_version != name_of(self._theirs):
             raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED)
 
-    async def take(self, way_out: WayOut) -> Path | None:
+    async def take(self, way_out: Resolution) -> Path | None:
         """Do what is done on the disk and in the journal.
 
         Returns:
             The OS path of the file that holds mine; None when mine is the working copy.
         """
         match way_out:
-            case WayOut.TAKE_THEIRS if self._theirs is None:
+            case Resolution.TAKE_THEIRS if self._theirs is None:
                 return await self._set_aside()
-            case WayOut.TAKE_THEIRS:
+            case Resolution.TAKE_THEIRS:
                 return await self._localizer.open_workspace_version(self.location, may_replace=self._require)
-            case WayOut.KEEP_BOTH if self._theirs is not None:
+            case Resolution.KEEP_BOTH if self._theirs is not None:
                 return await self._localizer.open_workspace_version(
                     self.location, may_replace=self._require, owe_kept=self._owe_kept
                 )
-            case WayOut.KEEP_BOTH | WayOut.REPLACE_THEIRS:
+            case Resolution.KEEP_BOTH | Resolution.REPLACE_THEIRS:
                 await self._replace()
                 return None
-            case WayOut.MERGE:
+            case Resolution.MERGE:
                 return await self._merge()
 
     async def deliver(self, kept: Path | None) -> Path | None:
@@ -122,14 +122,14 @@ class Resolution:
             The OS path of the file that holds mine in the end.
         """
         for place in list(self.touched):
-            if not await self._places.is_owed(place):
+            if not await self._storage.is_owed(place):
                 continue
             status = await self._delocalizer.settle(place)
             for _ in range(_ROUNDS):
                 if place == self.location or status.reason != ConflictReason.NAME_TAKEN:
                     break
                 moved = await self._move_on(place)
-                kept = self._places.os_path(moved) if kept == self._places.os_path(place) else kept
+                kept = self._storage.os_path(moved) if kept == self._storage.os_path(place) else kept
                 place, status = moved, await self._delocalizer.settle(moved)  # noqa: PLW2901 - it goes on under this name
         return kept
 
@@ -142,7 +142,7 @@ class Resolution:
         Raises:
             OperationRefused: not what was looked at.
         """
-        digest = await self._places.copies.digest(self._os_path)
+        digest = await self._storage.copies.digest(self._os_path)
         if digest is None:
             raise ObjectNotFound(f"{self.location.api_path} is not on this disk.")
         self._require_mine(digest)
@@ -161,10 +161,10 @@ class Resolution:
 
     async def _set_aside(self) -> Path:
         """Theirs is deleted: the working copy goes, and mine is kept."""
-        copies = self._places.copies
+        copies = self._storage.copies
         for _ in range(_ROUNDS):
             mine = await self._digest()
-            kept = await self._localizer.kept_edits.free_name(self.location)
+            kept = await self._localizer.unseen_edits.free_name(self.location)
             async with copies.lock(self._os_path):
                 if await copies.digest(self._os_path) != mine:
                     continue
@@ -172,7 +172,7 @@ class Resolution:
                     await copies.run(move_file, self._os_path, kept)
                 except FileExistsError:
                     continue
-                await self._places.forget(self.location)
+                await self._storage.forget(self.location)
                 self._delocalizer.forget(self.location)
             return kept
         raise kept_changing(self.location)
@@ -188,7 +188,7 @@ class Resolution:
         held = None
         for _ in range(_ROUNDS):
             mine = await self._digest()
-            content = await self._places.copies.run(self._os_path.read_bytes)
+            content = await self._storage.copies.run(self._os_path.read_bytes)
             merged = await self._merge_with(content, self._theirs)
             if merged is None:
                 raise OperationRefused(
@@ -196,13 +196,13 @@ class Resolution:
                     "These versions cannot be merged without a decision. Keep both, take theirs or replace theirs.",
                 )
             held = held or await self._take_lock()
-            kept = await self._localizer.kept_edits.free_name(self.location)
+            kept = await self._localizer.unseen_edits.free_name(self.location)
             try:
-                await self._places.save(self.location, merged, replaces=mine, keep_old_as=kept)
+                await self._storage.save(self.location, merged, replaces=mine, keep_old_as=kept)
             except (ChangedMeanwhile, FileExistsError):
                 continue
             # A save that waited meanwhile is on the disk now, and is merged in the next round.
-            if await self._stand_on(held, await self._places.copies.run(digest_of, merged)):
+            if await self._stand_on(held, await self._storage.copies.run(digest_of, merged)):
                 return kept
         raise kept_changing(self.location)
 
@@ -221,17 +221,17 @@ class Resolution:
         Returns:
             False when the working copy is not that any more, or its baseline changed meanwhile.
         """
-        copies = self._places.copies
+        copies = self._storage.copies
         async with copies.lock(self._os_path):
             if await copies.digest(self._os_path) != mine:
                 return False
             # The debt first: what no save wrote may be in conflict, too, and is owed from here on.
-            await self._places.owe_all([self.location])
+            await self._storage.owe_all([self.location])
             if held is None:
-                await self._places.expect_absent_again(self.location)
+                await self._storage.expect_absent_again(self.location)
             else:
-                baseline = await self._places.baseline(self.location)
-                if not await self._places.advance(self.location, baseline, held, held.crc32c):
+                baseline = await self._storage.baseline(self.location)
+                if not await self._storage.advance(self.location, baseline, held, held.crc32c):
                     return False
             self._delocalizer.forget(self.location)
         return True
@@ -242,9 +242,9 @@ class Resolution:
         Returns:
             The place of the file then: as it was, if somebody has changed it since or no name was free.
         """
-        copies, old = self._places.copies, self._places.os_path(place)
+        copies, old = self._storage.copies, self._storage.os_path(place)
         async with self._delocalizer.turn(place), copies.lock(old):
-            new = await self._localizer.kept_edits.free_name(self.location)
+            new = await self._localizer.unseen_edits.free_name(self.location)
             target = self.location.sibling(new.name)
             async with copies.lock(new):
                 try:
@@ -256,9 +256,9 @@ class Resolution:
         return target
 
     def _move_on_now(self, place: Location, target: Location) -> None:
-        with self._places.appearing_now(target):
-            move_file(self._places.os_path(place), self._places.os_path(target))
-        self._places.forget_now(place)
+        with self._storage.appearing_now(target):
+            move_file(self._storage.os_path(place), self._storage.os_path(target))
+        self._storage.forget_now(place)
 
 
 def name_of(version: ObjectVersion | None) -> str:

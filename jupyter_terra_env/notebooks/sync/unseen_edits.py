@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jupyter_terra_env.notebooks.storage.durable_moves import files_below
 from jupyter_terra_env.notebooks.storage.journal import Journal
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
 from jupyter_terra_env.rules.errors import BucketError, SettingsError
 from jupyter_terra_env.rules.workspace import MAX_COMPONENT_BYTES, Location, Workspaces
@@ -19,30 +19,30 @@ from jupyter_terra_env.rules.workspace import MAX_COMPONENT_BYTES, Location, Wor
 _ROUNDS = 5
 
 
-class KeptEdits:
+class UnseenEdits:
     """Keeps what a save would replace unseen (promise P6).
 
     Args:
-        places: disk, buckets and journal.
+        storage: disk, buckets and journal.
     """
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, storage: NotebookStorage) -> None:
+        self._storage = storage
 
-    async def not_shown(self, location: Location) -> None:
+    async def mark_unseen(self, location: Location) -> None:
         """Remember, before the object is shown in its place, that the edits of a working copy are not.
 
         Raises:
             OSError: the disk does not take it.
         """
-        await self._places.note_not_shown(location)
+        await self._storage.note_not_shown(location)
 
     async def shown(self, location: Location) -> None:
         """Remember that a working copy is what is shown from now on."""
         if location.is_delocalized:
             # A disk that does not take it keeps nobody from reading: the next save keeps a file too many.
             with contextlib.suppress(OSError):
-                await self._places.note_shown(location)
+                await self._storage.note_shown(location)
 
     async def keep_not_shown(self, location: Location) -> Path | None:
         """Give the working copy a second name, if whoever saves now was shown the object in its place.
@@ -53,33 +53,33 @@ class KeptEdits:
         Raises:
             OSError: the disk does not take it; nothing may be replaced then.
         """
-        if not await self._places.is_not_shown(location):
+        if not await self._storage.is_not_shown(location):
             return None
         for _ in range(_ROUNDS):
             try:
-                return await self._places.keep_not_shown(location, await self.free_name(location))
+                return await self._storage.keep_not_shown(location, await self.free_name(location))
             except FileExistsError:
                 continue
         raise kept_changing(location)
 
     async def free_name(self, location: Location) -> Path:
         """A name for edits beside the working copy that neither disk nor bucket has; the disk alone counts offline."""
-        os_path = self._places.os_path(location)
+        os_path = self._storage.os_path(location)
         for number in itertools.count(1):
-            candidate = kept_edits_name(os_path, number)
-            on_disk = await self._places.copies.run(os.path.lexists, candidate)
+            candidate = unseen_edits_name(os_path, number)
+            on_disk = await self._storage.copies.run(os.path.lexists, candidate)
             if not on_disk and not await self._has_object(location.sibling(candidate.name)):
                 return candidate
         raise AssertionError("unreachable")
 
     async def _has_object(self, place: Location) -> bool:
         try:
-            return place.belongs_in_bucket and await self._places.stat_soon(place) is not None
+            return place.belongs_in_bucket and await self._storage.stat_soon(place) is not None
         except BucketError:
             return False  # Keeping edits must not wait for the network; opening the file will tell.
 
 
-def take_stock(journal: Journal, root: Path, workspaces: Workspaces) -> None:
+def mark_existing_unseen(journal: Journal, root: Path, workspaces: Workspaces) -> None:
     """Let a journal that knows nothing count every notebook on the disk as not shown. Blocks.
 
     Args:
@@ -91,7 +91,7 @@ def take_stock(journal: Journal, root: Path, workspaces: Workspaces) -> None:
         SettingsError: the disk does not take it.
     """
     try:
-        if journal.knows_nothing():
+        if journal.is_new():
             journal.begin_with(_notebooks_below(root, workspaces))
     except OSError as error:
         raise SettingsError(f"state_directory: the journal cannot be written: {error}") from error
@@ -106,7 +106,7 @@ def _notebooks_below(root: Path, workspaces: Workspaces) -> Iterator[str]:
                 yield location.api_path
 
 
-def kept_edits_name(os_path: Path, number: int) -> Path:
+def unseen_edits_name(os_path: Path, number: int) -> Path:
     """A name beside a file for edits that are kept, as long as the disk allows.
 
     Args:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 from jupyter_terra_env.bucket.object_fields import ObjectFields
 from jupyter_terra_env.bucket.store import DamagedWrite, MatchVersion, MustNotExist, ObjectVersion, Precondition
-from jupyter_terra_env.notebooks.locks.lock_table import HeldLocks
+from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.storage.file_digests import FileDigest, Snapshot
 from jupyter_terra_env.notebooks.storage.kept_fields import custom_in, fields_in
-from jupyter_terra_env.notebooks.storage.merge_bases import BaseContents
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.merge_bases import MergeBases
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.object_versions import as_remote
 from jupyter_terra_env.notebooks.storage.write_gate import Pace
 from jupyter_terra_env.rules.errors import (
@@ -45,7 +45,7 @@ class UploadAttempts:
     """Uploads a working copy over its baseline, and finds out what became of uploads that got no answer.
 
     Args:
-        places: disk, buckets and journal.
+        storage: disk, buckets and journal.
         locks: an upload renews the lock.
         pace: told of every change of an object.
         bases: told what the bucket holds.
@@ -54,14 +54,14 @@ class UploadAttempts:
 
     def __init__(
         self,
-        places: Places,
-        locks: HeldLocks,
+        storage: NotebookStorage,
+        locks: LockTable,
         pace: Pace,
-        bases: BaseContents,
+        bases: MergeBases,
         *,
         on_change: Callable[[Location], None],
     ) -> None:
-        self._places = places
+        self._storage = storage
         self._locks = locks
         self._pace = pace
         self._bases = bases
@@ -89,21 +89,21 @@ class UploadAttempts:
             WorkspaceConflict: somebody else's version is there, or the object is gone.
             BucketUnavailable, BucketRefused: as the port says.
         """
-        attempt = await self._places.begin_attempt(location, baseline, snapshot.digest.crc32c)
+        attempt = await self._storage.begin_attempt(location, baseline, snapshot.digest.crc32c)
         if attempt is None:
             return  # The baseline has moved on: the caller looks again.
-        os_path = self._places.os_path(location)
-        await self._places.copies.run(self._bases.pin, location.api_path, os_path, snapshot)
+        os_path = self._storage.os_path(location)
+        await self._storage.copies.run(self._bases.pin, location.api_path, os_path, snapshot)
         try:
             version = await self._write(location, baseline, content, attempt)
         except (PreconditionFailed, ObjectNotFound):
             await self.read_back(location, baseline, snapshot.digest)
         except BucketRefused:
-            await self._places.end_attempt(attempt)
+            await self._storage.end_attempt(attempt)
             raise
         except DamagedWrite as damaged:
             # What lies there is ours for certain: the next attempt replaces it.
-            await self._places.advance(location, baseline, damaged.stored, damaged.stored.crc32c)
+            await self._storage.advance(location, baseline, damaged.stored, damaged.stored.crc32c)
             raise
         except BucketUnavailable as error:
             unanswered(error)
@@ -131,13 +131,13 @@ class UploadAttempts:
             LockHeldElsewhere: somebody else is editing an object that was never here.
             BucketUnavailable, BucketRefused: as the port says.
         """
-        baseline = await self._places.baseline(location) or baseline
+        baseline = await self._storage.baseline(location) or baseline
         if is_settled(baseline, digest.crc32c):
             return True  # An opening has found our version and recorded it.
-        version = await self._places.stat(location)
+        version = await self._storage.stat(location)
         remote = as_remote(version)
         if remote is not None and version is not None:
-            self._locks.saw(location, version)
+            self._locks.record_version(location, version)
             if is_own_write(remote, baseline.attempts) or remote.crc32c == digest.crc32c:
                 await self._record(location, baseline, version, remote.crc32c)
                 return True
@@ -171,10 +171,10 @@ class UploadAttempts:
             if parted.reason is ConflictReason.REMOTE_DELETED or has_unsaved_edits(baseline, digest.crc32c):
                 raise
             # Somebody else's newer version: the working copy holds nothing that is not in the bucket's history.
-            await self._places.settle_attempts(location, digest)
+            await self._storage.settle_attempts(location, digest)
             return
         version = self._locks.last_version(location)
-        if may_still_change(await self._places.baseline(location), as_remote(version)):
+        if may_still_change(await self._storage.baseline(location), as_remote(version)):
             # The request may still arrive. Another metageneration keeps it out.
             await self._locks.acquire(location, version)
 
@@ -197,7 +197,7 @@ class UploadAttempts:
     ) -> ObjectVersion:
         metadata = {**custom_in(baseline.metadata), **self._locks.fresh_record(location)}
         fields = fields_in(baseline.metadata) or ObjectFields()
-        return await self._places.bucket(location).write(
+        return await self._storage.bucket(location).write(
             location.object_name,
             snapshot.file,
             content_type=content_type(location.name, fields.content_type),
@@ -207,9 +207,12 @@ class UploadAttempts:
         )
 
     async def _record(self, location: Location, baseline: Baseline, version: ObjectVersion, crc32c: str) -> None:
-        if await self._places.record(location, baseline, version, crc32c) and version.generation != baseline.generation:
-            await self._places.copies.run(self._bases.keep_pinned, location.api_path)
-        self._locks.saw(location, version)
+        if (
+            await self._storage.record(location, baseline, version, crc32c)
+            and version.generation != baseline.generation
+        ):
+            await self._storage.copies.run(self._bases.keep_pinned, location.api_path)
+        self._locks.record_version(location, version)
         self._on_change(location)
 
 

@@ -12,7 +12,7 @@ from jupyter_terra_env.daemon_threads import DaemonThreads
 from jupyter_terra_env.notebooks.storage.file_digests import FileDigest, Snapshot, digest_file
 from jupyter_terra_env.notebooks.storage.nameless_files import nameless_copy
 from jupyter_terra_env.notebooks.storage.working_copies import WorkingCopies
-from jupyter_terra_env.notebooks.sync.whole_content import judge_content
+from jupyter_terra_env.notebooks.sync.whole_content import check_content
 from jupyter_terra_env.rules.errors import NotWhole
 from jupyter_terra_env.rules.sync import Baseline
 from jupyter_terra_env.rules.whole_content import NOTEBOOK_SUFFIX, Unfit
@@ -33,7 +33,7 @@ class UploadGate:
         wall: epoch seconds, by the clock that file times come from.
         monotonic: seconds from some fixed point.
         still_seconds: how long a file that a program wrote must not have changed.
-        judge: reads content as what its name claims; see ``judge_content``.
+        judge: reads content as what its name claims; see ``check_content``.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class UploadGate:
         wall: Callable[[], float],
         monotonic: Callable[[], float],
         still_seconds: float = STILL_SECONDS,
-        judge: Judge = judge_content,
+        judge: Judge = check_content,
     ) -> None:
         self._copies = copies
         self._wall = wall

@@ -23,7 +23,7 @@ class Attempt:
     may_pass: bool = False
 
 
-class Payer:
+class UploadTask:
     """Runs attempts, one after another, with pauses that a new save ends.
 
     Args:
@@ -47,17 +47,17 @@ class Payer:
         """Whether there is nothing more to do."""
         return self.task.done()
 
-    def hurry(self) -> int:
+    def retry_now(self) -> int:
         """Try (again) at once.
 
         Returns:
-            The number of the attempt that begins after now, for ``word_of``.
+            The number of the attempt that begins after now, for ``result``.
         """
         self._wanted = max(self._wanted, self._begun + 1)
         self._wake.set()
         return self._wanted
 
-    async def word_of(self, attempt: int) -> WorkStatus:
+    async def result(self, attempt: int) -> WorkStatus:
         """Wait until an attempt has ended.
 
         Returns:
@@ -69,9 +69,9 @@ class Payer:
             raise RuntimeError("a payer that has ended says what came of it")
         return self.status
 
-    async def hurry_through(self) -> None:
+    async def finish(self) -> None:
         """Try (again) at once, and wait until that has succeeded, or only a person can help."""
-        self.hurry()
+        self.retry_now()
         async with self._word:
             await self._word.wait_for(lambda: self.is_over or (self._wanted <= self._ended and not self._may_pass))
 

@@ -4,9 +4,9 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from jupyter_terra_env.bucket.store import ObjectVersion
-from jupyter_terra_env.notebooks.locks.lock_table import HeldLocks
+from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.storage.file_digests import FileDigest
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.object_versions import as_remote
 from jupyter_terra_env.rules.edit_lock import Claim
 from jupyter_terra_env.rules.errors import BucketError, ObjectNotFound
@@ -17,7 +17,7 @@ _REMEMBERED = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ShownVersion:
     """A version in the bucket that was shown in the place of a working copy.
 
     Attributes:
@@ -33,14 +33,14 @@ class Views:
     """Decides as opening does, and remembers what was shown last.
 
     Args:
-        places: disk, buckets and journal.
+        storage: disk, buckets and journal.
         locks: who edits.
     """
 
-    def __init__(self, places: Places, locks: HeldLocks) -> None:
-        self._places = places
+    def __init__(self, storage: NotebookStorage, locks: LockTable) -> None:
+        self._storage = storage
         self._locks = locks
-        self._shown: OrderedDict[str, Shown] = OrderedDict()
+        self._shown: OrderedDict[str, ShownVersion] = OrderedDict()
 
     async def now(self, location: Location) -> ObjectVersion | None:
         """What opening would show now. One request; takes no lock and leaves working copy and baseline alone.
@@ -52,12 +52,12 @@ class Views:
             ObjectNotFound: neither disk nor bucket has it.
             BucketUnavailable, BucketRefused: it is not on the disk and the bucket cannot be asked.
         """
-        digest = await self._places.copies.digest(self._places.os_path(location))
-        baseline = await self._places.baseline(location)
+        digest = await self._storage.copies.digest(self._storage.os_path(location))
+        baseline = await self._storage.baseline(location)
         if location.mode is Mode.PLAYGROUND and digest is not None and has_unsaved_edits(baseline, digest.crc32c):
             return None
         try:
-            version = await self._places.stat(location)
+            version = await self._storage.stat(location)
         except BucketError:
             if digest is None:
                 raise
@@ -71,13 +71,13 @@ class Views:
             return None if standing(baseline, crc32c, remote) is Standing.EQUAL else version
         return version if step is OpenStep.DOWNLOAD else None
 
-    def instead(self, location: Location) -> Shown | None:
+    def instead(self, location: Location) -> ShownVersion | None:
         """The version that was shown last in the place of a working copy; None when that itself was. Asks nobody."""
         return self._shown.get(location.api_path)
 
     def showed(self, location: Location, version: ObjectVersion, digest: FileDigest) -> None:
         """Remember that a version in the bucket is shown."""
-        self._shown[location.api_path] = Shown(version=version, sha256=digest.sha256)
+        self._shown[location.api_path] = ShownVersion(version=version, sha256=digest.sha256)
         self._shown.move_to_end(location.api_path)
         while len(self._shown) > _REMEMBERED:
             self._shown.popitem(last=False)

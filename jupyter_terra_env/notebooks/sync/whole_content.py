@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from jupyter_terra_env.rules.whole_content import NOTEBOOK_SUFFIX, Unfit, is_notebook_document, judge_text
+from jupyter_terra_env.rules.whole_content import NOTEBOOK_SUFFIX, Unfit, check_text, is_notebook_document
 
 _LARGE_BYTES = 1 << 20
 """From here on, parsing would hold the threads of this process for too long."""
@@ -31,7 +31,7 @@ class _Notebook(msgspec.Struct):
     cells: list[_Cell]
 
 
-def judge_content(name: str, file: BinaryIO, size_bytes: int, baseline_crc32c: str | None) -> Unfit | None:
+def check_content(name: str, file: BinaryIO, size_bytes: int, baseline_crc32c: str | None) -> Unfit | None:
     """Judge content that no save of this process has validated. Blocks.
 
     Args:
@@ -45,7 +45,7 @@ def judge_content(name: str, file: BinaryIO, size_bytes: int, baseline_crc32c: s
     """
     file.seek(0)
     if not name.endswith(NOTEBOOK_SUFFIX):
-        return judge_text(name, file.read(_LOOKED_AT_BYTES), baseline_crc32c)
+        return check_text(name, file.read(_LOOKED_AT_BYTES), baseline_crc32c)
     if size_bytes >= _LARGE_BYTES:
         return _judged_by_process(file)
     return None if is_notebook(file.read()) else Unfit.UNREADABLE

@@ -93,7 +93,7 @@ class Conversation:
         self._writer = writer
         self._longest_seconds = limits.wall_seconds + _GRACE_SECONDS
 
-    async def say(self, words: dict[str, Any]) -> None:
+    async def send(self, words: dict[str, Any]) -> None:
         """Tell the job something.
 
         Raises:
@@ -105,7 +105,7 @@ class Conversation:
         except ConnectionError as error:
             raise NotDoneError(Death.KILLED) from error
 
-    async def hear(self) -> dict[str, Any]:
+    async def receive(self) -> dict[str, Any]:
         """The next answer.
 
         Raises:
@@ -206,7 +206,7 @@ class Cage:
         target = MemoryFile("result")
         descriptors = [file.fileno() for file in (*files, target)]
         async with self.talk(job, request, descriptors, limits, lane=lane) as conversation:
-            answer = await conversation.hear()
+            answer = await conversation.receive()
         return answer, await asyncio.to_thread(target.read)
 
     async def close(self) -> None:

@@ -40,7 +40,7 @@ class Conversation:
         self._answers = answers
         self.files = files
 
-    def say(self, answer: dict[str, Any]) -> None:
+    def send(self, answer: dict[str, Any]) -> None:
         """Answer.
 
         Raises:
@@ -48,7 +48,7 @@ class Conversation:
         """
         self._answers.sendall(json.dumps(answer).encode("ascii") + b"\n")
 
-    def hear(self) -> dict[str, Any]:
+    def receive(self) -> dict[str, Any]:
         """What the server says next.
 
         Raises:
@@ -185,7 +185,7 @@ def _work(request: dict[str, Any], conversation: Conversation) -> None:
             answer = {"died": Death.OUTPUT} if error.errno == errno.EFBIG else {"declined": type(error).__name__}
         except Exception as error:  # noqa: BLE001 - the caller decides what it means
             answer = {"declined": type(error).__name__} if _was_quick(conversation.files) else {"died": Death.CPU}
-        conversation.say(answer)
+        conversation.send(answer)
 
 
 def _was_quick(files: list[int]) -> bool:

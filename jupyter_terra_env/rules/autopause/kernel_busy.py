@@ -34,7 +34,7 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sentinel:
+class Probe:
     """The question that waits in a shell's queue.
 
     Attributes:
@@ -69,7 +69,7 @@ class KernelBusy:
 
     certain: bool = False
     running: dict[str, Running] = field(default_factory=dict)
-    sentinels: dict[str, Sentinel] = field(default_factory=dict)
+    sentinels: dict[str, Probe] = field(default_factory=dict)
     waits_since_seconds: float | None = None
     waiting_request: str | None = None
     work_ended_seconds: float | None = None
@@ -132,7 +132,7 @@ def on_status(  # noqa: PLR0913 - what a message says, each by name
 
 def on_sentinel_sent(kernel: KernelBusy, *, request_id: str, subshell: str, now: float) -> KernelBusy:
     """A ``kernel_info_request`` has been put into a shell's queue."""
-    sent = Sentinel(id=request_id, subshell=subshell, sent_seconds=now)
+    sent = Probe(id=request_id, subshell=subshell, sent_seconds=now)
     return replace(kernel, sentinels={**kernel.sentinels, subshell: sent})
 
 
@@ -243,11 +243,11 @@ def _ended(kernel: KernelBusy, ids: set[str], now: float) -> KernelBusy:
     )
 
 
-def _sentinel(kernel: KernelBusy, request_id: str) -> Sentinel | None:
+def _sentinel(kernel: KernelBusy, request_id: str) -> Probe | None:
     return next((each for each in kernel.sentinels.values() if each.id == request_id), None)
 
 
-def _settled(kernel: KernelBusy, sentinel: Sentinel) -> KernelBusy:
+def _settled(kernel: KernelBusy, sentinel: Probe) -> KernelBusy:
     """Take note of a sentinel. Both its answer and its status: from now on nothing can have been missed."""
     if not (sentinel.replied and sentinel.seen):
         return replace(kernel, sentinels={**kernel.sentinels, sentinel.subshell: sentinel})

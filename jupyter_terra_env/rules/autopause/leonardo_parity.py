@@ -7,7 +7,7 @@ when it was first found busy. Whoever accesses it starts both anew; a failed que
 
 from dataclasses import replace
 
-from jupyter_terra_env.rules.autopause.state import Due, PauseReason, PauseRules, PauseState
+from jupyter_terra_env.rules.autopause.state import Due, PauseReason, PauseSettings, PauseState
 
 
 def accessed(state: PauseState, at: float) -> PauseState:
@@ -15,14 +15,14 @@ def accessed(state: PauseState, at: float) -> PauseState:
     return replace(state, accessed=at, found_busy=None) if at > state.accessed else state
 
 
-def found(state: PauseState, rules: PauseRules) -> PauseState:
+def found(state: PauseState, rules: PauseSettings) -> PauseState:
     """A candidate that is found busy for the first time counts as accessed."""
     if not _is_candidate(state, rules) or not state.signals.reported_busy or state.found_busy is not None:
         return state
     return replace(state, found_busy=state.now, accessed=state.now)
 
 
-def due(state: PauseState, rules: PauseRules) -> Due:
+def due(state: PauseState, rules: PauseSettings) -> Due:
     """When Leonardo would pause, going by what is known now."""
     at = state.accessed + rules.idle_timeout
     if not state.signals.reported_busy:
@@ -37,5 +37,5 @@ def is_over(state: PauseState, pause: Due) -> bool:
     return state.now > pause.deadline if pause.reason is PauseReason.MAX_BUSY else state.now >= pause.deadline
 
 
-def _is_candidate(state: PauseState, rules: PauseRules) -> bool:
+def _is_candidate(state: PauseState, rules: PauseSettings) -> bool:
     return rules.is_on and state.now - state.accessed >= rules.idle_timeout

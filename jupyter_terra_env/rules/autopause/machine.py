@@ -25,7 +25,7 @@ from jupyter_terra_env.rules.autopause.state import (
     OnlyReported,
     PauseNow,
     PauseReason,
-    PauseRules,
+    PauseSettings,
     PauseState,
     Phase,
     Rejected,
@@ -43,7 +43,7 @@ _LAST_RETRY = 900.0
 _ANNOUNCED = (Announce(),)
 
 
-def step(state: PauseState, event: Event, rules: PauseRules) -> Step:
+def step(state: PauseState, event: Event, rules: PauseSettings) -> Step:
     """What an event does.
 
     Args:
@@ -60,7 +60,7 @@ def step(state: PauseState, event: Event, rules: PauseRules) -> Step:
     return _TABLE[state.phase][type(event)](state, event, rules)
 
 
-def due(state: PauseState, rules: PauseRules) -> Due | None:
+def due(state: PauseState, rules: PauseSettings) -> Due | None:
     """When the machine will be paused if nothing changes, and why; None for never."""
     if not rules.is_on:
         return None
@@ -82,7 +82,7 @@ def due(state: PauseState, rules: PauseRules) -> Due | None:
 # While nothing is being paused
 
 
-def _watch(state: PauseState, event: Tick, rules: PauseRules) -> Step:
+def _watch(state: PauseState, event: Tick, rules: PauseSettings) -> Step:
     state, gap = _observed(state, event, rules)
     if gap is not None:
         return _resumed(state, rules, gap)
@@ -96,7 +96,7 @@ def _watch(state: PauseState, event: Tick, rules: PauseRules) -> Step:
     return _enter(state, _watching_phase(state, pause, rules))
 
 
-def _watching_phase(state: PauseState, pause: Due | None, rules: PauseRules) -> Phase:
+def _watching_phase(state: PauseState, pause: Due | None, rules: PauseSettings) -> Phase:
     if pause is not None and not rules.parity and pause.deadline - state.now <= rules.warning_lead:
         return Phase.WARNING
     if state.now - state.last_human < rules.presence:
@@ -104,7 +104,7 @@ def _watching_phase(state: PauseState, pause: Due | None, rules: PauseRules) -> 
     return Phase.WORKING if state.signals.work else Phase.IDLE
 
 
-def _is_over(state: PauseState, pause: Due, rules: PauseRules) -> bool:
+def _is_over(state: PauseState, pause: Due, rules: PauseSettings) -> bool:
     if rules.parity:
         return leonardo_parity.is_over(state, pause)
     # A deadline can already be past when it is first seen; nobody is paused without the warning.
@@ -112,7 +112,7 @@ def _is_over(state: PauseState, pause: Due, rules: PauseRules) -> bool:
     return state.now >= pause.deadline and warned
 
 
-def _keep_awake(state: PauseState, event: KeepAwake, rules: PauseRules) -> Step:
+def _keep_awake(state: PauseState, event: KeepAwake, rules: PauseSettings) -> Step:
     if event.seconds <= 0:
         raise AutopauseRefused(AutopauseRefusal.NOT_A_TIME)
     pause = due(state, rules)
@@ -128,26 +128,26 @@ def _keep_awake(state: PauseState, event: KeepAwake, rules: PauseRules) -> Step:
     return _look_again(state, rules)
 
 
-def _keep_until_jobs_end(state: PauseState, _event: KeepAwakeUntilJobsEnd, rules: PauseRules) -> Step:
+def _keep_until_jobs_end(state: PauseState, _event: KeepAwakeUntilJobsEnd, rules: PauseSettings) -> Step:
     if not state.signals.work and not state.signals.waits:
         raise AutopauseRefused(AutopauseRefusal.NO_JOBS)
     return _look_again(replace(state, until_jobs_end=True), rules)
 
 
-def _end_keep_awake(state: PauseState, _event: EndKeepAwake, rules: PauseRules) -> Step:
+def _end_keep_awake(state: PauseState, _event: EndKeepAwake, rules: PauseSettings) -> Step:
     # What was asked for and not used can be asked for again; a human act has forgiven it already.
     snoozed = max(0.0, state.snoozed - max(0.0, _snoozed_until(state) - state.now))
     return _look_again(replace(state, snooze_until=None, until_jobs_end=False, snoozed=snoozed), rules)
 
 
-def _pause_now(state: PauseState, event: PauseNow, _rules: PauseRules) -> Step:
+def _pause_now(state: PauseState, event: PauseNow, _rules: PauseSettings) -> Step:
     return _begin(replace(state, failures=0), PauseReason.REQUESTED, forced=event.force)
 
 
 # While it is being paused
 
 
-def _while_flushing(state: PauseState, event: Tick, rules: PauseRules) -> Step:
+def _while_flushing(state: PauseState, event: Tick, rules: PauseSettings) -> Step:
     state, gap = _observed(state, event, rules)
     if gap is not None:
         state, effects = _resumed(state, rules, gap)
@@ -157,7 +157,7 @@ def _while_flushing(state: PauseState, event: Tick, rules: PauseRules) -> Step:
     return state, ()
 
 
-def _flushed(state: PauseState, event: Flushed, rules: PauseRules) -> Step:
+def _flushed(state: PauseState, event: Flushed, rules: PauseSettings) -> Step:
     if event.attempt != state.attempt or state.reason is None:
         return state, ()
     if event.unpaid > 0 and not _goes_on_unflushed(state, rules):
@@ -167,7 +167,7 @@ def _flushed(state: PauseState, event: Flushed, rules: PauseRules) -> Step:
     return paused, (*effects, StartPause(attempt=state.attempt, reason=state.reason))
 
 
-def _goes_on_unflushed(state: PauseState, rules: PauseRules) -> bool:
+def _goes_on_unflushed(state: PauseState, rules: PauseSettings) -> bool:
     """Whether the machine is paused over what could not be flushed. It is on the disk, and the manifest names it.
 
     At the cap the machine has run for a day; and a conflict that nobody solves must not keep it running for ever.
@@ -176,13 +176,13 @@ def _goes_on_unflushed(state: PauseState, rules: PauseRules) -> bool:
     return state.forced or state.reason is PauseReason.MAX_BUSY or refused >= rules.max_busy
 
 
-def _keep_awake_instead(state: PauseState, event: Any, rules: PauseRules) -> Step:
+def _keep_awake_instead(state: PauseState, event: Any, rules: PauseSettings) -> Step:
     """Whoever asks for time while files are being flushed gets it, and the attempt ends."""
     watching = _WATCHING[type(event)](replace(state, phase=Phase.IDLE), event, rules)[0]
     return _abandoned(replace(watching, phase=state.phase), rules)
 
 
-def _while_pausing(state: PauseState, event: Tick, rules: PauseRules) -> Step:
+def _while_pausing(state: PauseState, event: Tick, rules: PauseSettings) -> Step:
     state, gap = _observed(state, event, rules)
     if gap is not None and state.phase is Phase.PAUSED:
         return _resumed(state, rules, gap)
@@ -191,24 +191,24 @@ def _while_pausing(state: PauseState, event: Tick, rules: PauseRules) -> Step:
     return state, ()
 
 
-def _accepted(state: PauseState, event: Accepted, _rules: PauseRules) -> Step:
+def _accepted(state: PauseState, event: Accepted, _rules: PauseSettings) -> Step:
     return _enter(state, Phase.PAUSED) if event.attempt == state.attempt else (state, ())
 
 
-def _only_reported(state: PauseState, event: OnlyReported, _rules: PauseRules) -> Step:
+def _only_reported(state: PauseState, event: OnlyReported, _rules: PauseSettings) -> Step:
     if event.attempt != state.attempt:
         return state, ()
     return _enter(replace(state, retry_at=None, attempt_since=state.now), Phase.PAUSE_DUE)
 
 
-def _rejected(state: PauseState, event: Rejected, _rules: PauseRules) -> Step:
+def _rejected(state: PauseState, event: Rejected, _rules: PauseSettings) -> Step:
     return _failed(state, Failure.ACTUATORS) if event.attempt == state.attempt else (state, ())
 
 
 # What several of them do
 
 
-def _observed(state: PauseState, event: Tick, rules: PauseRules) -> tuple[PauseState, float | None]:
+def _observed(state: PauseState, event: Tick, rules: PauseSettings) -> tuple[PauseState, float | None]:
     """Let time pass and take in the signals."""
     time = passed(state.clocks, event.clocks, tick_seconds=rules.tick)
     now = state.now + time.counted_seconds
@@ -225,7 +225,7 @@ def _observed(state: PauseState, event: Tick, rules: PauseRules) -> tuple[PauseS
     return leonardo_parity.found(state, rules) if rules.parity else state, time.gap_seconds
 
 
-def _with_work(state: PauseState, signals: Signals, rules: PauseRules) -> PauseState:
+def _with_work(state: PauseState, signals: Signals, rules: PauseSettings) -> PauseState:
     """Where the stretch of work begins and ends."""
     ended = state.now if signals.work else _ended_at(state, signals)
     if ended <= state.last_work:
@@ -239,7 +239,7 @@ def _ended_at(state: PauseState, signals: Signals) -> float:
     return float("-inf") if signals.work_age is None else state.now - signals.work_age
 
 
-def _resumed(state: PauseState, rules: PauseRules, gap_seconds: float) -> Step:
+def _resumed(state: PauseState, rules: PauseSettings, gap_seconds: float) -> Step:
     state = replace(state, grace_until=state.now + rules.resume_grace)
     if state.phase in {Phase.WARNING, Phase.FLUSHING, Phase.PAUSED}:
         state, _ = _enter(state, Phase.IDLE)
@@ -256,7 +256,7 @@ def _was_interrupted(state: PauseState) -> bool:
     return came or works or (ended and state.phase is not Phase.FLUSHING)
 
 
-def _abandoned(state: PauseState, rules: PauseRules) -> Step:
+def _abandoned(state: PauseState, rules: PauseSettings) -> Step:
     state = _without_attempt(state)
     watching, effects = _enter(state, _watching_phase(state, due(state, rules), rules))
     return watching, (Abandon(attempt=state.attempt), *effects)
@@ -290,7 +290,7 @@ def _without_attempt(state: PauseState) -> PauseState:
     return replace(state, failures=0, failure=None, retry_at=None, reason=None, unflushed_since=None)
 
 
-def _look_again(state: PauseState, rules: PauseRules) -> Step:
+def _look_again(state: PauseState, rules: PauseSettings) -> Step:
     """A promise was made or taken back: what is shown changes at once, also if the phase does not."""
     state, _ = _enter(state, _watching_phase(state, due(state, rules), rules))
     return state, _ANNOUNCED
@@ -304,16 +304,16 @@ def _snoozed_until(state: PauseState) -> float:
     return float("-inf") if state.snooze_until is None else state.snooze_until
 
 
-def _stale(state: PauseState, _event: Event, _rules: PauseRules) -> Step:
+def _stale(state: PauseState, _event: Event, _rules: PauseSettings) -> Step:
     """The answer of an attempt that is over."""
     return state, ()
 
 
-def _too_late(_state: PauseState, _event: Event, _rules: PauseRules) -> Step:
+def _too_late(_state: PauseState, _event: Event, _rules: PauseSettings) -> Step:
     raise AutopauseRefused(AutopauseRefusal.BEING_PAUSED)
 
 
-_Handler = Callable[[PauseState, Any, PauseRules], Step]
+_Handler = Callable[[PauseState, Any, PauseSettings], Step]
 _ANSWERS: Mapping[type, _Handler] = {Flushed: _stale, Accepted: _stale, OnlyReported: _stale, Rejected: _stale}
 _WATCHING: Mapping[type, _Handler] = {
     **_ANSWERS,

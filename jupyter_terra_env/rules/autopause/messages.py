@@ -4,7 +4,7 @@ from typing import assert_never
 
 from jupyter_terra_env.rules.autopause.activity import Work
 from jupyter_terra_env.rules.autopause.machine import due
-from jupyter_terra_env.rules.autopause.state import Failure, PauseReason, PauseRules, PauseState, Phase
+from jupyter_terra_env.rules.autopause.state import Failure, PauseReason, PauseSettings, PauseState, Phase
 
 _CONSTANT = {
     Phase.ACTIVE: "Somebody is working here.",
@@ -17,7 +17,7 @@ _CONSTANT = {
 }
 
 
-def sentence(state: PauseState, rules: PauseRules) -> str:
+def sentence(state: PauseState, rules: PauseSettings) -> str:
     """Say why the machine is in this phase."""
     match state.phase:
         case Phase.WORKING:
@@ -32,7 +32,7 @@ def sentence(state: PauseState, rules: PauseRules) -> str:
             assert_never(state.phase)
 
 
-def code(state: PauseState, rules: PauseRules) -> str:
+def code(state: PauseState, rules: PauseSettings) -> str:
     """Stand for the sentence where it is put into another language; append only, never rename."""
     match state.phase:
         case Phase.IDLE | Phase.WARNING:
@@ -43,7 +43,7 @@ def code(state: PauseState, rules: PauseRules) -> str:
             return state.phase.value
 
 
-def _why_quiet(state: PauseState, rules: PauseRules) -> str:
+def _why_quiet(state: PauseState, rules: PauseSettings) -> str:
     pause = due(state, rules)
     if pause is None:
         return "off"
@@ -54,7 +54,7 @@ def _why_quiet(state: PauseState, rules: PauseRules) -> str:
     return "grace" if pause.deadline == state.grace_until else "nobody"
 
 
-def _quiet(state: PauseState, rules: PauseRules) -> str:
+def _quiet(state: PauseState, rules: PauseSettings) -> str:
     match _why_quiet(state, rules):
         case "off":
             return "Nobody is here and nothing works; autopause is off."

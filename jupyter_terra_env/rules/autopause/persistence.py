@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_terra_env.rules.autopause.clock_gaps import Moment
-from jupyter_terra_env.rules.autopause.state import PauseRules, PauseState
+from jupyter_terra_env.rules.autopause.state import PauseSettings, PauseState
 
 VERSION = 1
 
@@ -36,7 +36,7 @@ def record_of(state: PauseState, boot_id: str) -> dict[str, Any]:
     }
 
 
-def restored(record: Mapping[str, Any], *, boot_id: str, clocks: Moment, rules: PauseRules) -> PauseState:
+def restored(record: Mapping[str, Any], *, boot_id: str, clocks: Moment, rules: PauseSettings) -> PauseState:
     """The state after a restart: as if the server had not been away, and with time granted to come back to it.
 
     What worked before counts as having worked meanwhile: nobody looked, and at the cap the benefit of doubt has ended.

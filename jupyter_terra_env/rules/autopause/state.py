@@ -45,7 +45,7 @@ class Failure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PauseRules:
+class PauseSettings:
     """Settings of the pause machine, all times in seconds.
 
     Attributes:

@@ -16,7 +16,7 @@ from jupyter_terra_env.server.activity.requests_in_flight import RequestsInFligh
 _WATCHED = "_jupyter_terra_env_watched"
 
 
-class People:
+class HumanActivity:
     """When somebody last did something, and what.
 
     Args:

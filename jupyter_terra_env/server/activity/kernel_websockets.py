@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jupyter_terra_env.server.activity.cell_runs import CellRuns
-from jupyter_terra_env.server.activity.human_activity import People
+from jupyter_terra_env.server.activity.human_activity import HumanActivity
 from jupyter_terra_env.server.activity.kernel_watch import KernelWatch
 
 _V1 = "v1.kernel.websocket.jupyter.org"
@@ -31,7 +31,7 @@ class ClientMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Onlooker:
+class ConnectionObserver:
     """Whoever is told of what goes over the websockets.
 
     Attributes:
@@ -40,7 +40,7 @@ class Onlooker:
         runs: of cells, and of what they put out.
     """
 
-    people: People
+    people: HumanActivity
     kernels: KernelWatch
     runs: CellRuns
 
@@ -61,7 +61,7 @@ class Onlooker:
             self.runs.passes(kernel_id, frames)
 
 
-def watch_connections(settings: dict[str, Any], onlooker: Onlooker) -> None:
+def watch_connections(settings: dict[str, Any], onlooker: ConnectionObserver) -> None:
     """Look on at every websocket that is opened from now on.
 
     Args:

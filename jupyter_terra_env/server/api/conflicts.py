@@ -6,17 +6,17 @@ from typing import Any
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from jupyter_terra_env.notebooks.sync.conflicts import Composed, Sides
+from jupyter_terra_env.notebooks.sync.conflicts import Composed, ConflictVersions
 from jupyter_terra_env.notebooks.sync.merging import as_notebook
 from jupyter_terra_env.notebooks.untrusted.cage import NotDoneError
 from jupyter_terra_env.notebooks.untrusted.limits import OVER_A_LIMIT
 from jupyter_terra_env.rules.errors import LockReason, RefusalReason
-from jupyter_terra_env.rules.ways_out import WayOut
+from jupyter_terra_env.rules.ways_out import Resolution
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.contents.durable_files import serialised
 from jupyter_terra_env.server.contents.large_notebooks.manager import takes_stand_ins
 from jupyter_terra_env.server.contents.models import check_model
-from jupyter_terra_env.server.http_errors import translated
+from jupyter_terra_env.server.http_errors import as_http_errors
 from jupyter_terra_env.server.status_fields import lock_fields, moment
 from jupyter_terra_env.server.workspace_handler import WorkspaceHandler
 
@@ -29,7 +29,7 @@ class ConflictHandler(WorkspaceHandler):
     async def get(self) -> None:
         """Answer the fields that docs/reference.md lists."""
         location = self.locate(self.path_in_question())
-        with translated(location.api_path):
+        with as_http_errors(location.api_path):
             sides = await self.notebooks.conflicts.look(location)
         email = None
         if sides.theirs_owner is not None:
@@ -40,7 +40,7 @@ class ConflictHandler(WorkspaceHandler):
             self.write(f'{", " if number else ""}"{side}": '.encode() + text)
         self.finish("}")
 
-    async def _shown(self, sides: Sides) -> tuple[dict[str, bytes], str | None]:
+    async def _shown(self, sides: ConflictVersions) -> tuple[dict[str, bytes], str | None]:
         """The notebooks as JSON, read in child processes, and why they are not shown, if they are not."""
         contents = {"mine": sides.mine, "theirs": sides.theirs, "base": sides.base, "merged": sides.merged}
         shown = dict.fromkeys(contents, b"null")
@@ -68,15 +68,15 @@ class ResolveHandler(WorkspaceHandler):
         location = self.locate(self.path_in_question())
         body: dict[str, Any] = self.get_json_body() or {}
         try:
-            way_out = WayOut(str(body.get("action")))
+            way_out = Resolution(str(body.get("action")))
         except ValueError:
-            raise web.HTTPError(400, f"'action' must be one of {', '.join(WayOut)}.") from None
+            raise web.HTTPError(400, f"'action' must be one of {', '.join(Resolution)}.") from None
         theirs_version, mine_version = _version(body, "theirs_version"), _version(body, "mine_version")
         content, merged = await self._content(body, "content"), await self._content(body, "merged")
-        if merged is not None and not (way_out is WayOut.MERGE and theirs_version and mine_version):
+        if merged is not None and not (way_out is Resolution.MERGE and theirs_version and mine_version):
             raise web.HTTPError(400, "'merged' belongs to 'merge', with 'theirs_version' and 'mine_version'.")
         try:
-            with translated(location.api_path):
+            with as_http_errors(location.api_path):
                 kept = await self.notebooks.conflicts.resolve(
                     location,
                     way_out if merged is None else Composed(merged),
@@ -84,7 +84,7 @@ class ResolveHandler(WorkspaceHandler):
                     theirs_version=theirs_version,
                     mine_version=mine_version,
                 )
-                if way_out is not WayOut.REPLACE_THEIRS:
+                if way_out is not Resolution.REPLACE_THEIRS:
                     await self.note_replaced(location)
                 status = await self._status(location)
         except web.HTTPError as refused:
@@ -96,7 +96,7 @@ class ResolveHandler(WorkspaceHandler):
         self.finish(json.dumps({"path": location.api_path, "kept_edits": kept_path, "status": status}))
 
     async def _status(self, location: Location) -> dict[str, Any] | None:
-        if await self.notebooks.places.copies.run(self.notebooks.places.os_path(location).exists):
+        if await self.notebooks.storage.copies.run(self.notebooks.storage.os_path(location).exists):
             return await self.announcements.status(location)
         return None
 
@@ -127,8 +127,8 @@ class ResolveHandler(WorkspaceHandler):
         check_model({"type": "notebook", "content": content})
         manager, path = self.contents_manager, self.path_in_question()
         if not takes_stand_ins(manager):
-            return await self.notebooks.places.copies.run(serialised, content)
-        with translated(path):
+            return await self.notebooks.storage.copies.run(serialised, content)
+        with as_http_errors(path):
             return await manager.serialised(path, content)
 
 
@@ -139,7 +139,7 @@ def _version(body: dict[str, Any], key: str) -> str | None:
     return version
 
 
-def _as_json(location: Location, sides: Sides, not_shown: str | None, email: str | None) -> str:
+def _as_json(location: Location, sides: ConflictVersions, not_shown: str | None, email: str | None) -> str:
     """Everything but the notebooks."""
     return json.dumps(
         {

@@ -14,7 +14,7 @@ from jupyter_terra_env.server.api.preview import PreviewHandler
 from jupyter_terra_env.server.api.sharing import SHARING_HANDLERS
 from jupyter_terra_env.server.autopause.handlers import AUTOPAUSE_SETTING
 from jupyter_terra_env.server.callers import as_readers_see, may_write
-from jupyter_terra_env.server.http_errors import translated
+from jupyter_terra_env.server.http_errors import as_http_errors
 from jupyter_terra_env.server.status_fields import foreign_debt_fields, payment_fields, status_fields
 from jupyter_terra_env.server.workspace_handler import WorkspaceHandler
 
@@ -33,7 +33,7 @@ class StatusHandler(WorkspaceHandler):
     async def get(self) -> None:
         """Answer the status; docs/reference.md lists its fields."""
         location = self.locate(self.path_in_question())
-        with translated(location.api_path):
+        with as_http_errors(location.api_path):
             status = await self.announcements.status(location)
         self.finish(json.dumps(status if await may_write(self) else as_readers_see(status)))
 
@@ -47,7 +47,7 @@ class LockHandler(WorkspaceHandler):
         """Answer the status, with the lock as it is then."""
         location = self.locate(self.path_in_question())
         body = self.get_json_body()
-        with translated(location.api_path):
+        with as_http_errors(location.api_path):
             if not location.is_delocalized:
                 raise OperationRefused(
                     RefusalReason.NO_LOCK,
@@ -81,7 +81,7 @@ class OpenWorkspaceVersionHandler(WorkspaceHandler):
         location = self.locate(self.path_in_question())
         if not location.belongs_in_bucket:
             raise web.HTTPError(409, "The workspace does not keep files of this name.", reason="name-pattern")
-        with translated(location.api_path):
+        with as_http_errors(location.api_path):
             kept = await self.notebooks.localizer.open_workspace_version(location)
             await self.note_replaced(location)
         kept_path = None if kept is None else location.api_path[: -len(location.name)] + kept.name
@@ -121,8 +121,8 @@ class FlushHandler(WorkspaceHandler):
         if not isinstance(before_end, bool):
             raise web.HTTPError(400, "'before_end' must be true or false.")
         report = await autopause.flush(FlushCause.REQUESTED, float(deadline), before_end=before_end)
-        payment = await self.notebooks.payment([file.path for file in report.paid.safe])
-        self.finish(json.dumps(payment_fields(payment)))
+        delivery_result = await self.notebooks.delivery_result([file.path for file in report.paid.safe])
+        self.finish(json.dumps(payment_fields(delivery_result)))
 
 
 HANDLERS = (

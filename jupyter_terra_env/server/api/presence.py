@@ -17,7 +17,7 @@ from jupyter_terra_env.rules.errors import TerraEnvError
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.api.tab_seats import SeatedTab, TabSeats
 from jupyter_terra_env.server.callers import as_readers_see, may_write
-from jupyter_terra_env.server.workspace_handler import FindsNotebooks, exact_query_argument
+from jupyter_terra_env.server.workspace_handler import NotebookLookup, exact_query_argument
 
 _SEATS_SETTING = "jupyter_terra_env_tab_seats"
 MOST_SOCKETS = 1000
@@ -25,7 +25,7 @@ MOST_SOCKETS = 1000
 _LONGEST_MESSAGE_BYTES = 4096
 
 
-class PresenceSocket(FindsNotebooks, WebSocketMixin, WebSocketHandler, JupyterHandler):
+class PresenceSocket(NotebookLookup, WebSocketMixin, WebSocketHandler, JupyterHandler):
     """``/terra-env/presence?path=…``, one for each tab; sends the status at once and after every change.
 
     Which of several tabs edits: docs/protocol/tabs.md.

@@ -13,7 +13,7 @@ from jupyter_terra_env.notebooks.untrusted.memory_file import MemoryFile
 from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.api.abandoned_work import AbandonsWork
-from jupyter_terra_env.server.http_errors import translated
+from jupyter_terra_env.server.http_errors import as_http_errors
 from jupyter_terra_env.server.workspace_handler import WorkspaceHandler
 
 _MIB = 1 << 20
@@ -47,7 +47,7 @@ class PreviewHandler(AbandonsWork, WorkspaceHandler):
         await web.RequestHandler.finish(self)
 
     async def _page(self, location: Location) -> bytes:
-        with translated(location.api_path):
+        with as_http_errors(location.api_path):
             content = await self.notebooks.previews.content(location)
             page = await rendered(self.notebooks.cage, content, location.name)
             if page is None:
@@ -76,7 +76,7 @@ async def rendered(cage: Cage, content: bytes, title: str) -> bytes | None:
         files = [source.fileno(), target.fileno(), progress.fileno()]
         try:
             async with cage.talk(_JOB, request, files, LIMITS, lane=Lane.PREVIEWS) as conversation:
-                answer = await conversation.hear()
+                answer = await conversation.receive()
         except DeclinedError:
             return None
         except NotDoneError as error:

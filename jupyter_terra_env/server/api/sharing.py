@@ -11,7 +11,7 @@ from tornado import web
 from jupyter_terra_env.notebooks.sharing import Held, Removal, Sharing, Whereabouts
 from jupyter_terra_env.rules.errors import BucketError
 from jupyter_terra_env.rules.workspace import Location
-from jupyter_terra_env.server.http_errors import translated
+from jupyter_terra_env.server.http_errors import as_http_errors
 from jupyter_terra_env.server.status_fields import moment
 from jupyter_terra_env.server.workspace_handler import WorkspaceHandler
 
@@ -22,7 +22,7 @@ _MOST_NAMES = 20
 class _SharingHandler(WorkspaceHandler):
     @property
     def sharing(self) -> Sharing:
-        return Sharing(self.notebooks.places, self.notebooks.locks)
+        return Sharing(self.notebooks.storage, self.notebooks.locks)
 
     def email_of(self, location: Location, owner: str | None) -> str | None:
         """The address behind a lock's hash, when it may be told."""
@@ -37,7 +37,7 @@ class WhereaboutsHandler(_SharingHandler):
     async def get(self) -> None:
         """Answer the fields that docs/reference.md lists."""
         location = self.locate(self.path_in_question())
-        with translated(location.api_path):
+        with as_http_errors(location.api_path):
             found = await self.sharing.whereabouts(location)
         self.finish(json.dumps(self._fields(location, found)))
 
@@ -67,7 +67,7 @@ class RemovalHandler(_SharingHandler):
             return
         location = self.locate(self.path_in_question())
         is_folder = bool(await ensure_async(self.contents_manager.dir_exists(location.api_path)))
-        with translated(location.api_path):
+        with as_http_errors(location.api_path):
             removal = await self.sharing.removal(location, is_folder=is_folder)
         self.finish(json.dumps(self._fields(location, removal, is_folder=is_folder)))
 

@@ -9,7 +9,7 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 from jupyter_terra_env.rules.errors import AutopauseRefused
-from jupyter_terra_env.server.autopause.requests import MalformedWish, read_wish
+from jupyter_terra_env.server.autopause.requests import InvalidRequest, read_wish
 from jupyter_terra_env.server.request_bodies import MOST_BODY_BYTES, require_short
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ class AutopauseHandler(APIHandler):
     async def post(self) -> None:
         """Do what is asked and answer the report; a lease's id and a flush's outcome are in it."""
         try:
-            wish = read_wish(self._body())
-            more = await self.service.grant(wish)
-        except MalformedWish as error:
+            request = read_wish(self._body())
+            more = await self.service.handle(request)
+        except InvalidRequest as error:
             raise web.HTTPError(400, str(error), reason="malformed") from error
         except AutopauseRefused as refused:
             raise web.HTTPError(409, str(refused), reason=refused.reason.value) from refused
@@ -56,7 +56,7 @@ class AutopauseHandler(APIHandler):
         try:
             return json.loads(self.request.body.decode("utf-8"))
         except (ValueError, RecursionError) as error:
-            raise MalformedWish("The body must be a JSON object.") from error
+            raise InvalidRequest("The body must be a JSON object.") from error
 
 
 AUTOPAUSE_HANDLERS = (("autopause", AutopauseHandler),)

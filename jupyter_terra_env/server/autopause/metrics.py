@@ -5,7 +5,7 @@ from typing import Any
 from prometheus_client import Counter, Gauge, Histogram
 
 from jupyter_terra_env.rules.autopause.machine import due
-from jupyter_terra_env.rules.autopause.state import PauseRules, PauseState, Phase
+from jupyter_terra_env.rules.autopause.state import PauseSettings, PauseState, Phase
 
 STATE = Gauge("terra_env_state", "1 for the state autopause is in", ["state"])
 IDLE = Gauge("terra_env_idle_seconds", "Time since the last human act or work")
@@ -20,7 +20,7 @@ GAPS = Counter("terra_env_clock_gaps", "Stretches that nobody watched")
 COST = Gauge("terra_env_vm_cost_usd_per_hour", "Cost of the machine; absent when it is not known", ["state"])
 
 
-def observe(state: PauseState, rules: PauseRules) -> None:
+def observe(state: PauseState, rules: PauseSettings) -> None:
     """Take over what the pause machine knows."""
     for phase in Phase:
         STATE.labels(phase.value).set(1 if phase is state.phase else 0)

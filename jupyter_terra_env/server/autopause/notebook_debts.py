@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from jupyter_terra_env.autopause.flush import Paid, SafeFile, UnsafeFile
+from jupyter_terra_env.autopause.flush import FlushResult, SafeFile, UnsafeFile
 from jupyter_terra_env.notebooks.storage.foreign_debts import NOT_CONFIGURED, on_the_disk, recorded_debts
 from jupyter_terra_env.notebooks.storage.journal import Debt
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
@@ -24,19 +24,19 @@ class NotebookDebts:
     def __init__(self, notebooks: WorkspaceNotebooks) -> None:
         self._notebooks = notebooks
 
-    async def pay(self, deadline_seconds: float) -> Paid:
+    async def pay(self, deadline_seconds: float) -> FlushResult:
         """Upload what is owed.
 
         Args:
             deadline_seconds: how long to try.
         """
-        payment = await self._notebooks.pay(deadline_seconds)
+        delivery_result = await self._notebooks.pay(deadline_seconds)
         unsafe = tuple(
             UnsafeFile(path=status.location.api_path, reason=status.work.reason or status.work.place.value)
-            for status in payment.unpaid
+            for status in delivery_result.unpaid
         )
-        unsafe += foreign_files(payment.foreign)
-        return Paid(safe=tuple([await self._safe(path) for path in payment.paid]), unsafe=unsafe)
+        unsafe += foreign_files(delivery_result.foreign)
+        return FlushResult(safe=tuple([await self._safe(path) for path in delivery_result.paid]), unsafe=unsafe)
 
     async def release_locks(self, deadline_seconds: float) -> None:
         """Give back every lock this server holds; those that cannot be expire by themselves."""
@@ -53,7 +53,7 @@ class NotebookDebts:
 
     async def _safe(self, path: str) -> SafeFile:
         location = self._notebooks.workspaces.locate(path)
-        baseline = None if location is None else await self._notebooks.places.baseline(location)
+        baseline = None if location is None else await self._notebooks.storage.baseline(location)
         return SafeFile(path=path, generation="" if baseline is None else str(baseline.generation))
 
     async def _release(self, location: Location) -> None:
@@ -73,9 +73,9 @@ class ForeignDebts:
         self._root = root
         self._state_directory = state_directory
 
-    async def pay(self, deadline_seconds: float) -> Paid:  # noqa: ARG002 - nothing can be paid
+    async def pay(self, deadline_seconds: float) -> FlushResult:  # noqa: ARG002 - nothing can be paid
         """Name them."""
-        return Paid(unsafe=foreign_files(await asyncio.to_thread(self._read)))
+        return FlushResult(unsafe=foreign_files(await asyncio.to_thread(self._read)))
 
     async def release_locks(self, deadline_seconds: float) -> None:
         """Nothing is edited without a workspace."""

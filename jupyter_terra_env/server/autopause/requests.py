@@ -46,12 +46,12 @@ _FIELDS: Mapping[Action, frozenset[str]] = {
 }
 
 
-class MalformedWish(Exception):
+class InvalidRequest(Exception):
     """A body that says nothing that can be asked for; the message is a sentence for the caller."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class AutopauseRequest:
     """What is asked for.
 
     Attributes:
@@ -66,18 +66,18 @@ class Wish:
         """A number of seconds, at least 0.
 
         Raises:
-            MalformedWish: it is something else.
+            InvalidRequest: it is something else.
         """
         value = self.fields.get(name, otherwise)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_SECONDS:
-            raise MalformedWish(f"'{name}' must be a number of seconds, from 0 to {MOST_SECONDS:.0f}.")
+            raise InvalidRequest(f"'{name}' must be a number of seconds, from 0 to {MOST_SECONDS:.0f}.")
         return float(value)
 
     def maybe_seconds(self, name: str) -> float | None:
         """A number of seconds, or None for null.
 
         Raises:
-            MalformedWish: it is something else.
+            InvalidRequest: it is something else.
         """
         return None if self.fields.get(name) is None else self.seconds(name)
 
@@ -85,44 +85,44 @@ class Wish:
         """True or false.
 
         Raises:
-            MalformedWish: it is neither.
+            InvalidRequest: it is neither.
         """
         value = self.fields.get(name, otherwise)
         if not isinstance(value, bool):
-            raise MalformedWish(f"'{name}' must be true or false.")
+            raise InvalidRequest(f"'{name}' must be true or false.")
         return value
 
     def name(self, name: str) -> str:
         """An id.
 
         Raises:
-            MalformedWish: it is none.
+            InvalidRequest: it is none.
         """
         value = self.fields.get(name)
         if not isinstance(value, str) or not _ID.fullmatch(value):
-            raise MalformedWish(f"'{name}' must be 1 to 64 letters, digits or one of _ . : -.")
+            raise InvalidRequest(f"'{name}' must be 1 to 64 letters, digits or one of _ . : -.")
         return value
 
     def paths(self) -> tuple[str, ...]:
         """API paths.
 
         Raises:
-            MalformedWish: they are none, or too many.
+            InvalidRequest: they are none, or too many.
         """
         value = self.fields.get("paths")
         if not isinstance(value, list) or not 0 < len(value) <= _MOST_PATHS or not all(map(_is_path, value)):
-            raise MalformedWish(f"'paths' must be 1 to {_MOST_PATHS} API paths.")
+            raise InvalidRequest(f"'paths' must be 1 to {_MOST_PATHS} API paths.")
         return tuple(value)
 
     def label(self) -> str:
         """What to call a command.
 
         Raises:
-            MalformedWish: it is no text, or has control characters.
+            InvalidRequest: it is no text, or has control characters.
         """
         value = self.fields.get("label", "A command")
         if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= _LABEL_LENGTH:
-            raise MalformedWish(f"'label' must be 1 to {_LABEL_LENGTH} printable characters.")
+            raise InvalidRequest(f"'label' must be 1 to {_LABEL_LENGTH} printable characters.")
         return value
 
 
@@ -130,21 +130,21 @@ def _is_path(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) <= _PATH_LENGTH
 
 
-def read_wish(body: Any) -> Wish:
+def read_wish(body: Any) -> AutopauseRequest:
     """Read a body.
 
     Args:
         body: the JSON that was sent.
 
     Raises:
-        MalformedWish: it is no object with a known action, or has a field that the action does not have.
+        InvalidRequest: it is no object with a known action, or has a field that the action does not have.
     """
     asked = body.get("action") if isinstance(body, dict) else None
     if not isinstance(asked, str) or asked not in set(Action):
-        raise MalformedWish(f"'action' must be one of {', '.join(Action)}.")
+        raise InvalidRequest(f"'action' must be one of {', '.join(Action)}.")
     action = Action(asked)
     fields = {key: value for key, value in body.items() if key != "action"}
     unknown = sorted(set(fields) - _FIELDS[action])
     if unknown:
-        raise MalformedWish(f"'{action}' has no field '{unknown[0]}'.")
-    return Wish(action=action, fields=fields)
+        raise InvalidRequest(f"'{action}' has no field '{unknown[0]}'.")
+    return AutopauseRequest(action=action, fields=fields)

@@ -19,7 +19,7 @@ from jupyter_terra_env.autopause.front_ends import FrontEnds
 from jupyter_terra_env.autopause.leases import Leases
 from jupyter_terra_env.autopause.monitor import Hooks, Monitor
 from jupyter_terra_env.autopause.notices import NoticeWatch
-from jupyter_terra_env.autopause.report import Priced, flush_json, report, told
+from jupyter_terra_env.autopause.report import MachineCost, event_payload, flush_json, report
 from jupyter_terra_env.autopause.unobservable import unobservable
 from jupyter_terra_env.closing import ClosingSteps
 from jupyter_terra_env.environment.machine_facts import machine_of_leonardo, machine_of_metadata
@@ -35,16 +35,16 @@ from jupyter_terra_env.rules.autopause.state import (
 )
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.server.activity.cell_runs import CellRuns
-from jupyter_terra_env.server.activity.human_activity import People
+from jupyter_terra_env.server.activity.human_activity import HumanActivity
 from jupyter_terra_env.server.activity.kernel_observer import Observing
 from jupyter_terra_env.server.activity.kernel_use import notebook_sessions
 from jupyter_terra_env.server.activity.kernel_watch import KernelWatch
-from jupyter_terra_env.server.activity.kernel_websockets import Onlooker, watch_connections
+from jupyter_terra_env.server.activity.kernel_websockets import ConnectionObserver, watch_connections
 from jupyter_terra_env.server.activity.requests_in_flight import RequestsInFlight
 from jupyter_terra_env.server.autopause import metrics
 from jupyter_terra_env.server.autopause.events import AUTOPAUSE_SCHEMA, AUTOPAUSE_SCHEMA_ID
 from jupyter_terra_env.server.autopause.handlers import AUTOPAUSE_SETTING
-from jupyter_terra_env.server.autopause.requests import Action, Wish
+from jupyter_terra_env.server.autopause.requests import Action, AutopauseRequest
 from jupyter_terra_env.server.autopause.settings import AutopauseSettings
 from jupyter_terra_env.server.autopause.work_sources import (
     Terminals,
@@ -65,7 +65,7 @@ _FLUSH_END_SECONDS = 12.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
+class AutopauseFiles:
     """Files of autopause.
 
     Attributes:
@@ -96,16 +96,16 @@ class AutopauseService:
         settings: AutopauseSettings,
         *,
         environ: Mapping[str, str],
-        places: Places,
+        files: AutopauseFiles,
         new_id: Callable[[], str],
         log: logging.Logger | logging.LoggerAdapter[Any],
     ) -> None:
         self._settings = settings
         self._environ = environ
-        self._places = places
+        self._files = files
         self._log = log
         self._prices = settings.prices()
-        self._priced = Priced(cost=Cost(running=None, paused=None), dated=self._prices.dated)
+        self._cost = MachineCost(cost=Cost(running=None, paused=None), dated=self._prices.dated)
         # Tokens and signatures go where they are meant for: no proxy of the environment, no .netrc, no redirect.
         self._client = httpx.AsyncClient(timeout=_HTTP_SECONDS, follow_redirects=False, trust_env=False)
         self._metadata = MetadataServer(environ)
@@ -120,7 +120,7 @@ class AutopauseService:
         self.can_pause = bool(self._chain.that_pause)
         self._bump = leonardo_bump(settings, environ, self._client, log)
         self._requests = RequestsInFlight(monotonic=time.monotonic)
-        self._people = People(
+        self._people = HumanActivity(
             monotonic=time.monotonic, every_request=settings.http_activity == "any", requests=self._requests
         )
         self._tabs = FrontEnds(
@@ -177,7 +177,7 @@ class AutopauseService:
         # Not before: Jupyter writes an extension's copy of the settings over the server's while it loads it.
         self._requests.watch(self._application)
         self._people.watch_requests(self._web)
-        watch_connections(self._web, Onlooker(people=self._people, kernels=self._kernels, runs=self._runs))
+        watch_connections(self._web, ConnectionObserver(people=self._people, kernels=self._kernels, runs=self._runs))
         self._kernels.start()
         self._monitor.start()
         watches = self._settings.watch_metadata
@@ -240,74 +240,74 @@ class AutopauseService:
         known = report(
             self._monitor.state,
             self._monitor.rules,
-            self._priced,
+            self._cost,
             kernels=self._kernels.report(),
             chain=self._chain,
             flush=self._flusher.last,
         )
         return {**known, "not_observed": list(self._not_observed)}
 
-    async def grant(self, wish: Wish) -> dict[str, Any]:
+    async def handle(self, request: AutopauseRequest) -> dict[str, Any]:
         """Do what is asked.
 
         Returns:
             What the report does not say.
 
         Raises:
-            MalformedWish: its fields are wrong.
+            InvalidRequest: its fields are wrong.
             AutopauseRefused: it cannot be granted.
         """
         more: dict[str, Any] = {}
-        match wish.action:
+        match request.action:
             case Action.KEEP_AWAKE:
-                self._monitor.wish(KeepAwake(seconds=wish.seconds("seconds")))
+                self._monitor.request(KeepAwake(seconds=request.seconds("seconds")))
             case Action.KEEP_AWAKE_UNTIL_JOBS_END:
                 await self._monitor.tick()
-                self._monitor.wish(KeepAwakeUntilJobsEnd())
+                self._monitor.request(KeepAwakeUntilJobsEnd())
             case Action.END_KEEP_AWAKE:
-                self._monitor.wish(EndKeepAwake())
+                self._monitor.request(EndKeepAwake())
             case Action.PAUSE_NOW:
-                self._monitor.wish(PauseNow(force=wish.flag("force", otherwise=False)))
+                self._monitor.request(PauseNow(force=request.flag("force", otherwise=False)))
             case Action.HEARTBEAT | Action.SAVED | Action.UNSAVED | Action.LEAVE:
-                await self._hear(wish)
+                await self._hear(request)
             case Action.TAKE_LEASE | Action.RENEW_LEASE | Action.END_LEASE:
-                more = await self._lease(wish)
+                more = await self._lease(request)
             case Action.FLUSH:
-                deadline = wish.seconds("deadline_seconds", otherwise=self._settings.flush_seconds)
+                deadline = request.seconds("deadline_seconds", otherwise=self._settings.flush_seconds)
                 flushed = await self.flush(
-                    FlushCause.REQUESTED, deadline, before_end=wish.flag("before_end", otherwise=False)
+                    FlushCause.REQUESTED, deadline, before_end=request.flag("before_end", otherwise=False)
                 )
                 more = {"flushed": flush_json(flushed)}
             case _:
-                assert_never(wish.action)
+                assert_never(request.action)
         return more
 
-    async def _hear(self, wish: Wish) -> None:
-        tab = wish.name("tab")
-        if wish.action is Action.SAVED:
+    async def _hear(self, request: AutopauseRequest) -> None:
+        tab = request.name("tab")
+        if request.action is Action.SAVED:
             self._tabs.saved(tab)
             return
-        if wish.action is Action.UNSAVED:
-            self._tabs.unsaved(tab, wish.paths(), still_saving=wish.flag("still_saving", otherwise=False))
+        if request.action is Action.UNSAVED:
+            self._tabs.unsaved(tab, request.paths(), still_saving=request.flag("still_saving", otherwise=False))
             return
-        if wish.action is Action.LEAVE:
+        if request.action is Action.LEAVE:
             self._tabs.left(tab)
             return
-        age = wish.maybe_seconds("last_input_age_seconds")
-        self._tabs.heartbeat(tab, visible=wish.flag("visible"), last_input_age=age)
+        age = request.maybe_seconds("last_input_age_seconds")
+        self._tabs.heartbeat(tab, visible=request.flag("visible"), last_input_age=age)
         if self._monitor.state.phase in {Phase.WARNING, Phase.FLUSHING, Phase.PAUSE_FAILED, Phase.PAUSE_DUE}:
             # Whoever is there should see at once that the countdown has ended.
             await self._monitor.tick()
 
-    async def _lease(self, wish: Wish) -> dict[str, Any]:
+    async def _lease(self, request: AutopauseRequest) -> dict[str, Any]:
         more = {}
-        match wish.action:
+        match request.action:
             case Action.TAKE_LEASE:
-                more = {"lease": self._leases.take(wish.label(), wish.seconds("seconds"))}
+                more = {"lease": self._leases.take(request.label(), request.seconds("seconds"))}
             case Action.RENEW_LEASE:
-                self._leases.renew(wish.name("lease"), wish.seconds("seconds"))
+                self._leases.renew(request.name("lease"), request.seconds("seconds"))
             case _:
-                self._leases.end(wish.name("lease"))
+                self._leases.end(request.name("lease"))
         await self._monitor.tick()
         return more
 
@@ -330,7 +330,7 @@ class AutopauseService:
             outputs=outputs,
             unsaved=lambda: (*self._tabs.not_saved(), *self._requests.not_saved()),
             announce=self._ask_to_save,
-            manifest=None if isinstance(debts, NoDebts) else self._places.manifest,
+            manifest=None if isinstance(debts, NoDebts) else self._files.manifest,
             client_save_seconds=self._settings.client_save_seconds,
             monotonic=time.monotonic,
             wall=lambda: time.time_ns() / 1e9,
@@ -352,7 +352,7 @@ class AutopauseService:
             flusher=self,
             chain=self._chain,
             flush_seconds=self._settings.flush_seconds,
-            memory=self._places.memory,
+            memory=self._files.memory,
             boot_id=boot_id(),
             hooks=Hooks(announce=self._announce, ticked=self._ticked, resumed=self._resumed),
             log=self._log,
@@ -367,7 +367,7 @@ class AutopauseService:
         self._emit(save=cause)
 
     def _emit(self, save: FlushCause | None) -> None:
-        news = told(self._monitor.state, self._monitor.rules, self._priced)
+        news = event_payload(self._monitor.state, self._monitor.rules, self._cost)
         data = {**news, "save": None if save is None else save.value}
         self._events.emit(schema_id=AUTOPAUSE_SCHEMA_ID, data=data)
 
@@ -397,8 +397,8 @@ class AutopauseService:
     async def _price_on(self) -> None:
         while True:
             try:
-                self._priced = Priced(cost=cost_of(await self._machine(), self._prices), dated=self._prices.dated)
-                metrics.observe_cost(self._priced.cost)
+                self._cost = MachineCost(cost=cost_of(await self._machine(), self._prices), dated=self._prices.dated)
+                metrics.observe_cost(self._cost.cost)
             except (ConnectionError, NotMetadata) as error:
                 self._log.info("What this machine costs is not known: %s", error)
             await asyncio.sleep(_COST_SECONDS)

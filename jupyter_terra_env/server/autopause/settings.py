@@ -11,7 +11,7 @@ from traitlets.config import Configurable
 from jupyter_terra_env.environment.price_file import built_in, read_prices
 from jupyter_terra_env.rules.addresses import require_safe_address
 from jupyter_terra_env.rules.autopause.prices import PriceTable
-from jupyter_terra_env.rules.autopause.state import PauseRules, StopMode
+from jupyter_terra_env.rules.autopause.state import PauseSettings, StopMode
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.server.text_list import TextList
 
@@ -129,10 +129,10 @@ class AutopauseSettings(Configurable):
     price_table = Unicode("", config=True, help="JSON file with newer prices than the built-in ones.")
     boot_disk_gb = Int(0, config=True, help="Size of the boot disk, for the cost; 0 for not known.")
 
-    def rules(self) -> PauseRules:
+    def rules(self) -> PauseSettings:
         """The settings of the pause machine."""
         parity = self.http_activity == "any"
-        return PauseRules(
+        return PauseSettings(
             enabled=self.enabled,
             idle_timeout=self.idle_timeout_seconds,
             tick=self.tick_seconds,

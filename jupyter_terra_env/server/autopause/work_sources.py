@@ -21,7 +21,7 @@ from jupyter_terra_env.autopause.actuators.webhook import WebhookActuator
 from jupyter_terra_env.autopause.gpu_watch import GpuWatch
 from jupyter_terra_env.autopause.leonardo_bump import LeonardoBump
 from jupyter_terra_env.autopause.network_watch import NetworkWatch
-from jupyter_terra_env.autopause.observation import Observation, Spaced, WorkSource
+from jupyter_terra_env.autopause.observation import Observation, RateLimitedSource, WorkSource
 from jupyter_terra_env.autopause.process_watch import ProcessLimits, ProcessWatch, TerminalShell
 from jupyter_terra_env.autopause.unobservable import NETWORK, PROCESSES
 from jupyter_terra_env.environment.leonardo import LeonardoRuntime, runtime_name
@@ -29,7 +29,7 @@ from jupyter_terra_env.environment.machine_facts import instance_name
 from jupyter_terra_env.environment.metadata import MetadataServer
 from jupyter_terra_env.rules.autopause.state import PauseReason, StopMode
 from jupyter_terra_env.rules.errors import SettingsError
-from jupyter_terra_env.server.activity.human_activity import People
+from jupyter_terra_env.server.activity.human_activity import HumanActivity
 from jupyter_terra_env.server.activity.kernel_watch import KernelWatch
 from jupyter_terra_env.server.autopause.settings import AutopauseSettings
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _RUNTIME_VARIABLES = ("RUNTIME_NAME", "CLUSTER_NAME")
 
 
-class LateInstance:
+class LazyInstance:
     """This machine at Compute Engine, looked up when it is first asked about: the metadata server may be late."""
 
     def __init__(self, metadata: MetadataServer) -> None:
@@ -126,7 +126,7 @@ def pause_chain(
             case "compute_engine":
                 _require_compute_engine(environ)
                 mode = StopMode(settings.compute_engine_mode)
-                return ComputeEngineActuator(LateInstance(metadata), mode=mode, sleep=asyncio.sleep)
+                return ComputeEngineActuator(LazyInstance(metadata), mode=mode, sleep=asyncio.sleep)
             case "command":
                 # It ends before the chain's own patience does, and says so.
                 patience = settings.actuator_seconds * 0.9
@@ -174,7 +174,7 @@ class Terminals:
         people: sees the keys typed into them.
     """
 
-    def __init__(self, settings: Mapping[str, Any], people: People) -> None:
+    def __init__(self, settings: Mapping[str, Any], people: HumanActivity) -> None:
         self._settings = settings
         self._people = people
 
@@ -241,7 +241,8 @@ def sources(
             )
         )
     spaced = [
-        Spaced(source, between_seconds=settings.tick_seconds / 2, monotonic=time.monotonic) for source in measured
+        RateLimitedSource(source, between_seconds=settings.tick_seconds / 2, monotonic=time.monotonic)
+        for source in measured
     ]
     return [KernelSource(kernels, time.monotonic), *spaced]
 

@@ -55,7 +55,7 @@ class WorkspaceCheckpoints(AsyncFileCheckpoints):
         stem, suffix = os.path.splitext(location.name)  # noqa: PTH122 - as Jupyter names them
         checkpoint = location.parent.child(self.checkpoint_dir).child(f"{stem}-{checkpoint_id}{suffix}")
         try:
-            self.parent.notebooks.places.os_path(checkpoint)
+            self.parent.notebooks.storage.os_path(checkpoint)
         except OperationRefused as refused:
             return refused
         return None

@@ -20,7 +20,7 @@ from typing import Any
 from tornado.httputil import HTTPServerRequest
 from tornado.web import HTTPError
 
-from jupyter_terra_env.notebooks.storage.notebook_storage import Places
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.temporary_files import make_parent, temporary_prefix
 from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 from jupyter_terra_env.rules.workspace import Location
@@ -65,8 +65,8 @@ class ChunkedUploads:
         monotonic: seconds from some fixed point.
     """
 
-    def __init__(self, places: Places, *, monotonic: Callable[[], float]) -> None:
-        self._places = places
+    def __init__(self, storage: NotebookStorage, *, monotonic: Callable[[], float]) -> None:
+        self._storage = storage
         self._monotonic = monotonic
         self._gathering: dict[Path, _Gathering] = {}
 
@@ -86,22 +86,22 @@ class ChunkedUploads:
             HTTPError: 400, when the chunk is not the one that must come next.
             OperationRefused: another upload of this name is in progress, or the folder's name is that of a file.
         """
-        os_path = self._places.os_path(location)
+        os_path = self._storage.os_path(location)
         if chunk == 1:
             gathering, left = self._begin(location, os_path)
-            await self._places.copies.run(_remove_all, left)
+            await self._storage.copies.run(_remove_all, left)
         else:
             gathering = self._continued(location, os_path, chunk)
         async with self._turn(gathering, os_path, chunk):
             part = gathering.part
             if part is None:
-                part = gathering.part = await self._places.copies.run(_new_part, os_path)
+                part = gathering.part = await self._storage.copies.run(_new_part, os_path)
             gathering.next_chunk += 1
-            received = await self._places.copies.run(_decoded, content, content_format)
-            gathering.size_bytes = await self._places.copies.run(_append, part, gathering.size_bytes, received)
+            received = await self._storage.copies.run(_decoded, content, content_format)
+            gathering.size_bytes = await self._storage.copies.run(_append, part, gathering.size_bytes, received)
             if chunk != LAST_CHUNK:
                 return part
-            await self._places.adopt(location, part)
+            await self._storage.adopt(location, part)
             self._end(os_path, gathering)
         return os_path
 
@@ -117,7 +117,7 @@ class ChunkedUploads:
                 gathering.heard = self._monotonic()
             except BaseException:
                 self._end(os_path, gathering)
-                await self._places.copies.run(_remove_all, [gathering])
+                await self._storage.copies.run(_remove_all, [gathering])
                 raise
 
     def _begin(self, location: Location, os_path: Path) -> tuple[_Gathering, list[_Gathering]]:

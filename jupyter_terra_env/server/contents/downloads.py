@@ -10,7 +10,7 @@ from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import AuthenticatedFileHandler
 from tornado import web
 
-from jupyter_terra_env.server.http_errors import translated
+from jupyter_terra_env.server.http_errors import as_http_errors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class WorkspaceFileHandler(AuthenticatedFileHandler):
     def _translated(self, path: str) -> contextlib.AbstractContextManager[None]:
         """The errors of a workspace's files as the contents API tells them."""
         manager: Any = self.contents_manager
-        return translated(path) if manager.is_in_workspace(path) else contextlib.nullcontext()
+        return as_http_errors(path) if manager.is_in_workspace(path) else contextlib.nullcontext()
 
     def validate_absolute_path(self, root: str, absolute_path: str) -> str:
         """See ``StaticFileHandler``; where the bucket's version is shown, the path was checked already."""

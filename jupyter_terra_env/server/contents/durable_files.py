@@ -71,7 +71,7 @@ class DurableFileManager(AsyncLargeFileManager):
     def _os_path_inside(self, location: Location) -> Path | None:
         """The path on the disk; None for one that leads out of its workspace folder by a link, or nowhere."""
         try:
-            found: Path = self.notebooks.places.os_path(location)
+            found: Path = self.notebooks.storage.os_path(location)
         except (OperationRefused, OSError, ValueError):
             return None
         return found
@@ -103,7 +103,7 @@ class DurableFileManager(AsyncLargeFileManager):
         if location is None:
             await super()._save_notebook(os_path, nb, capture_validation_error)
             return
-        content = await self.notebooks.places.copies.run(serialised, nb, capture_validation_error)
+        content = await self.notebooks.storage.copies.run(serialised, nb, capture_validation_error)
         await self._write(location, content, is_notebook=True)
 
     async def _save_file(self, os_path: str, content: str, format: str | None) -> None:
@@ -115,12 +115,12 @@ class DurableFileManager(AsyncLargeFileManager):
 
     async def _save_directory(self, os_path: str, model: dict[str, Any], path: str = "") -> None:
         if self._locate(path) is not None:
-            await self.notebooks.places.copies.run(make_parent, Path(os_path))
+            await self.notebooks.storage.copies.run(make_parent, Path(os_path))
         await super()._save_directory(os_path, model, path)
 
     async def _write(self, location: Location, content: bytes | memoryview, *, is_notebook: bool = False) -> None:
-        with self.perm_to_403(str(self.notebooks.places.os_path(location))):
-            await self.notebooks.places.save(location, content, replaces=_replaces.get(), is_notebook=is_notebook)
+        with self.perm_to_403(str(self.notebooks.storage.os_path(location))):
+            await self.notebooks.storage.save(location, content, replaces=_replaces.get(), is_notebook=is_notebook)
         self.notebooks.localizer.views.shows_working_copy(location)
 
     async def _get_file(
@@ -129,7 +129,7 @@ class DurableFileManager(AsyncLargeFileManager):
         """Read from the disk; the hash is that of the very bytes that were read, and not computed twice."""
         path = location.api_path
         if hashed and self.hash_algorithm == _HASH:
-            copies, os_path = self.notebooks.places.copies, self.notebooks.places.os_path(location)
+            copies, os_path = self.notebooks.storage.copies, self.notebooks.storage.os_path(location)
             for _ in range(3):
                 before = await copies.digest(os_path)
                 model: dict[str, Any] = await super().get(path, content, type, format)

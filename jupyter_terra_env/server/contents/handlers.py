@@ -11,17 +11,17 @@ from tornado.routing import Rule
 
 from jupyter_terra_env.server.callers import refuse_foreign_pages
 from jupyter_terra_env.server.contents.chunked_uploads import client_of, sender
-from jupyter_terra_env.server.contents.large_notebooks.answers import AnswersLargeNotebooks
+from jupyter_terra_env.server.contents.large_notebooks.answers import LargeResponseMixin
 from jupyter_terra_env.server.contents.large_notebooks.manager import is_unchanged
-from jupyter_terra_env.server.contents.large_notebooks.saves import LargeSaves, TakesLargeNotebooks
+from jupyter_terra_env.server.contents.large_notebooks.saves import LargeSaves, StreamingSaveMixin
 from jupyter_terra_env.server.contents.shown_contents import essence, noting_what_is_read
 from jupyter_terra_env.server.request_bodies import require_text
-from jupyter_terra_env.server.workspace_handler import TellsTheLock
+from jupyter_terra_env.server.workspace_handler import LockErrorMixin
 
 _TEXT_FIELDS = ("name", "path", "type", "format", "ext", "copy_from")
 
 
-class WorkspaceContentsHandler(TellsTheLock, AnswersLargeNotebooks):
+class WorkspaceContentsHandler(LockErrorMixin, LargeResponseMixin):
     """``/api/contents/PATH``."""
 
     _answered: object = None
@@ -64,7 +64,7 @@ class WorkspaceContentsHandler(TellsTheLock, AnswersLargeNotebooks):
             location = self.notebooks.workspaces.locate(read_path)
             # Other files than the one in question were read to show this one.
             if location is not None and (read_path != path.strip("/") or found == self._answered):
-                await self.notebooks.localizer.kept_edits.shown(location)
+                await self.notebooks.localizer.unseen_edits.shown(location)
                 self.notebooks.localizer.views.shows_working_copy(location)
 
     def _finish_model(self, model: dict[str, Any], location: bool = True) -> None:  # noqa: FBT001, FBT002
@@ -75,24 +75,24 @@ class WorkspaceContentsHandler(TellsTheLock, AnswersLargeNotebooks):
         location = self.notebooks.workspaces.locate(path)
         if location is not None:
             # Whoever looks for a free name knows the bucket's then: not everybody asks for them.
-            await self.notebooks.folders.bucket_folder(location)
+            await self.notebooks.listings.bucket_folder(location)
         await super()._new_untitled(path, *args, **kwargs)
 
 
 @web.stream_request_body
-class LargeSaveHandler(TakesLargeNotebooks, WorkspaceContentsHandler):
+class LargeSaveHandler(StreamingSaveMixin, WorkspaceContentsHandler):
     """``PUT /api/contents/PATH`` with a large notebook."""
 
 
-class WorkspaceCheckpointsHandler(TellsTheLock, jupyter_handlers.CheckpointsHandler):
+class WorkspaceCheckpointsHandler(LockErrorMixin, jupyter_handlers.CheckpointsHandler):
     """``/api/contents/PATH/checkpoints``."""
 
 
-class WorkspaceCheckpointHandler(TellsTheLock, jupyter_handlers.ModifyCheckpointsHandler):
+class WorkspaceCheckpointHandler(LockErrorMixin, jupyter_handlers.ModifyCheckpointsHandler):
     """``/api/contents/PATH/checkpoints/ID``."""
 
 
-class WorkspaceTrustHandler(TellsTheLock, jupyter_handlers.TrustNotebooksHandler):
+class WorkspaceTrustHandler(LockErrorMixin, jupyter_handlers.TrustNotebooksHandler):
     """``/api/contents/PATH/trust``."""
 
 

@@ -37,7 +37,7 @@ from jupyter_terra_env.server.contents.new_names import (
     without_checkpoint,
 )
 from jupyter_terra_env.server.contents.reading import only_reading
-from jupyter_terra_env.server.http_errors import raise_when_refused, translated
+from jupyter_terra_env.server.http_errors import as_http_errors, raise_when_refused
 
 
 class TerraContentsManager(NewFilesManager):
@@ -46,7 +46,7 @@ class TerraContentsManager(NewFilesManager):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if self.notebooks is not None:
-            self._uploads = ChunkedUploads(self.notebooks.places, monotonic=time.monotonic)
+            self._uploads = ChunkedUploads(self.notebooks.storage, monotonic=time.monotonic)
 
     @default("files_handler_class")
     def _files_handler_class_default(self) -> type:
@@ -89,8 +89,8 @@ class TerraContentsManager(NewFilesManager):
     ) -> dict[str, Any]:
         if not content and not require_hash:
             return await self._get_unread(location, type, format)
-        with translated(location.api_path):
-            os_path = self.notebooks.places.os_path(location)
+        with as_http_errors(location.api_path):
+            os_path = self.notebooks.storage.os_path(location)
             first_a_notebook = await self._is_first_a_notebook(location, os_path)
             if not first_a_notebook and await self._is_folder(location, os_path):
                 if location.relative_path and type in {"file", "notebook"}:
@@ -103,7 +103,7 @@ class TerraContentsManager(NewFilesManager):
             try:
                 return await self._get_localized(location, content, type, format, hashed=bool(require_hash))
             except ObjectNotFound:
-                if not first_a_notebook or not await self.notebooks.folders.has_folder(location):
+                if not first_a_notebook or not await self.notebooks.listings.has_folder(location):
                     raise
             return await self._get_folder(location, os_path, content=bool(content), type=type)
 
@@ -115,8 +115,8 @@ class TerraContentsManager(NewFilesManager):
         location = self._locate(path)
         if location is None:
             return
-        with translated(location.api_path):
-            os_path = self.notebooks.places.os_path(location)
+        with as_http_errors(location.api_path):
+            os_path = self.notebooks.storage.os_path(location)
             await self._refuse_special(os_path)
             if await self._is_on_disk(os_path):
                 return
@@ -139,7 +139,7 @@ class TerraContentsManager(NewFilesManager):
         if location is None or os_path is None or await self._is_on_disk(os_path):
             return bool(await super().file_exists(path))
         try:
-            return bool(await self.notebooks.folders.has_notebook(location))
+            return bool(await self.notebooks.listings.has_notebook(location))
         except BucketError:
             return False
 
@@ -148,10 +148,10 @@ class TerraContentsManager(NewFilesManager):
         location = self._locate(path)
         if location is None:
             return str(await super().increment_filename(filename, path, insert))
-        with translated(location.api_path):
-            os_path = self.notebooks.places.os_path(location)
-            folder = await self.notebooks.folders.bucket_folder(location)
-        taken = folder.names | await self.notebooks.places.copies.run(_names_in, os_path)
+        with as_http_errors(location.api_path):
+            os_path = self.notebooks.storage.os_path(location)
+            folder = await self.notebooks.listings.bucket_folder(location)
+        taken = folder.names | await self.notebooks.storage.copies.run(_names_in, os_path)
         stem, dot, extension = filename.rpartition(".")
         if extension != "ipynb":
             stem, dot, extension = filename.partition(".")
@@ -173,16 +173,16 @@ class TerraContentsManager(NewFilesManager):
         if location is None:
             saved: dict[str, Any] = await super().save(model, path)
             return saved
-        with translated(location.api_path):
+        with as_http_errors(location.api_path):
             model = await self._without_stand_in(model)
-            await self._refuse_special(self.notebooks.places.os_path(location))
+            await self._refuse_special(self.notebooks.storage.os_path(location))
             await self._require_name(location, model)
             chunk = model.get("chunk")
             if chunk is not None:
                 return await self._save_chunk(location, model, chunk)
             check_model(self._checkable(model))
             async with self._paid(location):
-                await self.notebooks.localizer.kept_edits.keep_not_shown(location)
+                await self.notebooks.localizer.unseen_edits.keep_not_shown(location)
                 with without_checkpoint(location, self.checkpoints), saving_what_it_stands_for(model.get("content")):
                     saved = await super().save(model, path)
                 return saved if model["type"] == "directory" else await self._delocalize(location, saved)
@@ -197,7 +197,7 @@ class TerraContentsManager(NewFilesManager):
         if location is None:
             await super().delete_file(path)
             return
-        with translated(location.api_path), self.perm_to_403(path):
+        with as_http_errors(location.api_path), self.perm_to_403(path):
             await self._refuse_hidden(path)
             is_folder = await self._to_change(location)
             await self.notebooks.moves.delete(location, is_folder=is_folder, to_trash=self.delete_to_trash)
@@ -213,9 +213,9 @@ class TerraContentsManager(NewFilesManager):
         if old is None and new is None:
             await super().rename_file(old_path, new_path)
             return
-        with translated(old_path), self.perm_to_403(old_path):
+        with as_http_errors(old_path), self.perm_to_403(old_path):
             if new is not None:
-                self.notebooks.places.os_path(new)
+                self.notebooks.storage.os_path(new)
             await self._refuse_hidden(old_path, new_path)
             is_folder = await (self._to_change(old, localized=True) if old is not None else self.dir_exists(old_path))
             renaming = Renaming(old_path=old_path, new_path=new_path, old=old, new=new, is_folder=is_folder)
@@ -260,7 +260,7 @@ class TerraContentsManager(NewFilesManager):
         if location is None:
             await super().restore_checkpoint(checkpoint_id, path)
             return
-        with translated(location.api_path):
+        with as_http_errors(location.api_path):
             async with self._paid(location):
                 await self._restore(location, checkpoint_id)
                 if location.is_delocalized:
@@ -288,10 +288,10 @@ class TerraContentsManager(NewFilesManager):
         check_model(model)
         if chunk == 1:
             self.run_pre_save_hooks(model=model, path=location.api_path)
-        os_path = self.notebooks.places.os_path(location)
+        os_path = self.notebooks.storage.os_path(location)
         async with self._paid(location):
             if chunk == LAST_CHUNK:
-                await self.notebooks.localizer.kept_edits.keep_not_shown(location)
+                await self.notebooks.localizer.unseen_edits.keep_not_shown(location)
             part = await self._uploads.take(location, chunk, model["content"], model["format"])
             if chunk != LAST_CHUNK:
                 return model_of_part(location, part)
@@ -326,11 +326,11 @@ class TerraContentsManager(NewFilesManager):
         """Refuse a new name before anything is written; what is there already is saved under any name."""
         if model.get("chunk", 1) != 1:
             return  # The first chunk was asked about.
-        if await self.notebooks.places.copies.run(is_there, self.notebooks.places.os_path(location)):
+        if await self.notebooks.storage.copies.run(is_there, self.notebooks.storage.os_path(location)):
             return
         require_possible_name(location, needs_checkpoint=goes_by_checkpoints(model, location))
         is_folder = model.get("type") == "directory"
-        await require_free_name(self.notebooks.folders, location, is_folder=is_folder)
+        await require_free_name(self.notebooks.listings, location, is_folder=is_folder)
 
     def _refuse_workspace_folder(self, path: str) -> None:
         if self.notebooks is not None and self.notebooks.workspaces.holds_workspace_folder(path):
@@ -346,11 +346,11 @@ class TerraContentsManager(NewFilesManager):
             return
         checkpoint = Path(self.checkpoints.checkpoint_path(checkpoint_id, location.api_path))
         try:
-            content = await self.notebooks.places.copies.run(read_regular, checkpoint)
+            content = await self.notebooks.storage.copies.run(read_regular, checkpoint)
         except FileNotFoundError:
             self.checkpoints.no_such_checkpoint(location.api_path, checkpoint_id)
         else:
-            await self.notebooks.localizer.kept_edits.keep_not_shown(location)
+            await self.notebooks.localizer.unseen_edits.keep_not_shown(location)
             await self._write(location, content)
 
     async def _to_change(self, location: Location, *, localized: bool = False) -> bool:
@@ -364,13 +364,13 @@ class TerraContentsManager(NewFilesManager):
             ObjectNotFound: there is no such file.
             OperationRefused: a playground shows it, and only the bucket has it.
         """
-        os_path = self.notebooks.places.os_path(location)
+        os_path = self.notebooks.storage.os_path(location)
         if location.relative_path == "" or await self._is_on_disk(os_path):
             return await self._is_folder(location, os_path)
         shown_only = location.belongs_in_bucket and not location.is_edit
         if shown_only and not localized:
             raise only_in_workspace(location)
-        match await self.notebooks.folders.kind(location):
+        match await self.notebooks.listings.kind(location):
             case Kind.FOLDER if location.is_edit:
                 return True
             case Kind.FOLDER:

@@ -14,7 +14,7 @@ from jupyter_terra_env.notebooks.storage.file_digests import FileDigest, digest_
 from jupyter_terra_env.rules.errors import BucketError, ConflictReason, RefusalReason
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.contents.large_notebooks.prepared_notebook import check_written
-from jupyter_terra_env.server.contents.reading import ShowingManager
+from jupyter_terra_env.server.contents.reading import ContentsReader
 from jupyter_terra_env.server.http_errors import Refusal
 
 _ROUNDS = 10
@@ -53,7 +53,7 @@ def _creating() -> Iterator[_NewFile]:
         _new_file.reset(token)
 
 
-class NewFilesManager(ShowingManager):
+class NewFilesManager(ContentsReader):
     """The part of the contents manager that makes files under names of its own choice."""
 
     async def new_untitled(self, path: str = "", type: str = "", ext: str = "") -> dict[str, Any]:
@@ -81,7 +81,7 @@ class NewFilesManager(ShowingManager):
                         raise
                     if new_file is not None and taken_in_bucket and not await self._take_back(new_file):
                         raise
-                self.notebooks.folders.forget(folder.child("any"))  # What a listing said is not true any more.
+                self.notebooks.listings.forget(folder.child("any"))  # What a listing said is not true any more.
         raise AssertionError("unreachable")
 
     async def _write(self, location: Location, content: bytes | memoryview, *, is_notebook: bool = False) -> None:
@@ -92,10 +92,10 @@ class NewFilesManager(ShowingManager):
         if len(content) >= self.large_bytes and await self._has_object(location):
             raise NameTakenError(location.name)  # Nobody waits for its upload: a conflict would be told later.
         check_written(content)
-        digest = await self.notebooks.places.copies.run(digest_of, content)
-        with self.perm_to_403(str(self.notebooks.places.os_path(location))):
+        digest = await self.notebooks.storage.copies.run(digest_of, content)
+        with self.perm_to_403(str(self.notebooks.storage.os_path(location))):
             try:
-                await self.notebooks.places.create(location, content, notebook=digest if is_notebook else None)
+                await self.notebooks.storage.create(location, content, notebook=digest if is_notebook else None)
             except FileExistsError:
                 raise NameTakenError(location.name) from None
         new_file.location, new_file.digest = location, digest
@@ -103,14 +103,14 @@ class NewFilesManager(ShowingManager):
     async def _save_directory(self, os_path: str, model: dict[str, Any], path: str = "") -> None:
         if _new_file.get() is not None and self._locate(path) is not None:
             try:
-                await self.notebooks.places.copies.run(_make_directory, Path(os_path))
+                await self.notebooks.storage.copies.run(_make_directory, Path(os_path))
             except FileExistsError:
                 raise NameTakenError(Path(os_path).name) from None
         await super()._save_directory(os_path, model, path)
 
     async def _has_object(self, location: Location) -> bool:
         try:
-            return location.is_delocalized and await self.notebooks.places.stat(location) is not None
+            return location.is_delocalized and await self.notebooks.storage.stat(location) is not None
         except BucketError:
             return False
 
@@ -120,7 +120,7 @@ class NewFilesManager(ShowingManager):
         if location is None or digest is None:
             return False
         async with self.notebooks.delocalizer.turn(location):
-            if not await self.notebooks.places.take_back(location, digest):
+            if not await self.notebooks.storage.take_back(location, digest):
                 return False
             self.notebooks.delocalizer.forget(location)
         await self.checkpoints.delete_all_checkpoints(location.api_path)

@@ -12,7 +12,7 @@ from jupyter_server.services.contents.checkpoints import Checkpoints
 from tornado.web import HTTPError
 
 from jupyter_terra_env.notebooks.moves.name_checks import name_exists
-from jupyter_terra_env.notebooks.storage.bucket_listings import Folders, Kind
+from jupyter_terra_env.notebooks.storage.bucket_listings import BucketListings, Kind
 from jupyter_terra_env.rules.errors import BucketError
 from jupyter_terra_env.rules.workspace import MAX_COMPONENT_BYTES, Location, is_notebook_name
 from jupyter_terra_env.server.contents.checkpoints import WorkspaceCheckpoints
@@ -42,13 +42,13 @@ def require_possible_name(location: Location, *, needs_checkpoint: bool) -> None
         )
 
 
-async def require_free_name(folders: Folders, location: Location, *, is_folder: bool) -> None:
+async def require_free_name(listings: BucketListings, location: Location, *, is_folder: bool) -> None:
     """Refuse a new file that would hide a folder of the workspace, or a new folder that would hide a file.
 
     While the bucket does not answer, nothing is refused.
 
     Args:
-        folders: the listings.
+        listings: the listings.
         location: the new file or folder.
         is_folder: whether it is a folder.
 
@@ -59,7 +59,7 @@ async def require_free_name(folders: Folders, location: Location, *, is_folder: 
         return  # Beside a folder of its name, a notebook is what is shown.
     other = Kind.FILE if is_folder else Kind.FOLDER
     with contextlib.suppress(BucketError, TimeoutError):
-        if await asyncio.wait_for(folders.kind(location), _WAIT_SECONDS) is other:
+        if await asyncio.wait_for(listings.kind(location), _WAIT_SECONDS) is other:
             raise name_exists(location)
 
 

@@ -33,11 +33,11 @@ from jupyter_terra_env.server.contents.models import (
     notebook_in_bucket,
 )
 from jupyter_terra_env.server.contents.shown_contents import note_read
-from jupyter_terra_env.server.http_errors import translated
+from jupyter_terra_env.server.http_errors import as_http_errors
 from jupyter_terra_env.server.status_fields import STATUS_KEY, status_fields
 
 if TYPE_CHECKING:
-    from jupyter_terra_env.notebooks.sync.views import Shown
+    from jupyter_terra_env.notebooks.sync.views import ShownVersion
 
 _ROUNDS = 5
 _ENTRIES_AT_ONCE = 20
@@ -58,7 +58,7 @@ def only_reading() -> Iterator[None]:
         _only_reads.reset(token)
 
 
-class ShowingManager(LargeNotebookManager):
+class ContentsReader(LargeNotebookManager):
     """The parts of reading, which the contents manager's verbs put together."""
 
     def exists(self, path: str) -> bool:  # type: ignore[override]  # Jupyter's file managers answer at once, too
@@ -69,23 +69,23 @@ class ShowingManager(LargeNotebookManager):
         if super().exists(path):
             return True
         location = self._located_if_plain(path)
-        return location is not None and location.is_delocalized and bool(self.notebooks.folders.is_listed(location))
+        return location is not None and location.is_delocalized and bool(self.notebooks.listings.is_listed(location))
 
     async def _is_on_disk(self, os_path: Path) -> bool:
         # os.path tells where pathlib raises, of names that no disk can have.
-        return bool(await self.notebooks.places.copies.run(os.path.exists, os_path))
+        return bool(await self.notebooks.storage.copies.run(os.path.exists, os_path))
 
     async def _refuse_special(self, os_path: Path) -> None:
         """Named pipes, sockets and devices are not opened: that would wait for another program."""
-        await self.notebooks.places.copies.run(refuse_special, os_path)
+        await self.notebooks.storage.copies.run(refuse_special, os_path)
 
     async def _is_folder(self, location: Location, os_path: Path) -> bool:
         """Whether this is a folder, whatever its name: on the disk, or because the bucket has objects below it."""
-        if location.relative_path == "" or await self.notebooks.places.copies.run(os.path.isdir, os_path):
+        if location.relative_path == "" or await self.notebooks.storage.copies.run(os.path.isdir, os_path):
             return True
         if await self._is_on_disk(os_path):
             return False
-        return bool(await self.notebooks.folders.is_folder(location))
+        return bool(await self.notebooks.listings.is_folder(location))
 
     async def _is_first_a_notebook(self, location: Location, os_path: Path) -> bool:
         """Whether to look for a notebook before a folder: its name is rarely a folder's, and a listing is a request."""
@@ -101,7 +101,7 @@ class ShowingManager(LargeNotebookManager):
     ) -> dict[str, Any]:
         if type not in {None, "directory"}:
             raise HTTPError(400, f"{location.api_path} is a directory, not a {type}", reason="bad type")
-        listing = asyncio.create_task(self.notebooks.folders.bucket_folder(location)) if content else None
+        listing = asyncio.create_task(self.notebooks.listings.bucket_folder(location)) if content else None
         time = self._folder_time(location)
         model: dict[str, Any]
         if await self._is_on_disk(os_path):
@@ -113,11 +113,11 @@ class ShowingManager(LargeNotebookManager):
             folder = await listing
             add_entries = partial(add_bucket_entries, model, location, folder)
             # Thousands of entries take a while: not on the event loop.
-            await self.notebooks.places.copies.run(add_entries, folder_time=time, is_listed=self.should_list)
+            await self.notebooks.storage.copies.run(add_entries, folder_time=time, is_listed=self.should_list)
             if location.is_edit:
                 names = [entry["name"] for entry in model["content"]]
-                add_marks(model, await self.notebooks.marks.of(location, names, folder.notebooks))
-                await self.notebooks.places.copies.run(add_local_only, model, location, folder)
+                add_marks(model, await self.notebooks.badges.of(location, names, folder.notebooks))
+                await self.notebooks.storage.copies.run(add_local_only, model, location, folder)
         return model
 
     async def _entries_on_disk(self, location: Location, os_path: Path) -> list[dict[str, Any]]:
@@ -125,7 +125,7 @@ class ShowingManager(LargeNotebookManager):
         find = partial(entries_of, str(os_path), allow_hidden=self.allow_hidden, log=self.log)
         try:
             with self.perm_to_403(location.api_path):
-                found = await self.notebooks.places.copies.run(find)
+                found = await self.notebooks.storage.copies.run(find)
         except (FileNotFoundError, NotADirectoryError):
             return []  # The bucket's alone, or gone meanwhile.
         models = []
@@ -158,26 +158,26 @@ class ShowingManager(LargeNotebookManager):
         if self._is_shown_instead(location):
             return self._model_of_shown(location, type)
         try:
-            on_disk = os.path.exists(self.notebooks.places.os_path(location))  # noqa: ASYNC240, PTH110 - as Jupyter does; tells, never raises
+            on_disk = os.path.exists(self.notebooks.storage.os_path(location))  # noqa: ASYNC240, PTH110 - as Jupyter does; tells, never raises
             # Jupyter shows a link that leads nowhere.
-            on_disk = on_disk or os.path.islink(self.notebooks.places.entry(location.api_path))  # noqa: ASYNC240, PTH114 - as above
+            on_disk = on_disk or os.path.islink(self.notebooks.storage.entry(location.api_path))  # noqa: ASYNC240, PTH114 - as above
         except OperationRefused:
             return link_that_is_not_followed(location)
         if on_disk:
             model: dict[str, Any] = await super().get(location.api_path, False, type, format)
             return self._with_writable(location, model)
-        with translated(location.api_path):
+        with as_http_errors(location.api_path):
             return await self._get_unread_in_bucket(location, type)
 
     async def _get_unread_in_bucket(self, location: Location, type: str | None) -> dict[str, Any]:
-        folders = self.notebooks.folders
+        listings = self.notebooks.listings
         wants_file = type not in {None, "directory"}
         first_a_notebook = location.is_notebook and location.belongs_in_bucket
-        if not wants_file and not first_a_notebook and await folders.is_folder(location):
+        if not wants_file and not first_a_notebook and await listings.is_folder(location):
             return folder_in_bucket(location, self._folder_time(location))
-        version = await self.notebooks.places.stat(location) if location.belongs_in_bucket else None
+        version = await self.notebooks.storage.stat(location) if location.belongs_in_bucket else None
         if version is None:
-            if not await folders.has_folder(location):
+            if not await listings.has_folder(location):
                 raise ObjectNotFound(location.api_path)
             if wants_file:
                 raise HTTPError(400, f"{location.api_path} is a directory, not a {type}", reason="bad type")
@@ -221,12 +221,12 @@ class ShowingManager(LargeNotebookManager):
     async def _note_shown(self, location: Location, model: dict[str, Any], *, downloaded: bool) -> None:
         """Take note that a working copy is shown; where others may show something else, the handler does, if it is."""
         if not note_read(location.api_path, model) and is_unchanged(self):
-            await self.notebooks.localizer.kept_edits.shown(location)
+            await self.notebooks.localizer.unseen_edits.shown(location)
             self.notebooks.localizer.views.shows_working_copy(location)
         elif downloaded and location.is_delocalized:
             # A full disk keeps nobody from reading.
             with contextlib.suppress(OSError):
-                await self.notebooks.localizer.kept_edits.not_shown(location)
+                await self.notebooks.localizer.unseen_edits.mark_unseen(location)
 
     async def _get_from_bucket(
         self, location: Location, version: ObjectVersion, type: str | None, format: str | None, *, hashed: bool
@@ -234,7 +234,7 @@ class ShowingManager(LargeNotebookManager):
         """A version in the bucket, to look at; see ``Localizer.content_of`` for what it raises."""
         async with self.notebooks.localizer.content_of(location, version) as file:
             model = await self._get_version(location, version, file, type, format)
-            digest = await self.notebooks.places.copies.run(_digest_of_file, file)
+            digest = await self.notebooks.storage.copies.run(_digest_of_file, file)
         if hashed:
             model.update(hash=digest.sha256, hash_algorithm="sha256")
         return model, digest
@@ -243,7 +243,7 @@ class ShowingManager(LargeNotebookManager):
         self, location: Location, content: Any, type: str | None, format: str | None, *, hashed: bool
     ) -> dict[str, Any]:
         """A file in the bucket that a folder of its name is shown before: to read; it cannot be on the disk as well."""
-        version = await self.notebooks.places.stat(location) if location.belongs_in_bucket else None
+        version = await self.notebooks.storage.stat(location) if location.belongs_in_bucket else None
         if version is None:
             raise HTTPError(400, f"{location.api_path} is a directory, not a {type}", reason="bad type")
         if not content and not hashed:
@@ -255,10 +255,10 @@ class ShowingManager(LargeNotebookManager):
     async def _get_opened(
         self, location: Location, type: str | None, format: str | None, *, hashed: bool, downloaded: bool
     ) -> dict[str, Any]:
-        os_path = self.notebooks.places.os_path(location)
+        os_path = self.notebooks.storage.os_path(location)
         if not _is_notebook_wanted(location, type) and await self._is_on_disk(os_path):
             refuse_too_large(
-                location, (await self.notebooks.places.copies.run(os_path.stat)).st_size, LARGEST_SHOWN_BYTES
+                location, (await self.notebooks.storage.copies.run(os_path.stat)).st_size, LARGEST_SHOWN_BYTES
             )
         try:
             return await self._get_file(location, 1, type, format, hashed=hashed)
@@ -277,8 +277,8 @@ class ShowingManager(LargeNotebookManager):
         Raises:
             NotWhole: it is not.
         """
-        places = self.notebooks.places
-        await self.notebooks.gate.require_file_whole(places.os_path(location), await places.baseline(location))
+        storage = self.notebooks.storage
+        await self.notebooks.gate.require_file_whole(storage.os_path(location), await storage.baseline(location))
 
     async def _with_status(
         self, location: Location, model: dict[str, Any], work: WorkStatus | None = None
@@ -301,7 +301,7 @@ class ShowingManager(LargeNotebookManager):
 
     def _model_of_shown(self, location: Location, type: str | None) -> dict[str, Any]:
         """The model, without content, of the bucket's version that was shown last."""
-        shown: Shown = self.notebooks.localizer.views.instead(location)
+        shown: ShownVersion = self.notebooks.localizer.views.instead(location)
         if type == "directory":
             raise HTTPError(400, f"{location.api_path} is not a directory", reason="bad type")
         model = notebook_in_bucket(location, shown.version)
@@ -322,14 +322,14 @@ class ShowingManager(LargeNotebookManager):
         async with contextlib.AsyncExitStack() as stack:
             shown = None
             if location is not None:
-                with translated(location.api_path):
-                    os_path = self.notebooks.places.os_path(location)
+                with as_http_errors(location.api_path):
+                    os_path = self.notebooks.storage.os_path(location)
                     if location.belongs_in_bucket:
                         shown = await self._shown_file(location, os_path, stack)
             yield shown
 
     async def _shown_file(self, location: Location, os_path: Path, stack: contextlib.AsyncExitStack) -> ShownFile:
-        copies = self.notebooks.places.copies
+        copies = self.notebooks.storage.copies
         for _ in range(_ROUNDS):
             version = await self.notebooks.localizer.views.now(location)
             if version is None:

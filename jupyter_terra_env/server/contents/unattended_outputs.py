@@ -168,7 +168,7 @@ class UnattendedOutputs:
         location = self._location(path)
         digest = None
         if self._notebooks is not None and location is not None:
-            digest = await self._notebooks.places.copies.digest(self._notebooks.places.os_path(location))
+            digest = await self._notebooks.storage.copies.digest(self._notebooks.storage.os_path(location))
         info = await on_daemon_thread(self._os_path(path).stat)
         return _Seen(inode=info.st_ino, size_bytes=info.st_size, modified_ns=info.st_mtime_ns, digest=digest)
 

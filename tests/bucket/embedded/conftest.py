@@ -15,7 +15,7 @@ from google.cloud import storage
 
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.faults import FaultPlan
-from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
+from jupyter_terra_env.bucket.embedded.http_front import EmbeddedServer
 from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter
 
 BUCKET = "a-bucket"
@@ -38,7 +38,7 @@ class Clock:
 class Served:
     """A running embedded bucket with one bucket in it."""
 
-    carrier: str
+    executor: str
     client: storage.Client
     session: requests.Session
     base_url: str
@@ -120,7 +120,7 @@ def served(request, connected, database, clock, faults) -> Iterator[Served]:
             client = connected(ENDPOINT, embedded, faults)
             yield _prepared(Served(request.param, client, session, ENDPOINT, embedded, clock, faults))
         else:
-            with LoopbackFront(embedded, faults=faults) as front:
+            with EmbeddedServer(embedded, faults=faults) as front:
                 client = connected(front.url)
                 yield _prepared(Served(request.param, client, session, front.url, embedded, clock, faults))
                 client._http.close()

@@ -13,7 +13,7 @@ from google.cloud import storage
 
 from jupyter_terra_env.bucket.embedded import http_front
 from jupyter_terra_env.bucket.embedded.api import EmbeddedBucket
-from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
+from jupyter_terra_env.bucket.embedded.http_front import EmbeddedServer
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def embedded(database):
 
 @pytest.fixture
 def front(embedded):
-    with LoopbackFront(embedded) as front:
+    with EmbeddedServer(embedded) as front:
         yield front
 
 
@@ -72,14 +72,14 @@ def test_without_the_token_nothing_is_answered(front, prefix, headers):
 
 
 def test_each_start_has_its_own_token(embedded):
-    with LoopbackFront(embedded) as one, LoopbackFront(embedded) as two:
+    with EmbeddedServer(embedded) as one, EmbeddedServer(embedded) as two:
         assert len(one.token) >= 32
         assert one.token != two.token
 
 
 def test_other_hosts_are_refused(embedded, front):
     with pytest.raises(ValueError, match=r"127\.0\.0\.1 only"):
-        LoopbackFront(embedded, host="0.0.0.0")
+        EmbeddedServer(embedded, host="0.0.0.0")
     response = requests.get(f"{front.url}/storage/v1/b", headers={"Host": "evil.example"}, timeout=5)
     assert response.status_code == 403
 
@@ -147,7 +147,7 @@ def test_what_is_not_http_gets_a_json_error(front):
 
 def test_closing_does_not_wait_for_idle_connections(embedded):
     began = time.monotonic()
-    with LoopbackFront(embedded) as front:
+    with EmbeddedServer(embedded) as front:
         idle = socket.create_connection(("127.0.0.1", front.port))
         time.sleep(0.1)
     idle.close()
@@ -156,7 +156,7 @@ def test_closing_does_not_wait_for_idle_connections(embedded):
 
 @pytest.fixture(params=["with a token", "without a token"])
 def any_front(embedded, request):
-    with LoopbackFront(embedded, open_to_all_local_users=request.param == "without a token") as front:
+    with EmbeddedServer(embedded, open_to_all_local_users=request.param == "without a token") as front:
         requests.post(f"{front.url}/storage/v1/b", json={"name": "a-bucket"}, timeout=5)
         yield front
 
@@ -231,5 +231,5 @@ def test_idle_connections_are_bounded_and_keep_nobody_out(front, monkeypatch):
 
 def test_an_idle_connection_ends_by_itself(embedded, monkeypatch):
     monkeypatch.setattr(http_front._Handler, "timeout", 0.2)
-    with LoopbackFront(embedded) as front, socket.create_connection(("127.0.0.1", front.port), timeout=5) as idle:
+    with EmbeddedServer(embedded) as front, socket.create_connection(("127.0.0.1", front.port), timeout=5) as idle:
         assert idle.recv(1) == b""

@@ -8,7 +8,7 @@ from environments import BUCKET
 from lock_kit import world
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault, ResetConnection
-from jupyter_terra_env.notebooks.locks.bucket_locks import EditLocks
+from jupyter_terra_env.notebooks.locks.bucket_locks import BucketLocks
 from jupyter_terra_env.rules.edit_lock import (
     ALLOWANCE_MS,
     ENVIRONMENT_KEY,
@@ -374,7 +374,7 @@ class TestRefusals:
         assert place.account(NAME) == before
 
     def test_an_environment_without_a_name_takes_no_locks(self, ann):
-        nameless = EditLocks(ann.bucket, me=Holder(owner=ann.me.owner, environment=None), now_ms=ann.clock.now_ms)
+        nameless = BucketLocks(ann.bucket, me=Holder(owner=ann.me.owner, environment=None), now_ms=ann.clock.now_ms)
         with pytest.raises(ValueError, match="environment"):
             asyncio.run(nameless.acquire(NAME))
 
@@ -396,7 +396,7 @@ def race(place, rounds, prepare, contend):
 def test_of_fifty_tasks_one_wins_each_round(place, ann):
     def locks_of(index):
         me = Holder(owner=owner_hash(BUCKET, f"p{index}@example.org"), environment=f"e{index}")
-        return EditLocks(ann.bucket, me=me, now_ms=ann.clock.now_ms)
+        return BucketLocks(ann.bucket, me=me, now_ms=ann.clock.now_ms)
 
     async def all_at_once(name, holders):
         seen = await ann.bucket.stat(name)

@@ -26,7 +26,7 @@ class Kept:
         self.keeper = LockKeeper(
             env.locks,
             env.delocalizer,
-            LockWatch(env.places, env.locks),
+            LockWatch(env.storage, env.locks),
             in_use=self.in_use,
             monotonic=lambda: self.now,
             log=env.log,
@@ -153,7 +153,7 @@ async def test_a_notebook_that_is_being_uploaded_is_left_alone(kept):
     await kept.open()
     tab = kept.keeper.enter(kept.at)
     kept.env.faults.add(Fault(operation=UPLOAD, action=Hang()))
-    await kept.env.places.save(kept.at, b"two")
+    await kept.env.storage.save(kept.at, b"two")
     upload = kept.env.delocalizer.start(kept.at)
     await until(lambda: not kept.env.faults.pending)
     before = kept.patches
@@ -222,7 +222,7 @@ async def test_a_bucket_that_does_not_answer_is_asked_again_later_and_the_lock_k
     await kept.pass_seconds(61)
     assert kept.env.lock_state(NAME) is LockState.HELD
     await kept.pass_seconds(11)
-    assert kept.env.holds_now(await kept.env.places.stat(kept.at))
+    assert kept.env.holds_now(await kept.env.storage.stat(kept.at))
     lock = kept.env.locks.view(kept.at).lock
     assert not kept.env.locks.is_due(lock)
 
@@ -390,7 +390,7 @@ async def test_a_renewal_that_hangs_is_given_up_and_tried_again(kept):
     assert kept.env.lock_state(NAME) is LockState.HELD
     kept.env.faults.release()
     await kept.pass_seconds(11)
-    assert kept.env.holds_now(await kept.env.places.stat(kept.at))
+    assert kept.env.holds_now(await kept.env.storage.stat(kept.at))
     assert not kept.env.locks.is_due(kept.env.locks.view(kept.at).lock)
 
 

@@ -136,7 +136,7 @@ class TestWithoutPermission:
         reader.run(reader.locks.release(place, unless=lambda: False))
         assert reader.lock_state("a.ipynb") == "not-permitted"
         assert reader.locks.view(place).message == LockView(state=LockState.NOT_PERMITTED).message
-        reader.locks.cannot_tell(place)
+        reader.locks.record_unknown(place)
         assert reader.lock_state("a.ipynb") == "not-permitted"
 
     def test_somebody_elses_lock_comes_and_goes(self, reader, outsider):
@@ -145,7 +145,7 @@ class TestWithoutPermission:
         opened(reader, "a.ipynb")
         assert reader.lock_state("a.ipynb") == "held-by-other"
         outsider.lock("a.ipynb", **taken_by("bob@example.org", left_seconds=-60))
-        reader.run(look_into(LockWatch(reader.places, reader.locks), place))
+        reader.run(look_into(LockWatch(reader.storage, reader.locks), place))
         assert reader.lock_state("a.ipynb") == "not-permitted"
 
     def test_a_lock_that_can_be_written_ends_it(self, reader):

@@ -41,7 +41,7 @@ class TestRefusedLater:
         refuse(env, "objects.get", status=503, times=4)
         with pytest.raises(LeftUnfinished):
             act()
-        env.run(env.begun_moves.close())
+        env.run(env.recovery.close())
         env.faults.clear()
         refuse(env, operation, COPY, DELETE, name_prefix="notebooks/deep/3")
         env.restart()
@@ -134,7 +134,7 @@ class TestTwoServersOnOneDisk:
         async def story():
             renaming = asyncio.create_task(first.renaming("deep", "new", is_folder=True))
             await until(lambda: len(outsider.names()) and first.begun())
-            await second.begun_moves.finish()
+            await second.recovery.finish()
             for path in ("deep", "deep/0.ipynb", "new/x.ipynb"):
                 with pytest.raises(OperationRefused) as refused:
                     await second.deleting(path, is_folder=path == "deep")
@@ -144,7 +144,7 @@ class TestTwoServersOnOneDisk:
             first.faults.release()
             await renaming
 
-        second.run(second.places.save(second.at("a.ipynb", "playground"), b"not met by it"))
+        second.run(second.storage.save(second.at("a.ipynb", "playground"), b"not met by it"))
         first.run(story())
         assert outsider.names() == [f"new/{number}.ipynb" for number in range(3)]
         assert [first.read(f"new/{number}.ipynb") for number in range(3)] == [b"mine"] * 3
@@ -157,7 +157,7 @@ class TestTwoServersOnOneDisk:
         first.give_back("deep/a.ipynb")
         with first.dead_within("objects"), pytest.raises(asyncio.CancelledError):
             first.rename_folder("deep", "new")
-        second.run(second.begun_moves.finish())
+        second.run(second.recovery.finish())
         assert outsider.names() == ["deep/a.ipynb"], "the first lives"
         first.owners.close()  # As the kernel does when its process ends.
         if by == "asking for an act":
@@ -178,7 +178,7 @@ class TestTwoServersOnOneDisk:
         with pytest.raises(OperationRefused):
             second.delete("a.ipynb")
         first.faults.clear()
-        first.run(first.begun_moves.finish())
+        first.run(first.recovery.finish())
         assert (outsider.names(), first.begun()) == ([], [])
 
 

@@ -44,27 +44,27 @@ class TestWhatIsPlanned:
     def test_a_notebook_made_in_the_folder_meanwhile_stays(self, env, outsider, monkeypatch, moment):
         outsider.put("deep/a.ipynb", b"a")
         env.open("deep/a.ipynb")
-        loop_of, discard, objects, set_aside = [], Aside.discard, env.carrier.objects, env.carrier.set_aside
+        loop_of, discard, objects, set_aside = [], Aside.discard, env.executor.objects, env.executor.set_aside
 
         async def saved_meanwhile(begun, steps):
             loop_of.append(asyncio.get_running_loop())
             if moment == "while the bucket is asked":
-                await env.places.save(env.at("deep/new.ipynb"), b"acknowledged")
+                await env.storage.save(env.at("deep/new.ipynb"), b"acknowledged")
             return await objects(begun, steps)
 
         async def saved_before(begun):
             if moment == "before":
-                await env.places.save(env.at("deep/new.ipynb"), b"acknowledged")
+                await env.storage.save(env.at("deep/new.ipynb"), b"acknowledged")
             await set_aside(begun)
 
         def saved_then(aside, **kwargs):
             if moment == "while the files go":
-                saving = env.places.save(env.at("deep/new.ipynb"), b"acknowledged")
+                saving = env.storage.save(env.at("deep/new.ipynb"), b"acknowledged")
                 asyncio.run_coroutine_threadsafe(saving, loop_of[0]).result(10)
             discard(aside, **kwargs)
 
-        monkeypatch.setattr(env.carrier, "set_aside", saved_before)
-        monkeypatch.setattr(env.carrier, "objects", saved_meanwhile)
+        monkeypatch.setattr(env.executor, "set_aside", saved_before)
+        monkeypatch.setattr(env.executor, "objects", saved_meanwhile)
         monkeypatch.setattr(Aside, "discard", saved_then)
         env.delete_folder("deep")
         assert (env.read("deep/new.ipynb"), env.read("deep/a.ipynb")) == (b"acknowledged", None)
@@ -74,14 +74,14 @@ class TestWhatIsPlanned:
     def test_what_a_program_writes_at_the_last_moment_stays(self, env, monkeypatch):
         env.save("deep/a.ipynb", b"a")
         env.file("deep/log.txt").write_bytes(b"begun")
-        objects = env.carrier.objects
+        objects = env.executor.objects
 
         async def written_meanwhile(begun, steps):
             open_file.write(b" and more")
             open_file.flush()
             return await objects(begun, steps)
 
-        monkeypatch.setattr(env.carrier, "objects", written_meanwhile)
+        monkeypatch.setattr(env.executor, "objects", written_meanwhile)
         with env.file("deep/log.txt").open("ab") as open_file:
             env.delete_folder("deep")
         assert env.read("deep/log.txt") == b"begun and more"
@@ -113,14 +113,14 @@ class TestWhatIsPlanned:
         """Somebody opens the notebook while its file is aside: both contents are there when the deletion fails."""
         env.save("a.ipynb", b"one")
         env.file("a.ipynb").write_bytes(b"not sent")
-        objects = env.carrier.objects
+        objects = env.executor.objects
 
         async def opened_meanwhile(begun, steps):
             outsider.put("a.ipynb", b"theirs")
             env.file("a.ipynb").write_bytes(b"theirs")
             return await objects(begun, steps)
 
-        monkeypatch.setattr(env.carrier, "objects", opened_meanwhile)
+        monkeypatch.setattr(env.executor, "objects", opened_meanwhile)
         with pytest.raises(WorkspaceConflict):
             env.delete("a.ipynb")
         assert env.read("a.ipynb") == b"theirs"
@@ -171,7 +171,7 @@ class TestTrash:
     @pytest.mark.parametrize("is_folder", [False, True])
     def test_that_fails_when_the_objects_have_gone(self, env, outsider, the_trash, monkeypatch, is_folder):
         env.save("deep/a.ipynb", b"a")
-        objects = env.carrier.objects
+        objects = env.executor.objects
 
         async def full_by_then(begun, steps):
             done = await objects(begun, steps)
@@ -179,7 +179,7 @@ class TestTrash:
             the_trash.write_text("no trash any more")
             return done
 
-        monkeypatch.setattr(env.carrier, "objects", full_by_then)
+        monkeypatch.setattr(env.executor, "objects", full_by_then)
         name = "deep" if is_folder else "deep/a.ipynb"
         with pytest.raises(FilesStay, match="its files are where they were"):
             to_trash(env, name, is_folder=is_folder)
@@ -312,7 +312,7 @@ class TestRights:
 
 class TestRenamesWithoutObjects:
     def test_wait_for_a_save_of_the_file(self, env):
-        env.run(env.places.save(env.at("p.ipynb", "playground"), b"old"))
+        env.run(env.storage.save(env.at("p.ipynb", "playground"), b"old"))
         old = env.file("p.ipynb", "playground")
         lock = env.copies.lock(old.resolve())
 

@@ -156,7 +156,7 @@ class TestRename:
         async def dead(*_args, **_kwargs):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(env.carrier, "end", dead)
+        monkeypatch.setattr(env.executor, "end", dead)
         with pytest.raises(KeyboardInterrupt):
             env.rename("a.ipynb", "b.ipynb")
         env.restart()

@@ -106,7 +106,7 @@ class TestWithinABucket:
     def test_what_somebody_changes_between_copy_and_deletion(self, env, outsider, monkeypatch, meanwhile):
         env.save("a.ipynb", b"mine")
         refuse(env, MOVE)
-        store = type(env.places.bucket(env.at("a.ipynb")))
+        store = type(env.storage.bucket(env.at("a.ipynb")))
         copy = store.copy
 
         async def changed(*args, **kwargs):
@@ -152,7 +152,7 @@ class TestWithinABucket:
         refuse(env, DELETE, status=503, times=3)
         with pytest.raises(LeftUnfinished):
             env.rename("a.ipynb", "d.ipynb")
-        env.run(env.begun_moves.finish())
+        env.run(env.recovery.finish())
         assert (outsider.names(), env.begun()) == (["c.ipynb", "d.ipynb"], [])
         assert env.save("d.ipynb", b"next").place is Place.IN_WORKSPACE
 
@@ -164,7 +164,7 @@ class TestFoundAtTheStart:
     def between(self, env, outsider):
         env.save("a.ipynb", b"one")
         refuse(env, MOVE, 405)
-        delete = env.places.bucket(env.at("a.ipynb")).__class__.delete
+        delete = env.storage.bucket(env.at("a.ipynb")).__class__.delete
 
         async def died(store, name, precondition):
             if precondition.generation == 1:
@@ -172,7 +172,7 @@ class TestFoundAtTheStart:
             raise asyncio.CancelledError
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(env.places.bucket(env.at("a.ipynb")).__class__, "delete", died)
+            patch.setattr(env.storage.bucket(env.at("a.ipynb")).__class__, "delete", died)
             with pytest.raises(asyncio.CancelledError):
                 env.rename("a.ipynb", "b.ipynb")
         assert outsider.names() == ["a.ipynb", "b.ipynb"]

@@ -148,13 +148,13 @@ class TestRename:
         for number in range(8):
             env.save(f"deep/{number}.ipynb", b"mine")
             env.give_back(f"deep/{number}.ipynb")
-        begin = env.begun_moves.begin
+        begin = env.recovery.begin
 
         def changed_meanwhile(intent):
             outsider.put(f"deep/{changed}.ipynb", b"theirs")
             return begin(intent)
 
-        monkeypatch.setattr(env.begun_moves, "begin", changed_meanwhile)
+        monkeypatch.setattr(env.recovery, "begin", changed_meanwhile)
         with pytest.raises(WorkspaceConflict, match=rf"deep/{changed}\.ipynb"):
             env.rename_folder("deep", "new")
         assert outsider.names() == [f"deep/{number}.ipynb" for number in range(8)]
@@ -172,7 +172,7 @@ class TestRename:
             env.rename_folder("deep", "new")
         assert "goes on by itself" in left.value.sentence
         env.faults.clear()
-        env.run(env.begun_moves.finish())
+        env.run(env.recovery.finish())
         assert env.begun() == []
         assert outsider.names() == sorted(f"new/{number}.ipynb" for number in range(12))
         assert not env.file("deep").exists()
@@ -256,13 +256,13 @@ class TestDelete:
     def test_keeps_what_is_saved_meanwhile(self, env, outsider, monkeypatch):
         env.save("deep/a.ipynb", b"one")
         env.save("deep/b.ipynb", b"one")
-        objects = env.carrier.objects
+        objects = env.executor.objects
 
         async def saved_meanwhile(begun, steps):
-            await env.places.save(env.at("deep/b.ipynb"), b"an acknowledged save")
+            await env.storage.save(env.at("deep/b.ipynb"), b"an acknowledged save")
             return await objects(begun, steps)
 
-        monkeypatch.setattr(env.carrier, "objects", saved_meanwhile)
+        monkeypatch.setattr(env.executor, "objects", saved_meanwhile)
         env.delete_folder("deep")
         assert outsider.names() == []
         assert env.read("deep/a.ipynb") is None
@@ -285,9 +285,9 @@ class TestDelete:
         goes_away_halfway(DELETE)
         with pytest.raises(LeftUnfinished):
             env.delete_folder("deep")
-        env.run(env.begun_moves.close())
+        env.run(env.recovery.close())
         assert env.read("deep/0.ipynb") == b"mine", "as long as the outage lasts"
-        env.run(env.places.save(env.at("deep/1.ipynb"), b"typed meanwhile"))
+        env.run(env.storage.save(env.at("deep/1.ipynb"), b"typed meanwhile"))
         env.restart()
         env.faults.clear()
         env.recover()

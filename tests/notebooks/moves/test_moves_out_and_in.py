@@ -114,7 +114,7 @@ class TestOut:
         assert env.read("deep/a.ipynb", "playground") == b"a"
         assert env.read("deep/sub/b.ipynb", "playground") == b"b"
         assert not env.file("deep").exists()
-        assert env.run(env.places.known_below("ws/edit/deep")) == ()
+        assert env.run(env.storage.known_below("ws/edit/deep")) == ()
 
     def test_a_folder_into_another_workspace(self, env, outsider):
         outsider.put("deep/a.ipynb", b"a", {"team": "blue"})
@@ -155,7 +155,7 @@ class TestOut:
         with pytest.raises(LeftUnfinished):
             env.rename_folder("deep", "/elsewhere")
         env.faults.clear()
-        env.run(env.begun_moves.finish())
+        env.run(env.recovery.finish())
         assert env.begun() == []
         assert outsider.names() == []
         assert sorted(file.name for file in (env.root / "elsewhere").iterdir()) == [f"{n}.ipynb" for n in range(3)]
@@ -203,7 +203,7 @@ class TestIn:
         async def dead(*_args):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(env.carrier, "rename_on_disk", dead)
+        monkeypatch.setattr(env.executor, "rename_on_disk", dead)
         with pytest.raises(KeyboardInterrupt):
             env.rename("/mine.ipynb", "mine.ipynb")
         assert env.owed() == ["ws/edit/mine.ipynb"]

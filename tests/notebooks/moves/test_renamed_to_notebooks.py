@@ -11,7 +11,7 @@ from nbformat import v4
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
 from jupyter_terra_env.notebooks.sync import whole_content
-from jupyter_terra_env.notebooks.sync.whole_content import judge_content
+from jupyter_terra_env.notebooks.sync.whole_content import check_content
 from jupyter_terra_env.rules.errors import BucketUnavailable, OperationRefused
 from jupyter_terra_env.rules.status import Place
 from jupyter_terra_env.rules.whole_content import Unfit
@@ -23,7 +23,7 @@ READS = "objects.download"
 
 @pytest.fixture
 def environment_settings():
-    return {"judge": judge_content, "pause_seconds": 0.05}
+    return {"judge": check_content, "pause_seconds": 0.05}
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +74,7 @@ def test_a_text_that_a_person_saved(env, outsider):
 def test_edits_that_make_a_text_of_it(env, outsider):
     outsider.put("a.txt", NOTEBOOK)
     env.open("a.txt")
-    env.run(env.places.save(env.at("a.txt"), TEXT))
+    env.run(env.storage.save(env.at("a.txt"), TEXT))
     assert is_refused(env, old="a.txt")
     assert (env.read("a.txt"), outsider.names()) == (TEXT, ["a.txt"])
 

@@ -13,7 +13,7 @@ LIST = "objects.list"
 
 
 def listed(env, path="", folder="edit"):
-    return env.run(env.folders.bucket_folder(env.at(path, folder)))
+    return env.run(env.listings.bucket_folder(env.at(path, folder)))
 
 
 class TestWhatIsShown:
@@ -90,18 +90,18 @@ class TestTrouble:
 
     def test_a_folder_that_cannot_be_asked_about_is_not_there(self, env, outsider):
         outsider.put("sub/a.ipynb", b"x")
-        assert env.run(env.folders.has_folder(env.at("sub"))) is True
+        assert env.run(env.listings.has_folder(env.at("sub"))) is True
         env.faults.add(Fault(operation=LIST, action=ResetConnection(), times=1000))
-        assert env.run(env.folders.has_folder(env.at("sub"))) is False
+        assert env.run(env.listings.has_folder(env.at("sub"))) is False
 
     def test_a_notebook_that_cannot_be_asked_about_is_trouble(self, env):
         env.faults.add(Fault(operation="*", action=ResetConnection(), times=1000))
         with pytest.raises(BucketUnavailable):
-            env.run(env.folders.has_notebook(env.at("a.ipynb")))
+            env.run(env.listings.has_notebook(env.at("a.ipynb")))
 
     @pytest.mark.parametrize("path", ["../x", "a//b", ".hidden"])
     def test_folders_that_cannot_be_are_not_asked_about(self, env, path):
-        assert env.run(env.folders.has_folder(env.at(path))) is False
+        assert env.run(env.listings.has_folder(env.at(path))) is False
         assert env.operations == []
 
 
@@ -119,7 +119,7 @@ class TestRemembering:
         env.faults.add(Fault(operation=LIST, action=Hang()))
 
         async def story():
-            asking = [asyncio.create_task(env.folders.bucket_folder(env.at(""))) for _ in range(5)]
+            asking = [asyncio.create_task(env.listings.bucket_folder(env.at(""))) for _ in range(5)]
             await asyncio.sleep(0.1)
             env.faults.release()
             return await asyncio.gather(*asking)
@@ -132,7 +132,7 @@ class TestRemembering:
         env.faults.add(Fault(operation=LIST, action=Hang()))
 
         async def story():
-            first, second = (asyncio.create_task(env.folders.bucket_folder(env.at(""))) for _ in range(2))
+            first, second = (asyncio.create_task(env.listings.bucket_folder(env.at(""))) for _ in range(2))
             await asyncio.sleep(0.1)
             first.cancel()
             env.faults.release()
@@ -155,13 +155,13 @@ class TestRemembering:
         env.faults.add(Fault(operation=LIST, action=Hang(), after_effect=True))
 
         async def story():
-            listing = asyncio.create_task(env.folders.bucket_folder(env.at("")))
+            listing = asyncio.create_task(env.listings.bucket_folder(env.at("")))
             await until(lambda: not env.faults.pending)
             await asyncio.sleep(0.1)
             await env.saving("a.ipynb", b"x")
             env.faults.release()
             await listing
-            return await env.folders.bucket_folder(env.at(""))
+            return await env.listings.bucket_folder(env.at(""))
 
         assert env.run(story()).names == {"a.ipynb"}
 
@@ -169,19 +169,19 @@ class TestRemembering:
         listed(env)
         outsider.put("a.ipynb", b"x")
         assert listed(env).names == frozenset()
-        assert env.run(env.folders.fresh_bucket_folder(env.at(""))).names == {"a.ipynb"}
+        assert env.run(env.listings.fresh_bucket_folder(env.at(""))).names == {"a.ipynb"}
 
     def test_whether_there_is_a_notebook_comes_from_the_listing(self, env, outsider):
         outsider.put("a.ipynb", b"x")
         listed(env)
-        assert env.run(env.folders.has_notebook(env.at("a.ipynb"))) is True
-        assert env.run(env.folders.has_notebook(env.at("b.ipynb"))) is False
-        assert env.run(env.folders.has_notebook(env.at("data.csv"))) is False
+        assert env.run(env.listings.has_notebook(env.at("a.ipynb"))) is True
+        assert env.run(env.listings.has_notebook(env.at("b.ipynb"))) is False
+        assert env.run(env.listings.has_notebook(env.at("data.csv"))) is False
         assert env.operations == [LIST]
 
     def test_else_by_one_request(self, env, outsider):
         outsider.put("a.ipynb", b"x")
-        assert env.run(env.folders.has_notebook(env.at("a.ipynb"))) is True
+        assert env.run(env.listings.has_notebook(env.at("a.ipynb"))) is True
         assert env.operations == ["objects.get"]
 
     def test_trouble_is_forgotten_when_something_works(self, env, outsider):
@@ -189,4 +189,4 @@ class TestRemembering:
         env.faults.add(Fault(operation=LIST, action=ResetConnection(), times=1000))
         assert listed(env).trouble is not None
         env.faults.clear()
-        assert env.run(env.folders.fresh_bucket_folder(env.at(""))).trouble is None
+        assert env.run(env.listings.fresh_bucket_folder(env.at(""))).trouble is None

@@ -55,7 +55,7 @@ class TestRestored:
 
     def test_a_debt_of_the_snapshot_is_a_conflict(self, env, outsider, snapshot):
         env.save(NAME, b"old")
-        env.run(env.places.save(env.at(NAME), b"owed in the snapshot"))
+        env.run(env.storage.save(env.at(NAME), b"owed in the snapshot"))
         env.take_snapshot(snapshot)
         env.save(NAME, b"monday's work")
         env.restore(snapshot)
@@ -68,7 +68,7 @@ class TestRestored:
         """It is what the restored working copy holds."""
         env.save(NAME, b"old")
         env.faults.add(Fault(operation="objects.insert", action=Hang(), after_effect=True))
-        env.run(env.places.save(env.at(NAME), b"new"))
+        env.run(env.storage.save(env.at(NAME), b"new"))
         env.run(env.delocalizer.after_save(env.at(NAME), wait_seconds=0.0))
         env.run(until(lambda: outsider.content(NAME) == b"new"))
         env.take_snapshot(snapshot)
@@ -80,7 +80,7 @@ class TestRestored:
         assert list(outsider.history(NAME).values()) == [b"old", b"new"]
 
     def test_a_notebook_that_the_snapshot_never_had_in_the_bucket(self, env, outsider, snapshot):
-        env.run(env.places.save(env.at(NAME), b"first words"))
+        env.run(env.storage.save(env.at(NAME), b"first words"))
         env.take_snapshot(snapshot)
         env.save(NAME, b"a whole chapter")
         env.restore(snapshot)
@@ -119,7 +119,7 @@ class TestCloned:
 
     def test_two_that_create_one_name(self, env, outsider, cloned):
         """Both journals expect that there is no such object, from before the clone."""
-        env.run(env.places.expect_absent(env.at(NAME)))
+        env.run(env.storage.expect_absent(env.at(NAME)))
         twin = cloned()
         assert env.save(NAME, b"made on one").place is Place.IN_WORKSPACE
         assert twin.save(NAME, b"made on the other").place is Place.CONFLICT

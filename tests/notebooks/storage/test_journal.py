@@ -202,14 +202,14 @@ def test_the_first_schema_is_brought_up_to_date(file, new_journal):
 
 def test_a_journal_that_knows_nothing_begins_with_what_there_is(new_journal):
     journal = new_journal()
-    assert journal.knows_nothing()
+    assert journal.is_new()
     journal._database.close()
     journal = new_journal()
-    assert journal.knows_nothing(), "until somebody has looked"
+    assert journal.is_new(), "until somebody has looked"
     journal.begin_with(iter([KEY[0]]))
     journal._database.close()
     again = new_journal()
-    assert not again.knows_nothing()
+    assert not again.is_new()
     assert again.is_not_shown(KEY[0])
 
 
@@ -227,7 +227,7 @@ def test_the_second_schema_is_brought_up_to_date(file, new_journal, known):
     connection.close()
     journal = new_journal()
     assert journal.is_not_shown(KEY[0]) is (known == "debts")
-    assert journal.knows_nothing() is (known is None)
+    assert journal.is_new() is (known is None)
 
 
 def test_what_is_owed_survives_and_settles_with_the_version_that_pays(journal, new_journal):

@@ -9,7 +9,7 @@ from jupyter_terra_env.bucket.embedded.faults import AnswerWith, ChangeAnswer, F
 from jupyter_terra_env.notebooks.storage.kept_fields import custom_in
 from jupyter_terra_env.notebooks.sync.upload_attempts import content_type
 from jupyter_terra_env.rules.status import Place
-from jupyter_terra_env.rules.ways_out import WayOut
+from jupyter_terra_env.rules.ways_out import Resolution
 
 UPLOAD = "objects.insert"
 FIELDS = {
@@ -118,7 +118,7 @@ class TestKept:
         ann.open("a.ipynb")
         put(outsider, content=b"theirs", content_language="fr")
         assert ann.save("a.ipynb", b"mine").place is Place.CONFLICT
-        ann.run(ann.conflicts.resolve(ann.at("a.ipynb"), WayOut.REPLACE_THEIRS, content=None, theirs_version=None))
+        ann.run(ann.conflicts.resolve(ann.at("a.ipynb"), Resolution.REPLACE_THEIRS, content=None, theirs_version=None))
         assert (outsider.content("a.ipynb"), kept(outsider)) == (b"mine", ALL | {"content_language": "fr"})
 
     def test_what_was_stored_compressed_is_not_called_so_any_more(self, env, outsider):
@@ -172,7 +172,7 @@ class TestDamage:
         env.faults.add(Fault(operation=UPLOAD, action=ResetConnection()), Fault(operation="objects.get", action=Hang()))
 
         async def told():
-            await env.places.save(env.at("a.ipynb"), b"two")
+            await env.storage.save(env.at("a.ipynb"), b"two")
             env.delocalizer.start(env.at("a.ipynb"))
             await until(lambda: not env.faults.pending)
             return env.delocalizer.last_told(env.at("a.ipynb"))

@@ -49,7 +49,7 @@ def happens_after(monkeypatch):
 
 STEPS = {
     "content": lambda env: (env.gate, "still_snapshot"),
-    "baseline": lambda env: (env.places, "baseline"),
+    "baseline": lambda env: (env.storage, "baseline"),
     "check": lambda env: (env.gate, "require_whole"),
 }
 
@@ -62,7 +62,7 @@ def test_what_another_server_of_this_disk_brings_meanwhile_is_not_set_back(
     first, second = servers
     if not is_new:
         first.save(NAME, b"one")
-    first.run(first.places.save(first.at(NAME), b"two"))
+    first.run(first.storage.save(first.at(NAME), b"two"))
     happens_after(*step(second), lambda: first.saving(NAME, b"three"))
     assert second.run(second.delocalizer.settle(second.at(NAME))).place is Place.IN_WORKSPACE
     assert list(outsider.history(NAME).values()) == ([b"three"] if is_new else [b"one", b"three"])
@@ -88,9 +88,9 @@ def test_a_debt_is_not_dropped_by_a_baseline_that_has_moved_on(servers, outsider
 
     async def brought_and_undone():
         await first.saving(NAME, b"two")
-        await first.places.save(first.at(NAME), b"one")
+        await first.storage.save(first.at(NAME), b"one")
 
-    happens_after(second.places, "baseline", brought_and_undone)
+    happens_after(second.storage, "baseline", brought_and_undone)
     second.run(second.delocalizer.settle(second.at(NAME)))
     assert outsider.content(NAME) == b"one"
     assert list(outsider.history(NAME).values()) == [b"one", b"two", b"one"]
@@ -105,10 +105,10 @@ def test_a_debt_is_not_dropped_by_a_look_that_came_before_a_save(env, outsider, 
         Fault(operation="objects.get", action=AnswerWith(status=503), times=20),
     )
     env.run(env.saving(NAME, b"two"))
-    env.run(env.places.save(env.at(NAME), b"one"))
+    env.run(env.storage.save(env.at(NAME), b"one"))
     env.faults.clear()
     outsider.put(NAME, b"theirs")
-    happens_after(env.places, "stat", lambda: env.places.save(env.at(NAME), b"typed since"))
+    happens_after(env.storage, "stat", lambda: env.storage.save(env.at(NAME), b"typed since"))
     env.run(env.delocalizer.settle(env.at(NAME)))
     assert env.run(env.status_of(NAME)).place is Place.CONFLICT
     assert (env.read(NAME), env.owed()) == (b"typed since", ["ws/edit/a.ipynb"])
@@ -161,9 +161,9 @@ def test_a_debt_stays_that_is_written_for_a_save_of_another_server(servers, monk
     monkeypatch.setattr(first.copies, "_put_in_place", slowly)
 
     async def story():
-        saving = asyncio.create_task(first.places.save(first.at(NAME), b"two"))
+        saving = asyncio.create_task(first.storage.save(first.at(NAME), b"two"))
         await until(is_owed.is_set)
-        settling = asyncio.create_task(second.places.settle_if_equal(second.at(NAME)))
+        settling = asyncio.create_task(second.storage.settle_if_equal(second.at(NAME)))
         await asyncio.wait({settling}, timeout=0.05)
         goes_on.set()
         await saving
@@ -182,7 +182,7 @@ def test_a_baseline_waits_for_a_save_of_another_server(servers, outsider, monkey
 
     async def saved_over(*args, **kwargs):
         done = await real(*args, **kwargs)
-        await second.places.save(second.at(NAME), b"typed on one")
+        await second.storage.save(second.at(NAME), b"typed on one")
         return done
 
     monkeypatch.setattr(first.copies, "install", saved_over)
@@ -220,9 +220,9 @@ def test_a_version_is_not_put_in_place_once_the_baseline_is_another_one(servers,
 
     async def brought_meanwhile(*args, **kwargs):
         monkeypatch.undo()
-        version = await second.places.stat(second.at(NAME))
-        seen = await second.places.baseline(second.at(NAME))
-        assert await second.places.advance(second.at(NAME), seen, version, "AAAAAA==")
+        version = await second.storage.stat(second.at(NAME))
+        seen = await second.storage.baseline(second.at(NAME))
+        assert await second.storage.advance(second.at(NAME), seen, version, "AAAAAA==")
         return await real(*args, **kwargs)
 
     monkeypatch.setattr(first.copies, "install", brought_meanwhile)

@@ -327,7 +327,7 @@ class TestUnavailable:
     def test_a_retry_takes_the_newest_content(self, env, outsider):
         env.faults.add(broken(UPLOAD))
         assert env.save("a.ipynb", b"one").place is Place.ON_DISK
-        env.run(env.places.save(env.at("a.ipynb"), b"two"))
+        env.run(env.storage.save(env.at("a.ipynb"), b"two"))
         env.run(until(lambda: not env.delocalizer.is_paying(env.at("a.ipynb"))))
         assert list(outsider.history("a.ipynb").values()) == [b"two"]
 
@@ -483,12 +483,12 @@ class TestDeaths:
         """The attempt is in the journal: the next server recognises its version."""
         env.save("a.ipynb", b"one")
         env.faults.add(Fault(operation="objects.insert", action=Hang(), after_effect=True))
-        env.run(env.places.save(env.at("a.ipynb"), b"two"))
+        env.run(env.storage.save(env.at("a.ipynb"), b"two"))
         env.run(env.delocalizer.after_save(env.at("a.ipynb"), wait_seconds=0.0))
         env.run(until(lambda: outsider.content("a.ipynb") == b"two"))
         env.die()
         env.faults.clear()
-        env.run(env.places.save(env.at("a.ipynb"), b"one" if undone else b"three"))
+        env.run(env.storage.save(env.at("a.ipynb"), b"one" if undone else b"three"))
         env.recover()
         assert env.open("a.ipynb").place is Place.IN_WORKSPACE
         assert list(outsider.history("a.ipynb").values()) == [b"one", b"two", b"one" if undone else b"three"]
@@ -513,7 +513,7 @@ class TestDeaths:
     def test_a_server_that_has_not_heard_the_buckets_time_asks_first(self, env):
         """An upload carries the record of a lock: by a clock that is hours off, it would last for hours."""
         env.save("a.ipynb", b"one")
-        env.run(env.places.save(env.at("a.ipynb"), b"two"))
+        env.run(env.storage.save(env.at("a.ipynb"), b"two"))
         env.restart()
         env.faults.clear()
         env.locks._is_time_known = lambda: bool(env.operations)
@@ -523,7 +523,7 @@ class TestDeaths:
 
     def test_between_working_copy_and_upload(self, env, outsider):
         env.save("a.ipynb", b"one")
-        env.run(env.places.save(env.at("a.ipynb"), b"two"))
+        env.run(env.storage.save(env.at("a.ipynb"), b"two"))
         env.restart()
         assert env.run(env.status_of("a.ipynb")).place is Place.ON_DISK
         assert env.owed() == ["ws/edit/a.ipynb"]
@@ -534,7 +534,7 @@ class TestDeaths:
 
     def test_between_working_copy_and_upload_while_others_change_it(self, env, outsider):
         env.save("a.ipynb", b"one")
-        env.run(env.places.save(env.at("a.ipynb"), b"mine"))
+        env.run(env.storage.save(env.at("a.ipynb"), b"mine"))
         env.restart()
         outsider.put("a.ipynb", b"theirs")
         assert env.open("a.ipynb").place is Place.CONFLICT
@@ -554,19 +554,19 @@ class TestDebts:
     def test_what_the_bucket_has_is_not_owed(self, env, outsider):
         outsider.put("a.ipynb", b"one")
         env.open("a.ipynb")
-        env.run(env.places.save(env.at("a.ipynb"), b"one"))
+        env.run(env.storage.save(env.at("a.ipynb"), b"one"))
         assert env.owed() == []
 
     def test_playground_and_files_that_stay_here_owe_nothing(self, env):
-        env.run(env.places.save(env.at("a.ipynb", "playground"), b"played"))
-        env.run(env.places.save(env.at("data.csv"), b"1,2"))
+        env.run(env.storage.save(env.at("a.ipynb", "playground"), b"played"))
+        env.run(env.storage.save(env.at("data.csv"), b"1,2"))
         assert env.owed() == []
 
     @pytest.mark.parametrize("environment_settings", [{"save_wait_seconds": 0.1, "pause_seconds": 0.05}])
     def test_saved_again_while_it_travels_stays_owed(self, env, outsider):
         env.faults.add(Fault(operation=UPLOAD, action=Hang()))
         env.save("a.ipynb", b"one")
-        env.run(env.places.save(env.at("a.ipynb"), b"two"))
+        env.run(env.storage.save(env.at("a.ipynb"), b"two"))
         env.faults.add(broken(UPLOAD, times=1000))
         env.faults.release()
         env.run(until(lambda: outsider.content("a.ipynb") == b"one"))
@@ -658,7 +658,7 @@ class TestPace:
         async def story():
             start = asyncio.get_running_loop().time()
             for number in range(5):
-                await env.places.save(env.at("a.ipynb"), b"%d" % number)
+                await env.storage.save(env.at("a.ipynb"), b"%d" % number)
                 env.delocalizer.start(env.at("a.ipynb"))
                 await asyncio.sleep(0.05)
             await env.status_of("a.ipynb")

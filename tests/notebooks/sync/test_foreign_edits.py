@@ -10,15 +10,15 @@ from environments import UPLOADS, taken_by, until
 from test_upload_gate import BETTER, GOOD, NAME, notebook
 
 from jupyter_terra_env.notebooks.sync import folder_watch, foreign_edits
-from jupyter_terra_env.notebooks.sync.unseen_edits import kept_edits_name
-from jupyter_terra_env.notebooks.sync.whole_content import judge_content
+from jupyter_terra_env.notebooks.sync.unseen_edits import unseen_edits_name
+from jupyter_terra_env.notebooks.sync.whole_content import check_content
 from jupyter_terra_env.rules.status import Place
 from jupyter_terra_env.rules.whole_content import is_copy_of_edits
 
 
 @pytest.fixture
 def environment_settings():
-    return {"judge": judge_content, "pause_seconds": 0.05}
+    return {"judge": check_content, "pause_seconds": 0.05}
 
 
 @pytest.fixture
@@ -207,13 +207,13 @@ class TestLeftAlone:
 
     def test_copies_of_edits_are_named_as_they_are_made(self, opened):
         for number in (1, 2, 12):
-            assert is_copy_of_edits(kept_edits_name(opened.file(NAME), number).name)
+            assert is_copy_of_edits(unseen_edits_name(opened.file(NAME), number).name)
 
 
 class TestTurnedOff:
     @pytest.fixture
     def environment_settings(self):
-        return {"judge": judge_content, "delivers": False}
+        return {"judge": check_content, "delivers": False}
 
     def test_it_is_named_and_stays(self, opened, outsider, look):
         opened.file(NAME).write_bytes(BETTER)
@@ -235,7 +235,7 @@ class TestTurnedOff:
 class TestWatching:
     @pytest.fixture
     def environment_settings(self):
-        return {"judge": judge_content, "look_seconds": 3600.0}
+        return {"judge": check_content, "look_seconds": 3600.0}
 
     @pytest.fixture(autouse=True)
     def at_once(self, monkeypatch):

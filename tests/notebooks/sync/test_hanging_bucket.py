@@ -178,17 +178,17 @@ class TestFolders:
         listed = env.client.list_blobs
         monkeypatch.setattr(env.client, "list_blobs", lambda *args, **how: listed(*args, page_size=1, **how))
         env.faults.add(Fault(operation=LIST, action=Delay(seconds=0.15), times=4))
-        folder = env.run(env.folders.bucket_folder(env.at("a.ipynb").parent))
+        folder = env.run(env.listings.bucket_folder(env.at("a.ipynb").parent))
         assert (folder.trouble, len(folder.names)) == (None, 4)
 
 
 def test_a_preview_shows_the_disk(on_disk):
     on_disk.faults.add(Fault(operation=DOWNLOAD, action=Hang()))
-    assert soon(on_disk, Previews(on_disk.places).content(on_disk.at("a.ipynb"))) == b"one"
+    assert soon(on_disk, Previews(on_disk.storage).content(on_disk.at("a.ipynb"))) == b"one"
 
 
 def test_keeping_edits_does_not_wait(on_disk):
-    on_disk.run(on_disk.places.note_not_shown(on_disk.at("a.ipynb")))
+    on_disk.run(on_disk.storage.note_not_shown(on_disk.at("a.ipynb")))
     on_disk.faults.add(Fault(operation=GET, action=Hang()))
-    kept = soon(on_disk, on_disk.localizer.kept_edits.keep_not_shown(on_disk.at("a.ipynb")))
+    kept = soon(on_disk, on_disk.localizer.unseen_edits.keep_not_shown(on_disk.at("a.ipynb")))
     assert kept.read_bytes() == b"one"

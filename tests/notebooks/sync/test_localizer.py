@@ -413,7 +413,7 @@ class TestRaces:
         async def dead(*_args, **_settles):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(env.places, "advance_if_held", dead)
+        monkeypatch.setattr(env.storage, "advance_if_held", dead)
         with pytest.raises(KeyboardInterrupt):
             opened(env, "a.ipynb")
         env.restart()

@@ -14,7 +14,7 @@ from nbformat import v4
 from jupyter_terra_env.bucket.embedded.faults import Fault, Hang, ResetConnection
 from jupyter_terra_env.rules.errors import BucketError, ConflictReason, OperationRefused, WorkspaceConflict
 from jupyter_terra_env.rules.status import REFUSED, Place
-from jupyter_terra_env.rules.ways_out import WayOut
+from jupyter_terra_env.rules.ways_out import Resolution
 
 NAME, KEPT, NEXT = "a.ipynb", "a (my edits).ipynb", "a (my edits 2).ipynb"
 ON_THE_DISK = ("fsync", "rename", "replace", "link", "unlink")
@@ -73,7 +73,7 @@ class TestTheFreeName:
         )
 
         async def story():
-            way = asyncio.create_task(resolving(parted, WayOut.KEEP_BOTH))
+            way = asyncio.create_task(resolving(parted, Resolution.KEEP_BOTH))
             await until(lambda: not parted.faults.pending)
             saving = asyncio.create_task(parted.saving(KEPT, b"another tab's"))
             await until(lambda: outsider.content(KEPT) == b"another tab's")
@@ -85,7 +85,7 @@ class TestTheFreeName:
         assert files(parted) == {NAME: THEIRS, KEPT: b"another tab's", NEXT: MINE}
         assert {name: outsider.content(name) for name in outsider.names()} == files(parted)
 
-    @pytest.mark.parametrize("way_out", [WayOut.KEEP_BOTH, WayOut.TAKE_THEIRS, WayOut.MERGE])
+    @pytest.mark.parametrize("way_out", [Resolution.KEEP_BOTH, Resolution.TAKE_THEIRS, Resolution.MERGE])
     def test_a_program_that_takes_it_at_the_last_moment_keeps_its_file(self, parted, monkeypatch, way_out):
         link = os.link
 
@@ -108,14 +108,14 @@ class TestTheFreeName:
             return link(source, target, **more)
 
         monkeypatch.setattr(os, "link", taken_before)
-        assert resolve(deleted, WayOut.TAKE_THEIRS).name == NEXT
+        assert resolve(deleted, Resolution.TAKE_THEIRS).name == NEXT
         assert files(deleted) == {KEPT: b"a program's", NEXT: MINE}
 
     def test_an_object_that_takes_it_before_the_upload_is_not_replaced(self, parted, outsider):
         parted.faults.add(Fault(operation="objects.insert", action=Hang(), name_prefix=f"notebooks/{KEPT}"))
 
         async def story():
-            way = asyncio.create_task(resolving(parted, WayOut.KEEP_BOTH))
+            way = asyncio.create_task(resolving(parted, Resolution.KEEP_BOTH))
             await until(lambda: not parted.faults.pending)
             outsider.put(KEPT, b"somebody's")
             parted.faults.release()
@@ -129,7 +129,7 @@ class TestTheFreeName:
     def test_offline_the_next_number_is_the_persons_choice_later(self, parted, outsider):
         """What somebody may have on the screen by then is not renamed under them."""
         parted.faults.add(Fault(operation="objects.insert", action=ResetConnection(), name_prefix=f"notebooks/{KEPT}"))
-        assert resolve(parted, WayOut.KEEP_BOTH).name == KEPT
+        assert resolve(parted, Resolution.KEEP_BOTH).name == KEPT
         outsider.put(KEPT, b"somebody's")
         told = parted.run(parted.delocalizer.settle(parted.at(KEPT)))
         assert (told.place, told.reason) == (Place.CONFLICT, "name-taken")
@@ -139,7 +139,7 @@ class TestTheFreeName:
         parted.save(KEPT, b"of last week")
         parted.file(KEPT).unlink()
         outsider.delete(KEPT)
-        assert resolve(parted, WayOut.KEEP_BOTH).name == KEPT
+        assert resolve(parted, Resolution.KEEP_BOTH).name == KEPT
         assert outsider.content(KEPT) == MINE
         assert parted.owed() == []
 
@@ -149,7 +149,7 @@ class TestTheFreeName:
 
         parted.file(KEPT).write_bytes(b"of another day")
         monkeypatch.setattr(os, "link", none)
-        assert resolve(parted, WayOut.KEEP_BOTH).name == NEXT
+        assert resolve(parted, Resolution.KEEP_BOTH).name == NEXT
         assert files(parted) == {NAME: THEIRS, KEPT: b"of another day", NEXT: MINE}
         assert parted.litter() == []
 
@@ -207,8 +207,8 @@ async def saved_in_a_gap(env, way_out, number, monkeypatch):
 
 
 SITUATIONS = [
-    *(("parted", way_out) for way_out in WayOut),
-    *(("deleted", way_out) for way_out in WayOut if way_out is not WayOut.MERGE),
+    *(("parted", way_out) for way_out in Resolution),
+    *(("deleted", way_out) for way_out in Resolution if way_out is not Resolution.MERGE),
 ]
 
 
@@ -224,7 +224,7 @@ def test_a_save_in_any_gap_is_never_lost(request, outsider, tmp_path, monkeypatc
         if situation == "parted":
             assert THEIRS in outsider.history(NAME).values(), number
         start_again(env, outsider, situation)
-    assert steps >= (1 if way_out is WayOut.REPLACE_THEIRS or situation == "deleted" else 4)
+    assert steps >= (1 if way_out is Resolution.REPLACE_THEIRS or situation == "deleted" else 4)
 
 
 def start_again(env, outsider, situation):
@@ -247,7 +247,7 @@ def start_again(env, outsider, situation):
     assert env.save(NAME, MINE).place is Place.CONFLICT
 
 
-@pytest.mark.parametrize("way_out", [WayOut.KEEP_BOTH, WayOut.TAKE_THEIRS, WayOut.MERGE])
+@pytest.mark.parametrize("way_out", [Resolution.KEEP_BOTH, Resolution.TAKE_THEIRS, Resolution.MERGE])
 def test_a_save_that_waits_for_a_way_out_does_not_stand_on_theirs(parted, outsider, monkeypatch, way_out):
     """It begins when mine gets its second name: what its tab shows is not theirs, and theirs stays in the bucket."""
     link, story = os.link, {}
@@ -271,7 +271,7 @@ def test_a_save_that_waits_for_a_way_out_does_not_stand_on_theirs(parted, outsid
     assert kept.name == NEXT
     assert {MINE, LATER} <= set(files(parted).values())
     content = outsider.content(NAME)
-    if way_out is WayOut.MERGE:
+    if way_out is Resolution.MERGE:
         assert [cell.source for cell in nbformat.reads(content.decode(), 4).cells] == [
             "one, mine, and on",
             "two, theirs",
@@ -282,7 +282,7 @@ def test_a_save_that_waits_for_a_way_out_does_not_stand_on_theirs(parted, outsid
     assert parted.run(parted.status_of(NAME)).place is Place.IN_WORKSPACE
 
 
-@pytest.mark.parametrize("way_out", [WayOut.MERGE, WayOut.REPLACE_THEIRS])
+@pytest.mark.parametrize("way_out", [Resolution.MERGE, Resolution.REPLACE_THEIRS])
 def test_a_save_while_the_lock_is_taken_goes_along(parted, outsider, way_out):
     parted.faults.add(Fault(operation="objects.patch", action=Hang()))
 
@@ -297,7 +297,7 @@ def test_a_save_while_the_lock_is_taken_goes_along(parted, outsider, way_out):
 
     kept = parted.run(story())
     content = outsider.content(NAME)
-    if way_out is WayOut.MERGE:
+    if way_out is Resolution.MERGE:
         assert [cell.source for cell in nbformat.reads(content.decode(), 4).cells] == [
             "one, mine, and on",
             "two, theirs",
@@ -309,7 +309,7 @@ def test_a_save_while_the_lock_is_taken_goes_along(parted, outsider, way_out):
 
 
 class TestBothSidesAreNamed:
-    @pytest.mark.parametrize("way_out", list(WayOut))
+    @pytest.mark.parametrize("way_out", list(Resolution))
     def test_mine_that_was_saved_since_the_look_is_not_what_was_chosen(self, parted, outsider, way_out):
         sides = parted.run(parted.conflicts.look(parted.at(NAME)))
         parted.type_over(NAME, LATER)
@@ -320,15 +320,15 @@ class TestBothSidesAreNamed:
         assert (files(parted), outsider.content(NAME)) == ({NAME: LATER}, THEIRS)
         assert parted.run(parted.status_of(NAME)).place is Place.CONFLICT
 
-    @pytest.mark.parametrize("way_out", list(WayOut))
+    @pytest.mark.parametrize("way_out", list(Resolution))
     def test_mine_as_it_was_looked_at(self, parted, outsider, way_out):
         sides = parted.run(parted.conflicts.look(parted.at(NAME)))
-        content = LATER if way_out is not WayOut.MERGE else None
+        content = LATER if way_out is not Resolution.MERGE else None
         resolve(parted, way_out, content=content, mine_version=sides.mine_version, theirs_version=sides.theirs_version)
         assert parted.run(parted.status_of(NAME)).place is Place.IN_WORKSPACE
         assert (content or MINE) in everything(parted, outsider)
 
-    @pytest.mark.parametrize("way_out", [WayOut.KEEP_BOTH, WayOut.TAKE_THEIRS])
+    @pytest.mark.parametrize("way_out", [Resolution.KEEP_BOTH, Resolution.TAKE_THEIRS])
     @pytest.mark.parametrize("change", ["changed", "deleted"])
     def test_theirs_that_changes_while_a_name_is_looked_for(self, parted, outsider, way_out, change):
         parted.faults.add(
@@ -351,8 +351,8 @@ class TestBothSidesAreNamed:
     def test_two_tabs_choose_at_once(self, parted, outsider):
         async def both():
             return await asyncio.gather(
-                resolving(parted, WayOut.TAKE_THEIRS),
-                resolving(parted, WayOut.REPLACE_THEIRS, content=b"another screen"),
+                resolving(parted, Resolution.TAKE_THEIRS),
+                resolving(parted, Resolution.REPLACE_THEIRS, content=b"another screen"),
                 return_exceptions=True,
             )
 
@@ -432,7 +432,7 @@ class TestInterrupted:
             env.run(self.is_well(env))
             env.run(self.is_paid(env, outsider))
             found = everything(env, outsider)
-            assert MINE in found or LATER in found or way_out is WayOut.MERGE, number
+            assert MINE in found or LATER in found or way_out is Resolution.MERGE, number
             if failing.count < number:
                 break
             start_again(env, outsider, situation)
@@ -450,7 +450,7 @@ class TestInterrupted:
             env.run(self.is_well(env))
             env.faults.clear()
             env.run(self.is_paid(env, outsider))
-            assert LATER in everything(env, outsider) or way_out is WayOut.MERGE, number
+            assert LATER in everything(env, outsider) or way_out is Resolution.MERGE, number
             if is_over:
                 break
             start_again(env, outsider, situation)
@@ -463,7 +463,7 @@ class TestInterrupted:
         outsider.put(NAME, THEIRS)
         assert env.open(NAME).place is Place.CONFLICT
         env.faults.add(Fault(operation="objects.insert", action=ResetConnection(), times=1000))
-        resolve(env, WayOut.REPLACE_THEIRS)
+        resolve(env, Resolution.REPLACE_THEIRS)
         env.die()
         env.faults.clear()
         assert env.owed() == [f"ws/edit/{NAME}"]
@@ -476,7 +476,7 @@ class TestInterrupted:
         parted.faults.add(Fault(operation="objects.download", action=Hang()))
 
         async def story():
-            way = asyncio.create_task(resolving(parted, WayOut.KEEP_BOTH))
+            way = asyncio.create_task(resolving(parted, Resolution.KEEP_BOTH))
             await until(lambda: not parted.faults.pending)
             way.cancel()
             await asyncio.wait({way})
@@ -484,7 +484,7 @@ class TestInterrupted:
             return await parted.delocalizer.current_status(parted.at(NAME))
 
         assert parted.run(story()).reason == ConflictReason.REMOTE_CHANGED
-        assert resolve(parted, WayOut.KEEP_BOTH).name == KEPT
+        assert resolve(parted, Resolution.KEEP_BOTH).name == KEPT
         assert outsider.content(KEPT) == MINE
 
 

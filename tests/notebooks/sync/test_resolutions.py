@@ -11,7 +11,7 @@ from jupyter_terra_env.bucket.embedded.faults import Fault, ResetConnection
 from jupyter_terra_env.rules.edit_lock import EXPIRY_KEY, OWNER_KEY, owner_hash
 from jupyter_terra_env.rules.errors import BucketError, LockHeldElsewhere, OperationRefused, WorkspaceConflict
 from jupyter_terra_env.rules.status import Place
-from jupyter_terra_env.rules.ways_out import WayOut
+from jupyter_terra_env.rules.ways_out import Resolution
 
 NAME, KEPT = "a.ipynb", "a (my edits).ipynb"
 
@@ -100,37 +100,37 @@ class TestLooking:
 
     def test_without_a_conflict_there_is_nothing_to_look_at(self, env, outsider):
         env.save(NAME, BASE)
-        for act in (lambda: look(env), lambda: resolve(env, WayOut.TAKE_THEIRS)):
+        for act in (lambda: look(env), lambda: resolve(env, Resolution.TAKE_THEIRS)):
             with pytest.raises(OperationRefused, match="in no conflict"):
                 act()
 
 
 class TestKeepBoth:
     def test_mine_goes_to_the_workspace_under_a_new_name(self, parted, outsider):
-        assert resolve(parted, WayOut.KEEP_BOTH).name == KEPT
+        assert resolve(parted, Resolution.KEEP_BOTH).name == KEPT
         assert (parted.read(NAME), parted.read(KEPT)) == (THEIRS, MINE)
         assert (outsider.content(NAME), outsider.content(KEPT)) == (THEIRS, MINE)
         assert parted.run(parted.status_of(NAME)).place is Place.IN_WORKSPACE
         assert parted.owed() == []
 
     def test_what_is_on_the_screen_is_what_is_kept(self, parted, outsider):
-        resolve(parted, WayOut.KEEP_BOTH, content=b"on the screen")
+        resolve(parted, Resolution.KEEP_BOTH, content=b"on the screen")
         assert outsider.content(KEPT) == b"on the screen"
 
     def test_a_taken_name_is_not_replaced(self, parted, outsider):
         outsider.put(KEPT, b"somebody's")
         parted.file("a (my edits 2).ipynb").write_bytes(b"mine of last week")
-        assert resolve(parted, WayOut.KEEP_BOTH).name == "a (my edits 3).ipynb"
+        assert resolve(parted, Resolution.KEEP_BOTH).name == "a (my edits 3).ipynb"
         assert outsider.content(KEPT) == b"somebody's"
         assert parted.read("a (my edits 2).ipynb") == b"mine of last week"
 
     def test_when_theirs_is_deleted_mine_comes_back_under_its_name(self, deleted, outsider):
-        assert resolve(deleted, WayOut.KEEP_BOTH) is None
+        assert resolve(deleted, Resolution.KEEP_BOTH) is None
         assert outsider.content(NAME) == MINE
 
     def test_offline_mine_is_safe_and_goes_out_later(self, parted, outsider):
         parted.faults.add(Fault(operation="objects.insert", action=ResetConnection(), times=1))
-        resolve(parted, WayOut.KEEP_BOTH)
+        resolve(parted, Resolution.KEEP_BOTH)
         assert parted.read(KEPT) == MINE
         assert parted.owed() == [f"ws/edit/{KEPT}"]
         parted.run(parted.delocalizer.settle(parted.at(KEPT)))
@@ -139,13 +139,13 @@ class TestKeepBoth:
 
 class TestTakeTheirs:
     def test_mine_stays_on_this_disk_only(self, parted, outsider):
-        assert resolve(parted, WayOut.TAKE_THEIRS).name == KEPT
+        assert resolve(parted, Resolution.TAKE_THEIRS).name == KEPT
         assert (parted.read(NAME), parted.read(KEPT)) == (THEIRS, MINE)
         assert outsider.names() == [NAME]
         assert parted.owed() == []
 
     def test_when_theirs_is_deleted(self, deleted, outsider):
-        assert resolve(deleted, WayOut.TAKE_THEIRS).name == KEPT
+        assert resolve(deleted, Resolution.TAKE_THEIRS).name == KEPT
         assert (deleted.read(NAME), deleted.read(KEPT)) == (None, MINE)
         assert outsider.names() == []
         assert deleted.owed() == []
@@ -154,7 +154,7 @@ class TestTakeTheirs:
 class TestReplaceTheirs:
     def test_over_exactly_the_version_looked_at(self, parted, outsider):
         version = look(parted).theirs_version
-        assert resolve(parted, WayOut.REPLACE_THEIRS, theirs_version=version) is None
+        assert resolve(parted, Resolution.REPLACE_THEIRS, theirs_version=version) is None
         assert outsider.content(NAME) == MINE
         assert THEIRS in outsider.history(NAME).values(), "versions of the bucket are the bucket's"
         assert parted.run(parted.status_of(NAME)).place is Place.IN_WORKSPACE
@@ -162,10 +162,10 @@ class TestReplaceTheirs:
     def test_a_lock_that_came_and_went_meanwhile_changes_nothing(self, parted, outsider):
         version = look(parted).theirs_version
         outsider.lock(NAME)
-        resolve(parted, WayOut.REPLACE_THEIRS, theirs_version=version)
+        resolve(parted, Resolution.REPLACE_THEIRS, theirs_version=version)
         assert outsider.content(NAME) == MINE
 
-    @pytest.mark.parametrize("way_out", list(WayOut))
+    @pytest.mark.parametrize("way_out", list(Resolution))
     def test_theirs_that_has_changed_since_is_not_touched_and_the_screen_is_safe(self, parted, outsider, way_out):
         version = look(parted).theirs_version
         outsider.put(NAME, b"newer")
@@ -175,7 +175,7 @@ class TestReplaceTheirs:
         assert parted.read(NAME) == b"on the screen"
         assert outsider.names() == [NAME]
 
-    @pytest.mark.parametrize("way_out", [WayOut.REPLACE_THEIRS, WayOut.KEEP_BOTH, WayOut.TAKE_THEIRS])
+    @pytest.mark.parametrize("way_out", [Resolution.REPLACE_THEIRS, Resolution.KEEP_BOTH, Resolution.TAKE_THEIRS])
     def test_theirs_that_has_come_back_since_it_was_seen_deleted_is_not_touched(self, deleted, outsider, way_out):
         version = look(deleted).theirs_version
         outsider.put(NAME, THEIRS)
@@ -184,23 +184,23 @@ class TestReplaceTheirs:
         assert (outsider.content(NAME), deleted.read(NAME)) == (THEIRS, MINE)
 
     def test_a_deletion_that_was_seen_may_be_undone(self, deleted, outsider):
-        resolve(deleted, WayOut.REPLACE_THEIRS, theirs_version=look(deleted).theirs_version)
+        resolve(deleted, Resolution.REPLACE_THEIRS, theirs_version=look(deleted).theirs_version)
         assert outsider.content(NAME) == MINE
 
     def test_somebody_elses_live_lock_is_honoured(self, parted, outsider):
         expiry = str(int((time.time() + 170) * 1000))
         outsider.lock(NAME, **{OWNER_KEY: owner_hash(BUCKET, "bob@example.org"), EXPIRY_KEY: expiry})
         with pytest.raises(LockHeldElsewhere):
-            resolve(parted, WayOut.REPLACE_THEIRS)
+            resolve(parted, Resolution.REPLACE_THEIRS)
         assert (outsider.content(NAME), parted.read(NAME)) == (THEIRS, MINE)
 
     def test_theirs_deleted_is_created_not_replaced(self, deleted, outsider):
-        resolve(deleted, WayOut.REPLACE_THEIRS)
+        resolve(deleted, Resolution.REPLACE_THEIRS)
         assert outsider.content(NAME) == MINE
 
     def test_made_again_in_the_meantime_it_is_a_conflict_again(self, deleted, outsider):
         deleted.faults.add(Fault(operation="objects.insert", action=ResetConnection(), times=1))
-        resolve(deleted, WayOut.REPLACE_THEIRS)
+        resolve(deleted, Resolution.REPLACE_THEIRS)
         outsider.put(NAME, b"somebody's")
         deleted.run(deleted.delocalizer.settle(deleted.at(NAME)))
         assert deleted.run(deleted.status_of(NAME)).place is Place.CONFLICT
@@ -209,13 +209,13 @@ class TestReplaceTheirs:
     def test_a_name_taken_by_somebody_else(self, env, outsider):
         outsider.put(NAME, THEIRS)
         assert env.save(NAME, MINE).reason == "name-taken"
-        resolve(env, WayOut.REPLACE_THEIRS)
+        resolve(env, Resolution.REPLACE_THEIRS)
         assert outsider.content(NAME) == MINE
 
 
 class TestMerge:
     def test_both_changes_are_in_and_mine_is_kept(self, parted, outsider):
-        assert resolve(parted, WayOut.MERGE).name == KEPT
+        assert resolve(parted, Resolution.MERGE).name == KEPT
         assert sources(outsider.content(NAME)) == ["one, mine", "two, theirs"]
         assert parted.read(NAME) == outsider.content(NAME)
         assert parted.read(KEPT) == MINE
@@ -227,12 +227,12 @@ class TestMerge:
         outsider.put(NAME, THEIRS)
         env.save(NAME, MINE)
         with pytest.raises(OperationRefused, match="without a decision"):
-            resolve(env, WayOut.MERGE)
+            resolve(env, Resolution.MERGE)
         assert (env.read(NAME), outsider.content(NAME)) == (MINE, THEIRS)
         assert env.read(KEPT) is None
 
 
-@pytest.mark.parametrize("way_out", list(WayOut))
+@pytest.mark.parametrize("way_out", list(Resolution))
 def test_without_the_bucket_nothing_is_done_and_the_screen_is_safe(parted, outsider, way_out):
     parted.faults.add(Fault(operation="*", action=ResetConnection(), times=1000))
     with pytest.raises(BucketError):
@@ -248,6 +248,6 @@ def test_edits_kept_back_by_a_lock_can_be_kept_under_a_new_name(env, outsider):
     expiry = str(int((time.time() + 170) * 1000))
     outsider.lock(NAME, **{OWNER_KEY: owner_hash(BUCKET, "bob@example.org"), EXPIRY_KEY: expiry})
     assert env.save(NAME, MINE).place is Place.LOCKED
-    resolve(env, WayOut.KEEP_BOTH)
+    resolve(env, Resolution.KEEP_BOTH)
     assert (outsider.content(NAME), outsider.content(KEPT)) == (BASE, MINE)
     assert env.read(NAME) == BASE

@@ -59,7 +59,7 @@ class TwoEnvironments(RuleBasedStateMachine):
         async def watched(bucket, name, file, *, precondition, **kwargs):
             who, env = next((who, env) for who, env in machine.env.items() if env.threads is bucket._threads)
             name_here = name.removeprefix("notebooks/")
-            held = await env.places.baseline(env.at(name_here))
+            held = await env.storage.baseline(env.at(name_here))
             if isinstance(precondition, MatchVersion):
                 if not is_own_record(held.metadata, env.person.holder_in(WORKSPACE)):
                     machine.unseen_writes.append((who, name, "without the lock", held))

@@ -13,7 +13,7 @@ from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
 from jupyter_terra_env.rules.edit_lock import EXPIRY_KEY
 from jupyter_terra_env.rules.errors import ObjectNotFound
 from jupyter_terra_env.rules.status import Place
-from jupyter_terra_env.rules.ways_out import WayOut
+from jupyter_terra_env.rules.ways_out import Resolution
 
 NAME, KEPT = "a.ipynb", "a (my edits).ipynb"
 COLLEAGUE = "bob@example.org"
@@ -176,7 +176,9 @@ def test_two_saves_at_once_keep_them_once(env, outsider):
 
 def test_what_is_on_the_screen_replaces_no_edits_in_a_way_out(env, outsider):
     shown_theirs(env, outsider)
-    env.run(env.conflicts.resolve(env.at(NAME), WayOut.KEEP_BOTH, content=b"theirs, typed over", theirs_version=None))
+    env.run(
+        env.conflicts.resolve(env.at(NAME), Resolution.KEEP_BOTH, content=b"theirs, typed over", theirs_version=None)
+    )
     assert kept_files(env) == {KEPT: b"my edits", "a (my edits 2).ipynb": b"theirs, typed over"}
     assert (env.read(NAME), outsider.content(NAME)) == (b"theirs", b"theirs")
 
@@ -185,7 +187,7 @@ def test_an_object_that_was_deleted_changes_nothing_about_it(env, outsider):
     shown_theirs(env, outsider)
     outsider.delete(NAME)
     env.run(env.delocalizer.settle(env.at(NAME)))
-    env.run(env.conflicts.resolve(env.at(NAME), WayOut.REPLACE_THEIRS, content=None, theirs_version=None))
+    env.run(env.conflicts.resolve(env.at(NAME), Resolution.REPLACE_THEIRS, content=None, theirs_version=None))
     assert outsider.content(NAME) == b"my edits"
     env.type_over(NAME, b"theirs, typed over")
     assert kept_files(env) == {KEPT: b"my edits"}

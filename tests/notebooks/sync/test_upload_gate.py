@@ -13,10 +13,10 @@ from nbformat import v4
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
 from jupyter_terra_env.notebooks.sync import whole_content
-from jupyter_terra_env.notebooks.sync.whole_content import is_notebook, judge_content
+from jupyter_terra_env.notebooks.sync.whole_content import check_content, is_notebook
 from jupyter_terra_env.rules.errors import OperationRefused
 from jupyter_terra_env.rules.status import Place
-from jupyter_terra_env.rules.ways_out import WayOut
+from jupyter_terra_env.rules.ways_out import Resolution
 
 NAME = "a.ipynb"
 
@@ -44,7 +44,7 @@ BROKEN = {
 
 @pytest.fixture
 def environment_settings():
-    return {"judge": judge_content, "pause_seconds": 0.05}
+    return {"judge": check_content, "pause_seconds": 0.05}
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ class TestNotebooks:
 
     def test_a_validated_save_is_not_read_again(self, opened, outsider):
         """What Jupyter itself made is taken at its word, whatever it looks like from here."""
-        opened.run(opened.places.save(opened.at(NAME), b"validated", is_notebook=True))
+        opened.run(opened.storage.save(opened.at(NAME), b"validated", is_notebook=True))
         assert opened.run(opened.delocalizer.after_save(opened.at(NAME))).place is Place.IN_WORKSPACE
         assert outsider.content(NAME) == b"validated"
 
@@ -124,7 +124,9 @@ class TestNotebooks:
     def test_ways_out(self, opened, outsider, way_out):
         opened.file(NAME).write_bytes(b"{")
         opened.open(NAME)
-        kept = opened.run(opened.conflicts.resolve(opened.at(NAME), WayOut(way_out), content=None, theirs_version=None))
+        kept = opened.run(
+            opened.conflicts.resolve(opened.at(NAME), Resolution(way_out), content=None, theirs_version=None)
+        )
         assert outsider.content(NAME) == GOOD
         if way_out == "take-theirs":
             assert kept.read_bytes() == b"{"
@@ -170,7 +172,7 @@ class TestIsANotebook:
 class TestStillness:
     @pytest.fixture
     def environment_settings(self):
-        return {"judge": judge_content, "still_seconds": 0.5}
+        return {"judge": check_content, "still_seconds": 0.5}
 
     def test_what_a_program_has_just_written_waits(self, opened, outsider):
         opened.file(NAME).write_bytes(BETTER)

@@ -35,7 +35,7 @@ def undone(env, outsider):
         assert env.save(NAME, b"shared, and a password").place is Place.ON_DISK
         if dies:
             env.die()
-        env.run(env.places.save(env.at(NAME), b"shared"))
+        env.run(env.storage.save(env.at(NAME), b"shared"))
         if dies:
             env.recover()
 
@@ -112,7 +112,7 @@ class TestBeforeTheUploadTaskGoesOn:
         started.file(NAME).unlink()
         started.journal.settle(started.at(NAME).api_path)
         assert started.owed() == []
-        started.run(started.places.save(started.at(NAME), b"shared"))
+        started.run(started.storage.save(started.at(NAME), b"shared"))
         assert started.owed() == ["ws/edit/a.ipynb"]
 
 
@@ -120,11 +120,11 @@ def test_a_request_that_still_travels_is_kept_out(env, outsider):
     """The undone content must not arrive after it was told as undone."""
     env.save(NAME, b"shared")
     env.faults.add(Fault(operation=UPLOAD, action=Hang()))
-    env.run(env.places.save(env.at(NAME), b"typed"))
+    env.run(env.storage.save(env.at(NAME), b"typed"))
     env.run(env.delocalizer.after_save(env.at(NAME), wait_seconds=0.0))
     env.run(until(lambda: len(open_attempts_now(env)) == 1))
     env.die()
-    env.run(env.places.save(env.at(NAME), b"shared"))
+    env.run(env.storage.save(env.at(NAME), b"shared"))
     env.recover()
     assert env.run(env.status_of(NAME)).place is Place.IN_WORKSPACE
     env.faults.release()
@@ -133,7 +133,7 @@ def test_a_request_that_still_travels_is_kept_out(env, outsider):
 
 
 def open_attempts_now(env):
-    return env.places.baseline_now(env.at(NAME)).attempts
+    return env.storage.baseline_now(env.at(NAME)).attempts
 
 
 class TestTheRow:
@@ -170,7 +170,7 @@ class TestTheRow:
         env.save(NAME, b"one")
         baseline = env.baseline(NAME)
         for number in range(40):
-            env.run(env.places.begin_attempt(env.at(NAME), baseline, f"sum {number}"))
+            env.run(env.storage.begin_attempt(env.at(NAME), baseline, f"sum {number}"))
         kept = [one.crc32c for one in open_attempts(env)]
         assert kept == [f"sum {number}" for number in range(8, 40)]
 
@@ -178,12 +178,12 @@ class TestTheRow:
         env.save(NAME, b"one")
         old = env.baseline(NAME)
         env.save(NAME, b"two")
-        assert env.run(env.places.begin_attempt(env.at(NAME), old, "sum")) is None
+        assert env.run(env.storage.begin_attempt(env.at(NAME), old, "sum")) is None
         assert open_attempts(env) == ()
 
     def test_ends_when_the_metadata_has_moved_on(self, env, outsider):
         env.save(NAME, b"one")
-        env.run(env.places.begin_attempt(env.at(NAME), env.baseline(NAME), "sum"))
+        env.run(env.storage.begin_attempt(env.at(NAME), env.baseline(NAME), "sum"))
         env.take_over(NAME)
         assert open_attempts(env) == ()
         assert env.database.rows("SELECT * FROM attempts") == []
@@ -191,26 +191,26 @@ class TestTheRow:
     def test_keeps_the_debt_while_it_may_take_effect(self, env):
         env.save(NAME, b"one")
         baseline = env.baseline(NAME)
-        env.run(env.places.begin_attempt(env.at(NAME), baseline, "sum"))
-        env.run(env.places.owe_all([env.at(NAME)]))
-        version = env.run(env.places.stat(env.at(NAME)))
-        env.run(env.places.record(env.at(NAME), env.baseline(NAME), version, baseline.crc32c))
+        env.run(env.storage.begin_attempt(env.at(NAME), baseline, "sum"))
+        env.run(env.storage.owe_all([env.at(NAME)]))
+        version = env.run(env.storage.stat(env.at(NAME)))
+        env.run(env.storage.record(env.at(NAME), env.baseline(NAME), version, baseline.crc32c))
         assert env.owed() == ["ws/edit/a.ipynb"]
         env.take_over(NAME)
-        version = env.run(env.places.stat(env.at(NAME)))
-        env.run(env.places.record(env.at(NAME), env.baseline(NAME), version, baseline.crc32c))
+        version = env.run(env.storage.stat(env.at(NAME)))
+        env.run(env.storage.record(env.at(NAME), env.baseline(NAME), version, baseline.crc32c))
         assert env.owed() == []
 
     def test_goes_with_its_notebook(self, env):
         env.save(NAME, b"one")
-        env.run(env.places.begin_attempt(env.at(NAME), env.baseline(NAME), "sum"))
+        env.run(env.storage.begin_attempt(env.at(NAME), env.baseline(NAME), "sum"))
         env.delete(NAME)
         assert env.database.rows("SELECT * FROM attempts") == []
 
     def test_does_not_stay_behind_when_its_notebook_gets_a_new_name(self, env):
         env.save(NAME, b"one")
         moved = {"bucket": "a-bucket", "object_name": "notebooks/b.ipynb"}
-        env.run(env.places.begin_attempt(env.at(NAME), env.baseline(NAME), "sum"))
+        env.run(env.storage.begin_attempt(env.at(NAME), env.baseline(NAME), "sum"))
         one = Moved(
             old_path="ws/edit/a.ipynb", path="ws/edit/b.ipynb", **moved, generation=9, metageneration=1, metadata={}
         )
@@ -219,7 +219,7 @@ class TestTheRow:
 
     def test_goes_along_while_the_baseline_stays(self, env):
         env.save(NAME, b"one")
-        env.run(env.places.begin_attempt(env.at(NAME), env.baseline(NAME), "sum"))
+        env.run(env.storage.begin_attempt(env.at(NAME), env.baseline(NAME), "sum"))
         moved = {"bucket": "a-bucket", "object_name": "notebooks/b.ipynb"}
         env.journal.move(
             [

@@ -25,7 +25,7 @@ from jupyter_terra_env.rules.autopause.state import (
     OnlyReported,
     PauseNow,
     PauseReason,
-    PauseRules,
+    PauseSettings,
     Phase,
     Rejected,
     Resume,
@@ -35,7 +35,7 @@ from jupyter_terra_env.rules.autopause.state import (
 from jupyter_terra_env.rules.errors import AutopauseRefusal, AutopauseRefused
 
 HOUR, DAY = 3600.0, 86_400.0
-RULES = PauseRules()
+RULES = PauseSettings()
 
 
 def simulation(**changes):
@@ -560,7 +560,7 @@ class TrueRun:
 class TestProperties:
     """Row 20: random streams against what is true, with short limits so that all of them are met."""
 
-    RULES = PauseRules(idle_timeout=600, warning_lead=120, max_busy=3000, busy_gap=100, tick=15, resume_grace=200)
+    RULES = PauseSettings(idle_timeout=600, warning_lead=120, max_busy=3000, busy_gap=100, tick=15, resume_grace=200)
 
     @given(STREAMS)
     @settings(max_examples=300)

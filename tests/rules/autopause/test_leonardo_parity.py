@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_terra_env.rules.autopause.machine import due
-from jupyter_terra_env.rules.autopause.state import KeepAwake, PauseRules, Phase
+from jupyter_terra_env.rules.autopause.state import KeepAwake, PauseSettings, Phase
 
-RULES = PauseRules(parity=True, tick=1, warning_lead=0)
+RULES = PauseSettings(parity=True, tick=1, warning_lead=0)
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 

@@ -10,7 +10,7 @@ from real_server import RealServer
 from workspace_kit import BUCKET, WORKSPACE, BucketBehind, notebook, sources, text_of
 
 from jupyter_terra_env.bucket.embedded.api import EmbeddedBucket
-from jupyter_terra_env.bucket.embedded.http_front import LoopbackFront
+from jupyter_terra_env.bucket.embedded.http_front import EmbeddedServer
 
 COLLEAGUE = "colleague@example.org"
 
@@ -131,7 +131,7 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path):
     data = tmp_path / "bucket"
-    with EmbeddedBucket(data / "bucket.sqlite3") as engine, LoopbackFront(engine) as front:
+    with EmbeddedBucket(data / "bucket.sqlite3") as engine, EmbeddedServer(engine) as front:
         client = storage.Client(
             project="test", credentials=AnonymousCredentials(), client_options={"api_endpoint": front.url}
         )

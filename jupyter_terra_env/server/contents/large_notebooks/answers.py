@@ -14,12 +14,12 @@ from jupyter_terra_env.server.contents.large_notebooks.conversions import NotCon
 from jupyter_terra_env.server.contents.large_notebooks.converter import JsonText
 from jupyter_terra_env.server.contents.large_notebooks.manager import StandIn, takes_stand_ins
 from jupyter_terra_env.server.contents.large_notebooks.model_json import json_pieces
-from jupyter_terra_env.server.http_errors import translated
+from jupyter_terra_env.server.http_errors import as_http_errors
 
 _PIECE_BYTES = 256 * 1024
 
 
-class AnswersLargeNotebooks(ContentsHandler):
+class LargeResponseMixin(ContentsHandler):
     """Contents handler whose answers may hold large notebooks; the verbs are Jupyter's own."""
 
     _unsent: dict[str, Any] | None = None
@@ -37,7 +37,7 @@ class AnswersLargeNotebooks(ContentsHandler):
             if self._unsent is None:
                 return
             try:
-                with translated(path):
+                with as_http_errors(path):
                     self._unsent, tag = await manager.written(self._unsent)
                 is_written = True
             except NotConvertedError:

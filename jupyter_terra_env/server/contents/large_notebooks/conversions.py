@@ -24,7 +24,7 @@ class NotConvertedError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class Rendered:
     """A notebook as it is to be shown, but for the trust in it.
 
     Attributes:
@@ -62,7 +62,7 @@ def notary(secret: bytes, algorithm: str) -> NotebookNotary:
     return NotebookNotary(secret=secret, algorithm=algorithm, store_factory=MemorySignatureStore, data_dir="")
 
 
-def read(text: memoryview, signer: NotebookNotary) -> Shown:
+def read(text: memoryview, signer: NotebookNotary) -> Rendered:
     """Read a file as ``ContentsManager.get`` does, up to the question whether the notebook is trusted.
 
     Raises:
@@ -70,7 +70,9 @@ def read(text: memoryview, signer: NotebookNotary) -> Shown:
     """
     errors: dict[str, Any] = {}
     notebook = _read(text, errors)
-    return Shown(notebook=notebook, signature=signer.compute_signature(notebook), invalid=errors.get("ValidationError"))
+    return Rendered(
+        notebook=notebook, signature=signer.compute_signature(notebook), invalid=errors.get("ValidationError")
+    )
 
 
 def stored(body: memoryview, signer: NotebookNotary) -> Stored:

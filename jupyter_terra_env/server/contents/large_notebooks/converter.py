@@ -35,7 +35,7 @@ _Texts = tuple[JsonText, JsonText | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Envelope:
     """What the process has to know of an answer to serialise the notebook in it.
 
     Attributes:
@@ -50,7 +50,7 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class Rendered:
     """A notebook as it is shown.
 
     Attributes:
@@ -98,7 +98,7 @@ class Checked:
     message: str | None
 
 
-class Showing:
+class RenderJob:
     """A notebook that is being read: the process waits to be told whether it is trusted.
 
     Attributes:
@@ -106,12 +106,12 @@ class Showing:
         invalid: why it is no valid notebook; None for a valid one.
     """
 
-    def __init__(self, first: dict[str, Any], finish: Callable[[Surroundings], Awaitable[Shown]]) -> None:
+    def __init__(self, first: dict[str, Any], finish: Callable[[Envelope], Awaitable[Rendered]]) -> None:
         self.signature: str = first["signature"]
         self.invalid: str | None = first["invalid"]
         self._finish = finish
 
-    async def finish(self, around: Surroundings) -> Shown:
+    async def finish(self, around: Envelope) -> Rendered:
         """Have it serialised.
 
         Raises:
@@ -136,7 +136,7 @@ class NotebookConverter:
         self.cage = cage
 
     @contextlib.asynccontextmanager
-    async def showing(self, source: int, notary: NotebookNotary) -> AsyncIterator[Showing]:
+    async def showing(self, source: int, notary: NotebookNotary) -> AsyncIterator[RenderJob]:
         """Read a notebook file for showing it.
 
         Args:
@@ -150,16 +150,16 @@ class NotebookConverter:
         target = MemoryFile("shown")
         async with self._talk("show", source, target, notary) as talk:
 
-            async def finish(around: Surroundings) -> Shown:
+            async def finish(around: Envelope) -> Rendered:
                 with _declined():
-                    await talk.say(asdict(around))
-                    answer = await talk.hear()
+                    await talk.send(asdict(around))
+                    answer = await talk.receive()
                 content, message = self._done(target, answer)
-                return Shown(content=content, message=message, tag=answer["tag"] if message is None else None)
+                return Rendered(content=content, message=message, tag=answer["tag"] if message is None else None)
 
             with _declined():
-                first = await talk.hear()
-            yield Showing(first, finish)
+                first = await talk.receive()
+            yield RenderJob(first, finish)
 
     async def prepare(self, body: MemoryFile, notary: NotebookNotary) -> tuple[dict[str, Any], Prepared]:
         """Read, check and serialise what a client sent to be saved.
@@ -177,7 +177,7 @@ class NotebookConverter:
         target = MemoryFile("stored")
         async with self._talk("store", body.fileno(), target, notary) as talk:
             with _declined():
-                answer = await talk.hear()
+                answer = await talk.receive()
         content, message = self._done(target, answer)
         prepared = Prepared(
             content=content,
@@ -237,9 +237,9 @@ class NotebookConverter:
         target = MemoryFile("outputs")
         async with self._talk("put_outputs", source, target, notary, outputs) as talk:
             with _declined():
-                first = await talk.hear()
-                await talk.say({"trusted": is_trusted(first["signature"])})
-                answer = await talk.hear()
+                first = await talk.receive()
+                await talk.send({"trusted": is_trusted(first["signature"])})
+                answer = await talk.receive()
         self.converted += 1
         return target if answer["changed"] else None, tuple(answer["without_place"])
 

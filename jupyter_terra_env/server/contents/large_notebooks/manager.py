@@ -18,7 +18,7 @@ from jupyter_terra_env.notebooks.untrusted.cage import NotDoneError
 from jupyter_terra_env.notebooks.untrusted.memory_file import MemoryFile
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.contents.large_notebooks.conversions import NotConvertedError
-from jupyter_terra_env.server.contents.large_notebooks.converter import Showing, Surroundings
+from jupyter_terra_env.server.contents.large_notebooks.converter import Envelope, RenderJob
 from jupyter_terra_env.server.contents.large_notebooks.model_json import json_around, json_pieces
 from jupyter_terra_env.server.contents.large_notebooks.ordinary import is_ordinary
 from jupyter_terra_env.server.contents.large_notebooks.own_methods import has_only_own_methods
@@ -42,7 +42,7 @@ class StandIn:
         trusted: whether it is; known after ``mark_trusted_cells``.
     """
 
-    showing: Showing
+    showing: RenderJob
     trusted: bool = False
 
 
@@ -92,7 +92,7 @@ class LargeNotebookManager(UnusualNotebooks):
         stand_in: StandIn = model["content"]
         before, after = json_around(model, "content")
         try:
-            shown = await stand_in.showing.finish(Surroundings(trusted=stand_in.trusted, before=before, after=after))
+            shown = await stand_in.showing.finish(Envelope(trusted=stand_in.trusted, before=before, after=after))
         except NotDoneError as error:
             raise not_opened(model.get("path", "The notebook"), error) from error
         message = {} if shown.message is None else {"message": shown.message}
@@ -163,7 +163,7 @@ class LargeNotebookManager(UnusualNotebooks):
 
     async def run_beside(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run blocking work beside the event loop."""
-        return await self.notebooks.places.copies.run(function, *args)
+        return await self.notebooks.storage.copies.run(function, *args)
 
     # Jupyter's steps of reading
 

@@ -12,10 +12,10 @@ from tornado.httputil import HTTPServerRequest
 from tornado.routing import PathMatches
 
 from jupyter_terra_env.notebooks.untrusted.memory_file import MemoryFile
-from jupyter_terra_env.server.contents.large_notebooks.answers import AnswersLargeNotebooks
+from jupyter_terra_env.server.contents.large_notebooks.answers import LargeResponseMixin
 from jupyter_terra_env.server.contents.large_notebooks.manager import takes_stand_ins
 from jupyter_terra_env.server.contents.large_notebooks.prepared_notebook import not_saved, saving_only
-from jupyter_terra_env.server.http_errors import translated
+from jupyter_terra_env.server.http_errors import as_http_errors
 
 
 class LargeSaves(PathMatches):
@@ -41,7 +41,7 @@ class LargeSaves(PathMatches):
         return found if takes_stand_ins(manager) and manager.is_large_save(path, int(length)) else None
 
 
-class TakesLargeNotebooks(AnswersLargeNotebooks):
+class StreamingSaveMixin(LargeResponseMixin):
     """Contents handler for ``PUT`` with a large body; to be decorated with ``stream_request_body``."""
 
     _body: MemoryFile
@@ -80,7 +80,7 @@ class TakesLargeNotebooks(AnswersLargeNotebooks):
         # Asked again: an extension may have put its own in the place of the manager, or of a method, since.
         if not takes_stand_ins(manager) or not manager.is_large_save(path, self._body.size_bytes):
             return None
-        with translated(path):
+        with as_http_errors(path):
             found: dict[str, Any] | None = await manager.prepare(path, self._body)
         return found
 

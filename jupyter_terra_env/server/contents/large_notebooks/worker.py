@@ -39,8 +39,8 @@ def show(request: dict[str, Any], conversation: Conversation) -> dict[str, Any]:
     signer = _signer(request)
     found = conversions.read(view_of(source), signer)
     invalid = found.invalid
-    conversation.say({"signature": found.signature, "invalid": _quoted(invalid)})
-    answer = conversation.hear()
+    conversation.send({"signature": found.signature, "invalid": _quoted(invalid)})
+    answer = conversation.receive()
     signer.mark_cells(found.notebook, answer["trusted"])
     # The message quotes the notebook, which serialising uses up.
     message = _message(invalid)
@@ -92,8 +92,8 @@ def put_outputs(request: dict[str, Any], conversation: Conversation) -> dict[str
     """Put outputs into a notebook file's content; its files are the notebook, the one to write, and the outputs."""
     source, target, outputs = conversation.files
     found = conversions.read(view_of(source), _signer(request))
-    conversation.say({"signature": found.signature})
-    answer = conversation.hear()
+    conversation.send({"signature": found.signature})
+    answer = conversation.receive()
     what = unpacked(view_of(outputs))
     body = body_with_outputs(found.notebook, what, trusted=answer["trusted"])
     with _opened(target) as file:

@@ -172,18 +172,18 @@ OTHER_KEYS = [
 ]
 
 
-def _places(thing):
+def _storage(thing):
     """Every dictionary or list in a notebook, with its keys."""
     if isinstance(thing, dict | list):
         yield thing, list(thing) if isinstance(thing, dict) else list(range(len(thing)))
         for item in thing.values() if isinstance(thing, dict) else thing:
-            yield from _places(item)
+            yield from _storage(item)
 
 
 def _changed():
     """The notebook with each of its values left out, and with each value there can be in each place."""
     notebook = json.loads(json.dumps(VALID))
-    for container, keys in list(_places(notebook)):
+    for container, keys in list(_storage(notebook)):
         others = [key for key in OTHER_KEYS if key not in keys] if isinstance(container, dict) else []
         for key in [*keys, *others]:
             kept = dict(container) if isinstance(container, dict) else list(container)
