@@ -222,7 +222,7 @@ class LinkedObjects:
             BucketUnavailable, BucketRefused: as the port says.
         """
         place = self._edit_place(path)
-        async with self._notebooks.delocalizer.turn(place):
+        async with self._notebooks.storage.writes.turn(place):
             baseline = await self._storage.baseline(place)
             version = await self._storage.stat(place)
             if version is not None:

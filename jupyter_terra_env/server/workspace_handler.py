@@ -1,6 +1,5 @@
 """What this package's handlers share: finding the notebook a request is about, and telling of its lock in errors."""
 
-import contextlib
 import json
 from typing import Any
 
@@ -12,11 +11,11 @@ from jupyter_terra_env.rules.errors import LockReason
 from jupyter_terra_env.rules.workspace import Location, is_name_of_nothing, is_roundabout
 from jupyter_terra_env.server.announcements import Announcements
 from jupyter_terra_env.server.callers import refuse_foreign_pages
-from jupyter_terra_env.server.contents.large_notebooks.manager import is_unchanged
 from jupyter_terra_env.server.http_errors import refusal_within
 from jupyter_terra_env.server.request_bodies import MOST_BODY_BYTES, read_object, require_short
 from jupyter_terra_env.server.status_fields import lock_fields
 
+AUTOPAUSE_SETTING = "jupyter_terra_env_autopause"
 NOTEBOOKS_SETTING = "jupyter_terra_env_notebooks"
 ANNOUNCEMENTS_SETTING = "jupyter_terra_env_announcements"
 
@@ -126,12 +125,6 @@ class WorkspaceHandler(LockErrorMixin):
         if self.most_body_bytes is not None:
             require_short(self.request.body, self.most_body_bytes)
         refuse_foreign_pages(self)
-
-    async def note_replaced(self, location: Location) -> None:
-        """Take note that the workspace's version is in the working copy now, where an extension may show another."""
-        if location.is_delocalized and not is_unchanged(self.contents_manager):
-            with contextlib.suppress(OSError):
-                await self.notebooks.localizer.unseen_edits.mark_unseen(location)
 
     def path_in_question(self) -> str:
         """The path in the query or in the body."""

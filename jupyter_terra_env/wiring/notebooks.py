@@ -38,7 +38,7 @@ from jupyter_terra_env.notebooks.storage.letter_case import warn_of_shared_names
 from jupyter_terra_env.notebooks.storage.merge_bases import MergeBases
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.working_copies import WorkingCopies
-from jupyter_terra_env.notebooks.storage.write_gate import Pace
+from jupyter_terra_env.notebooks.storage.write_gate import WriteGate
 from jupyter_terra_env.notebooks.storage_links import StorageLinks
 from jupyter_terra_env.notebooks.sync.conflicts import Conflicts
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
@@ -123,9 +123,13 @@ def build(
         return BucketLocks(bucket, me=plan.person.holder_in(workspace), now_ms=clock.now_ms)
 
     storage = NotebookStorage(
-        root=plan.root, bucket_of=bucket_of, journal=journal, copies=WorkingCopies(), locate=workspaces.locate
+        root=plan.root,
+        bucket_of=bucket_of,
+        journal=journal,
+        copies=WorkingCopies(),
+        locate=workspaces.locate,
+        writes=WriteGate(monotonic=time.monotonic, interval_seconds=plan.pace_seconds),
     )
-    pace = Pace(monotonic=time.monotonic, interval_seconds=plan.pace_seconds)
     bases = MergeBases(plan.state / "bases")
     gate = UploadGate(storage.copies, wall=time.time, monotonic=time.monotonic, still_seconds=plan.still_seconds)
 
@@ -139,7 +143,6 @@ def build(
 
     locks = LockTable(
         storage,
-        pace,
         locks_of=locks_of,
         holder_of=plan.person.holder_in,
         now_ms=clock.now_ms,
@@ -152,8 +155,7 @@ def build(
     delocalizer = Delocalizer(
         storage,
         locks,
-        pace,
-        UploadAttempts(storage, locks, pace, bases, on_change=listings.forget),
+        UploadAttempts(storage, locks, bases, on_change=listings.forget),
         gate,
         on_news=announce,
         save_wait_seconds=plan.save_wait_seconds,
@@ -170,7 +172,7 @@ def build(
     )
     keeper = LockKeeper(
         locks,
-        delocalizer,
+        storage.writes,
         LockWatch(storage, locks, plan.log),
         in_use=in_use,
         monotonic=time.monotonic,
@@ -188,7 +190,6 @@ def build(
         ActOwners(plan.state / "acts", new_id=lambda: secrets.token_hex(8)),
         executor,
         acts,
-        delocalizer,
         locate=workspaces.locate,
         pause_seconds=pause,
         log=plan.log,

@@ -45,7 +45,7 @@ from jupyter_terra_env.notebooks.storage.journal_database import JournalDatabase
 from jupyter_terra_env.notebooks.storage.merge_bases import MergeBases
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.working_copies import WorkingCopies
-from jupyter_terra_env.notebooks.storage.write_gate import Pace
+from jupyter_terra_env.notebooks.storage.write_gate import WriteGate
 from jupyter_terra_env.notebooks.sync.conflicts import Conflicts
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.foreign_edits import ForeignEdits
@@ -233,6 +233,7 @@ class Environment:
             copies=self.copies,
             patience_seconds=settings.get("patience_seconds", 3.0),
             locate=Workspaces((WORKSPACE, OTHER_WORKSPACE)).locate,
+            writes=WriteGate(monotonic=time.monotonic, interval_seconds=settings.get("pace_seconds", 0.0)),
         )
         self.listings = BucketListings(
             self.storage, max_age_seconds=settings["max_age_seconds"], monotonic=time.monotonic, log=self.log
@@ -242,10 +243,8 @@ class Environment:
         self.person = Person(email=f"{self._owner}@example.org", environment=f"environment-of-{self._owner}")
         self.news = []
         self.bases = MergeBases(self.journal_file.parent / "bases")
-        self.pace = Pace(monotonic=time.monotonic, interval_seconds=settings.get("pace_seconds", 0.0))
         self.locks = LockTable(
             self.storage,
-            self.pace,
             locks_of=lambda workspace: BucketLocks(
                 self.threads.bucket(workspace.bucket, workspace.user_project, urgent=True),
                 me=self.person.holder_in(workspace),
@@ -266,11 +265,9 @@ class Environment:
         self.delocalizer = Delocalizer(
             self.storage,
             self.locks,
-            self.pace,
             UploadAttempts(
                 self.storage,
                 self.locks,
-                self.pace,
                 self.bases,
                 on_change=lambda location: (self.changed.append(location.api_path), self.listings.forget(location)),
             ),
@@ -312,7 +309,6 @@ class Environment:
             self.owners,
             self.executor,
             acts,
-            self.delocalizer,
             locate=self.locate,
             pause_seconds=lambda failures, passing: settings.get("pause_seconds", 30.0),
             log=self.log,

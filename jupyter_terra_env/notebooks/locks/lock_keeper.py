@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.locks.lock_watch import LockWatch
-from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
+from jupyter_terra_env.notebooks.storage.write_gate import WriteGate
 from jupyter_terra_env.rules.errors import BucketError, LockHeldElsewhere, ObjectNotFound
 from jupyter_terra_env.rules.lock_view import WAITED_FOR, LockState
 from jupyter_terra_env.rules.workspace import Location
@@ -55,7 +55,7 @@ class LockKeeper:
 
     Args:
         locks: the locks.
-        delocalizer: tells what is being uploaded: such a notebook's lock is left alone.
+        writes: the lock of a notebook whose object is being written is left alone.
         watch: looks at the locks that are waited for.
         in_use: tells the API paths that kernels and their clients use just now.
         monotonic: seconds from some fixed point.
@@ -66,7 +66,7 @@ class LockKeeper:
     def __init__(  # noqa: PLR0913 - three parts, two questions, a log and the times, each by name
         self,
         locks: LockTable,
-        delocalizer: Delocalizer,
+        writes: WriteGate,
         watch: LockWatch,
         *,
         in_use: Callable[[], Awaitable[Collection[str]]],
@@ -75,7 +75,7 @@ class LockKeeper:
         times: KeepingTimes = KeepingTimes(),
     ) -> None:
         self._locks = locks
-        self._delocalizer = delocalizer
+        self._writes = writes
         self._watch = watch
         self._in_use = in_use
         self._monotonic = monotonic
@@ -151,7 +151,7 @@ class LockKeeper:
             BucketUnavailable, BucketRefused: as the port says; the lock then expires by itself.
         """
         self._used_until.pop(location.api_path, None)
-        await self._delocalizer.uploaded(location)
+        await self._writes.idle(location)
         await self._locks.release(location, unless=lambda: location.api_path in self._tabs)
 
     async def close(self, deadline_seconds: float) -> None:
@@ -288,11 +288,11 @@ class LockKeeper:
             await self._locks.resume(location)
 
     async def _renew(self, location: Location) -> None:
-        if not self._delocalizer.is_uploading(location):
+        if not self._writes.is_busy(location):
             # Whether one that is given up took effect, the next reading tells.
             async with asyncio.timeout(self._times.longest):
                 await self._locks.renew(location)
 
     async def _release(self, location: Location) -> None:
-        await self._delocalizer.uploaded(location)
+        await self._writes.idle(location)
         await self._locks.release(location, unless=lambda: self._is_used(location, self._monotonic()))

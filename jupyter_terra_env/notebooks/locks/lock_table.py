@@ -8,7 +8,6 @@ from weakref import WeakValueDictionary
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.locks.bucket_locks import BucketLocks, HeldLock
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
-from jupyter_terra_env.notebooks.storage.write_gate import Pace
 from jupyter_terra_env.rules.edit_lock import (
     Claim,
     EditLock,
@@ -60,7 +59,6 @@ class LockTable:
 
     Args:
         storage: disk, buckets and journal.
-        pace: told of every change.
         locks_of: a workspace's locks.
         holder_of: this environment, as it takes part in a workspace's locks.
         now_ms: the bucket's time, epoch milliseconds.
@@ -68,10 +66,9 @@ class LockTable:
         on_change: called with a location when what is known of its lock has changed.
     """
 
-    def __init__(  # noqa: PLR0913 - two parts, two makers, a clock and a listener, each by name
+    def __init__(
         self,
         storage: NotebookStorage,
-        pace: Pace,
         *,
         locks_of: Callable[[Workspace], BucketLocks],
         holder_of: Callable[[Workspace], Holder],
@@ -80,7 +77,6 @@ class LockTable:
         on_change: Callable[[Location], None],
     ) -> None:
         self._storage = storage
-        self._pace = pace
         self._locks_of = locks_of
         self._holder_of = holder_of
         self._now_ms = now_ms
@@ -270,7 +266,7 @@ class LockTable:
     async def _take(self, location: Location, act: Callable[[BucketLocks], Awaitable[HeldLock]]) -> ObjectVersion:
         try:
             held = await act(self._locks_of(location.workspace))
-            self._pace.changed(location.api_path)
+            self._storage.writes.changed(location)
         except LockHeldElsewhere as refused:
             claim = Claim.MINE_ELSEWHERE if refused.by_same_person else Claim.OTHERS
             self._note(location, seen(claim, refused.lock, before=self._last(location)))

@@ -219,17 +219,3 @@ def name_exists(location: Location) -> OperationRefused:
 def path_exists(api_path: str) -> OperationRefused:
     """The refusal when a name is taken on the disk."""
     return OperationRefused(RefusalReason.NAME_EXISTS, f"File already exists: {api_path}")
-
-
-def refuse_too_large(location: Location, size_bytes: int, largest_bytes: int) -> None:
-    """Refuse to show what nobody could look at.
-
-    Raises:
-        OperationRefused: it is larger than may be.
-    """
-    if size_bytes > largest_bytes:
-        raise OperationRefused(
-            RefusalReason.TOO_LARGE,
-            f"{location.api_path} is too large to be opened here ({size_bytes // 2**20} MiB; at most "
-            f"{largest_bytes // 2**20} MiB). Download it, or read it in a notebook or terminal.",
-        )

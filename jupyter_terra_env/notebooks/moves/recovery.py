@@ -17,7 +17,6 @@ from jupyter_terra_env.notebooks.moves.intents import Intent, Intents
 from jupyter_terra_env.notebooks.moves.name_checks import under_way_elsewhere
 from jupyter_terra_env.notebooks.moves.object_writes import ObjectWrites
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
-from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.rules.errors import BucketError, BucketUnavailable, OperationRefused
 from jupyter_terra_env.rules.recovery import Act
 from jupyter_terra_env.rules.workspace import Location
@@ -49,7 +48,6 @@ class MoveRecovery:
         owners: tells which servers live.
         carrier: does what is left.
         acts: tells whose locks objects carry.
-        delocalizer: gives the turns.
         locate: the place an API path is.
         pause_seconds: how long to wait after so many failures, and whether their cause may pass by itself.
         log: told what could not be finished, and why.
@@ -62,7 +60,6 @@ class MoveRecovery:
         owners: ActOwners,
         executor: MoveExecutor,
         acts: ObjectWrites,
-        delocalizer: Delocalizer,
         *,
         locate: Callable[[str], Location | None],
         pause_seconds: Callable[[int, bool], float],
@@ -72,7 +69,6 @@ class MoveRecovery:
         self._intents = intents
         self._owners = owners
         self._executor = executor
-        self._delocalizer = delocalizer
         self._locate = locate
         self._pause_seconds = pause_seconds
         self._log = log
@@ -156,7 +152,7 @@ class MoveRecovery:
         """Be the only one who writes, moves or deletes the objects of these notebooks."""
         async with contextlib.AsyncExitStack() as stack:
             for place in sorted({place.api_path: place for place in places}.values(), key=lambda one: one.api_path):
-                await stack.enter_async_context(self._delocalizer.turn(place))
+                await stack.enter_async_context(self._storage.writes.turn(place))
             yield
 
     async def _keep_trying(self) -> None:

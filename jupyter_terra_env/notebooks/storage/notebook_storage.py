@@ -14,6 +14,7 @@ from jupyter_terra_env.notebooks.storage.keeping import Keeping
 from jupyter_terra_env.notebooks.storage.kept_fields import with_fields
 from jupyter_terra_env.notebooks.storage.patience import PATIENCE_SECONDS, within
 from jupyter_terra_env.notebooks.storage.working_copies import Appearing, Download, WorkingCopies, resolve_inside
+from jupyter_terra_env.notebooks.storage.write_gate import WriteGate
 from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 from jupyter_terra_env.rules.readback import WriteAttempt
 from jupyter_terra_env.rules.sync import Baseline, is_settled
@@ -29,10 +30,11 @@ class NotebookStorage:
         journal: baselines.
         copies: the files.
         locate: the place an API path is, if it is in a workspace folder.
+        writes: lets one change of an object through at a time.
         patience_seconds: how long a person waits for the bucket where the disk could answer.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - disk, bucket, journal and what orders access to them, each by name
         self,
         *,
         root: Path,
@@ -40,9 +42,11 @@ class NotebookStorage:
         journal: Journal,
         copies: WorkingCopies,
         locate: Callable[[str], Location | None],
+        writes: WriteGate,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self.copies = copies
+        self.writes = writes
         self.patience_seconds = patience_seconds
         self._root = root
         self._bucket_of = bucket_of

@@ -205,7 +205,7 @@ class Conflicts:
             merge=partial(self._merge, location, way_out),
             location=location,
         )
-        async with self._delocalizer.turn(location):
+        async with self._storage.writes.turn(location):
             await self._reason(location)
             async with self._paid(resolution):
                 await resolution.begin(content, mine_version=mine_version, theirs_version=theirs_version)

@@ -6,14 +6,12 @@ import logging
 from collections.abc import Callable, Iterable
 from enum import Enum, auto
 from functools import partial
-from weakref import WeakValueDictionary
 
 from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.storage.file_digests import Snapshot
 from jupyter_terra_env.notebooks.storage.kept_fields import keeps_unknown
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
-from jupyter_terra_env.notebooks.storage.write_gate import Pace
 from jupyter_terra_env.notebooks.sync.upload_attempts import UploadAttempts
 from jupyter_terra_env.notebooks.sync.upload_gate import UploadGate
 from jupyter_terra_env.notebooks.sync.upload_task import Attempt, UploadTask
@@ -54,7 +52,6 @@ class Delocalizer:
     Args:
         storage: disk, buckets and journal.
         locks: only over a version that carries our record may an upload go.
-        pace: how often one object may be changed.
         uploads: makes each upload, and settles those without an answer.
         gate: keeps what is broken or half-written from the bucket.
         on_news: called with a location when there is something new to tell of where its work is.
@@ -63,11 +60,10 @@ class Delocalizer:
         log: where unexpected failures go.
     """
 
-    def __init__(  # noqa: PLR0913 - four parts, a listener, a time, chance and a log, each by name
+    def __init__(  # noqa: PLR0913 - three parts, a listener, a time, chance and a log, each by name
         self,
         storage: NotebookStorage,
         locks: LockTable,
-        pace: Pace,
         uploads: UploadAttempts,
         gate: UploadGate,
         *,
@@ -78,7 +74,6 @@ class Delocalizer:
     ) -> None:
         self._storage = storage
         self._locks = locks
-        self._pace = pace
         self._uploads = uploads
         self._gate = gate
         self._on_news = on_news
@@ -87,16 +82,8 @@ class Delocalizer:
         self._log = log
         self._payers: dict[str, UploadTask] = {}
         self._last: dict[str, WorkStatus] = {}
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._slots = asyncio.Semaphore(_UPLOADS_AT_ONCE)
         self._closing = False
-
-    def turn(self, location: Location) -> asyncio.Lock:
-        """The lock under which a notebook's object is written, deleted or renamed: one act at a time."""
-        turn = self._turns.get(location.api_path)
-        if turn is None:
-            turn = self._turns[location.api_path] = asyncio.Lock()
-        return turn
 
     async def after_save(self, location: Location, *, wait_seconds: float | None = None) -> WorkStatus:
         """Upload what was just saved and wait for it a little.
@@ -154,15 +141,6 @@ class Delocalizer:
         """Whether an upload of this notebook is under way, or waits for its next attempt."""
         payer = self._payers.get(location.api_path)
         return payer is not None and not payer.is_over
-
-    def is_uploading(self, location: Location) -> bool:
-        """Whether the object of this notebook is being written, deleted or renamed just now."""
-        return self.turn(location).locked()
-
-    async def uploaded(self, location: Location) -> None:
-        """Wait until its object is not being written."""
-        async with self.turn(location):
-            pass
 
     async def pay(self, locations: Iterable[Location], deadline_seconds: float) -> dict[str, WorkStatus]:
         """Try at once to bring everything to the bucket.
@@ -259,7 +237,7 @@ class Delocalizer:
         again_in_seconds = None
         may_pass = False
         try:
-            async with self._slots, self.turn(location):
+            async with self._slots, self._storage.writes.turn(location):
                 await self._deliver_newest(location)
             news = status.in_workspace()
         except BucketError as error:
@@ -322,7 +300,7 @@ class Delocalizer:
                 return
             if step is _Step.TOO_EARLY:
                 # What is saved meanwhile goes along: the next snapshot is a new one.
-                await self._pace.wait(location.api_path)
+                await self._storage.writes.wait(location)
         raise kept_changing(location)
 
     def _tell_not_yet(self, location: Location, error: BucketError) -> None:
@@ -344,7 +322,7 @@ class Delocalizer:
             await self._uploads.read_back(location, baseline, snapshot.digest)
         elif not self._locks.may_write(location, baseline):
             await self._uploads.take_lock(location, baseline, snapshot.digest)
-        elif self._pace.is_early(location.api_path):
+        elif self._storage.writes.is_early(location):
             return _Step.TOO_EARLY
         else:
             await self._upload(location, baseline, snapshot)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.locks.lock_table import LockTable
-from jupyter_terra_env.notebooks.moves.name_checks import refuse_too_large
 from jupyter_terra_env.notebooks.storage.file_digests import FileDigest, digest_file
 from jupyter_terra_env.notebooks.storage.keeping import Keeping
 from jupyter_terra_env.notebooks.storage.merge_bases import MergeBases
@@ -21,7 +20,7 @@ from jupyter_terra_env.notebooks.storage.working_copies import Download
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.late_answers import LateAnswers
 from jupyter_terra_env.notebooks.sync.unseen_edits import UnseenEdits
-from jupyter_terra_env.notebooks.sync.views import Views
+from jupyter_terra_env.notebooks.sync.views import Views, refuse_too_large
 from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.edit_lock import Claim, read_lock
 from jupyter_terra_env.rules.errors import (

@@ -243,7 +243,7 @@ class ConflictResolution:
             The place of the file then: as it was, if somebody has changed it since or no name was free.
         """
         copies, old = self._storage.copies, self._storage.os_path(place)
-        async with self._delocalizer.turn(place), copies.lock(old):
+        async with self._storage.writes.turn(place), copies.lock(old):
             new = await self._localizer.unseen_edits.free_name(self.location)
             target = self.location.sibling(new.name)
             async with copies.lock(new):

@@ -14,7 +14,6 @@ from jupyter_terra_env.notebooks.storage.kept_fields import custom_in, fields_in
 from jupyter_terra_env.notebooks.storage.merge_bases import MergeBases
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.object_versions import as_remote
-from jupyter_terra_env.notebooks.storage.write_gate import Pace
 from jupyter_terra_env.rules.errors import (
     BucketRefused,
     BucketUnavailable,
@@ -47,7 +46,6 @@ class UploadAttempts:
     Args:
         storage: disk, buckets and journal.
         locks: an upload renews the lock.
-        pace: told of every change of an object.
         bases: told what the bucket holds.
         on_change: called with a location after its object was written.
     """
@@ -56,14 +54,12 @@ class UploadAttempts:
         self,
         storage: NotebookStorage,
         locks: LockTable,
-        pace: Pace,
         bases: MergeBases,
         *,
         on_change: Callable[[Location], None],
     ) -> None:
         self._storage = storage
         self._locks = locks
-        self._pace = pace
         self._bases = bases
         self._on_change = on_change
 
@@ -112,7 +108,7 @@ class UploadAttempts:
         else:
             await self._record(location, baseline, version, version.crc32c)
         finally:
-            self._pace.changed(location.api_path)
+            self._storage.writes.changed(location)
 
     async def read_back(self, location: Location, baseline: Baseline, digest: FileDigest) -> bool:
         """Settle uploads whose effect is not known (promise P4).

@@ -9,7 +9,7 @@ from jupyter_terra_env.notebooks.storage.file_digests import FileDigest
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.object_versions import as_remote
 from jupyter_terra_env.rules.edit_lock import Claim
-from jupyter_terra_env.rules.errors import BucketError, ObjectNotFound
+from jupyter_terra_env.rules.errors import BucketError, ObjectNotFound, OperationRefused, RefusalReason
 from jupyter_terra_env.rules.sync import OpenStep, Standing, decide_open, has_unsaved_edits, standing
 from jupyter_terra_env.rules.workspace import Location, Mode
 
@@ -94,3 +94,17 @@ class Views:
     def _is_read_only(self, location: Location, version: ObjectVersion) -> bool:
         claim = self._locks.claim(location, version.metadata)
         return location.is_delocalized and claim in {Claim.OTHERS, Claim.MINE_ELSEWHERE}
+
+
+def refuse_too_large(location: Location, size_bytes: int, largest_bytes: int) -> None:
+    """Refuse to show what nobody could look at.
+
+    Raises:
+        OperationRefused: it is larger than may be.
+    """
+    if size_bytes > largest_bytes:
+        raise OperationRefused(
+            RefusalReason.TOO_LARGE,
+            f"{location.api_path} is too large to be opened here ({size_bytes // 2**20} MiB; at most "
+            f"{largest_bytes // 2**20} MiB). Download it, or read it in a notebook or terminal.",
+        )

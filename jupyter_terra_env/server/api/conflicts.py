@@ -16,6 +16,7 @@ from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.contents.durable_files import serialised
 from jupyter_terra_env.server.contents.large_notebooks.manager import takes_stand_ins
 from jupyter_terra_env.server.contents.models import check_model
+from jupyter_terra_env.server.contents.shown_contents import note_replaced
 from jupyter_terra_env.server.http_errors import as_http_errors
 from jupyter_terra_env.server.status_fields import lock_fields, moment
 from jupyter_terra_env.server.workspace_handler import WorkspaceHandler
@@ -85,7 +86,7 @@ class ResolveHandler(WorkspaceHandler):
                     mine_version=mine_version,
                 )
                 if way_out is not Resolution.REPLACE_THEIRS:
-                    await self.note_replaced(location)
+                    await note_replaced(self.contents_manager, self.notebooks, location)
                 status = await self._status(location)
         except web.HTTPError as refused:
             if refused.status_code != 409:

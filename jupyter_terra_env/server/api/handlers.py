@@ -12,11 +12,11 @@ from jupyter_terra_env.server.api.conflicts import CONFLICT_HANDLERS
 from jupyter_terra_env.server.api.presence import PresenceSocket
 from jupyter_terra_env.server.api.preview import PreviewHandler
 from jupyter_terra_env.server.api.sharing import SHARING_HANDLERS
-from jupyter_terra_env.server.autopause.handlers import AUTOPAUSE_SETTING
 from jupyter_terra_env.server.callers import as_readers_see, may_write
+from jupyter_terra_env.server.contents.shown_contents import note_replaced
 from jupyter_terra_env.server.http_errors import as_http_errors
 from jupyter_terra_env.server.status_fields import foreign_debt_fields, payment_fields, status_fields
-from jupyter_terra_env.server.workspace_handler import WorkspaceHandler
+from jupyter_terra_env.server.workspace_handler import AUTOPAUSE_SETTING, WorkspaceHandler
 
 if TYPE_CHECKING:
     from jupyter_terra_env.server.autopause.service import AutopauseService
@@ -83,7 +83,7 @@ class OpenWorkspaceVersionHandler(WorkspaceHandler):
             raise web.HTTPError(409, "The workspace does not keep files of this name.", reason="name-pattern")
         with as_http_errors(location.api_path):
             kept = await self.notebooks.localizer.open_workspace_version(location)
-            await self.note_replaced(location)
+            await note_replaced(self.contents_manager, self.notebooks, location)
         kept_path = None if kept is None else location.api_path[: -len(location.name)] + kept.name
         self.finish(json.dumps({"path": location.api_path, "kept_edits": kept_path}))
 

@@ -11,11 +11,10 @@ from tornado import web
 from jupyter_terra_env.rules.errors import AutopauseRefused
 from jupyter_terra_env.server.autopause.requests import InvalidRequest, read_wish
 from jupyter_terra_env.server.request_bodies import MOST_BODY_BYTES, require_short
+from jupyter_terra_env.server.workspace_handler import AUTOPAUSE_SETTING
 
 if TYPE_CHECKING:
     from jupyter_terra_env.server.autopause.service import AutopauseService
-
-AUTOPAUSE_SETTING = "jupyter_terra_env_autopause"
 
 
 class AutopauseHandler(APIHandler):

@@ -43,7 +43,6 @@ from jupyter_terra_env.server.activity.kernel_websockets import ConnectionObserv
 from jupyter_terra_env.server.activity.requests_in_flight import RequestsInFlight
 from jupyter_terra_env.server.autopause import metrics
 from jupyter_terra_env.server.autopause.events import AUTOPAUSE_SCHEMA, AUTOPAUSE_SCHEMA_ID
-from jupyter_terra_env.server.autopause.handlers import AUTOPAUSE_SETTING
 from jupyter_terra_env.server.autopause.requests import Action, AutopauseRequest
 from jupyter_terra_env.server.autopause.settings import AutopauseSettings
 from jupyter_terra_env.server.autopause.work_sources import (
@@ -54,6 +53,7 @@ from jupyter_terra_env.server.autopause.work_sources import (
     sources,
 )
 from jupyter_terra_env.server.contents.unattended_outputs import UnattendedOutputs
+from jupyter_terra_env.server.workspace_handler import AUTOPAUSE_SETTING
 
 _ACTIVITY_NAME = "jupyter_terra_env"
 _COST_SECONDS = 3600.0

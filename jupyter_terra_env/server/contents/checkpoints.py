@@ -5,24 +5,28 @@ saved through the link over another file, and restore what that file holds.
 """
 
 import os
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from jupyter_server.services.contents.filecheckpoints import AsyncFileCheckpoints
 from tornado.web import HTTPError
 
+from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import OperationRefused
-
-if TYPE_CHECKING:
-    from jupyter_terra_env.server.contents.manager import TerraContentsManager
 
 CHECKPOINT_ID = "checkpoint"
 """Jupyter keeps one checkpoint of each file."""
 
 
+class _Parent(Protocol):
+    """What is needed of the contents manager."""
+
+    notebooks: WorkspaceNotebooks
+
+
 class WorkspaceCheckpoints(AsyncFileCheckpoints):
     """Jupyter's own checkpoints, without those that a link leads elsewhere."""
 
-    parent: "TerraContentsManager"
+    parent: _Parent
 
     def checkpoint_path(self, checkpoint_id: str, path: str) -> str:
         """See ``FileCheckpoints.checkpoint_path``.

@@ -119,7 +119,7 @@ class NewFilesManager(ContentsReader):
         location, digest = new_file.location, new_file.digest
         if location is None or digest is None:
             return False
-        async with self.notebooks.delocalizer.turn(location):
+        async with self.notebooks.storage.writes.turn(location):
             if not await self.notebooks.storage.take_back(location, digest):
                 return False
             self.notebooks.delocalizer.forget(location)

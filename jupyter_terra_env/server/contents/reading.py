@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from tornado.web import HTTPError
 
 from jupyter_terra_env.bucket.store import ObjectVersion
-from jupyter_terra_env.notebooks.moves.name_checks import refuse_too_large
 from jupyter_terra_env.notebooks.storage.file_digests import FileDigest, digest_file
 from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
 from jupyter_terra_env.notebooks.storage.regular_files import refuse_special
+from jupyter_terra_env.notebooks.sync.views import refuse_too_large
 from jupyter_terra_env.rules.errors import ObjectNotFound, OperationRefused, PreconditionFailed
 from jupyter_terra_env.rules.status import WorkStatus
 from jupyter_terra_env.rules.workspace import Location

@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
+from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
+from jupyter_terra_env.rules.workspace import Location
+from jupyter_terra_env.server.contents.large_notebooks.manager import is_unchanged
+
 Read = dict[str, object]
 """What was read for a request, by API path."""
 
@@ -36,6 +40,19 @@ def note_read(path: str, model: dict[str, Any]) -> bool:
     if read is not None:
         read[path] = essence(model)
     return read is not None
+
+
+async def note_replaced(manager: object, notebooks: WorkspaceNotebooks, location: Location) -> None:
+    """Record that the workspace's version is in the working copy now, where an extension may show another.
+
+    Args:
+        manager: the server's contents manager.
+        notebooks: the notebooks of its workspaces.
+        location: the notebook.
+    """
+    if location.is_delocalized and not is_unchanged(manager):
+        with contextlib.suppress(OSError):
+            await notebooks.localizer.unseen_edits.mark_unseen(location)
 
 
 def essence(model: dict[str, Any]) -> object:

@@ -25,7 +25,7 @@ class Kept:
         self.kernels = set()
         self.keeper = LockKeeper(
             env.locks,
-            env.delocalizer,
+            env.storage.writes,
             LockWatch(env.storage, env.locks),
             in_use=self.in_use,
             monotonic=lambda: self.now,
