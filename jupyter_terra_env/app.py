@@ -21,7 +21,7 @@ from jupyter_terra_env.notebooks.workspace_notebooks import UPLOADS_SECONDS, Wor
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Location, Workspace
 from jupyter_terra_env.safe_log import keep_safe
-from jupyter_terra_env.server.activity.kernel_use import paths_in_use
+from jupyter_terra_env.server.activity.kernel_watch import paths_in_use
 from jupyter_terra_env.server.announcements import SCHEMA, SCHEMA_ID, Announcements
 from jupyter_terra_env.server.api.about import ABOUT_HANDLERS, IGNORED_SETTING
 from jupyter_terra_env.server.api.handlers import HANDLERS

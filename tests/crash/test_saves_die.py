@@ -19,11 +19,11 @@ from nbformat import v4
 from jupyter_terra_env.bucket.embedded.faults import Fault, ResetConnection
 from jupyter_terra_env.notebooks.storage import journal_database
 from jupyter_terra_env.notebooks.storage.temporary_files import sweep
+from jupyter_terra_env.notebooks.sync.resolution import Resolution
 from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.edit_lock import ALLOWANCE_MS, TTL_MS
 from jupyter_terra_env.rules.errors import ConflictReason
 from jupyter_terra_env.rules.status import Place
-from jupyter_terra_env.rules.ways_out import Resolution
 from jupyter_terra_env.rules.workspace import Workspaces
 from jupyter_terra_env.server.contents.chunked_uploads import ChunkedUploads
 from jupyter_terra_env.server.contents.manager import TerraContentsManager

@@ -41,6 +41,7 @@ from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Delay, Fault, ResetConnection  # noqa: E402
 from jupyter_terra_env.notebooks.storage.folder_turns import turn_in  # noqa: E402
 from jupyter_terra_env.notebooks.storage.working_copies import ChangedMeanwhile  # noqa: E402
+from jupyter_terra_env.notebooks.sync.resolution import Resolution  # noqa: E402
 from jupyter_terra_env.rules.errors import (  # noqa: E402
     BucketError,
     LockHeldElsewhere,
@@ -49,7 +50,6 @@ from jupyter_terra_env.rules.errors import (  # noqa: E402
     WorkspaceConflict,
 )
 from jupyter_terra_env.rules.status import Place  # noqa: E402
-from jupyter_terra_env.rules.ways_out import Resolution  # noqa: E402
 
 PROCESSES = 4
 ALSO = ("programs", "in-place", "second-server", "snapshots")

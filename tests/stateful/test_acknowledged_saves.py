@@ -23,9 +23,9 @@ from soak import REFUSALS
 from soak_account import descends
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault, Hang, ResetConnection
+from jupyter_terra_env.notebooks.sync.resolution import Resolution
 from jupyter_terra_env.rules.errors import ObjectNotFound
 from jupyter_terra_env.rules.status import Place
-from jupyter_terra_env.rules.ways_out import Resolution
 
 NAMES = ("a.ipynb", "b.ipynb")
 PEOPLE = ("ann", "bob")

@@ -11,9 +11,8 @@ from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.locks.lock_table import LockTable
-from jupyter_terra_env.notebooks.moves.active_move import ActiveMove, Outcome
 from jupyter_terra_env.notebooks.moves.aside import Aside
-from jupyter_terra_env.notebooks.moves.intents import PlannedObject
+from jupyter_terra_env.notebooks.moves.intents import ActiveMove, Outcome, PlannedObject
 from jupyter_terra_env.notebooks.moves.journal_rows import JournalRows, Rows
 from jupyter_terra_env.notebooks.moves.object_writes import ObjectWrites, Versioned
 from jupyter_terra_env.notebooks.storage.bucket_listings import BucketListings

@@ -10,9 +10,8 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from jupyter_terra_env.bucket.store import ObjectVersion
-from jupyter_terra_env.notebooks.moves.active_move import ActiveMove, Outcome
 from jupyter_terra_env.notebooks.moves.executor import MoveExecutor, Steps
-from jupyter_terra_env.notebooks.moves.intents import Intent, PlannedObject
+from jupyter_terra_env.notebooks.moves.intents import ActiveMove, Intent, Outcome, PlannedObject
 from jupyter_terra_env.notebooks.moves.object_writes import ObjectWrites
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.rules.act_copies import is_own_copy

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectVersion
-from jupyter_terra_env.notebooks.moves.active_move import ActiveMove
+from jupyter_terra_env.notebooks.moves.intents import ActiveMove
 from jupyter_terra_env.notebooks.storage.journal import Moved
 from jupyter_terra_env.notebooks.storage.kept_fields import with_fields
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage

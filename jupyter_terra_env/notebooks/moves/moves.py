@@ -9,9 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from jupyter_terra_env.notebooks.moves import trash
-from jupyter_terra_env.notebooks.moves.active_move import ActiveMove, Outcome
 from jupyter_terra_env.notebooks.moves.executor import MoveExecutor, Steps
-from jupyter_terra_env.notebooks.moves.intents import Intent, PlannedObject
+from jupyter_terra_env.notebooks.moves.intents import ActiveMove, Intent, Outcome, PlannedObject
 from jupyter_terra_env.notebooks.moves.name_checks import NameChecks, folder_name, path_exists, refused_by_disk
 from jupyter_terra_env.notebooks.moves.object_writes import left_unfinished
 from jupyter_terra_env.notebooks.moves.planner import MovePlans, Plan

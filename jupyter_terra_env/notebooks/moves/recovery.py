@@ -10,10 +10,9 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 
 from jupyter_terra_env.notebooks.moves.act_owners import ActOwners
-from jupyter_terra_env.notebooks.moves.active_move import ActiveMove, Outcome
 from jupyter_terra_env.notebooks.moves.executor import MoveExecutor
 from jupyter_terra_env.notebooks.moves.finishing import Finishing, name_of
-from jupyter_terra_env.notebooks.moves.intents import Intent, Intents
+from jupyter_terra_env.notebooks.moves.intents import ActiveMove, Intent, Intents, Outcome
 from jupyter_terra_env.notebooks.moves.name_checks import under_way_elsewhere
 from jupyter_terra_env.notebooks.moves.object_writes import ObjectWrites
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage

@@ -17,7 +17,7 @@ from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.localizer import Localizer
 from jupyter_terra_env.notebooks.sync.merging import ASKED_FOR, LOOKING, MOST_BYTES, merged
-from jupyter_terra_env.notebooks.sync.resolution import ConflictResolution, name_of
+from jupyter_terra_env.notebooks.sync.resolution import ConflictResolution, Resolution, name_of
 from jupyter_terra_env.notebooks.untrusted.cage import Cage, NotDoneError
 from jupyter_terra_env.notebooks.untrusted.limits import OVER_A_LIMIT, Limits
 from jupyter_terra_env.rules.edit_lock import read_lock
@@ -29,7 +29,6 @@ from jupyter_terra_env.rules.errors import (
     RefusalReason,
 )
 from jupyter_terra_env.rules.status import REFUSED
-from jupyter_terra_env.rules.ways_out import Resolution
 from jupyter_terra_env.rules.whole_content import BROKEN
 from jupyter_terra_env.rules.workspace import Location
 

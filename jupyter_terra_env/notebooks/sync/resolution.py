@@ -1,6 +1,7 @@
 """One way out of a conflict, step by step. Protocol: docs/protocol/conflicts.md."""
 
 from collections.abc import Awaitable, Callable
+from enum import StrEnum
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectVersion
@@ -19,12 +20,20 @@ from jupyter_terra_env.rules.errors import (
     RefusalReason,
     WorkspaceConflict,
 )
-from jupyter_terra_env.rules.ways_out import Resolution
 from jupyter_terra_env.rules.workspace import Location
 
 _ROUNDS = 5
 _NO_VERSION = "none"
 """Names theirs when it was deleted: a notebook that has come back since is not what was looked at."""
+
+
+class Resolution(StrEnum):
+    """What a person may choose; append only, never rename."""
+
+    KEEP_BOTH = "keep-both"
+    TAKE_THEIRS = "take-theirs"
+    REPLACE_THEIRS = "replace-theirs"
+    MERGE = "merge"
 
 
 class ConflictResolution:

@@ -8,10 +8,10 @@ from tornado import web
 
 from jupyter_terra_env.notebooks.sync.conflicts import Composed, ConflictVersions
 from jupyter_terra_env.notebooks.sync.merging import as_notebook
+from jupyter_terra_env.notebooks.sync.resolution import Resolution
 from jupyter_terra_env.notebooks.untrusted.cage import NotDoneError
 from jupyter_terra_env.notebooks.untrusted.limits import OVER_A_LIMIT
 from jupyter_terra_env.rules.errors import LockReason, RefusalReason
-from jupyter_terra_env.rules.ways_out import Resolution
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.contents.durable_files import serialised
 from jupyter_terra_env.server.contents.large_notebooks.manager import takes_stand_ins

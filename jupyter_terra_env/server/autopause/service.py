@@ -37,8 +37,7 @@ from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.server.activity.cell_runs import CellRuns
 from jupyter_terra_env.server.activity.human_activity import HumanActivity
 from jupyter_terra_env.server.activity.kernel_observer import Observing
-from jupyter_terra_env.server.activity.kernel_use import notebook_sessions
-from jupyter_terra_env.server.activity.kernel_watch import KernelWatch
+from jupyter_terra_env.server.activity.kernel_watch import KernelWatch, notebook_sessions
 from jupyter_terra_env.server.activity.kernel_websockets import ConnectionObserver, watch_connections
 from jupyter_terra_env.server.activity.requests_in_flight import RequestsInFlight
 from jupyter_terra_env.server.autopause import metrics

@@ -7,9 +7,9 @@ from environments import until
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, ChangeAnswer, Fault, Hang, ResetConnection
 from jupyter_terra_env.notebooks.storage.kept_fields import custom_in
+from jupyter_terra_env.notebooks.sync.resolution import Resolution
 from jupyter_terra_env.notebooks.sync.upload_attempts import content_type
 from jupyter_terra_env.rules.status import Place
-from jupyter_terra_env.rules.ways_out import Resolution
 
 UPLOAD = "objects.insert"
 FIELDS = {

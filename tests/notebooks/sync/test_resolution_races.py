@@ -12,9 +12,9 @@ from environments import until
 from nbformat import v4
 
 from jupyter_terra_env.bucket.embedded.faults import Fault, Hang, ResetConnection
+from jupyter_terra_env.notebooks.sync.resolution import Resolution
 from jupyter_terra_env.rules.errors import BucketError, ConflictReason, OperationRefused, WorkspaceConflict
 from jupyter_terra_env.rules.status import REFUSED, Place
-from jupyter_terra_env.rules.ways_out import Resolution
 
 NAME, KEPT, NEXT = "a.ipynb", "a (my edits).ipynb", "a (my edits 2).ipynb"
 ON_THE_DISK = ("fsync", "rename", "replace", "link", "unlink")

@@ -8,10 +8,10 @@ from environments import BUCKET, until
 from nbformat import v4
 
 from jupyter_terra_env.bucket.embedded.faults import Fault, ResetConnection
+from jupyter_terra_env.notebooks.sync.resolution import Resolution
 from jupyter_terra_env.rules.edit_lock import EXPIRY_KEY, OWNER_KEY, owner_hash
 from jupyter_terra_env.rules.errors import BucketError, LockHeldElsewhere, OperationRefused, WorkspaceConflict
 from jupyter_terra_env.rules.status import Place
-from jupyter_terra_env.rules.ways_out import Resolution
 
 NAME, KEPT = "a.ipynb", "a (my edits).ipynb"
 

@@ -10,10 +10,10 @@ import pytest
 from environments import taken_by
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
+from jupyter_terra_env.notebooks.sync.resolution import Resolution
 from jupyter_terra_env.rules.edit_lock import EXPIRY_KEY
 from jupyter_terra_env.rules.errors import ObjectNotFound
 from jupyter_terra_env.rules.status import Place
-from jupyter_terra_env.rules.ways_out import Resolution
 
 NAME, KEPT = "a.ipynb", "a (my edits).ipynb"
 COLLEAGUE = "bob@example.org"
