@@ -46,6 +46,17 @@ def terminal():
         os.close(theirs)
 
 
+def until_ready(client):
+    """Wait for a kernel; a busy machine misses heartbeats, which the client takes for its death."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return client.wait_for_ready(timeout=30)
+        except RuntimeError:
+            if time.monotonic() > deadline:
+                raise
+
+
 def kernel_running(code, machine, demo):
     """Open a notebook with a kernel, let it begin to run some code, and return the kernel's process."""
     path = "Demo workspace/edit/gc-content.ipynb"
@@ -55,7 +66,7 @@ def kernel_running(code, machine, demo):
     client.load_connection_file()
     client.start_channels()
     try:
-        client.wait_for_ready(timeout=30)
+        until_ready(client)
         client.execute(code)
         while client.get_iopub_msg(timeout=30)["msg_type"] != "stream":
             pass

@@ -12,6 +12,8 @@ from jupyter_terra_env.bucket.embedded.faults import FaultPlan
 from jupyter_terra_env.bucket.embedded.http_front import EmbeddedServer
 
 BUCKET = "test-bucket"
+IMPATIENT = {"bucket_retry_deadline_seconds": 1.0, "listing_max_age_seconds": 0.0, "save_wait_seconds": 0.3}
+"""Settings of a server whose saves wait for their uploads no longer than they do by default."""
 WORKSPACE = "My work"
 WRITES = ("objects.insert", "objects.patch", "objects.delete", "objects.move", "objects.rewrite", "objects.copy")
 

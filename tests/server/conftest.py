@@ -77,7 +77,8 @@ def jp_server_config(terra_settings, bucket, workspace_environ):
             "contents_manager_class": "jupyter_terra_env.server.contents.TerraContentsManager",
         },
         "FileContentsManager": {"delete_to_trash": False},
-        "TerraEnvApp": terra_settings,
+        # A machine that is busy with other tests is slow; what a slow upload looks like is a test of its own.
+        "TerraEnvApp": {"save_wait_seconds": 10.0, **terra_settings},
         # Tests that leave debts behind do not wait for them at the end.
         "AutopauseSettings": {"shutdown_budget_seconds": 0.1},
     }

@@ -8,7 +8,7 @@ import time
 
 import pytest
 from small_disks import fill, free, mount, small_disk, unmount
-from workspace_kit import sources
+from workspace_kit import IMPATIENT, sources
 
 from jupyter_terra_env.bucket.embedded.faults import Fault, Hang
 from jupyter_terra_env.notebooks.storage.journal_database import JournalDatabase
@@ -64,6 +64,7 @@ async def test_a_disk_too_full_to_open(bucket, contents, edit, jp_root_dir, jp_s
     assert on_disk(edit, "large.ipynb") == [LONG]
 
 
+@pytest.mark.parametrize("terra_settings", [IMPATIENT])
 async def test_a_disk_that_fills_up_while_an_upload_is_on_its_way(bucket, contents, edit, jp_root_dir, jp_serverapp):
     """The object arrives, and the journal cannot take note of it: told as owed, and recognised when there is room."""
     await open_one(bucket, contents)

@@ -7,7 +7,7 @@ import json
 
 import pytest
 from small_disks import fill, free, small_disk
-from workspace_kit import WORKSPACE
+from workspace_kit import IMPATIENT, WORKSPACE
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault, Hang
 
@@ -79,6 +79,7 @@ def manifest(root):
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize("terra_settings", [IMPATIENT])
 async def test_an_idle_machine_is_not_paused_and_what_is_pending_is_named(owed, failed, marks, jp_root_dir, trouble):
     await owed(trouble)
     report = await failed()

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from workspace_kit import WORKSPACE, sources
+from workspace_kit import IMPATIENT, WORKSPACE, sources
 
 from jupyter_terra_env.bucket.embedded.faults import Fault, Hang
 from jupyter_terra_env.bucket.embedded.refusals import REFUSALS
@@ -105,6 +105,7 @@ async def test_hashes_questions_and_downloads_are_answered(bucket, api, contents
 
 
 @pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("terra_settings", [IMPATIENT])
 async def test_saving_is_answered_and_told(bucket, contents, edit, jp_serverapp):
     await falls_silent(bucket, contents)
     saved = await contents.save("a.ipynb", "2")

@@ -4,7 +4,8 @@ import asyncio
 import json
 from datetime import UTC, datetime
 
-from workspace_kit import WORKSPACE, notebook, sources, text_of
+import pytest
+from workspace_kit import IMPATIENT, WORKSPACE, notebook, sources, text_of
 
 from jupyter_terra_env.bucket.embedded.faults import Delay, Fault
 from jupyter_terra_env.rules.edit_lock import owner_hash
@@ -178,6 +179,7 @@ async def test_a_copy_goes_to_the_bucket_under_a_free_name(bucket, contents, jp_
     assert bucket.sources("a-Copy1.ipynb") == ["theirs"]
 
 
+@pytest.mark.parametrize("terra_settings", [IMPATIENT])
 async def test_a_slow_upload_does_not_hold_the_save(bucket, contents, jp_serverapp):
     bucket.put_notebook("a.ipynb", "1")
     await contents.open("a.ipynb")
@@ -189,6 +191,7 @@ async def test_a_slow_upload_does_not_hold_the_save(bucket, contents, jp_servera
     assert bucket.sources("a.ipynb") == ["2"]
 
 
+@pytest.mark.parametrize("terra_settings", [IMPATIENT])
 async def test_saves_during_an_upload_send_the_newest_content_once(bucket, contents, jp_serverapp):
     bucket.put_notebook("a.ipynb", "0")
     await contents.open("a.ipynb")

@@ -3,7 +3,8 @@
 import asyncio
 import json
 
-from workspace_kit import WORKSPACE, notebook, sources, text_of
+import pytest
+from workspace_kit import IMPATIENT, WORKSPACE, notebook, sources, text_of
 
 from jupyter_terra_env.bucket.embedded.faults import Delay, Fault, ResetConnection
 
@@ -24,6 +25,7 @@ async def test_deleting_a_file_put_there_by_hand_leaves_the_object(bucket, conte
     assert bucket.sources("a.ipynb") == ["theirs"]
 
 
+@pytest.mark.parametrize("terra_settings", [IMPATIENT])
 async def test_a_notebook_deleted_during_its_first_upload_does_not_come_back(bucket, contents, jp_serverapp):
     bucket.faults.add(Fault(operation="objects.insert", action=Delay(seconds=1.0)))
     assert (await contents.save("n.ipynb", "1")).model["terra"]["place"] == "uploading"
@@ -83,6 +85,7 @@ async def test_a_rename_below_a_file_is_refused_before_anything_moves(bucket, co
     assert (await contents.save("a.ipynb", "2")).code == 200
 
 
+@pytest.mark.parametrize("terra_settings", [IMPATIENT])
 async def test_a_conflict_met_by_a_slow_upload_is_told_and_not_sent_again(bucket, contents, jp_serverapp):
     bucket.put_notebook("a.ipynb", "1")
     await contents.open("a.ipynb")
