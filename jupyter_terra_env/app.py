@@ -4,6 +4,7 @@ import logging
 import os
 import secrets
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from traitlets import Bool, CaselessStrEnum, Dict, Float, Int, List, TraitError,
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.closing import ClosingSteps
 from jupyter_terra_env.environment.settings import owner_email
+from jupyter_terra_env.notebooks.folder_workspaces import FolderWorkspaces
 from jupyter_terra_env.notebooks.locks.lock_keeper import KeepingTimes
 from jupyter_terra_env.notebooks.storage.write_gate import INTERVAL_SECONDS
 from jupyter_terra_env.notebooks.sync.upload_gate import STILL_SECONDS
@@ -40,7 +42,7 @@ from jupyter_terra_env.server.welder.mounts import WELDER_HANDLERS, WELDER_SETTI
 from jupyter_terra_env.server.workspace_handler import ANNOUNCEMENTS_SETTING, NOTEBOOKS_SETTING
 from jupyter_terra_env.wiring.autopause import build_autopause, debts_of
 from jupyter_terra_env.wiring.notebooks import Plan, build
-from jupyter_terra_env.wiring.settings import person_of, workspaces_of
+from jupyter_terra_env.wiring.settings import folder_workspaces_of, person_of, workspaces_of
 from jupyter_terra_env.wiring.welder import build_welder, set_variables
 
 _AFTER_FLUSH_SECONDS = 2.0
@@ -191,6 +193,7 @@ class TerraEnvApp(ExtensionApp):
     converter: NotebookConverter | None = None
     welder: WelderApi | None = None
     welder_listener: WelderPort | None = None
+    folder_workspaces: FolderWorkspaces | None = None
 
     def wire(self, root: Path) -> WorkspaceNotebooks | None:
         """Build the parts for a server, once.
@@ -256,6 +259,8 @@ class TerraEnvApp(ExtensionApp):
         self.settings[WELDER_SETTING] = self.welder = build_welder(self, new_id=lambda: secrets.token_hex(16))
         if self.wired is not None:
             server: Any = self.serverapp
+            root = Path(server.root_dir)
+            self.folder_workspaces = folder_workspaces_of(self, root, log=self._server_log)
             server.io_loop.add_callback(self._start)
         events: Any = self.settings["event_logger"]
         if SCHEMA_ID not in events.schemas:
@@ -270,6 +275,9 @@ class TerraEnvApp(ExtensionApp):
     def _tell_pages(self, serverapp: Any, *, can_pause: bool) -> None:
         workspaces = None if self.wired is None else self.wired.workspaces
         tell_pages(serverapp.web_app.settings, workspaces, can_pause=can_pause)
+        if workspaces is not None:
+            # Pages that are loaded after a link was made know its folders.
+            workspaces.on_change(partial(tell_pages, serverapp.web_app.settings, workspaces, can_pause=can_pause))
 
     def initialize_handlers(self) -> None:
         """Add the REST endpoints."""
@@ -289,6 +297,8 @@ class TerraEnvApp(ExtensionApp):
         closing = ClosingSteps(self._server_log)
         if self.welder_listener is not None:
             await closing.step("ending Welder's API", self.welder_listener.close(), _STEP_SECONDS)
+        if self.folder_workspaces is not None:
+            await closing.step("ending the look at folders", self.folder_workspaces.close(), _STEP_SECONDS)
         flushed = self.autopause is not None
         if self.autopause is not None:
             budget = self.autopause.shutdown_budget_seconds
@@ -393,6 +403,8 @@ class TerraEnvApp(ExtensionApp):
         set_variables(self, owner_email(os.environ, self.owner_email))
         if self.wired is not None:
             await self.wired.start()
+        if self.folder_workspaces is not None:
+            self.folder_workspaces.start()
         if self.welder is not None:
             await self.welder.start()
         if self.welder_listener is not None and self.welder is not None:

@@ -208,6 +208,8 @@ def _when(report: Report) -> str:
     if report["deadline"] is None:
         return f"tried again at {_clock(report['retry_at'])}" if report["retry_at"] else "no pause is due"
     paused = "paused" if report["pauses_by"] else "should be paused (nothing here can, see pause_chain)"
+    if str(report.get("code")).endswith(":leonardo"):
+        paused = "idle long enough (Leonardo pauses it, by the autopause time set in Terra)"
     if report["reason"] == "max-busy":
         return f"{paused} at {_clock(report['deadline'])} at the latest: work without a person may take only so long"
     return f"{paused} at {_clock(report['deadline'])} if nothing happens"

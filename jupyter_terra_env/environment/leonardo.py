@@ -60,6 +60,15 @@ def runtime_name(environ: Mapping[str, str], url: str) -> RuntimeName:
     return RuntimeName(url=address.rstrip("/"), project=project, name=name)
 
 
+def is_runtime(environ: Mapping[str, str]) -> bool:
+    """Whether this machine is a runtime of Leonardo's, which pauses it by what its proxy sees.
+
+    Args:
+        environ: environment variables; Leonardo sets ``GOOGLE_PROJECT`` and ``RUNTIME_NAME`` or ``CLUSTER_NAME``.
+    """
+    return bool(environ.get("GOOGLE_PROJECT") and (environ.get("RUNTIME_NAME") or environ.get("CLUSTER_NAME")))
+
+
 class LeonardoRuntime:
     """Speaks with Leonardo about one runtime.
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
-from jupyter_terra_env.bucket.store import BucketStore
+from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
 from jupyter_terra_env.notebooks.moves.object_writes import ObjectWrites
 from jupyter_terra_env.notebooks.storage.durable_names import keep_as, sync, sync_directory
 from jupyter_terra_env.notebooks.storage.file_digests import digest_file
@@ -44,6 +44,8 @@ _SAVE_SECONDS = 50.0
 _LOCK_SECONDS = 180.0
 """Classic pages renew after 87 s, then each minute; a page that was closed leaves its lock for three minutes."""
 _REMEMBERED = 4096
+_DELETED_HERE = ""
+"""The checksum of a baseline whose object a client deleted by this API: no file equals it, and a save makes it anew."""
 
 
 class SyncStatus(StrEnum):
@@ -178,6 +180,8 @@ class LinkedObjects:
             if not held.by_same_person:
                 raise
             await locks.take_over(place)
+        except ObjectNotFound as error:
+            raise ObjectNotFound(f"{place.workspace.bucket}/{place.object_name} not found") from error
         self._notebooks.keeper.touch(place, _LOCK_SECONDS)
 
     async def save(self, path: str) -> None:
@@ -200,6 +204,9 @@ class LinkedObjects:
             raise ObjectNotFound(f"{path} is not on this disk.")
         # The program says that it has finished: no need to wait until the file has been still for a while.
         self._storage.copies.own.placed(digest)
+        baseline = await self._storage.baseline(place)
+        if baseline is not None and baseline.crc32c == _DELETED_HERE:
+            await self._storage.expect_absent_again(place)
         if await self._storage.has_edits(place):
             await self._storage.owe_all([place])
         self._notebooks.localizer.views.shows_working_copy(place)
@@ -212,11 +219,11 @@ class LinkedObjects:
         self._reported_absent.pop(path, None)
 
     async def delete(self, path: str) -> None:
-        """Delete the object that a file was last equal to; the file stays.
+        """Delete the object that a file was last equal to; the file stays. If there is no object, that is no error.
 
         Raises:
             NoStorageLink, InSafeFolder: the path is not saved to a bucket.
-            NothingKnown: the object was never seen here.
+            NothingKnown: there is an object, which was never seen here.
             WorkspaceConflict: the object is another one by now.
             LockHeldElsewhere: somebody else holds the lock.
             BucketUnavailable, BucketRefused: as the port says.
@@ -232,9 +239,10 @@ class LinkedObjects:
                 if baseline.generation != version.generation and baseline.crc32c != version.crc32c:
                     raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED)
                 await self._acts.delete(place, version)
-            elif baseline is None and path not in self._reported_absent:
-                raise NothingKnown(f"{path} was never localized here.")
-            await self._storage.forget(place)
+                await self._storage.forget(place)
+                await self._leave_file(place, version)
+            elif baseline is None or baseline.crc32c is None:
+                await self._storage.forget(place)
         self._remember_absent(path)
         self._notebooks.locks.forget(place)
         self._notebooks.delocalizer.forget(place)
@@ -253,6 +261,11 @@ class LinkedObjects:
         if match.is_safe or place is None:
             raise InSafeFolder(path)
         return place
+
+    async def _leave_file(self, place: Location, deleted: ObjectVersion) -> None:
+        """Have the file of a deleted object not be taken for a program's new notebook: it would go to the bucket."""
+        if await self._storage.copies.digest(self._storage.os_path(place)) is not None:
+            await self._storage.advance(place, None, deleted, _DELETED_HERE)
 
     def _remember_absent(self, path: str) -> None:
         self._reported_absent[path] = None
@@ -280,7 +293,10 @@ class LinkedObjects:
         found = self._links.match(path)
         place = None if found is None else found[1]
         if place is not None and place.belongs_in_bucket and _is_object_of(place, bucket_name, name):
-            await self._notebooks.localizer.open_workspace_version(place)
+            # Not while an upload of the same file is under way, nor another call like this: each would undo what the
+            # other has looked at.
+            async with self._notebooks.delocalizer.turn(place):
+                await self._notebooks.localizer.open_workspace_version(place)
             self._notebooks.localizer.views.shows_working_copy(place)
             return
         bucket = self._notebooks.bucket_threads.bucket(bucket_name, self._user_project(bucket_name))

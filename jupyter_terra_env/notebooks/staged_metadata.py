@@ -7,7 +7,9 @@ W-core/JsonCodec.scala:86-118.
 import io
 import json
 import logging
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +27,17 @@ MOST_BYTES = 64 * 2**20
 _ROUNDS = 3
 _ASSUMED_METAGENERATION = 0
 """Welder does not record it. The first write over such a baseline is refused by the bucket, and settled by reading."""
+
+
+_GENERATIONS = 2**63
+_CRC32C = re.compile(r"[A-Za-z0-9+/]{6}==")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Recorded:
+    path: str
+    generation: int
+    crc32c: str
 
 
 class StagedMetadata:
@@ -56,20 +69,25 @@ class StagedMetadata:
         """
         if not self._links.is_new:
             return
+        versions = 0
+
+        async def know() -> None:
+            nonlocal versions
+            versions = sum([await self._adopt(entry) for entry in entries])
+
         try:
             links = _links_of(await self._read(LINKS_OBJECT))
-            entries = await self._read(METADATA_OBJECT)
-            for link in links:
-                await self._links.add(link)
-            taken = [await self._adopt(entry) for entry in (entries if isinstance(entries, list) else ())]
-        except (TerraEnvError, BadRequest, OSError, ValueError, RecursionError) as error:
+            entries = _listed(await self._read(METADATA_OBJECT))
+            if links:
+                await self._links.take_up(links, know)
+        except (TerraEnvError, OSError, ValueError, RecursionError) as error:
             self._log.warning("jupyter_terra_env: Welder's records in gs://%s: %s", self._bucket.bucket, error)
             return
         if links:
             self._log.info(
                 "jupyter_terra_env: took %d storage links and %d versions from gs://%s.",
                 len(links),
-                sum(taken),
+                versions,
                 self._bucket.bucket,
             )
 
@@ -83,25 +101,23 @@ class StagedMetadata:
 
     async def _adopt(self, entry: Any) -> bool:
         """Make a recorded version the baseline of a working copy of which nothing is known."""
-        remote = entry.get("remoteState") if isinstance(entry, Mapping) else None
-        generation = entry.get("localFileGeneration") if isinstance(entry, Mapping) else None
-        crc32c = remote.get("crc32c") if isinstance(remote, Mapping) else None
-        place = self._place_of(parse_path(entry)) if isinstance(entry, Mapping) else None
-        if place is None or not isinstance(generation, int) or not isinstance(crc32c, str):
+        recorded = _recorded(entry)
+        place = None if recorded is None else self._place_of(recorded.path)
+        if recorded is None or place is None:
             return False
         if await self._storage.baseline(place) is not None:
             return False
         at = datetime.fromtimestamp(0, UTC)
         version = ObjectVersion(
             name=place.object_name,
-            generation=generation,
+            generation=recorded.generation,
             metageneration=_ASSUMED_METAGENERATION,
-            crc32c=crc32c,
+            crc32c=recorded.crc32c,
             size_bytes=0,
             updated=at,
             created=at,
         )
-        return await self._storage.advance(place, None, version, crc32c)
+        return await self._storage.advance(place, None, version, recorded.crc32c)
 
     def _place_of(self, path: str) -> Location | None:
         found = self._links.match(path)
@@ -118,14 +134,14 @@ class StagedMetadata:
             lock = read_lock(baseline.metadata)
             held = lock is not None and lock.expires_at_ms > 0
             remote: Any = "NotFound"
-            if baseline.crc32c is not None:
+            if baseline.crc32c:
                 remote = {
                     "lock": {"lastLockedBy": lock.holder.owner, "lockExpiresAt": lock.expires_at_ms}
                     if lock is not None and held
                     else None,
                     "crc32c": baseline.crc32c,
                 }
-            generation = baseline.generation if baseline.crc32c is not None else None
+            generation = baseline.generation if baseline.crc32c else None
             yield {"localPath": path, "remoteState": remote, "localFileGeneration": generation}
 
     async def _read(self, name: str) -> Any:
@@ -155,4 +171,30 @@ class StagedMetadata:
 
 
 def _links_of(value: Any) -> tuple[StorageLink, ...]:
-    return tuple(parse_link(link) for link in value) if isinstance(value, list) else ()
+    return tuple(link for link in map(_link_or_none, _listed(value)) if link is not None)
+
+
+def _link_or_none(value: Any) -> StorageLink | None:
+    try:
+        return parse_link(value)
+    except BadRequest:
+        return None
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _recorded(entry: Any) -> _Recorded | None:
+    """A version as Welder recorded it; None where it recorded none, or what it says cannot be one."""
+    remote = entry.get("remoteState") if isinstance(entry, Mapping) else None
+    crc32c = remote.get("crc32c") if isinstance(remote, Mapping) else None
+    generation = entry.get("localFileGeneration") if isinstance(entry, Mapping) else None
+    if not isinstance(generation, int) or isinstance(generation, bool) or not 0 < generation < _GENERATIONS:
+        return None
+    if not isinstance(crc32c, str) or not _CRC32C.fullmatch(crc32c):
+        return None
+    try:
+        return _Recorded(path=parse_path(entry), generation=generation, crc32c=crc32c)
+    except BadRequest:
+        return None

@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import os
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from jupyter_terra_env.notebooks.storage.bucket_listings import BucketListings
@@ -129,6 +130,30 @@ class StorageLinks:
             self._adopt(table)
         self._begin_copy(link)
 
+    async def take_up(self, links: Sequence[StorageLink], know: Callable[[], Awaitable[None]]) -> None:
+        """Make the links that a Welder has left; those that cannot be made are left out.
+
+        Args:
+            links: the links, the earliest first.
+            know: takes up what is known of their files; the links are durable only after it, so that a server which
+                dies meanwhile takes up everything again.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        async with self._turn:
+            table = self._table
+            for link in links[:MOST_LINKS]:
+                try:
+                    await self._storage.copies.run(self._make_folders, link)
+                    table = table.with_link(link)
+                except (BadRequest, OSError) as error:
+                    self._log.warning("jupyter_terra_env: a storage link on %r is left out: %s", link.base, error)
+            self._adopt(table)
+            await know()
+            await self._storage.copies.run(self._write, table)
+        self.start()
+
     async def remove(self, link: StorageLink) -> None:
         """Release a link's folders; their files stay, and what they owe is paid first if the bucket answers.
 
@@ -178,6 +203,10 @@ class StorageLinks:
         return same and not _has_files(self._root / configured.edit_directory)
 
     def _prepare(self, link: StorageLink, table: LinkTable) -> None:
+        self._make_folders(link)
+        self._write(table)
+
+    def _make_folders(self, link: StorageLink) -> None:
         folders = [
             self._folder(directory) for directory in dict.fromkeys((link.base, link.safe)) if directory is not None
         ]
@@ -186,7 +215,6 @@ class StorageLinks:
         for folder in folders:
             # Kernels of Terra's images read it to find their bucket; it is always /notebooks there.
             _write_durably(folder / DELOCALIZE_FILE, _compact({"destination": f"gs://{link.bucket}/notebooks"}))
-        self._write(table)
 
     def _folder(self, directory: str) -> Path:
         root = Path(os.path.realpath(self._root))

@@ -6,16 +6,25 @@ Facts about Welder's rules: W-core/package.scala and JsonCodec.scala (paths, lin
 import base64
 import binascii
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jupyter_terra_env.rules.workspace import Location, Mode, Workspace, is_name_of_nothing, join
+from jupyter_terra_env.rules.workspace import Location, Mode, Workspace, is_name_of_nothing, is_unicode, join
 
 MOST_PATTERN_CHARACTERS = 1000
 MOST_PATH_BYTES = 4096
+MOST_REPETITIONS = 3
+"""Each multiplies the time by the length of a name."""
+MOST_OPTIONALS = 8
+"""Each doubles the time."""
 _DATA_URI = "data:application/json;base64,"
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+_ESCAPES_AND_SETS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+_REPETITION = re.compile(r"[*+{]")
+_REPEATED_GROUP = re.compile(r"\)[*+{]")
+_OPTIONAL = re.compile(r"(?<![*+}?])\?")
 _LEADING_FLAGS = re.compile(r"\(\?([imsx]+)\)")
 
 
@@ -146,9 +155,13 @@ def parse_link(body: Any) -> StorageLink:
     if not _BUCKET_NAME.fullmatch(bucket):
         raise BadRequest("cloudStorageDirectory: expected gs://BUCKET/FOLDER")
     name_pattern(pattern)
+    base = _directory("localBaseDirectory", body.get("localBaseDirectory"))
+    safe = None if safe is None else _directory("localSafeModeBaseDirectory", safe)
+    if base and base == safe:
+        raise BadRequest("localSafeModeBaseDirectory: expected another folder than localBaseDirectory")
     return StorageLink(
-        base=_relative("localBaseDirectory", _text(body, "localBaseDirectory")),
-        safe=None if safe is None else _relative("localSafeModeBaseDirectory", safe),
+        base=base,
+        safe=safe,
         bucket=bucket,
         folder=_relative("cloudStorageDirectory", folder.strip("/")),
         pattern=pattern,
@@ -205,15 +218,33 @@ def name_pattern(pattern: str) -> re.Pattern[str]:
     Raises:
         BadRequest: it is no regular expression, or one that Python reads in another way.
     """
-    if len(pattern) > MOST_PATTERN_CHARACTERS or "&&" in pattern:
+    if len(pattern) > MOST_PATTERN_CHARACTERS or "&&" in pattern or not is_unicode(pattern):
         raise BadRequest("pattern: this regular expression is not supported")
     leading = _LEADING_FLAGS.match(pattern)
     flags, rest = (leading[1], pattern[leading.end() :]) if leading else ("", pattern)
+    _refuse_endless(rest)
     try:
-        re.compile(rest)
-        return re.compile(f"(?s:.*?)(?{flags}:{rest})")
-    except (re.error, RecursionError, OverflowError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)  # sets within sets: Java reads them in another way
+            re.compile(rest)
+            return re.compile(f"(?s:.*?)(?{flags}:{rest})")
+    except (re.error, RecursionError, OverflowError, FutureWarning) as error:
         raise BadRequest(f"pattern: not a regular expression ({error})") from error
+
+
+def _refuse_endless(pattern: str) -> None:
+    """Refuse what could take minutes on one name, during which the server answers nobody.
+
+    Raises:
+        BadRequest: a group is repeated, or there are many repetitions.
+    """
+    without_texts = _ESCAPES_AND_SETS.sub("x", pattern)
+    without_groups = without_texts.replace("(?", "(")
+    repetitions = len(_REPETITION.findall(without_groups))
+    if _REPEATED_GROUP.search(without_groups) or repetitions > MOST_REPETITIONS:
+        raise BadRequest(f"pattern: a repeated group, or more than {MOST_REPETITIONS} repetitions, is not supported")
+    if len(_OPTIONAL.findall(without_groups)) > MOST_OPTIONALS:
+        raise BadRequest(f"pattern: more than {MOST_OPTIONALS} optional parts are not supported")
 
 
 def _text(body: Any, key: str) -> str:
@@ -221,6 +252,12 @@ def _text(body: Any, key: str) -> str:
     if not isinstance(value, str):
         raise BadRequest(f"{key}: expected text")
     return value
+
+
+def _directory(key: str, path: Any) -> str:
+    if isinstance(path, str) and path.startswith("/"):
+        raise BadRequest(f"{key}: expected a path relative to the server's root")
+    return _relative(key, path)
 
 
 def _relative(key: str, path: Any) -> str:

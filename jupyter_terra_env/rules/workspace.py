@@ -5,7 +5,7 @@ object's full name in the bucket. Nothing else in this package may turn one into
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -171,6 +171,9 @@ class Workspaces:
 
     def __init__(self, configured: tuple[Workspace, ...] = ()) -> None:
         self._configured = configured
+        self._linked: tuple[Workspace, ...] = ()
+        self._hidden: frozenset[str] = frozenset()
+        self._listeners: list[Callable[[], None]] = []
         self.all = configured
 
     @property
@@ -185,7 +188,30 @@ class Workspaces:
             linked: all of them, the latest first; of two that share a folder the first has it.
             hidden: edit folders of configured workspaces that a link stands for.
         """
-        self.all = (*linked, *(one for one in self._configured if one.edit_directory not in hidden))
+        self._linked, self._hidden = linked, hidden
+        self._settle()
+
+    def configure(self, configured: tuple[Workspace, ...]) -> None:
+        """Take further workspaces among the configured ones, by their edit folders; none goes.
+
+        Args:
+            configured: workspaces of the settings as they are found now.
+        """
+        known = {one.edit_directory: one for one in self._configured}
+        # One object for a workspace's life: what is known of its notebooks goes by it.
+        found = {one.edit_directory: one for one in configured if one != known.get(one.edit_directory)}
+        self._configured = tuple({**known, **found}.values())
+        self._settle()
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Have a function called whenever there are other workspaces than before."""
+        self._listeners.append(listener)
+
+    def _settle(self) -> None:
+        shown = (one for one in self._configured if one.edit_directory not in self._hidden)
+        self.all = (*self._linked, *shown)
+        for listener in self._listeners:
+            listener()
 
     def locate(self, api_path: str) -> Location | None:
         """Find the workspace folder an API path lies in: the longest folder wins.

@@ -10,6 +10,8 @@ from typing import Any
 from jupyter_terra_env.environment.identity import Person, environment_id
 from jupyter_terra_env.environment.machine_identity import machine_identity
 from jupyter_terra_env.environment.settings import Defaults, collaborators, find_workspaces, owner_email
+from jupyter_terra_env.environment.workspace_folders import make_workspace_folders
+from jupyter_terra_env.notebooks.folder_workspaces import FolderWorkspaces
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Workspace
 from jupyter_terra_env.wiring.welder import shares_unmarked_locks
@@ -56,6 +58,31 @@ def workspaces_of(app: Any, root: Path, *, warn: Callable[[str], None]) -> tuple
         folder_buckets=app.folder_buckets,
         warn=warn,
     )
+
+
+def folder_workspaces_of(app: Any, root: Path, *, log: Log) -> FolderWorkspaces | None:
+    """What looks for workspaces in folders while the server runs; None unless the operator wants both.
+
+    Args:
+        app: the extension application.
+        root: the server's root folder.
+        log: the server's log.
+    """
+    if app.wired is None or not (app.storage_links and app.folder_buckets):
+        return None
+    said: set[str] = set()
+
+    def warn(sentence: str) -> None:
+        if sentence not in said:
+            said.add(sentence)
+            log.warning(sentence)
+
+    def find() -> tuple[Workspace, ...]:
+        found = workspaces_of(app, root, warn=warn)
+        make_workspace_folders(root, found)
+        return found
+
+    return FolderWorkspaces(app.wired.workspaces, app.wired.storage.copies, find=find, log=log)
 
 
 def person_of(app: Any, state: Path, *, log: Log) -> Person:

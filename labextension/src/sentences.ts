@@ -217,6 +217,10 @@ function pauseSentence({ code, blockers }: IPauseNews, trans: TranslationBundle)
       return trans.__('Kept running because somebody asked for it.');
     case 'idle:grace':
       return trans.__('Nobody is here and nothing works; time is granted because this server was away.');
+    case 'idle:leonardo':
+      return trans.__(
+        'Nobody is here and nothing works; Leonardo pauses this environment, by its own clock and the autopause time that is set in Terra.'
+      );
     case 'idle:nobody':
       return trans.__('Nobody is here and nothing works.');
     case 'flushing':
@@ -235,6 +239,10 @@ function failureSentence(code: string, trans: TranslationBundle): string | null 
     case 'pause-due':
       return trans.__(
         'The environment should be paused now, but nothing that can pause it is configured (pause_chain).'
+      );
+    case 'pause-due:leonardo':
+      return trans.__(
+        'Nobody has been here and nothing has worked for the idle time; Leonardo pauses this environment once no request has come through its proxy for the autopause time that is set in Terra, and no kernel is busy.'
       );
     case 'pause-failed':
       return trans.__('Not paused.');

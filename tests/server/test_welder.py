@@ -150,6 +150,17 @@ async def test_a_linked_folder_is_a_workspace_for_jupyter_too(welder, api, bucke
     assert played.code == 404 or played.model["place"] == "playground"
 
 
+async def test_pages_know_the_folders_of_links(jp_serverapp, on_port):
+    def folders():
+        return jp_serverapp.web_app.settings["page_config_data"]["terraEnv"]["folders"]
+
+    assert folders() == []
+    await on_port("POST", "storageLinks", link())
+    assert folders() == ["Terra/edit", "Terra/safe"]
+    await on_port("DELETE", "storageLinks", link())
+    assert folders() == []
+
+
 async def test_a_notebook_put_as_a_file_reaches_the_bucket(welder, api, bucket):
     await welder("POST", "storageLinks", link("workspaces/one", None, pattern=r"\.ipynb$"))
     model = {"type": "file", "format": "text", "content": text_of(notebook("made by All of Us"))}

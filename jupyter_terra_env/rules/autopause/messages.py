@@ -16,6 +16,17 @@ _CONSTANT = {
     ),
 }
 
+_BY_LEONARDO = {
+    Phase.IDLE: (
+        "Nobody is here and nothing works; Leonardo pauses this environment, by its own clock and the autopause time "
+        "that is set in Terra."
+    ),
+    Phase.PAUSE_DUE: (
+        "Nobody has been here and nothing has worked for the idle time; Leonardo pauses this environment once no "
+        "request has come through its proxy for the autopause time that is set in Terra, and no kernel is busy."
+    ),
+}
+
 
 def sentence(state: PauseState, rules: PauseSettings) -> str:
     """Say why the machine is in this phase."""
@@ -26,6 +37,8 @@ def sentence(state: PauseState, rules: PauseSettings) -> str:
             return _quiet(state, rules)
         case Phase.PAUSE_FAILED:
             return _failed(state)
+        case Phase.PAUSE_DUE if rules.leonardo_pauses:
+            return _BY_LEONARDO[Phase.PAUSE_DUE]
         case Phase.ACTIVE | Phase.FLUSHING | Phase.PAUSING | Phase.PAUSED | Phase.PAUSE_DUE:
             return _CONSTANT[state.phase]
         case _:
@@ -37,6 +50,8 @@ def code(state: PauseState, rules: PauseSettings) -> str:
     match state.phase:
         case Phase.IDLE | Phase.WARNING:
             return f"{Phase.IDLE.value}:{_why_quiet(state, rules)}"
+        case Phase.PAUSE_DUE if rules.leonardo_pauses:
+            return f"{state.phase.value}:leonardo"
         case Phase.PAUSE_FAILED:
             return f"{state.phase.value}:{state.failure.value}" if state.failure is not None else state.phase.value
         case _:
@@ -51,7 +66,9 @@ def _why_quiet(state: PauseState, rules: PauseSettings) -> str:
         return "max-busy"
     if state.snooze_until is not None and pause.deadline == state.snooze_until:
         return "kept"
-    return "grace" if pause.deadline == state.grace_until else "nobody"
+    if pause.deadline == state.grace_until:
+        return "grace"
+    return "leonardo" if rules.leonardo_pauses else "nobody"
 
 
 def _quiet(state: PauseState, rules: PauseSettings) -> str:
@@ -64,6 +81,8 @@ def _quiet(state: PauseState, rules: PauseSettings) -> str:
             return "Kept running because somebody asked for it."
         case "grace":
             return "Nobody is here and nothing works; time is granted because this server was away."
+        case "leonardo":
+            return _BY_LEONARDO[Phase.IDLE]
         case _:
             return "Nobody is here and nothing works."
 

@@ -61,6 +61,7 @@ class PauseSettings:
         presence: how long after a human act the person counts as there.
         confirm: how long an accepted pause may take before it counts as failed.
         parity: decide as Leonardo does, see ``leonardo.py``; no warning, no grace.
+        leonardo_pauses: whether nothing here pauses the machine, and Leonardo does, by what its proxy sees.
     """
 
     enabled: bool = True
@@ -75,6 +76,7 @@ class PauseSettings:
     presence: float = 60
     confirm: float = 600
     parity: bool = False
+    leonardo_pauses: bool = False
 
     @property
     def is_on(self) -> bool:

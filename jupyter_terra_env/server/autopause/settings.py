@@ -1,6 +1,7 @@
 """The settings of autopause: traitlets, and below them the machine's own metadata. Wrong values end the start."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from traitlets import Bool, Enum, Float, Int, List, TraitError, Unicode
 from traitlets.config import Configurable
 
+from jupyter_terra_env.environment.leonardo import is_runtime
 from jupyter_terra_env.environment.price_file import built_in, read_prices
 from jupyter_terra_env.rules.addresses import require_safe_address
 from jupyter_terra_env.rules.autopause.prices import PriceTable
@@ -143,6 +145,7 @@ class AutopauseSettings(Configurable):
             max_snooze=self.max_snooze_seconds,
             snooze_may_exceed_cap=self.snooze_may_exceed_cap,
             parity=parity,
+            leonardo_pauses=set(self.pause_chain) <= {"report_only"} and is_runtime(os.environ),
         )
 
     def prices(self) -> PriceTable:

@@ -13,6 +13,7 @@ from jupyter_terra_env.rules.storage_links import BadRequest, parse_link, parse_
 from jupyter_terra_env.server.welder.errors import Answer, error_answer
 
 MOST_ENTRIES = 1000
+MOST_BODY_BYTES = 32 * 2**20
 FLUSH_SECONDS = 50.0
 """Leonardo waits for 60 s, once, before it stops the machine."""
 _TRACE_HEADER = "X-Cloud-Trace-Context"
@@ -171,6 +172,8 @@ def _entries(body: Mapping[str, Any]) -> list[tuple[tuple[str, str] | bytes, str
 
 
 def _parsed(body: bytes) -> Mapping[str, Any]:
+    if len(body) > MOST_BODY_BYTES:
+        raise BadRequest(f"The body has more than {MOST_BODY_BYTES} bytes.")
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -14,12 +14,19 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import httpserver, netutil, web
 
 from jupyter_terra_env.rules.errors import SettingsError
-from jupyter_terra_env.server.welder.api import WelderApi
+from jupyter_terra_env.server.welder.api import MOST_BODY_BYTES, WelderApi
 from jupyter_terra_env.server.welder.errors import Answer
 
 WELDER_SETTING = "jupyter_terra_env_welder"
-MOST_BODY_BYTES = 32 * 2**20
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+_OWN_SITES = frozenset({"none", "same-origin"})
+
+
+def _host_name(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:  # brackets without an address
+        return ""
 
 
 async def _answer(handler: web.RequestHandler, api: WelderApi, path: str) -> None:
@@ -78,8 +85,9 @@ class LocalizeHandler(APIHandler):
 class PortHandler(web.RequestHandler):
     """The same calls on a port of their own.
 
-    On a loopback address the Host header has to be a local name: bodies come as ``text/plain``, so any web page could
-    send them, and a foreign name could be made to point here.
+    On a loopback address the Host header has to be a local name, and what a browser says another site's page sent is
+    refused: bodies come as ``text/plain``, so any web page that somebody reads on this machine could send them, and a
+    foreign name could be made to point here. What a proxy passes on is the proxy's business; no page can send its mark.
     """
 
     def initialize(self, api: WelderApi, *, is_loopback: bool) -> None:
@@ -88,10 +96,14 @@ class PortHandler(web.RequestHandler):
         self._is_loopback = is_loopback
 
     def prepare(self) -> None:
-        """Refuse a foreign host."""
-        host = urlsplit(f"//{self.request.host}").hostname or ""
-        if self._is_loopback and host not in _LOCAL_NAMES:
+        """Refuse a foreign host, and another site's page."""
+        if not self._is_loopback:
+            return
+        if _host_name(self.request.host) not in _LOCAL_NAMES:
             raise web.HTTPError(403, "This address is not one of this machine's own.")
+        headers = self.request.headers
+        if headers.get("Sec-Fetch-Site", "none") not in _OWN_SITES and "X-Forwarded-For" not in headers:
+            raise web.HTTPError(403, "Another site's page sent this.")
 
     def check_xsrf_cookie(self) -> None:
         """There are no cookies here."""

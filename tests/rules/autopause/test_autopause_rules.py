@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jupyter_terra_env.rules.autopause.clock_gaps import Moment
 from jupyter_terra_env.rules.autopause.machine import due, step
-from jupyter_terra_env.rules.autopause.messages import sentence
+from jupyter_terra_env.rules.autopause.messages import code, sentence
 from jupyter_terra_env.rules.autopause.persistence import record_of, restored
 from jupyter_terra_env.rules.autopause.state import (
     Abandon,
@@ -350,6 +350,20 @@ class TestPausing:
         assert machine.run(10 * HOUR) == [Phase.PAUSE_DUE]
         machine.human()
         assert machine.run(15) == [Phase.ACTIVE]
+
+    def test_where_leonardo_pauses_the_sentences_say_so(self):
+        """Nothing that is configured here will do it: a person must not take that for "it runs for ever"."""
+        machine = self.flushing()
+        machine.rules = replace(machine.rules, leonardo_pauses=True)
+        machine.tell(Flushed(attempt=1, unpaid=0))
+        machine.tell(OnlyReported(attempt=1))
+        assert code(machine.state, machine.rules) == "pause-due:leonardo"
+        assert "Leonardo pauses this environment" in sentence(machine.state, machine.rules)
+        machine.run(15)
+        machine.human()
+        machine.run(300)
+        assert (machine.phase, code(machine.state, machine.rules)) == (Phase.IDLE, "idle:leonardo")
+        assert "autopause time that is set in Terra" in sentence(machine.state, machine.rules)
 
     def test_pause_now_does_not_wait_and_is_not_stopped_by_work(self):
         machine = simulation()
