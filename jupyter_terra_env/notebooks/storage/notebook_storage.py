@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
+from jupyter_terra_env.notebooks.pinned_folders import resolve_inside
 from jupyter_terra_env.notebooks.storage.durable_names import keep_as, sync_directory
 from jupyter_terra_env.notebooks.storage.file_digests import FileDigest
 from jupyter_terra_env.notebooks.storage.folder_turns import turn_in
@@ -13,7 +14,7 @@ from jupyter_terra_env.notebooks.storage.journal import Debt, Journal, Moved
 from jupyter_terra_env.notebooks.storage.keeping import Keeping
 from jupyter_terra_env.notebooks.storage.kept_fields import with_fields
 from jupyter_terra_env.notebooks.storage.patience import PATIENCE_SECONDS, within
-from jupyter_terra_env.notebooks.storage.working_copies import Appearing, Download, WorkingCopies, resolve_inside
+from jupyter_terra_env.notebooks.storage.working_copies import Appearing, Download, WorkingCopies
 from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 from jupyter_terra_env.rules.readback import WriteAttempt
 from jupyter_terra_env.rules.sync import Baseline, is_settled

@@ -78,8 +78,9 @@ class LocalizeHandler(APIHandler):
 class PortHandler(web.RequestHandler):
     """The same calls on a port of their own.
 
-    On a loopback address the Host header has to be a local name: bodies come as ``text/plain``, so any web page could
-    send them, and a foreign name could be made to point here.
+    On a loopback address the Host header has to be a local name (a foreign name could be made to point here), and a
+    request that a web page has its browser send is refused: bodies come as ``text/plain``, so any page could send them.
+    What a proxy has forwarded is for the proxy to judge; a browser does not let a page claim that without asking first.
     """
 
     def initialize(self, api: WelderApi, *, is_loopback: bool) -> None:
@@ -88,10 +89,15 @@ class PortHandler(web.RequestHandler):
         self._is_loopback = is_loopback
 
     def prepare(self) -> None:
-        """Refuse a foreign host."""
-        host = urlsplit(f"//{self.request.host}").hostname or ""
-        if self._is_loopback and host not in _LOCAL_NAMES:
+        """Refuse a foreign host, and web pages."""
+        if not self._is_loopback:
+            return
+        if _host_name(self.request.host) not in _LOCAL_NAMES:
             raise web.HTTPError(403, "This address is not one of this machine's own.")
+        headers = self.request.headers
+        is_a_page_s = "Origin" in headers or headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}
+        if is_a_page_s and "X-Forwarded-For" not in headers:
+            raise web.HTTPError(403, "Web pages may not use this address.")
 
     def check_xsrf_cookie(self) -> None:
         """There are no cookies here."""
@@ -112,6 +118,13 @@ class PortHandler(web.RequestHandler):
         """Answer an error as text without details."""
         self.set_header("Content-Type", "text/plain; charset=UTF-8")
         self.finish(f"{status_code}: {self._reason}")
+
+
+def _host_name(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 class WelderPort:
