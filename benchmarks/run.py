@@ -39,9 +39,16 @@ class Seeder:
         self._folder = stock_root / FOLDER
         self._request("POST", "/storage/v1/b?project=benchmark", json.dumps({"name": name}).encode())
 
-    def put(self, path: str, content: bytes) -> None:
-        """One notebook, by its path in the edit folder."""
-        target = f"/upload/storage/v1/b/{self._name}/o?uploadType=media&name="
+    def put(self, path: str, content: bytes, *, encoding: str = "") -> None:
+        """One notebook, by its path in the edit folder.
+
+        Args:
+            path: its path.
+            content: as stored.
+            encoding: the object's ``contentEncoding``; empty for none.
+        """
+        more = f"&contentEncoding={encoding}" if encoding else ""
+        target = f"/upload/storage/v1/b/{self._name}/o?uploadType=media{more}&name="
         self._request("POST", target + quote(f"notebooks/{path}", safe=""), content)
         file = self._folder / path
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,12 @@ _TEXT_NAME = re.compile(
     r"|ts|tsv|txt|wdl|xml|ya?ml)",
     re.DOTALL | re.IGNORECASE,
 )
-_UNMERGED = re.compile(rb"^<{7}(?: .*)?$.*?^={7}\r?$.*?^>{7}(?: .*)?$", re.DOTALL | re.MULTILINE)
+_MARKERS = (
+    (b"\n<<<<<<<", (b"\n", b" ")),
+    (b"\n=======", (b"\n", b"\r\n")),
+    (b"\n>>>>>>>", (b"\n", b" ")),
+)
+"""Of an unfinished merge: what its lines begin with, and what comes next."""
 _COPY_OF_EDITS = re.compile(r".* \(my edits(?: \d+)?\)(?:\.[^.]*)?", re.DOTALL)
 
 
@@ -28,9 +33,10 @@ class Unfit(StrEnum):
     NOT_CHECKED = "not-checked"
     WRITTEN_BY_PROGRAM = "written-by-program"
     JOURNAL_REPLACED = "journal-replaced"
+    TOO_DEMANDING = "too-demanding"
 
 
-BROKEN = frozenset({Unfit.UNREADABLE, Unfit.EMPTIED, Unfit.UNMERGED})
+BROKEN = frozenset({Unfit.UNREADABLE, Unfit.EMPTIED, Unfit.UNMERGED, Unfit.TOO_DEMANDING})
 """Only a person can help: repair the file, or take the workspace's version."""
 
 SENTENCES = {
@@ -66,6 +72,11 @@ SENTENCES = {
         "Saved on this disk, NOT in the workspace: the server's journal was replaced or removed while the server ran "
         "(has this disk been restored?). Restart the server."
     ),
+    Unfit.TOO_DEMANDING: (
+        "Checking the copy on this disk takes more time or memory than this server allows, so it is NOT brought to the "
+        "workspace, where nothing was changed. Make the file smaller, or open the workspace version: this copy is then "
+        "kept beside it."
+    ),
 }
 
 
@@ -77,12 +88,21 @@ def is_notebook_document(document: object) -> bool:
     if not isinstance(document, dict):
         return False
     version = document.get("nbformat")
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+    if not isinstance(version, int) or isinstance(version, bool):
         return False
-    if version < 4:
-        worksheets = document.get("worksheets", document.get("cells"))
-        return _is_list_of_objects(worksheets)
-    return isinstance(document.get("metadata"), dict) and _is_list_of_objects(document.get("cells"), _is_cell)
+    match version:
+        case 1:
+            return _is_list_of_objects(document.get("cells"), _is_old_cell)
+        case 2 | 3:
+            return _is_list_of_objects(document.get("worksheets"), _is_worksheet)
+        case 4:
+            return (
+                isinstance(document.get("nbformat_minor", 0), int)
+                and isinstance(document.get("metadata"), dict)
+                and _is_list_of_objects(document.get("cells"), _is_cell)
+            )
+        case _:
+            return False
 
 
 def is_text_name(name: str) -> bool:
@@ -107,7 +127,28 @@ def check_text(name: str, content: bytes, baseline_crc32c: str | None) -> Unfit 
         return None
     if b"\0" in content:
         return Unfit.UNREADABLE
-    return Unfit.UNMERGED if _UNMERGED.search(content) else None
+    return Unfit.UNMERGED if _is_unmerged(content) else None
+
+
+def _is_unmerged(content: bytes) -> bool:
+    """Whether lines that are markers of an unfinished merge follow each other, in time linear in the content's length.
+
+    (A regular expression for it takes time that grows with the cube of their number.)
+    """
+    text, position = b"\n" + content + b"\n", 0
+    for marker, ends in _MARKERS:
+        position = _after_marker(text, marker, ends, position)
+        if position < 0:
+            return False
+    return True
+
+
+def _after_marker(text: bytes, marker: bytes, ends: tuple[bytes, ...], position: int) -> int:
+    while (start := text.find(marker, position)) >= 0:
+        position = start + len(marker)
+        if text.startswith(ends, position):
+            return position
+    return -1
 
 
 def is_copy_of_edits(name: str) -> bool:
@@ -117,6 +158,14 @@ def is_copy_of_edits(name: str) -> bool:
 
 def _is_list_of_objects(value: object, is_right: Callable[[dict[object, object]], bool] = lambda _: True) -> bool:
     return isinstance(value, list) and all(isinstance(item, dict) and is_right(item) for item in value)
+
+
+def _is_worksheet(worksheet: dict[object, object]) -> bool:
+    return _is_list_of_objects(worksheet.get("cells"), _is_old_cell)
+
+
+def _is_old_cell(cell: dict[object, object]) -> bool:
+    return isinstance(cell.get("cell_type"), str) and _is_list_of_objects(cell.get("outputs", []))
 
 
 def _is_cell(cell: dict[object, object]) -> bool:

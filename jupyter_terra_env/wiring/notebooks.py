@@ -131,7 +131,10 @@ def build(
         writes=WriteGate(monotonic=time.monotonic, interval_seconds=plan.pace_seconds),
     )
     bases = MergeBases(plan.state / "bases")
-    gate = UploadGate(storage.copies, wall=time.time, monotonic=time.monotonic, still_seconds=plan.still_seconds)
+    cage = Cage(plan.log)
+    gate = UploadGate(
+        storage.copies, wall=time.time, monotonic=time.monotonic, still_seconds=plan.still_seconds, cage=cage
+    )
 
     def pause(failures: int, passing: bool) -> float:  # noqa: FBT001 - a callback
         return pause_seconds(failures, passing=passing, chance=random.random())
@@ -218,7 +221,6 @@ def build(
             workspace.prefix,
             workspace.edit_directory,
         )
-    cage = Cage(plan.log)
     return WorkspaceNotebooks(
         workspaces=workspaces,
         links=links,

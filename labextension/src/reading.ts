@@ -7,7 +7,7 @@ import type { INotebookStatus } from './status';
 import type { BannerAction, IBanner, ITabState, IView } from './views';
 
 /** Why a working copy is kept from the workspace: only a person can help. */
-const BROKEN = ['unreadable', 'emptied', 'unmerged'];
+const BROKEN = ['unreadable', 'emptied', 'unmerged', 'too-demanding'];
 const UNFIT = [...BROKEN, 'still-being-written', 'no-access', 'not-checked', 'written-by-program'];
 
 /** Whether somebody has saved since what a read-only view shows. */

@@ -91,6 +91,10 @@ function programWork(code: string, trans: TranslationBundle): string | null {
       return trans.__(
         'The copy on this disk could not be checked, so it is NOT in the workspace yet; it is tried again until it succeeds.'
       );
+    case 'on-disk:too-demanding':
+      return trans.__(
+        'Checking the copy on this disk takes more time or memory than this server allows, so it is NOT brought to the workspace, where nothing was changed. Make the file smaller, or open the workspace version: this copy is then kept beside it.'
+      );
     case 'on-disk:journal-replaced':
       return trans.__(
         "Saved on this disk, NOT in the workspace: the server's journal was replaced or removed while the server ran (has this disk been restored?). Restart the server."

@@ -6,18 +6,25 @@ import json
 
 import pytest
 from jupyter_server.auth.authorizer import Authorizer
+from tornado import routing
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 from tornado.websocket import websocket_connect
-from workspace_kit import WORKSPACE, Answer, notebook
+from workspace_kit import BUCKET, WORKSPACE, Answer, notebook
 
+from jupyter_terra_env.server.api.about import ABOUT_HANDLERS
 from jupyter_terra_env.server.api.handlers import HANDLERS
 from jupyter_terra_env.server.autopause.handlers import AUTOPAUSE_HANDLERS
+from jupyter_terra_env.server.welder.api import WelderApi
 
 PATH = f"{WORKSPACE}/edit/a.ipynb"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 QUERY = f"?path={PATH.replace(' ', '%20')}"
+SOURCE = f"gs://{BUCKET}/notebooks/a.ipynb"
 ENDPOINTS = [
-    *(f"terra-env/{path}{QUERY}" for path, _ in (*HANDLERS, *AUTOPAUSE_HANDLERS)),
+    *(f"terra-env/{path}{QUERY}" for path, _ in (*HANDLERS, *AUTOPAUSE_HANDLERS, *ABOUT_HANDLERS)),
+    *(f"welder/{path}" for path in WelderApi(None, None, take_over=None, flush=None, new_id=None, log=None)._calls),
+    "api/localize",
     f"api/contents/{PATH}?content=1&hash=1",
     f"api/contents/{PATH}?content=0",
     f"api/contents/{WORKSPACE}/edit",
@@ -41,6 +48,18 @@ BODIES = [
     {"path": PATH, "action": "keep-both", "deadline_seconds": 1},
     {"path": f"{WORKSPACE}/edit/moved.ipynb"},
     {"type": "notebook", "content": notebook("evil")},
+    {"type": "notebook", "content": notebook("x" * (2 << 20))},
+    {"action": "safeDelocalize", "localPath": PATH},
+    {"action": "delete", "localPath": PATH},
+    {"action": "localize", "entries": [{"sourceUri": SOURCE, "localDestinationPath": f"{WORKSPACE}/edit/a.ipynb"}]},
+    {"action": "localize", "entries": [{"sourceUri": "data:text/plain;base64,eA==", "localDestinationPath": "x"}]},
+    {
+        "localBaseDirectory": "evil/edit",
+        "localSafeModeBaseDirectory": "evil/safe",
+        "cloudStorageDirectory": f"gs://{BUCKET}/notebooks",
+        "pattern": ".*",
+    },
+    {PATH: SOURCE},
 ]
 
 
@@ -104,6 +123,45 @@ def disk(root):
     }
 
 
+def registered(router):
+    """Every handler of this package's that a router leads to."""
+    for rule in router.rules:
+        if isinstance(rule.target, routing.RuleRouter):
+            yield from registered(rule.target)
+        elif getattr(rule.target, "__module__", "").startswith("jupyter_terra_env"):
+            yield rule.target
+
+
+def answering(web_app, method, path, headers=None):
+    """The handler that a request reaches."""
+    line = RequestStartLine(method, f"{web_app.settings['base_url']}{path}".replace(" ", "%20"), "HTTP/1.1")
+    sent = HTTPHeaders({"Host": "localhost", **(headers or {})})
+    request = HTTPServerRequest(start_line=line, headers=sent, connection=NoConnection())
+    # Not the server's own, which keeps account of requests.
+    return type(web_app).find_handler(web_app, request).handler_class
+
+
+class NoConnection:
+    context = None
+
+    def set_close_callback(self, _):
+        pass
+
+
+async def test_no_endpoint_is_forgotten(bucket, jp_serverapp):
+    """What the next tests ask reaches every handler that this package registers, and every method of each."""
+    web_app = jp_serverapp.web_app
+    large = {"Content-Length": str(2 << 20), "Content-Type": "application/json"}
+    asked = {answering(web_app, "GET", path) for path in ENDPOINTS}
+    asked |= {answering(web_app, "PUT", path, large) for path in ENDPOINTS}
+    every = set(registered(web_app.wildcard_router)) | set(registered(web_app.default_router))
+    assert len(every) > 15
+    assert every - asked == set()
+    for handler in every:
+        own = {method for method in handler.SUPPORTED_METHODS if hasattr(handler, method.lower())}
+        assert own <= {*METHODS, "OPTIONS"}
+
+
 @pytest.mark.parametrize("path", ENDPOINTS)
 async def test_who_may_do_nothing_changes_and_sees_nothing(bucket, authorize, request_of, jp_root_dir, path):
     bucket.put_notebook("a.ipynb", "secret of the notebook")
@@ -113,7 +171,7 @@ async def test_who_may_do_nothing_changes_and_sees_nothing(bucket, authorize, re
     for method in METHODS:
         for body in BODIES if method in {"POST", "PUT", "PATCH"} else [None]:
             answer, _ = await request_of(method, path, body)
-            assert answer.code in {403, 404, 405}, (method, answer.code, answer.body)
+            assert answer.code in {403, 404, 405, 413}, (method, answer.code, answer.body)
             assert b"secret of the notebook" not in answer.body
     assert bucket.requests == []
     assert disk(jp_root_dir) == before
@@ -133,7 +191,7 @@ async def test_who_may_only_read_writes_nothing(bucket, authorize, request_of, j
     for method in METHODS:
         for body in BODIES if method in {"POST", "PUT", "PATCH"} else [None]:
             answer, _ = await request_of(method, path, body)
-            assert method in {"GET", "HEAD"} or answer.code in {403, 404, 405}, (method, answer.code)
+            assert method in {"GET", "HEAD"} or answer.code in {403, 404, 405, 413}, (method, answer.code)
             assert answer.code < 500
     assert bucket.writes == []
     after = bucket.get("a.ipynb")

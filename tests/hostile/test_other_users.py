@@ -5,6 +5,7 @@ import stat
 import subprocess
 
 import pytest
+from workspace_kit import WORKSPACE
 
 from jupyter_terra_env.cli.demo_data import DemoFolders, prepare
 from jupyter_terra_env.environment.private_folder import make_private
@@ -18,17 +19,28 @@ def mode(path):
     return stat.S_IMODE(path.lstat().st_mode)
 
 
+def open_to_all(folder):
+    for parent in [folder, *folder.parents]:
+        if parent.owner() == "root" and str(parent).startswith("/tmp/"):
+            parent.chmod(0o755)
+
+
 def another_user(*words):
     """Run a program as another user; its exit code."""
     return subprocess.run(list(map(str, words)), user=NOBODY, group=NOBODY, extra_groups=[], check=False).returncode
 
 
+def readable_by_another_user(folder):
+    """The files in a folder that another user can read."""
+    who = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    command = ["find", folder, "-type", "f", "-readable"]
+    return subprocess.run(command, **who, capture_output=True, text=True, check=False).stdout.splitlines()
+
+
 @pytest.fixture
 def shared(tmp_path):
     """A folder in which every user may make files, as /tmp."""
-    for parent in [tmp_path, *tmp_path.parents]:
-        if parent.owner() == "root" and parent != parent.parent and str(parent).startswith("/tmp/"):
-            parent.chmod(0o755)
+    open_to_all(tmp_path)
     folder = tmp_path / "shared"
     folder.mkdir()
     folder.chmod(0o1777)
@@ -43,6 +55,29 @@ async def test_the_state_of_a_server_is_its_person_s_alone(bucket, contents, jp_
     assert "journal.sqlite3" in names
     for name in names:
         assert mode(state / name) & 0o077 == 0, name
+
+
+@as_two_users
+async def test_another_user_reads_nothing_but_what_is_a_person_s_own(bucket, contents, api, jp_serverapp, jp_root_dir):
+    """Whatever the server has written anywhere in this test, and the folders on the way are open to everybody."""
+    bucket.put_notebook("a.ipynb", "1")
+    await contents.open("a.ipynb")
+    await contents.save("a.ipynb", "2")
+    bucket.put_notebook("a.ipynb", "theirs")
+    await contents.save("a.ipynb", "3")
+    path = f"{WORKSPACE}/edit/a.ipynb"
+    await api("GET", "conflict", base="terra-env", params={"path": path})
+    await api("POST", "resolve", base="terra-env", body={"path": path, "action": "keep-both"})
+    await contents.rename("a.ipynb", "b.ipynb")
+    await api("GET", "preview", base="terra-env", params={"path": f"{WORKSPACE}/edit/b.ipynb"})
+    await api("POST", "flush", base="terra-env", body={"deadline_seconds": 5})
+    open_to_all(jp_root_dir)
+    readable = readable_by_another_user(jp_root_dir)
+    own = jp_root_dir / WORKSPACE
+    assert [name for name in readable if not name.startswith(str(own))] == []
+    assert [name for name in readable if name.rpartition("/")[2].startswith(".")] == []
+    # Nor does it keep a folder in which everybody may put something.
+    assert [folder for folder in jp_root_dir.rglob("*") if folder.is_dir() and mode(folder) & 0o022] == []
 
 
 def test_an_existing_state_folder_is_tightened(tmp_path):

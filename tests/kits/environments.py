@@ -255,12 +255,15 @@ class Environment:
             is_time_known=lambda: True,
             on_change=self._lock_changed,
         )
+        self.cage = Cage(self.log)
+        judge = settings.get("judge", anything)
         self.gate = UploadGate(
             self.copies,
             wall=time.time,
             monotonic=time.monotonic,
             still_seconds=settings.get("still_seconds", 0.0),
-            judge=settings.get("judge", anything),
+            judge=judge,
+            cage=None if judge is anything else self.cage,
         )
         self.delocalizer = Delocalizer(
             self.storage,
@@ -287,7 +290,6 @@ class Environment:
             look_seconds=settings.get("look_seconds", 60.0),
         )
         self.localizer = Localizer(self.storage, self.delocalizer, self.locks, self.bases)
-        self.cage = Cage(self.log)
         self.conflicts = Conflicts(self.storage, self.localizer, self.delocalizer, self.locks, self.bases, self.cage)
         self.intents = Intents(self.database, new_id=lambda: secrets.token_hex(8))
         self.owners = ActOwners(self.journal_file.parent / "acts", new_id=lambda: secrets.token_hex(8))

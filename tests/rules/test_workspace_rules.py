@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from jupyter_terra_env.notebooks.storage.working_copies import resolve_inside
+from jupyter_terra_env.notebooks.storage.pinned_folders import resolve_inside
 from jupyter_terra_env.rules.status import kept_on_disk
 from jupyter_terra_env.rules.workspace import (
     MAX_COMPONENT_BYTES,

@@ -357,6 +357,24 @@ async def test_on_the_port_the_host_must_be_local(jp_serverapp, on_port):
     assert (await on_port("GET", "nothing")).code == 404
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}],
+    ids=str,
+)
+async def test_on_the_port_web_pages_are_refused(jp_serverapp, on_port, headers):
+    for method, path, body in (("POST", "storageLinks", link()), ("POST", "cache/flush", b""), ("GET", "status", None)):
+        assert (await on_port(method, path, body, **headers)).code == 403
+    assert (await on_port("GET", "storageLinks")).model == {"storageLinks": []}
+    forwarded = {**headers, "X-Forwarded-For": "10.0.0.1"}
+    assert (await on_port("POST", "storageLinks", link(), **forwarded)).code == 200
+
+
+@pytest.mark.parametrize("host", ["[", "[::1", "@localhost@evil.example", "%6c"])
+async def test_on_the_port_a_host_that_is_none_is_refused(jp_serverapp, on_port, host):
+    assert (await on_port("GET", "status", Host=host)).code in {400, 403}
+
+
 async def test_older_pages_localize_by_destination(api, bucket, jp_root_dir):
     bucket.put_notebook("a.ipynb", "1")
     body = {"~/Old work/a.ipynb": f"{CLOUD}/a.ipynb", "Old work/b.json": "data:application/json;base64,e30="}

@@ -13,7 +13,8 @@ from jupyter_terra_env.notebooks.storage.journal import Debt, Journal, Moved
 from jupyter_terra_env.notebooks.storage.keeping import Keeping
 from jupyter_terra_env.notebooks.storage.kept_fields import with_fields
 from jupyter_terra_env.notebooks.storage.patience import PATIENCE_SECONDS, within
-from jupyter_terra_env.notebooks.storage.working_copies import Appearing, Download, WorkingCopies, resolve_inside
+from jupyter_terra_env.notebooks.storage.pinned_folders import resolve_inside
+from jupyter_terra_env.notebooks.storage.working_copies import Appearing, Download, WorkingCopies
 from jupyter_terra_env.notebooks.storage.write_gate import WriteGate
 from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 from jupyter_terra_env.rules.readback import WriteAttempt

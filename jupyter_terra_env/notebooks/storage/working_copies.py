@@ -25,8 +25,10 @@ from jupyter_terra_env.notebooks.storage.file_digests import (
 )
 from jupyter_terra_env.notebooks.storage.folder_turns import turn_in
 from jupyter_terra_env.notebooks.storage.own_contents import OwnContents
+from jupyter_terra_env.notebooks.storage.pinned_folders import pinned
 from jupyter_terra_env.notebooks.storage.regular_files import open_regular, refuse_special
 from jupyter_terra_env.notebooks.storage.temporary_files import sweep, temporary_file
+from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -243,55 +245,59 @@ class WorkingCopies:
         replaces: FileDigest | None,
         keep_old_as: Path | None,
     ) -> None:
-        _require_replaceable(os_path)
-        self._require(os_path, replaces)
-        with temporary_file(os_path) as (file, temporary):
-            file.write(content)
-            copy_attributes(os_path, file.fileno())
-            _sync_file(file)
-            digest = digest_of(content)
-            with turn_in(os_path.parent):
-                before(digest)
-                # Nothing slow between the last look and the rename: another program may write here too.
-                self._require(os_path, replaces)
-                if keep_old_as is not None:
-                    keep_as(os_path, keep_old_as)
-                self._put_in_place(temporary, os_path, digest, file)
+        with pinned(os_path, makes_folders=True) as here:
+            _require_replaceable(here)
+            self._require(os_path, replaces)
+            with temporary_file(here) as (file, temporary):
+                file.write(content)
+                copy_attributes(here, file.fileno())
+                _sync_file(file)
+                digest = digest_of(content)
+                with turn_in(here.parent):
+                    before(digest)
+                    # Nothing slow between the last look and the rename: another program may write here too.
+                    self._require(os_path, replaces)
+                    if keep_old_as is not None:
+                        keep_as(here, here.with_name(keep_old_as.name))
+                    self._put_in_place(temporary, here, os_path, digest, file)
 
     def _require(self, os_path: Path, content: FileDigest | None) -> None:
         if content is not None and self.digest_now(os_path) != content:
             raise ChangedMeanwhile
 
     def _create(self, os_path: Path, content: bytes | memoryview, appearing: Appearing) -> None:
-        if os.path.lexists(os_path):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(os_path))
-        with temporary_file(os_path) as (file, temporary):
-            file.write(content)
-            copy_attributes(os_path, file.fileno())
-            _sync_file(file)
-            digest, written = digest_of(content), os.fstat(file.fileno())
-            self.own.placed(digest)
-            with turn_in(os_path.parent), appearing():
-                put_under_free_name(temporary, os_path)
-            self._remember_own(os_path, digest, written)
-            sync_directory(os_path.parent)
+        with pinned(os_path, makes_folders=True) as here:
+            if os.path.lexists(here):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(os_path))
+            with temporary_file(here) as (file, temporary):
+                file.write(content)
+                copy_attributes(here, file.fileno())
+                _sync_file(file)
+                digest, written = digest_of(content), os.fstat(file.fileno())
+                self.own.placed(digest)
+                with turn_in(here.parent), appearing():
+                    put_under_free_name(temporary, here)
+                self._remember_own(here, os_path, digest, written)
+                sync_directory(here.parent)
 
     def _adopt(self, complete: Path, os_path: Path, before: BeforeReplacing) -> None:
-        _require_replaceable(os_path)
-        with complete.open("r+b") as file:
-            copy_attributes(os_path, file.fileno())
-            _sync_file(file)
-            digest = digest_file(file)
-            with turn_in(os_path.parent):
-                before(digest)
-                self._put_in_place(complete, os_path, digest, file)
+        with pinned(os_path) as here:
+            _require_replaceable(here)
+            complete = here.with_name(complete.name)
+            with complete.open("r+b") as file:
+                copy_attributes(here, file.fileno())
+                _sync_file(file)
+                digest = digest_file(file)
+                with turn_in(here.parent):
+                    before(digest)
+                    self._put_in_place(complete, here, os_path, digest, file)
 
-    def _put_in_place(self, complete: Path, os_path: Path, digest: FileDigest, file: BinaryIO) -> None:
+    def _put_in_place(self, complete: Path, here: Path, os_path: Path, digest: FileDigest, file: BinaryIO) -> None:
         written = os.fstat(file.fileno())
         self.own.placed(digest)
-        complete.replace(os_path)
-        self._remember_own(os_path, digest, written)
-        sync_directory(os_path.parent)
+        complete.replace(here)
+        self._remember_own(here, os_path, digest, written)
+        sync_directory(here.parent)
 
     def _install(
         self,
@@ -302,26 +308,22 @@ class WorkingCopies:
         appearing: Appearing,
         is_wanted: Callable[[], bool],
     ) -> bool:
-        with download.temporary.open("r+b") as file:
-            copy_attributes(os_path, file.fileno())
-            os.utime(file.fileno(), (download.modified.timestamp(), download.modified.timestamp()))
-            _sync_file(file)
-            written = os.fstat(file.fileno())
-        # Nothing slow between the last look and the rename: another program may write here too.
-        with turn_in(os_path.parent):
-            if not is_wanted() or self.digest_now(os_path) != expected:
-                return False
-            if keep_old_as is not None:
-                if os.path.lexists(keep_old_as):
+        with pinned(os_path) as here:
+            temporary = here.with_name(download.temporary.name)
+            with temporary.open("r+b") as file:
+                copy_attributes(here, file.fileno())
+                os.utime(file.fileno(), (download.modified.timestamp(), download.modified.timestamp()))
+                _sync_file(file)
+                written = os.fstat(file.fileno())
+            # Nothing slow between the last look and the rename: another program may write here too.
+            with turn_in(here.parent):
+                if not is_wanted() or self.digest_now(os_path) != expected:
                     return False
-                try:
-                    with appearing():
-                        keep_as(os_path, keep_old_as)
-                except FileExistsError:
+                if keep_old_as is not None and not _kept(here, here.with_name(keep_old_as.name), appearing):
                     return False
-            download.temporary.replace(os_path)
-            self._remember_own(os_path, download.digest, written)
-        sync_directory(os_path.parent)
+                temporary.replace(here)
+                self._remember_own(here, os_path, download.digest, written)
+            sync_directory(here.parent)
         return True
 
     def digest_now(self, os_path: Path) -> FileDigest | None:
@@ -334,7 +336,8 @@ class WorkingCopies:
 
     def _snapshot(self, os_path: Path) -> Snapshot | None:
         try:
-            file = open_regular(os_path)
+            with pinned(os_path) as here:
+                file = open_regular(here)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
         try:
@@ -352,9 +355,9 @@ class WorkingCopies:
         self._remember(os_path, digest, signature)
         return digest
 
-    def _remember_own(self, os_path: Path, digest: FileDigest, written: os.stat_result) -> None:
+    def _remember_own(self, here: Path, os_path: Path, digest: FileDigest, written: os.stat_result) -> None:
         """Remember what was put in place, unless another program has written there already."""
-        found = os_path.stat()
+        found = here.stat()
         if (found.st_ino, found.st_size, found.st_mtime_ns) == (written.st_ino, written.st_size, written.st_mtime_ns):
             self._remember(os_path, digest, _signature(found))
 
@@ -366,20 +369,16 @@ class WorkingCopies:
             self._digests.popitem(last=False)
 
 
-def resolve_inside(directory: Path, relative_path: str) -> Path | None:
-    """Resolve a path and every link in it, and make sure it stays below its workspace folder.
-
-    Args:
-        directory: OS path of the workspace folder.
-        relative_path: ``/``-separated path below it.
-
-    Returns:
-        The real path, or None when it leads out of the folder.
-    """
-    base = os.path.realpath(directory)
-    target = os.path.realpath(os.path.join(base, *relative_path.split("/"))) if relative_path else base  # noqa: PTH118
-    inside = target == base or target.startswith(base.rstrip(os.sep) + os.sep)
-    return Path(target) if inside else None
+def _kept(here: Path, free: Path, appearing: Appearing) -> bool:
+    """Give a file's content a second name; False when that is taken."""
+    if os.path.lexists(free):
+        return False
+    try:
+        with appearing():
+            keep_as(here, free)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _signature(info: os.stat_result) -> _Signature:
@@ -387,6 +386,11 @@ def _signature(info: os.stat_result) -> _Signature:
 
 
 def _require_replaceable(os_path: Path) -> None:
+    if os_path.is_dir():
+        raise OperationRefused(
+            RefusalReason.NAME_EXISTS,
+            f"{os_path.name} was not saved: there is a folder of this name. Use another name.",
+        )
     refuse_special(os_path)
     require_replaceable(os_path)
 

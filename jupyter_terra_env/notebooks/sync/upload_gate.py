@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from jupyter_terra_env.daemon_threads import DaemonThreads
-from jupyter_terra_env.notebooks.storage.file_digests import FileDigest, Snapshot, digest_file
+from jupyter_terra_env.notebooks.storage.file_digests import Snapshot, digest_file
 from jupyter_terra_env.notebooks.storage.nameless_files import nameless_copy
 from jupyter_terra_env.notebooks.storage.working_copies import WorkingCopies
-from jupyter_terra_env.notebooks.sync.whole_content import check_content
+from jupyter_terra_env.notebooks.sync.whole_content import check_content, is_for_a_child, judge_in_child
+from jupyter_terra_env.notebooks.untrusted.cage import Cage
 from jupyter_terra_env.rules.errors import NotWhole
 from jupyter_terra_env.rules.sync import Baseline
 from jupyter_terra_env.rules.whole_content import NOTEBOOK_SUFFIX, Unfit
@@ -34,6 +35,7 @@ class UploadGate:
         monotonic: seconds from some fixed point.
         still_seconds: how long a file that a program wrote must not have changed.
         judge: reads content as what its name claims; see ``check_content``.
+        cage: has notebooks judged that could take long; None to have ``judge`` read all of them.
     """
 
     def __init__(
@@ -44,12 +46,14 @@ class UploadGate:
         monotonic: Callable[[], float],
         still_seconds: float = STILL_SECONDS,
         judge: Judge = check_content,
+        cage: Cage | None = None,
     ) -> None:
         self._copies = copies
         self._wall = wall
         self._monotonic = monotonic
         self._still_seconds = still_seconds
         self._judge = judge
+        self._cage = cage
         self._seen: OrderedDict[str, tuple[tuple[int, int, int], float]] = OrderedDict()
         self._verdicts: OrderedDict[tuple[str, bool, str | None], Unfit | None] = OrderedDict()
         self._guard = threading.Lock()
@@ -118,17 +122,26 @@ class UploadGate:
         key = (snapshot.digest.sha256, is_notebook, None if is_notebook else name + (baseline_crc32c or ""))
         if key in self._verdicts:
             return self._verdicts[key]
-        verdict = await self._copies.run_on(self._threads, self._judged, name, snapshot, baseline_crc32c)
+        verdict = await self._judged_somewhere(name, snapshot, baseline_crc32c)
         if verdict not in {Unfit.NOT_CHECKED, Unfit.STILL_BEING_WRITTEN}:
             self._verdicts[key] = verdict
             while len(self._verdicts) > _REMEMBERED:
                 self._verdicts.popitem(last=False)
         return verdict
 
+    async def _judged_somewhere(self, name: str, snapshot: Snapshot, baseline_crc32c: str | None) -> Unfit | None:
+        cage = self._cage if name.endswith(NOTEBOOK_SUFFIX) else None
+        size_bytes = snapshot.digest.size_bytes
+        if cage is not None and await self._copies.run_on(self._threads, is_for_a_child, snapshot.file, size_bytes):
+            verdict = await judge_in_child(cage, snapshot.file, size_bytes)
+            # Where no child can be had at all (docs/protocol/untrusted-work.md), this process reads it.
+            if cage.is_possible:
+                return await self._copies.run_on(self._threads, _of_the_same, snapshot, verdict)
+        return await self._copies.run_on(self._threads, self._judged, name, snapshot, baseline_crc32c)
+
     def _judged(self, name: str, snapshot: Snapshot, baseline_crc32c: str | None) -> Unfit | None:
         verdict = self._judge(name, snapshot.file, snapshot.digest.size_bytes, baseline_crc32c)
-        # A verdict about other bytes than those of the checksum must not be remembered for it.
-        return verdict if _is_still(snapshot.file, snapshot.digest) else Unfit.STILL_BEING_WRITTEN
+        return _of_the_same(snapshot, verdict)
 
     def _seconds_to_wait(self, os_path: Path) -> float:
         try:
@@ -158,5 +171,6 @@ class UploadGate:
             return now - known[1]
 
 
-def _is_still(file: BinaryIO, digest: FileDigest) -> bool:
-    return digest_file(file) == digest
+def _of_the_same(snapshot: Snapshot, verdict: Unfit | None) -> Unfit | None:
+    """A verdict about other bytes than those of the checksum must not be remembered for it."""
+    return verdict if digest_file(snapshot.file) == snapshot.digest else Unfit.STILL_BEING_WRITTEN

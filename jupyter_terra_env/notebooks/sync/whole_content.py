@@ -1,23 +1,25 @@
-"""Reads a file as what its name claims, and says why it is not that; large notebooks in a process of their own.
+"""Reads a file as what its name claims, and says why it is not that; what could take long, in a child with limits.
 
-Run as a module, it judges the notebook on its standard input.
+Protocol: docs/protocol/foreign-bytes.md, docs/protocol/untrusted-work.md.
 """
 
 import json
-import subprocess
-import sys
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import msgspec
 
+from jupyter_terra_env.notebooks.untrusted.cage import Cage, DeclinedError, Lane, NotDoneError
+from jupyter_terra_env.notebooks.untrusted.limits import OVER_A_LIMIT, Limits
+from jupyter_terra_env.notebooks.untrusted.memory_file import view_of
+from jupyter_terra_env.notebooks.untrusted.zygote import Conversation
 from jupyter_terra_env.rules.whole_content import NOTEBOOK_SUFFIX, Unfit, check_text, is_notebook_document
 
 _LARGE_BYTES = 1 << 20
-"""From here on, parsing would hold the threads of this process for too long."""
+"""From here on, even the quick parser would hold the threads of this process for too long."""
+_UNUSUAL_BYTES = 1 << 16
+"""From here on, Python's parser would, which reads what the quick one does not take."""
 _LOOKED_AT_BYTES = 16 << 20
-_LONGEST_SECONDS = 120.0
-_WHOLE, _BROKEN = b"whole", b"broken"
-_VERDICTS: dict[bytes, Unfit | None] = {_WHOLE: None, _BROKEN: Unfit.UNREADABLE}
+_MIB = 1 << 20
 
 
 class _Cell(msgspec.Struct):
@@ -26,18 +28,19 @@ class _Cell(msgspec.Struct):
 
 
 class _Notebook(msgspec.Struct):
-    nbformat: int
+    nbformat: Literal[4]
     metadata: dict[str, msgspec.Raw]
     cells: list[_Cell]
+    nbformat_minor: int = 0
 
 
 def check_content(name: str, file: BinaryIO, size_bytes: int, baseline_crc32c: str | None) -> Unfit | None:
-    """Judge content that no save of this process has validated. Blocks.
+    """Judge content that no save of this process has validated. Blocks, in proportion to the content's size.
 
     Args:
         name: file name.
         file: the content, open for reading.
-        size_bytes: its length.
+        size_bytes: its length; what ``is_for_a_child`` says yes to is judged by ``judge_in_child``, where it can.
         baseline_crc32c: of what the bucket holds; None when it holds nothing.
 
     Returns:
@@ -46,9 +49,52 @@ def check_content(name: str, file: BinaryIO, size_bytes: int, baseline_crc32c: s
     file.seek(0)
     if not name.endswith(NOTEBOOK_SUFFIX):
         return check_text(name, file.read(_LOOKED_AT_BYTES), baseline_crc32c)
+    return None if is_notebook(file.read(size_bytes)) else Unfit.UNREADABLE
+
+
+def is_for_a_child(file: BinaryIO, size_bytes: int) -> bool:
+    """Whether judging a notebook could hold the other threads of this process. Blocks for a moment."""
+    if size_bytes < _UNUSUAL_BYTES:
+        return False
     if size_bytes >= _LARGE_BYTES:
-        return _judged_by_process(file)
-    return None if is_notebook(file.read()) else Unfit.UNREADABLE
+        return True
+    file.seek(0)
+    return not _is_usual_notebook(file.read(size_bytes))
+
+
+async def judge_in_child(cage: Cage, file: BinaryIO, size_bytes: int) -> Unfit | None:
+    """Judge a notebook of any size and content.
+
+    Args:
+        cage: does it.
+        file: the content, open for reading.
+        size_bytes: its length.
+
+    Returns:
+        Why it is not fit for the workspace; None when it is.
+    """
+    try:
+        async with cage.talk(
+            f"{__name__}:check", {}, [file.fileno()], limits_for(size_bytes), lane=Lane.CHECKS
+        ) as conversation:
+            answer = await conversation.receive()
+    except NotDoneError as error:
+        return Unfit.TOO_DEMANDING if error.death in OVER_A_LIMIT else Unfit.NOT_CHECKED
+    except DeclinedError:
+        return Unfit.NOT_CHECKED
+    return None if answer["whole"] else Unfit.UNREADABLE
+
+
+def limits_for(size_bytes: int) -> Limits:
+    """What checking a notebook of that size may use: several times what most need, so that only a trap meets it."""
+    mebibytes = size_bytes // _MIB
+    return Limits(
+        cpu_seconds=10 + mebibytes,
+        wall_seconds=60.0 + 3 * mebibytes,
+        memory_bytes=1024 * _MIB + 16 * size_bytes,
+        output_bytes=0,
+        niceness=5,
+    )
 
 
 def is_notebook(content: bytes) -> bool:
@@ -57,11 +103,9 @@ def is_notebook(content: bytes) -> bool:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         return False
-    try:
-        if msgspec.json.decode(content, type=_Notebook).nbformat >= 4:
-            return True
-    except (msgspec.MsgspecError, RecursionError):
-        pass  # Python's parser takes more, and so does Jupyter: older formats, numbers that are none.
+    if _is_usual_notebook(content):
+        return True
+    # Python's parser takes more, and so does Jupyter: older formats, numbers that are none.
     try:
         document: Any = json.loads(text)
     except (ValueError, RecursionError):
@@ -69,21 +113,15 @@ def is_notebook(content: bytes) -> bool:
     return is_notebook_document(document)
 
 
-def _judged_by_process(file: BinaryIO) -> Unfit | None:
-    command = [sys.executable, "-P", "-W", "ignore", "-m", __name__]
+def _is_usual_notebook(content: bytes) -> bool:
     try:
-        done = subprocess.run(  # noqa: S603 - our own module
-            command,
-            stdin=file,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_LONGEST_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return Unfit.NOT_CHECKED
-    return _VERDICTS.get(done.stdout, Unfit.NOT_CHECKED)
+        msgspec.json.decode(content, type=_Notebook)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return False
+    return True
 
 
-if __name__ == "__main__":
-    sys.stdout.buffer.write(_WHOLE if is_notebook(sys.stdin.buffer.read()) else _BROKEN)
+def check(request: dict[str, Any], conversation: Conversation) -> dict[str, Any]:  # noqa: ARG001 - a job
+    """Judge a notebook, in a child; its file is the notebook."""
+    [source] = conversation.files
+    return {"whole": is_notebook(bytes(view_of(source)))}

@@ -40,6 +40,8 @@ class Lane(StrEnum):
     NOTEBOOKS = "notebooks"
     PREVIEWS = "previews"
     COMPARISONS = "comparisons"
+    CHECKS = "checks"
+    EXPORTS = "exports"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,8 @@ QUEUES = {
     Lane.NOTEBOOKS: Queue(at_once=2, waiting=1000),
     Lane.PREVIEWS: Queue(at_once=2, waiting=8),
     Lane.COMPARISONS: Queue(at_once=2, waiting=8),
+    Lane.CHECKS: Queue(at_once=1, waiting=1000),
+    Lane.EXPORTS: Queue(at_once=2, waiting=8),
 }
 
 
@@ -144,6 +148,7 @@ class Cage:
 
     Attributes:
         process: the process whose children do the work; None before the first job.
+        is_possible: whether this system can run that process; known once the first job has come.
     """
 
     def __init__(self, log: logging.Logger | logging.LoggerAdapter[logging.Logger]) -> None:
@@ -155,7 +160,7 @@ class Cage:
         self._requests: socket.socket | None = None
         self._folder: str | None = None
         self._closed = False
-        self._is_possible = True
+        self.is_possible = True
 
     @contextlib.asynccontextmanager
     async def talk(
@@ -258,7 +263,7 @@ class Cage:
 
     async def _started(self) -> socket.socket:
         async with self._starting:
-            if self._closed or not self._is_possible:
+            if self._closed or not self.is_possible:
                 raise NotDoneError(Death.UNAVAILABLE)
             if self._requests is None or self.process is None or self.process.poll() is not None:
                 if self._requests is not None:
@@ -279,7 +284,7 @@ class Cage:
         except OSError as error:
             if error.errno not in _NO_SUCH_SOCKETS:
                 raise
-            self._is_possible = False
+            self.is_possible = False
             self._log.warning(
                 "jupyter_terra_env: this system (%s) cannot run the process that reads notebooks: previews and merges "
                 "are refused; while a notebook of 1 MB or more is opened or saved, the server answers nothing else.",

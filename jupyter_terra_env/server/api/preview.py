@@ -12,7 +12,7 @@ from jupyter_terra_env.notebooks.untrusted.limits import OVER_A_LIMIT, Limits
 from jupyter_terra_env.notebooks.untrusted.memory_file import MemoryFile
 from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 from jupyter_terra_env.rules.workspace import Location
-from jupyter_terra_env.server.api.abandoned_work import AbandonsWork
+from jupyter_terra_env.server.abandoned_work import AbandonsWork
 from jupyter_terra_env.server.http_errors import as_http_errors
 from jupyter_terra_env.server.workspace_handler import WorkspaceHandler
 

@@ -1,17 +1,37 @@
-"""Exports (``/nbconvert/…``): the notebook is read, so its edit lock stays free for those who edit."""
+"""Exports (``/nbconvert/…``): the notebook is read, so its edit lock stays free for those who edit.
 
+What needs no other program is done in child processes with limits (docs/protocol/untrusted-work.md).
+"""
+
+import asyncio
 import copy
+import json
+from itertools import accumulate
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.nbconvert import handlers as jupyter_handlers
+from jupyter_server.utils import ensure_async
 from tornado import web
 from traitlets.config import Config
 
+from jupyter_terra_env.notebooks.untrusted.cage import DeclinedError, Lane, NotDoneError
+from jupyter_terra_env.notebooks.untrusted.limits import OVER_A_LIMIT, Death, Limits
+from jupyter_terra_env.notebooks.untrusted.memory_file import MemoryFile
+from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
+from jupyter_terra_env.server.abandoned_work import AbandonsWork
 from jupyter_terra_env.server.contents.reading import only_reading
+from jupyter_terra_env.server.http_errors import as_http_errors
+from jupyter_terra_env.server.workspace_handler import NOTEBOOKS_SETTING
+
+_JOB = "jupyter_terra_env.server.export_rendering:export"
+_IN_CHILDREN = frozenset({"html", "slides", "script", "python", "markdown", "notebook"})
+"""Formats that need nothing but nbconvert. The others have pandoc, LaTeX or a browser do the work."""
+_OF_OPERATORS = ("Exporter", "Preprocessor", "NbConvertBase")
+_MIB = 1 << 20
 
 
-class WorkspaceExportHandler(jupyter_handlers.NbconvertFileHandler):
+class WorkspaceExportHandler(AbandonsWork, jupyter_handlers.NbconvertFileHandler):
     """``/nbconvert/FORMAT/PATH``, without taking the lock."""
 
     @property
@@ -30,9 +50,100 @@ class WorkspaceExportHandler(jupyter_handlers.NbconvertFileHandler):
     async def get(self, format: str, path: str) -> None:  # noqa: A002 - Jupyter's name
         """Answer the exported notebook."""
         with only_reading():
+            if format in _IN_CHILDREN and not self._is_set_up_by_operator():
+                self.check_xsrf_cookie()
+                if await self._answered_by_child(format, path.strip("/")):
+                    return
             answer: Any = super().get(format, path)
             if answer is not None:
                 await answer
+
+    def _is_set_up_by_operator(self) -> bool:
+        """Whether the operator has configured exports: settings are Python objects, which no child gets."""
+        return any(section.endswith(_OF_OPERATORS) and values for section, values in (super().config or {}).items())
+
+    async def _answered_by_child(self, kind: str, path: str) -> bool:
+        """Have a child export; False where none can be had, or this is no notebook: Jupyter's own code answers then."""
+        model = await ensure_async(self.contents_manager.get(path=path))
+        if model["type"] != "notebook":
+            return False
+        with as_http_errors(path):
+            try:
+                done = await self.while_connected(self._exported(kind, model))
+            except NotDoneError as error:
+                if error.death is Death.UNAVAILABLE:
+                    return False
+                raise _not_exported(model["name"], error) from error
+            except DeclinedError as error:
+                raise web.HTTPError(400, f"{model['name']} cannot be exported as {kind} ({error}).") from error
+        self._send(model, *done)
+        return True
+
+    async def _exported(self, kind: str, model: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        source = await asyncio.to_thread(_in_memory, model["content"])
+        target = MemoryFile("export")
+        sanitize = self.get_argument("sanitize_html", None) if kind == "html" else None
+        metadata = {
+            "name": _stem(model["name"]),
+            "modified_date": model["last_modified"].strftime(jupyter_handlers.date_format),
+        }
+        request = {
+            "format": kind,
+            "sanitize": None if sanitize is None else sanitize.lower() == "true",
+            "resources": {"metadata": metadata, "config_dir": self.application.settings["config_dir"]},
+        }
+        files, limits = [source.fileno(), target.fileno()], limits_for(source.size_bytes)
+        cage = self.settings[NOTEBOOKS_SETTING].cage
+        async with cage.talk(_JOB, request, files, limits, lane=Lane.EXPORTS) as conversation:
+            answer = await conversation.hear()
+        return answer, await asyncio.to_thread(target.read)
+
+    def _send(self, model: dict[str, Any], answer: dict[str, Any], written: bytes) -> None:
+        """Answer as ``NbconvertFileHandler.get`` does."""
+        self.set_header("Last-Modified", model["last_modified"])
+        ends = list(accumulate(answer["lengths"].values()))
+        parts = [written[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+        output, *others = parts
+        resources = {
+            "output_extension": answer["extension"],
+            "outputs": dict(zip(list(answer["lengths"])[1:], others, strict=True)),
+        }
+        text = output.decode("utf-8", "replace")
+        if jupyter_handlers.respond_zip(self, model["name"], text, resources):
+            return
+        if self.get_argument("download", "false").lower() == "true":
+            self.set_attachment_header(_stem(model["name"]) + answer["extension"])
+        if answer["mimetype"]:
+            self.set_header("Content-Type", f"{answer['mimetype']}; charset=utf-8")
+        self.set_header("Cache-Control", "no-store, no-cache, must-revalidate, max-age=0")
+        self.finish(output)
+
+
+def limits_for(size_bytes: int) -> Limits:
+    """What exporting a notebook of that size may use: several times what most need, so that only a trap meets it."""
+    mebibytes = size_bytes // _MIB
+    return Limits(
+        cpu_seconds=20 + 2 * mebibytes,
+        wall_seconds=90.0 + 6 * mebibytes,
+        memory_bytes=1024 * _MIB + 24 * size_bytes,
+        output_bytes=64 * _MIB + 8 * size_bytes,
+        niceness=5,
+    )
+
+
+def _not_exported(name: str, error: NotDoneError) -> OperationRefused:
+    reason = RefusalReason.TOO_DEMANDING if error.death in OVER_A_LIMIT else RefusalReason.READER_FAILED
+    return OperationRefused(reason, f"{name} was not exported: {error}. Download it as a notebook instead.")
+
+
+def _in_memory(notebook: Any) -> MemoryFile:
+    file = MemoryFile("notebook")
+    file.write(json.dumps(notebook).encode("ascii"))
+    return file
+
+
+def _stem(name: str) -> str:
+    return name.rpartition(".")[0] or name
 
 
 EXPORT_HANDLERS = tuple(

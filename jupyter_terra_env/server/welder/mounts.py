@@ -19,7 +19,6 @@ from jupyter_terra_env.server.welder.errors import Answer
 
 WELDER_SETTING = "jupyter_terra_env_welder"
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-_OWN_SITES = frozenset({"none", "same-origin"})
 
 
 def _host_name(host: str) -> str:
@@ -85,9 +84,9 @@ class LocalizeHandler(APIHandler):
 class PortHandler(web.RequestHandler):
     """The same calls on a port of their own.
 
-    On a loopback address the Host header has to be a local name, and what a browser says another site's page sent is
-    refused: bodies come as ``text/plain``, so any web page that somebody reads on this machine could send them, and a
-    foreign name could be made to point here. What a proxy passes on is the proxy's business; no page can send its mark.
+    On a loopback address the Host header has to be a local name (a foreign name could be made to point here), and a
+    request that a web page has its browser send is refused: bodies come as ``text/plain``, so any page could send them.
+    What a proxy has forwarded is for the proxy to judge; a browser does not let a page claim that without asking first.
     """
 
     def initialize(self, api: WelderApi, *, is_loopback: bool) -> None:
@@ -96,14 +95,15 @@ class PortHandler(web.RequestHandler):
         self._is_loopback = is_loopback
 
     def prepare(self) -> None:
-        """Refuse a foreign host, and another site's page."""
+        """Refuse a foreign host, and web pages."""
         if not self._is_loopback:
             return
         if _host_name(self.request.host) not in _LOCAL_NAMES:
             raise web.HTTPError(403, "This address is not one of this machine's own.")
         headers = self.request.headers
-        if headers.get("Sec-Fetch-Site", "none") not in _OWN_SITES and "X-Forwarded-For" not in headers:
-            raise web.HTTPError(403, "Another site's page sent this.")
+        is_a_page_s = "Origin" in headers or headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}
+        if is_a_page_s and "X-Forwarded-For" not in headers:
+            raise web.HTTPError(403, "Web pages may not use this address.")
 
     def check_xsrf_cookie(self) -> None:
         """There are no cookies here."""

@@ -107,6 +107,7 @@ def test_what_could_not_be_checked_stays(env, outsider, monkeypatch):
 
 
 def test_a_large_one_is_read_by_a_process_of_its_own(env, outsider, monkeypatch):
+    monkeypatch.setattr(whole_content, "_UNUSUAL_BYTES", 100)
     monkeypatch.setattr(whole_content, "_LARGE_BYTES", 100)
     outsider.put("a.txt", NOTEBOOK)
     outsider.put("b.txt", TEXT * 10)

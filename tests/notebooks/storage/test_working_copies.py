@@ -18,6 +18,7 @@ import pytest
 from jupyter_terra_env.notebooks.storage import temporary_files, working_copies
 from jupyter_terra_env.notebooks.storage.durable_moves import move_file
 from jupyter_terra_env.notebooks.storage.file_digests import digest_file
+from jupyter_terra_env.notebooks.storage.pinned_folders import resolve_inside
 from jupyter_terra_env.notebooks.storage.temporary_files import (
     TEMPORARY_PREFIX,
     sweep,
@@ -25,7 +26,7 @@ from jupyter_terra_env.notebooks.storage.temporary_files import (
     temporary_prefix,
     temporary_sibling,
 )
-from jupyter_terra_env.notebooks.storage.working_copies import Download, WorkingCopies, resolve_inside
+from jupyter_terra_env.notebooks.storage.working_copies import Download, WorkingCopies
 
 
 @pytest.fixture

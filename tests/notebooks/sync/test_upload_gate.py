@@ -15,6 +15,7 @@ from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
 from jupyter_terra_env.notebooks.sync import whole_content
 from jupyter_terra_env.notebooks.sync.resolution import Resolution
 from jupyter_terra_env.notebooks.sync.whole_content import check_content, is_notebook
+from jupyter_terra_env.notebooks.untrusted import cage
 from jupyter_terra_env.rules.errors import OperationRefused
 from jupyter_terra_env.rules.status import Place
 
@@ -68,6 +69,7 @@ class TestNotebooks:
 
     @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
     def test_it_is_told_by_the_process_for_large_ones_too(self, opened, outsider, content, monkeypatch):
+        monkeypatch.setattr(whole_content, "_UNUSUAL_BYTES", 0)
         monkeypatch.setattr(whole_content, "_LARGE_BYTES", 0)
         opened.file(NAME).write_bytes(content)
         assert opened.open(NAME).reason == "unreadable"
@@ -76,8 +78,9 @@ class TestNotebooks:
         assert outsider.content(NAME) == BETTER
 
     def test_a_process_that_fails_is_tried_again(self, opened, outsider, monkeypatch):
+        monkeypatch.setattr(whole_content, "_UNUSUAL_BYTES", 0)
         monkeypatch.setattr(whole_content, "_LARGE_BYTES", 0)
-        monkeypatch.setattr(whole_content.sys, "executable", "/nowhere")
+        monkeypatch.setattr(cage.sys, "executable", "/nowhere")
         opened.file(NAME).write_bytes(BETTER)
         assert opened.open(NAME).reason == "not-checked"
         monkeypatch.undo()

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from tornado.web import HTTPError
+
 from jupyter_terra_env.notebooks.untrusted.cage import NotDoneError
 from jupyter_terra_env.notebooks.untrusted.memory_file import MemoryFile
 from jupyter_terra_env.rules.workspace import Location
@@ -202,7 +204,11 @@ class LargeNotebookManager(UnusualNotebooks):
     def mark_trusted_cells(self, nb: Any, path: str = "") -> None:
         """See ``ContentsManager.mark_trusted_cells``; the process marks the cells of large notebooks."""
         if not isinstance(nb, StandIn):
-            super().mark_trusted_cells(nb, path)
+            try:
+                super().mark_trusted_cells(nb, path)
+            except (KeyError, TypeError, AttributeError) as error:
+                # A cell that is none, which reading and checking let pass.
+                raise HTTPError(400, f"Unreadable Notebook: {path} {error!r}") from error
             return
         nb.trusted = self.notary.store.check_signature(nb.showing.signature, self.notary.algorithm)
         if not nb.trusted:
