@@ -205,7 +205,7 @@ def name_pattern(pattern: str) -> re.Pattern[str]:
     Raises:
         BadRequest: it is no regular expression, or one that Python reads in another way.
     """
-    if len(pattern) > MOST_PATTERN_CHARACTERS or "&&" in pattern:
+    if len(pattern) > MOST_PATTERN_CHARACTERS or "&&" in pattern or is_name_of_nothing(pattern):
         raise BadRequest("pattern: this regular expression is not supported")
     leading = _LEADING_FLAGS.match(pattern)
     flags, rest = (leading[1], pattern[leading.end() :]) if leading else ("", pattern)
