@@ -229,6 +229,25 @@ async def test_a_tab_of_who_may_only_read_does_not_keep_a_lock(bucket, authorize
         assert notebooks.keeper._tabs == {}
 
 
+async def test_a_tab_of_who_may_only_read_takes_no_seat(bucket, authorize, contents, jp_serverapp):
+    bucket.put_notebook("a.ipynb", "1")
+    await contents.open("a.ipynb")
+    writer = await presence(jp_serverapp, PATH)
+    with contextlib.closing(writer):
+        assert json.loads(await writer.read_message())["tabs"]["edits"] is True
+        authorize(ReadOnly)
+        reader = await presence(jp_serverapp, PATH)
+        with contextlib.closing(reader):
+            await reader.read_message()
+            for action in ("edit-here", "keep", "give-up", "show-editor"):
+                await reader.write_message(json.dumps({"action": action}))
+            await reader.write_message("x" * 10_000)  # Too long: the server closes, after what came before.
+            while await reader.read_message() is not None:
+                pass
+        [seats] = {jp_serverapp.web_app.settings["jupyter_terra_env_tab_seats"]}
+        assert [seat.editor for seat in seats._seats.values()] == [next(iter(seats._tabs[PATH]))]
+
+
 @pytest.mark.parametrize("path", WITH_EFFECTS)
 @pytest.mark.parametrize(
     "headers",

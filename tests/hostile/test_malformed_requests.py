@@ -6,6 +6,8 @@ import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from workspace_kit import WORKSPACE, notebook
 
+from jupyter_terra_env.server.autopause import requests
+
 PATH = f"{WORKSPACE}/edit/a.ipynb"
 POSTS = ("lock", "flush", "open-workspace-version", "resolve", "autopause")
 DEEP = "[" * 100_000
@@ -112,7 +114,57 @@ async def test_fields_of_another_type(unchanged, send, endpoint, field):
         assert code in {200, 400, 404, 409}, (repr(value)[:30], answer)
 
 
-@pytest.mark.parametrize("endpoint", ["status", "preview", "conflict", "debts", "autopause"])
+AUTOPAUSE_FIELDS = sorted(set().union(*requests._FIELDS.values()))
+
+
+@pytest.mark.parametrize("action", sorted(set(requests.Action) - {"pause-now", "flush"}))
+async def test_fields_of_every_action_of_the_pause(unchanged, send, action):
+    for field in AUTOPAUSE_FIELDS:
+        for value in ODD:
+            code, answer = await send("POST", "terra-env/autopause", json.dumps({"action": action, field: value}))
+            assert code in {200, 400, 404, 409}, (field, repr(value)[:30], answer)
+
+
+WELDER_CALLS = {
+    "storageLinks": ("localBaseDirectory", "localSafeModeBaseDirectory", "cloudStorageDirectory", "pattern"),
+    "objects": ("action", "localPath", "entries"),
+    "objects/metadata": ("localPath",),
+    "objects/lock": ("localPath",),
+}
+WELDER_BODY = {
+    "action": "safeDelocalize",
+    "localPath": PATH,
+    "localBaseDirectory": "x/edit",
+    "localSafeModeBaseDirectory": "x/safe",
+    "cloudStorageDirectory": "gs://bucket/x",
+    "pattern": "(",
+}
+
+
+@pytest.mark.parametrize("call", WELDER_CALLS)
+async def test_calls_of_welder_that_are_none(unchanged, send, call):
+    for method in ("POST", "DELETE"):
+        for body in NOT_OBJECTS:
+            code, answer = await send(method, f"welder/{call}", body)
+            assert code in {400, 404, 412}, (body[:30], answer)
+        for field in WELDER_CALLS[call]:
+            for value in [*ODD, [{}], [{"sourceUri": 3}], [3], "../x", "/etc/passwd", "x/../../y"]:
+                code, answer = await send(method, f"welder/{call}", json.dumps({**WELDER_BODY, field: value}))
+                assert code in {400, 404, 412} or (field == "pattern" and code < 300), (
+                    field,
+                    repr(value)[:30],
+                    answer,
+                )
+
+
+async def test_older_pages_bodies_that_are_none(unchanged, send, jp_root_dir):
+    for body in [*NOT_OBJECTS, *(json.dumps({path: value}).encode() for path in ("x", "../x", "") for value in ODD)]:
+        code, answer = await send("POST", "api/localize", body)
+        assert code in {200, 400}, (body[:30], answer)
+    assert not (jp_root_dir.parent / "x").exists()
+
+
+@pytest.mark.parametrize("endpoint", ["status", "preview", "conflict", "debts", "autopause", "whereabouts", "removal"])
 async def test_queries_that_are_none(unchanged, send, endpoint):
     for query in ODD_QUERIES:
         code, body = await send("GET", f"terra-env/{endpoint}{query}")

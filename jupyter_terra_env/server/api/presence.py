@@ -99,7 +99,7 @@ class PresenceSocket(NotebookLookup, WebSocketMixin, WebSocketHandler, JupyterHa
             return
         if not isinstance(said, dict):
             return
-        if self.seated is not None and "action" in said:
+        if self.is_writer and self.seated is not None and "action" in said:
             self.seated.act(said["action"])
         if self.tab is not None and isinstance(said.get("looked_at"), bool):
             self.notebooks.keeper.look_at(self.tab, is_looked_at=said["looked_at"])

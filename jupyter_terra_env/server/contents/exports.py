@@ -5,8 +5,9 @@ What needs no other program is done in child processes with limits (docs/protoco
 
 import asyncio
 import copy
-import json
+import os
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
@@ -15,16 +16,18 @@ from jupyter_server.utils import ensure_async
 from tornado import web
 from traitlets.config import Config
 
-from jupyter_terra_env.notebooks.untrusted.cage import DeclinedError, Lane, NotDoneError
+from jupyter_terra_env.notebooks.storage.regular_files import open_regular
+from jupyter_terra_env.notebooks.untrusted.cage import Cage, DeclinedError, Lane, NotDoneError
 from jupyter_terra_env.notebooks.untrusted.limits import OVER_A_LIMIT, Death, Limits
 from jupyter_terra_env.notebooks.untrusted.memory_file import MemoryFile
 from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 from jupyter_terra_env.server.abandoned_work import AbandonsWork
+from jupyter_terra_env.server.contents.large_notebooks.manager import is_unchanged
 from jupyter_terra_env.server.contents.reading import only_reading
 from jupyter_terra_env.server.http_errors import as_http_errors
 from jupyter_terra_env.server.workspace_handler import NOTEBOOKS_SETTING
 
-_JOB = "jupyter_terra_env.server.export_rendering:export"
+_JOB = "jupyter_terra_env.server.contents.export_rendering:export"
 _IN_CHILDREN = frozenset({"html", "slides", "script", "python", "markdown", "notebook"})
 """Formats that need nothing but nbconvert. The others have pandoc, LaTeX or a browser do the work."""
 _OF_OPERATORS = ("Exporter", "Preprocessor", "NbConvertBase")
@@ -64,12 +67,18 @@ class WorkspaceExportHandler(AbandonsWork, jupyter_handlers.NbconvertFileHandler
 
     async def _answered_by_child(self, kind: str, path: str) -> bool:
         """Have a child export; False where none can be had, or this is no notebook: Jupyter's own code answers then."""
-        model = await ensure_async(self.contents_manager.get(path=path))
+        manager: Any = self.contents_manager
+        if not is_unchanged(manager):
+            return False  # What an extension shows instead is not what is stored.
+        model = await ensure_async(manager.get(path=path, content=False))
         if model["type"] != "notebook":
             return False
         with as_http_errors(path):
             try:
-                done = await self.while_connected(self._exported(kind, model))
+                async with manager.shown_file(path) as shown:
+                    stands_for = None if shown is None else shown.file
+                    file = stands_for or Path(manager._get_os_path(path))  # noqa: SLF001 - as Jupyter's handler does
+                    done = await self.while_connected(self._exported(kind, model, file))
             except NotDoneError as error:
                 if error.death is Death.UNAVAILABLE:
                     return False
@@ -79,8 +88,7 @@ class WorkspaceExportHandler(AbandonsWork, jupyter_handlers.NbconvertFileHandler
         self._send(model, *done)
         return True
 
-    async def _exported(self, kind: str, model: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        source = await asyncio.to_thread(_in_memory, model["content"])
+    async def _exported(self, kind: str, model: dict[str, Any], file: Path) -> tuple[dict[str, Any], bytes]:
         target = MemoryFile("export")
         sanitize = self.get_argument("sanitize_html", None) if kind == "html" else None
         metadata = {
@@ -92,10 +100,11 @@ class WorkspaceExportHandler(AbandonsWork, jupyter_handlers.NbconvertFileHandler
             "sanitize": None if sanitize is None else sanitize.lower() == "true",
             "resources": {"metadata": metadata, "config_dir": self.application.settings["config_dir"]},
         }
-        files, limits = [source.fileno(), target.fileno()], limits_for(source.size_bytes)
-        cage = self.settings[NOTEBOOKS_SETTING].cage
-        async with cage.talk(_JOB, request, files, limits, lane=Lane.EXPORTS) as conversation:
-            answer = await conversation.hear()
+        cage: Cage = self.settings[NOTEBOOKS_SETTING].cage
+        with await asyncio.to_thread(open_regular, file, follow=True) as source:
+            files, limits = [source.fileno(), target.fileno()], limits_for(os.fstat(source.fileno()).st_size)
+            async with cage.talk(_JOB, request, files, limits, lane=Lane.EXPORTS) as conversation:
+                answer = await conversation.receive()
         return answer, await asyncio.to_thread(target.read)
 
     def _send(self, model: dict[str, Any], answer: dict[str, Any], written: bytes) -> None:
@@ -134,12 +143,6 @@ def limits_for(size_bytes: int) -> Limits:
 def _not_exported(name: str, error: NotDoneError) -> OperationRefused:
     reason = RefusalReason.TOO_DEMANDING if error.death in OVER_A_LIMIT else RefusalReason.READER_FAILED
     return OperationRefused(reason, f"{name} was not exported: {error}. Download it as a notebook instead.")
-
-
-def _in_memory(notebook: Any) -> MemoryFile:
-    file = MemoryFile("notebook")
-    file.write(json.dumps(notebook).encode("ascii"))
-    return file
 
 
 def _stem(name: str) -> str:

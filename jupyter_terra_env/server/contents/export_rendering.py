@@ -1,6 +1,5 @@
 """What a child does that exports a notebook with nbconvert. Protocol: docs/protocol/untrusted-work.md."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -30,14 +29,14 @@ def export(request: dict[str, Any], conversation: Conversation) -> dict[str, Any
 
     Args:
         request: ``format``; ``sanitize``, whether HTML is to be (None for as usual); ``resources`` for the exporter.
-        conversation: its files are the notebook in the current format, and the one to write: the export, and after it
+        conversation: its files are the notebook, as stored, and the one to write: the export, and after it
             the files that belong to it.
     """
     source, target = conversation.files
     exporter = _exporter(request["format"])
     if request["sanitize"] is not None:
         exporter.sanitize_html = request["sanitize"]
-    notebook = nbformat.from_dict(json.loads(bytes(view_of(source))))
+    notebook = nbformat.reads(bytes(view_of(source)).decode("utf-8"), as_version=4)
     output, resources = exporter.from_notebook_node(notebook, resources=request["resources"])
     parts = {"": output, **(resources.get("outputs") or {})}
     lengths = {}
