@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,9 @@ HELP = "open JupyterLab on a workspace of made-up notebooks, without a cloud"
 ADDRESS = "127.0.0.1"
 DATA_FOLDER_NAME = "terra-env-demo"
 
+LAB, NOTEBOOK = "lab", "notebook"
+_NAMES = {LAB: "JupyterLab", NOTEBOOK: "Notebook 7"}
+
 _PAUSE = "import os, signal; os.kill({}, signal.SIGUSR1)"
 _PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _DESCRIPTION = """\
@@ -52,6 +56,7 @@ you change is kept for the next time.
 _EPILOG = f"""\
 examples:
   jupyter terra-env demo                        JupyterLab in your browser
+  jupyter terra-env demo --interface notebook   the same in Notebook 7
   jupyter terra-env demo --as reviewer          another person, in another terminal, on the same notebooks
   jupyter terra-env demo --data ~/try --port 9999 --no-browser
 
@@ -70,13 +75,23 @@ class Demo:
         folders: where the files are.
         port: the port to use, or None for the first free one.
         with_browser: whether to open a browser.
-        start_page: what JupyterLab opens, as a path below the workspace's folder.
+        start_page: what opens, as a path below the workspace's folder.
+        interface: what it opens in.
     """
 
     folders: DemoFolders
     port: int | None
     with_browser: bool
     start_page: str = EDIT_FOLDER
+    interface: str = LAB
+
+    @property
+    def start_path(self) -> str:
+        """Path of the start page on the server."""
+        path = quote(f"{WORKSPACE}/{self.start_page}")
+        if self.interface == LAB:
+            return f"/lab/tree/{path}"
+        return f"/notebooks/{path}" if self.start_page.endswith(".ipynb") else f"/tree/{path}"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -85,6 +100,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = _DESCRIPTION
     parser.epilog = _EPILOG
     parser.add_argument("--as", dest="person", metavar="NAME", default=FIRST_PERSON, help="be another person")
+    parser.add_argument(
+        "--interface", choices=(LAB, NOTEBOOK), default=LAB, help="what opens: JupyterLab (default) or Notebook 7"
+    )
     parser.add_argument("--data", type=Path, metavar="DIR", help="data folder; is created")
     parser.add_argument("--port", type=_port, metavar="P", help=f"port on {ADDRESS} (default: 8888 or the next free)")
     parser.add_argument("--ends-with-input", action="store_true", help=argparse.SUPPRESS)  # See demo_colleague.
@@ -106,6 +124,8 @@ def run(arguments: argparse.Namespace) -> int:
             "use up to 40 letters, digits, '.', '_' and '-', a letter or digit first."
         )
     data: Path = arguments.data or _default_data_folder()
+    if arguments.interface == NOTEBOOK and find_spec("notebook") is None:
+        raise SettingsError("Notebook 7 is not installed here: install it with 'pip install notebook'.")
     folders = DemoFolders(data.expanduser().absolute(), arguments.person)
     _refuse_port_in_use(arguments.port)
     prepare(folders)
@@ -115,6 +135,7 @@ def run(arguments: argparse.Namespace) -> int:
         port=arguments.port,
         with_browser=not arguments.no_browser,
         start_page=f"{EDIT_FOLDER}/{START_HERE}" if shows_start else EDIT_FOLDER,
+        interface=arguments.interface,
     )
     print(_welcome(demo, data_was_named=arguments.data is not None), flush=True)
     if arguments.ends_with_input:
@@ -168,15 +189,17 @@ def _refuse_port_in_use(port: int | None) -> None:
 def _welcome(demo: Demo, *, data_was_named: bool) -> str:
     other = "reviewer" if demo.folders.person != "reviewer" else "author"
     data = f" --data {shlex.quote(str(demo.folders.data))}" if data_was_named else ""
+    name = _NAMES[demo.interface]
+    in_interface = f"In {name}".ljust(len("Data folder  "))
     return f"""\
 A demo of Terra's cloud environment, as '{demo.folders.person}': made-up notebooks, nothing leaves this machine.
 
-  In JupyterLab  the notebook '{START_HERE}' leads you through it in five minutes.
+  {in_interface}  the notebook '{START_HERE}' leads you through it in five minutes.
   Data folder    {demo.folders.data}
   More people    jupyter terra-env demo --as {other}{data}     (in another terminal)
   To stop        Ctrl-C here
 
-JupyterLab is starting; its address follows.
+{name} is starting; its address follows.
 """
 
 
@@ -206,7 +229,7 @@ def _jupyter_settings(demo: Demo) -> dict[str, dict[str, Any]]:
             **port,
         },
         "LabApp": {
-            "default_url": f"/lab/tree/{quote(f'{WORKSPACE}/{demo.start_page}')}",
+            "default_url": demo.start_path,
             "open_browser": demo.with_browser,
             "workspaces_dir": str(demo.folders.lab),
             "user_settings_dir": str(demo.folders.settings),

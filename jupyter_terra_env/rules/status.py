@@ -86,7 +86,7 @@ def gone(how: How, *, is_on_disk: bool) -> WorkStatus:
         how: what became of it.
         is_on_disk: whether this disk has a copy.
     """
-    what = "renamed" if how is How.RENAMED else "deleted"
+    what = {How.RENAMED: "renamed", How.DELETED: "deleted", How.MISSING: "moved or deleted"}[how]
     where = "The copy on this disk is as it was." if is_on_disk else "There is no copy of it on this disk."
     return WorkStatus(
         mode=Mode.EDIT,

@@ -25,7 +25,8 @@ def tell_pages(settings: dict[str, Any], workspaces: Workspaces | None, *, can_p
         can_pause: whether anything here can pause the machine.
     """
     folders = [] if workspaces is None else [folder for each in workspaces.all for folder, _ in each.directories()]
-    options = {"folders": folders, "autopause": can_pause or bool(folders)}
+    pairs = [] if workspaces is None else [[w.edit_directory, w.playground_directory] for w in workspaces.all]
+    options = {"folders": folders, "pairs": pairs, "autopause": can_pause or bool(folders)}
     settings.setdefault("page_config_data", {})[PAGE_OPTION] = options
 
 

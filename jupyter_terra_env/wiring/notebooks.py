@@ -176,7 +176,7 @@ def build(
     keeper = LockKeeper(
         locks,
         storage.writes,
-        LockWatch(storage, locks, plan.log),
+        LockWatch(storage, locks, now_ms=clock.now_ms, log=plan.log),
         in_use=in_use,
         monotonic=time.monotonic,
         log=plan.log,

@@ -3,23 +3,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Act, Choice, IRow } from './threeway';
 
-/**
- * Hours and minutes; with the date when it is not today.
- *
- * @param iso - ISO 8601; null and what is no time give null.
- * @param locale - a BCP 47 tag, or undefined for the browser's.
- */
-export function momentText(iso: string | null, now: Date, locale?: string): string | null {
-  const time = new Date(iso ?? Number.NaN);
-  if (Number.isNaN(time.getTime())) {
-    return null;
-  }
-  const clock = { hour: '2-digit', minute: '2-digit' } as const;
-  return time.toDateString() === now.toDateString()
-    ? time.toLocaleTimeString(locale, clock)
-    : time.toLocaleString(locale, { year: 'numeric', month: 'short', day: 'numeric', ...clock });
-}
-
 /** Theirs: who, and when. */
 export function theirsHead(by: string | null, when: string | null, trans: TranslationBundle): string {
   if (by !== null) {

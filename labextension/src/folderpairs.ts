@@ -1,45 +1,61 @@
-/** From edit to playground and back, by paths. */
+/** From edit to playground and back, by paths. Pure. */
 
-/** The other folder's path of notebooks that nobody has opened, learned from those of others: folders may have any name. */
+/** The folders of a workspace: edit, and playground; null: it has none. */
+export type FolderPair = readonly [edit: string, playground: string | null];
+
+/** Which of a workspace's folders a notebook is in, and where it is in the other one. Folders may have any name. */
 export class FolderPairs {
-  /** Learn from a notebook's two paths. */
-  learn(editPath: string | null, playgroundPath: string | null): void {
-    if (editPath === null || playgroundPath === null) {
-      return;
-    }
-    const [edit, playground] = [editPath.split('/'), playgroundPath.split('/')];
-    while (edit.length > 0 && edit[edit.length - 1] === playground[playground.length - 1]) {
-      edit.pop();
-      playground.pop();
-    }
-    this._pairs.set(edit.join('/'), playground.join('/'));
+  constructor(private readonly _pairs: readonly FolderPair[]) {}
+
+  /** Null: it is in no workspace. */
+  modeOf(path: string): 'edit' | 'playground' | null {
+    const found = this._find(path);
+    return found === null ? null : found.isEdit ? 'edit' : 'playground';
   }
 
   /**
    * The playground path of a notebook in an edit folder.
    *
-   * @returns null when nothing was learned of this folder.
+   * @returns null when it is in none, or there is no playground.
    */
-  toPlayground(editPath: string): string | null {
-    return moved(editPath, this._pairs);
+  toPlayground(path: string): string | null {
+    const found = this._find(path);
+    return found?.isEdit === true && found.other !== null ? joined(found.other, found.rest) : null;
   }
 
   /** The same, the other way. */
-  toEdit(playgroundPath: string): string | null {
-    return moved(
-      playgroundPath,
-      [...this._pairs].map(([edit, playground]) => [playground, edit])
+  toEdit(path: string): string | null {
+    const found = this._find(path);
+    return found?.isEdit === false && found.other !== null ? joined(found.other, found.rest) : null;
+  }
+
+  private _find(path: string): IFound | null {
+    const candidates = this._pairs.flatMap(([edit, playground]): IFound[] => [
+      { folder: edit, other: playground, isEdit: true, rest: restOf(path, edit) },
+      ...(playground === null
+        ? []
+        : [{ folder: playground, other: edit, isEdit: false, rest: restOf(path, playground) }])
+    ]);
+    // One folder may be inside of another: the innermost counts.
+    const found = candidates.filter(({ rest }) => rest !== null);
+    return found.reduce<IFound | null>(
+      (best, next) => (best === null || next.folder.length > best.folder.length ? next : best),
+      null
     );
   }
-
-  private readonly _pairs = new Map<string, string>();
 }
 
-function moved(path: string, folders: Iterable<readonly string[]>): string | null {
-  for (const [from, to] of folders) {
-    if (path.startsWith(`${from}/`)) {
-      return to + path.slice(from.length);
-    }
-  }
-  return null;
+interface IFound {
+  readonly folder: string;
+  readonly other: string | null;
+  readonly isEdit: boolean;
+  readonly rest: string | null;
+}
+
+function restOf(path: string, folder: string): string | null {
+  return folder === '' ? path : path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : null;
+}
+
+function joined(folder: string, rest: string | null): string {
+  return folder === '' ? (rest ?? '') : `${folder}/${rest ?? ''}`;
 }

@@ -23,23 +23,28 @@ export interface IHeartbeatOptions {
 
 /** The server forgets a tab after 120 s; a hidden tab's timers may come a minute late. */
 export const BEAT_MS = 30_000;
+/** A tab that nobody touches, and that holds nothing unsaved, has nothing new to tell. */
+const QUIET_BEAT_MS = 60_000;
 const LEAST_BETWEEN_URGENT_MS = 1000;
 
 /**
- * Beats every 30 s while the tab can be seen. A hidden tab is nobody's: it is silent, unless it holds something unsaved.
+ * Beats while the tab can be seen: every 30 s, every 60 s while nobody touches it. The first beat is due with the first
+ * key or click, or after 30 s: JupyterLab's start has requests enough. A hidden tab is nobody's: it is silent, unless it holds something unsaved.
  * A computer that sleeps sends nothing, and when it wakes up the last input is as old as the longer of its clocks says.
  */
 export class Heartbeat {
   constructor(private readonly _options: IHeartbeatOptions) {}
 
-  /** Begin, with a first beat, or end. */
+  /** Begin or end. */
   setRunning(running: boolean): void {
     if (running === (this._end !== null)) {
       return;
     }
     if (running) {
       this._end = this._options.every(() => this._beatIfDue(), BEAT_MS);
-      this._beatIfDue();
+      if (!this._isInputTold) {
+        this._beatIfDue();
+      }
     } else {
       this._end?.();
       this._end = null;
@@ -48,11 +53,11 @@ export class Heartbeat {
 
   /** Somebody has pressed a key or clicked. */
   noteInput({ mayBeUrgent }: { mayBeUrgent: boolean }): void {
-    const { clocks, isUrgent } = this._options;
-    this._input = { monotonic: clocks.monotonic(), wall: clocks.wall() };
+    const { isUrgent } = this._options;
+    this._input = this._now();
     this._isInputTold = false;
     const rested = this._input.monotonic - this._lastUrgent >= LEAST_BETWEEN_URGENT_MS;
-    if (mayBeUrgent && this._end !== null && rested && isUrgent()) {
+    if (mayBeUrgent && this._end !== null && rested && (isUrgent() || this._last === null)) {
       this._lastUrgent = this._input.monotonic;
       void this._beat(true);
     }
@@ -64,7 +69,7 @@ export class Heartbeat {
       return;
     }
     if (this._options.isVisible()) {
-      this._beatIfDue();
+      void this._beat(true);
     } else if (!this._isInputTold) {
       // Until now it could be seen; what was typed since the last beat must not be forgotten.
       void this._beat(true);
@@ -73,27 +78,45 @@ export class Heartbeat {
 
   private _beatIfDue(): void {
     const visible = this._options.isVisible();
-    if (visible || this._options.hasUnsaved()) {
+    if (this._options.hasUnsaved() || (visible && !this._hasNothingNew())) {
       void this._beat(visible);
     }
   }
 
+  private _hasNothingNew(): boolean {
+    const { clocks, isUrgent } = this._options;
+    return this._isInputTold && !isUrgent() && this._last !== null && passed(this._last, clocks) < QUIET_BEAT_MS / 1000;
+  }
+
   private async _beat(visible: boolean): Promise<void> {
     this._isInputTold = true;
+    this._last = this._now();
     await this._options.send({ visible, lastInputAgeSeconds: this._age() });
   }
 
   private _age(): number | null {
-    const { _input: input } = this;
-    if (input === null) {
-      return null;
-    }
+    return this._input === null ? null : passed(this._input, this._options.clocks);
+  }
+
+  private _now(): IMoment {
     const { clocks } = this._options;
-    return Math.max(0, clocks.monotonic() - input.monotonic, clocks.wall() - input.wall) / 1000;
+    return { monotonic: clocks.monotonic(), wall: clocks.wall() };
   }
 
   private _end: (() => void) | null = null;
-  private _input: { monotonic: number; wall: number } | null = null;
+  private _input: IMoment | null = null;
+  /** When the last beat was sent; null: none yet. */
+  private _last: IMoment | null = null;
   private _isInputTold = true;
   private _lastUrgent = Number.NEGATIVE_INFINITY;
+}
+
+interface IMoment {
+  readonly monotonic: number;
+  readonly wall: number;
+}
+
+/** Seconds since then: the longer of what both clocks say, for one of them stands still while a computer sleeps. */
+function passed(since: IMoment, clocks: IClocks): number {
+  return Math.max(0, clocks.monotonic() - since.monotonic, clocks.wall() - since.wall) / 1000;
 }

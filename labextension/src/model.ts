@@ -143,7 +143,11 @@ export class OpenNotebooks {
     this._all.push(opened);
     opened.panel.disposed.connect(() => {
       this._all = this._all.filter(other => other !== opened);
-      opened.state.dispose();
+      if (opened.panel.context.isDisposed) {
+        opened.state.dispose();
+      } else {
+        opened.panel.context.disposed.connect(() => opened.state.dispose()); // another view follows it
+      }
     });
     this._added.emit(opened);
   }

@@ -1,10 +1,11 @@
 /** What a reader is shown: who edits, whether there is a newer version, what became of the notebook. Pure. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { ago } from './ago';
 import { nameOf } from './names';
+import { present } from './present';
 import type { INotebookStatus } from './status';
 import type { BannerAction, IBanner, ITabState, IView } from './views';
+import { ago } from './when';
 
 /** Why a working copy is kept from the workspace: only a person can help. */
 const BROKEN = ['unreadable', 'emptied', 'unmerged', 'too-demanding'];
@@ -56,15 +57,21 @@ export function goneView({ gone, path }: INotebookStatus, trans: TranslationBund
   if (gone === null) {
     return null;
   }
-  return {
-    icon: 'alert',
-    text: gone.how === 'renamed' ? trans.__('Renamed') : trans.__('Deleted'),
-    sentence:
-      gone.how === 'renamed' && gone.path !== null
-        ? trans.__('“%1” was renamed to “%2”. This is your last view of it.', nameOf(path), shortest(path, gone.path))
-        : trans.__('“%1” was deleted in the workspace. This is your last view of it.', nameOf(path)),
-    tone: 'bad'
-  };
+  const name = nameOf(path);
+  const view = (text: string, sentence: string): IView => ({ icon: 'alert', text, sentence, tone: 'bad' });
+  if (gone.path !== null) {
+    const to = shortest(path, gone.path);
+    return view(trans.__('Renamed'), trans.__('“%1” was renamed to “%2”. This is your last view of it.', name, to));
+  }
+  return gone.how === 'deleted'
+    ? view(
+        trans.__('Deleted'),
+        trans.__('“%1” was deleted in the workspace. This is your last view of it.', name)
+      )
+    : view(
+        trans.__('Moved or deleted'),
+        trans.__('“%1” was moved or deleted in the workspace; it is not known which. This is your last view of it.', name)
+      );
 }
 
 /** The banner over a notebook that is not in the workspace any more. */
@@ -116,14 +123,14 @@ export function withNewerVersion(banner: IBanner, status: INotebookStatus, tab: 
 
 /** Who is editing, and when it was last saved. */
 export function editing(who: string, status: INotebookStatus, trans: TranslationBundle): string {
-  const saved = ago(status.workspaceSavedAt, trans);
+  const saved = ago(status.workspaceSavedAt, present(), trans);
   return saved === null
     ? trans.__('Read-only: %1 is editing.', who)
     : trans.__('Read-only: %1 is editing (last saved %2).', who, saved);
 }
 
 function newerVersion({ workspaceSavedAt }: INotebookStatus, trans: TranslationBundle): string {
-  const saved = ago(workspaceSavedAt, trans);
+  const saved = ago(workspaceSavedAt, present(), trans);
   return saved === null
     ? trans.__('There is a newer version than this one.')
     : trans.__('There is a newer version than this one, saved %1.', saved);

@@ -1,5 +1,6 @@
 /** What is on the screen: taken, kept, replaced. Nothing that a person sees goes away without a file that holds it. */
 
+import type { Cell, MarkdownCell } from '@jupyterlab/cells';
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { Contents, ServerConnection } from '@jupyterlab/services';
@@ -77,8 +78,20 @@ export function whileNothingIsSaved<T>(panel: NotebookPanel, act: () => Promise<
  * @param place - where the person was before something asked them.
  */
 export async function showServerVersion(panel: NotebookPanel, place: IPlace = placeOf(panel)): Promise<void> {
+  const edited = new Set(unrendered(panel).map(cell => cell.model.id));
   await panel.context.revert();
   // What came from the server is no edit.
   panel.context.model.dirty = false;
+  // JupyterLab shows the source of texts that have changed.
+  for (const cell of unrendered(panel)) {
+    cell.rendered = !edited.has(cell.model.id);
+  }
   await goBackTo(panel, place);
+}
+
+/** Texts whose source is shown. */
+function unrendered({ content }: NotebookPanel): MarkdownCell[] {
+  return content.widgets.filter((cell: Cell): cell is MarkdownCell => {
+    return cell.model.type === 'markdown' && !(cell as MarkdownCell).rendered;
+  });
 }

@@ -1,5 +1,6 @@
 /** What the page knows of the server's part of this extension before it asks anything. Pure. */
 
+import type { FolderPair } from './folderpairs';
 import { isFields } from './status';
 
 /** Key in JupyterLab's page configuration. */
@@ -8,12 +9,14 @@ export const PAGE_OPTION = 'terraEnv';
 export interface IServerPart {
   /** API paths of the workspaces' folders. */
   readonly folders: readonly string[];
+  /** The same, of each workspace together. */
+  readonly pairs: readonly FolderPair[];
   /** Whether there is a pause to speak of. */
   readonly autopause: boolean;
 }
 
 /** No server part: the extension is off, or only this front end is installed. Nothing is shown and nothing is asked. */
-export const NONE: IServerPart = { folders: [], autopause: false };
+export const NONE: IServerPart = { folders: [], pairs: [], autopause: false };
 
 /**
  * Read the page's option.
@@ -32,8 +35,13 @@ export function readServerPart(option: string): IServerPart {
   }
   return {
     folders: data.folders.filter((folder): folder is string => typeof folder === 'string'),
+    pairs: Array.isArray(data.pairs) ? data.pairs.filter(isPair) : [],
     autopause: data.autopause === true
   };
+}
+
+function isPair(data: unknown): data is FolderPair {
+  return Array.isArray(data) && typeof data[0] === 'string' && (data[1] === null || typeof data[1] === 'string');
 }
 
 /** Whether a path is that of a file in a workspace; hidden files are in none. */

@@ -46,7 +46,7 @@ export interface ILock {
 
 /** What became of a notebook that is not in the workspace any more. */
 export interface IGone {
-  readonly how: 'renamed' | 'deleted';
+  readonly how: 'renamed' | 'deleted' | 'missing';
   /** The new API path, when it was renamed. */
   readonly path: string | null;
 }
@@ -215,7 +215,10 @@ function parseGone(data: unknown): IGone | null {
     return null;
   }
   const path = text(data.path);
-  return { how: data.how === 'renamed' && path !== null ? 'renamed' : 'deleted', path };
+  if (data.how === 'renamed' && path !== null) {
+    return { how: 'renamed', path };
+  }
+  return { how: data.how === 'deleted' ? 'deleted' : 'missing', path: null };
 }
 
 function parseLock(data: unknown): ILock | null {

@@ -222,7 +222,7 @@ function bannerOf(
     return {
       tone: status.lock.lost ? 'bad' : 'warn',
       icon: 'lock',
-      sentence: status.lock.lost ? takenOver(status, trans) : whoIsEditing(status, trans),
+      sentence: status.lock.lost ? takenOver(status, tab, trans) : whoIsEditing(status, trans),
       actions: heldActions(status, waiting)
     };
   }
@@ -245,10 +245,21 @@ function heldActions(status: INotebookStatus, waiting: boolean): BannerAction[] 
   );
 }
 
-function takenOver(status: INotebookStatus, trans: TranslationBundle): string {
+function takenOver(status: INotebookStatus, tab: ITabState, trans: TranslationBundle): string {
+  const where = whereTyped(status, tab, trans);
   return status.lock?.state === 'held-elsewhere'
-    ? trans.__('You are editing this notebook in another environment now. What you typed here is kept on this disk.')
-    : trans.__('%1 is editing this notebook now. What you typed here is kept on this disk.', who(status, trans));
+    ? trans.__('You are editing this notebook in another environment now. %1', where)
+    : trans.__('%1 is editing this notebook now. %2', who(status, trans), where);
+}
+
+/** What is true of it at this moment: the last edits may not have been saved yet. */
+function whereTyped(status: INotebookStatus, { dirty, saving }: ITabState, trans: TranslationBundle): string {
+  if (dirty || saving) {
+    return trans.__('Your latest edits are only in this tab until they are saved on this disk.');
+  }
+  return status.place === 'in-workspace'
+    ? trans.__('What you typed here is in the workspace.')
+    : trans.__('What you typed here is kept on this disk.');
 }
 
 function whoIsEditing(status: INotebookStatus, trans: TranslationBundle): string {

@@ -10,6 +10,8 @@ export interface INow {
   readonly locale: string;
 }
 
+/** "2 min ago" is true for as long. */
+export const MINUTES_PASS_MS = 20_000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 /** Clocks of two machines differ: what lies so little ahead is now. */

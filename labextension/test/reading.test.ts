@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ago } from '../src/ago';
 import { isOutdated, isToFollow } from '../src/reading';
 import { bannerView, modeView, placeView } from '../src/views';
 import { ANSWER, CLEAN, HELD_BY_BEN, status, trans } from './given';
@@ -17,15 +16,11 @@ test('a reader is told who edits and when it was saved', () => {
   assert.match(banner(saved)?.sentence ?? '', /last saved 2 min ago/);
 });
 
-test('times are as exact as they are worth', () => {
-  const now = Date.parse('2026-11-24T12:00:00Z');
-  assert.equal(ago('2026-11-24T11:59:30Z', trans, now), 'just now');
-  assert.equal(ago('2026-11-24T12:00:05Z', trans, now), 'just now');
-  assert.equal(ago('2026-11-24T11:01:00Z', trans, now), '59 min ago');
-  assert.equal(ago('2026-11-24T08:30:00Z', trans, now), '3 h ago');
-  assert.match(ago('2026-03-24T08:30:00Z', trans, now) ?? '', /on .*2026/);
-  assert.equal(ago('no time', trans, now), null);
-  assert.equal(ago(null, trans, now), null);
+test('what was not saved today has its date', () => {
+  const year = new Date().getFullYear() - 1;
+  const saved = { ...NEWER, workspace_saved_at: new Date(year, 2, 3, 10, 41).toISOString() };
+  assert.match(banner(saved)?.sentence ?? '', new RegExp(`\\(last saved Mar 3, ${year}, 10:41\\sAM\\)`));
+  assert.match(place(saved).sentence, new RegExp(`saved Mar 3, ${year}, 10:41\\sAM\\.$`));
 });
 
 test('a read-only view that holds something, or is outdated, is never shown as in the workspace', () => {
@@ -67,6 +62,15 @@ test('a notebook that was renamed says so, with the way on', () => {
   assert.equal(place(gone).text, 'Renamed');
   const moved = { ...gone, gone: { how: 'renamed', path: 'ws/edit/old/b.ipynb' } };
   assert.match(banner(moved)?.sentence ?? '', /“ws\/edit\/old\/b.ipynb”/);
+});
+
+test('a notebook of which it is not known what became says so', () => {
+  for (const how of ['missing', 'renamed', 'what a later server says']) {
+    const gone = { place: 'gone', lock: { ...ANSWER.lock, state: 'free' }, gone: { how, path: null } };
+    assert.match(banner(gone)?.sentence ?? '', /was moved or deleted in the workspace; it is not known which/);
+    assert.deepEqual(banner(gone)?.actions, ['copy']);
+    assert.equal(place(gone).text, 'Moved or deleted');
+  }
 });
 
 test('a notebook that was deleted says so, and can be copied', () => {

@@ -19,6 +19,11 @@ test('files of workspaces are told from others', () => {
   assert.equal(isInWorkspace(NONE, 'ws/edit/a.ipynb'), false);
 });
 
+test('the folders of each workspace are told together', () => {
+  const pairs = [['ws/edit', 'ws/playground'], ['other', null]];
+  assert.deepEqual(readServerPart(JSON.stringify({ folders: [], pairs: [...pairs, 'no pair', [1]] })).pairs, pairs);
+});
+
 test('a workspace may be the root folder', () => {
-  assert.equal(isInWorkspace({ folders: [''], autopause: false }, 'a.ipynb'), true);
+  assert.equal(isInWorkspace({ folders: [''], pairs: [], autopause: false }, 'a.ipynb'), true);
 });

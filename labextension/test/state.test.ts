@@ -29,14 +29,25 @@ test('the last xsrf cookie counts', () => {
   assert.equal(xsrfCookie('not_xsrf=1'), '');
 });
 
-test('the paths of the other folder are learned, whatever the folders are called', () => {
-  const pairs = new FolderPairs();
-  pairs.learn('ws/write/deep/a.ipynb', 'ws/safe/deep/a.ipynb');
-  pairs.learn('ws/write/b.ipynb', null);
+test('the path in the other folder is known, whatever the folders are called', () => {
+  const pairs = new FolderPairs([['ws/write', 'ws/safe'], ['plain', null]]);
   assert.equal(pairs.toPlayground('ws/write/other/c.ipynb'), 'ws/safe/other/c.ipynb');
   assert.equal(pairs.toEdit('ws/safe/c.ipynb'), 'ws/write/c.ipynb');
   assert.equal(pairs.toPlayground('ws/writes/c.ipynb'), null);
   assert.equal(pairs.toPlayground('other/write/c.ipynb'), null);
+  assert.equal(pairs.toPlayground('plain/c.ipynb'), null);
+  assert.deepEqual(
+    ['ws/write/deep/a.ipynb', 'ws/safe/a.ipynb', 'plain/a.ipynb', 'ws/a.ipynb'].map(path => pairs.modeOf(path)),
+    ['edit', 'playground', 'edit', null]
+  );
+});
+
+test('a workspace folder may be the root, with the playground inside of it', () => {
+  const pairs = new FolderPairs([['', 'safe']]);
+  assert.equal(pairs.modeOf('a.ipynb'), 'edit');
+  assert.equal(pairs.modeOf('safe/a.ipynb'), 'playground');
+  assert.equal(pairs.toPlayground('b/a.ipynb'), 'safe/b/a.ipynb');
+  assert.equal(pairs.toEdit('safe/b/a.ipynb'), 'b/a.ipynb');
 });
 
 test('a mark is what was told last', () => {

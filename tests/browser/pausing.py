@@ -66,7 +66,7 @@ class Pausing:
 
 
 @contextlib.contextmanager
-def pausing(interface, home, *, lead_seconds, theme=None, **settings):
+def pausing(interface, home, *, lead_seconds, theme=None, options=(), **settings):
     """A running server that is paused soon: by a command that writes a file.
 
     Args:
@@ -74,6 +74,7 @@ def pausing(interface, home, *, lead_seconds, theme=None, **settings):
         home: its person's home folder; is created.
         lead_seconds: how long the countdown lasts; it begins some seconds after the last key.
         theme: JupyterLab's theme.
+        options: more words for the server's command line.
         settings: more settings of autopause.
     """
     paused = home / "paused"
@@ -99,7 +100,7 @@ def pausing(interface, home, *, lead_seconds, theme=None, **settings):
         _write(themes / "themes.jupyterlab-settings", {"theme": theme})
     with _machine() as address:
         variables = {"TERRA_ENV_EMBEDDED_BUCKET": str(home / "bucket"), "GCE_METADATA_HOST": address}
-        with running(interface, home, variables=variables) as jupyter:
+        with running(interface, home, variables=variables, options=options) as jupyter:
             yield Pausing(jupyter=jupyter, paused=paused)
 
 

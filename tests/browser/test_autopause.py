@@ -78,6 +78,7 @@ def test_a_closed_tab_is_not_waited_for(given, patient):
     person = given(patient, "closed.ipynb")
     with person.page.expect_response(lambda answer: "heartbeat" in (answer.request.post_data or "")):
         person.open("closed.ipynb")
+        person.click_cell()
     person.page.goto("about:blank")
     person.wait_until(lambda: patient.wish("flush", deadline_seconds=30)["flushed"]["tabs_saved"])
 

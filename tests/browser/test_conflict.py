@@ -1,6 +1,7 @@
 """A colleague's version and the person's own: neither is lost, and the person is asked once."""
 
 import pytest
+from colleague import cell, notebook_of
 
 SENTENCE = "Your version is kept on this disk, theirs in the workspace; nothing was overwritten."
 THEIRS = "x = 1\ntheirs = 2\n"
@@ -110,6 +111,20 @@ def test_changes_in_different_places_are_merged(person, jupyter, colleague):
     person.wait_for_badge("place", "In the workspace")
     told = person.notification("Your version is kept as").inner_text()
     assert jupyter.source(told.split("“")[1].split("”")[0]) == "a = 1\n\nb = 2\n\nc = 3\nd = 4"
+
+
+def test_texts_that_have_changed_are_shown_as_texts(person, colleague):
+    text = {"cell_type": "markdown", "id": "t", "metadata": {}, "source": "# Before"}
+    colleague.put_notebook("texts.ipynb", notebook_of(cell("c", "x = 1"), text))
+    person.open("texts.ipynb")
+    person.wait_for_badge("place", "In the workspace")
+    colleague.put_notebook("texts.ipynb", notebook_of(cell("c", "x = 1"), {**text, "source": "# Theirs"}))
+    person.click_cell()
+    person.page.keyboard.type("7")
+    asked = person.dialog(about="two versions")
+    assert "Save yours under a new name" not in asked, "the buttons say what can be done"
+    person.answer_dialog("Take Theirs")
+    person.page.locator(".jp-MarkdownCell.jp-mod-rendered h1", has_text="Theirs").wait_for()
 
 
 @pytest.mark.parametrize("interface", ["lab"], indirect=True)

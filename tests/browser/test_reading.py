@@ -42,6 +42,16 @@ def test_a_clean_view_follows_the_editors_saves_by_itself(person, ben, colleague
     assert ben.dialogs() == 0
 
 
+def test_the_minutes_since_the_last_save_pass_and_are_not_read_aloud_each_time(person, ben, colleague):
+    ben.page.clock.install()
+    reads_while_ann_edits(person, ben, colleague, "minutes.ipynb")
+    spoken = ben.page.locator(f"{BANNER} [role=status]")
+    ben.wait_until(lambda: "(last saved just now)" in ben.banner())
+    ben.page.clock.fast_forward(120_000)
+    ben.wait_until(lambda: "(last saved 2 min ago)" in ben.banner())
+    assert "(last saved just now)" in spoken.inner_text()
+
+
 def test_a_view_with_outputs_of_its_own_offers_the_newer_version(person, ben, colleague):
     reads_while_ann_edits(person, ben, colleague, "run.ipynb", "x = 1; print('seen')")
     before = colleague.names()

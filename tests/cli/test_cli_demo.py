@@ -131,6 +131,16 @@ def test_two_persons_work_on_one_bucket_and_one_ctrl_c_ends_everything(machine, 
         assert bucket.get_blob("notebooks/gc-content.ipynb").metadata["lockExpiresAt"] == "0"
 
 
+def test_notebook_7_opens_where_it_is_asked_for(machine, tmp_path):
+    with machine.demo("--data", tmp_path / "data", "--interface", "notebook") as demo:
+        demo.wait_until_it_serves()
+        went = demo.request("GET", "", allow_redirects=False)
+        assert went.headers["Location"].partition("?")[0] == "/notebooks/Demo%20workspace/edit/Start%20here.ipynb"
+        demo.interrupt()
+        assert demo.end() == 0, demo.output
+        assert "In Notebook 7  the notebook 'Start here.ipynb' leads you" in demo.output
+
+
 def test_a_deaf_kernel_and_an_impatient_person_change_nothing_about_the_end(machine, tmp_path):
     with machine.demo("--data", tmp_path / "data") as demo:
         demo.wait_until_it_serves()

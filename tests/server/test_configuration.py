@@ -25,7 +25,11 @@ class TestWithoutAWorkspace:
         assert (answer.code, answer.model) == (200, {"workspaces": []})
 
     async def test_pages_are_told_that_there_is_no_workspace_and_no_pause(self, jp_serverapp):
-        assert jp_serverapp.web_app.settings["page_config_data"]["terraEnv"] == {"folders": [], "autopause": False}
+        assert jp_serverapp.web_app.settings["page_config_data"]["terraEnv"] == {
+            "folders": [],
+            "pairs": [],
+            "autopause": False,
+        }
 
     async def test_the_log_says_nothing_of_a_pause_that_cannot_come(self, bucket, caplog, jp_configurable_serverapp):
         caplog.set_level("INFO")
@@ -47,13 +51,21 @@ class TestAPausedPlainServer:
         return {**jp_server_config, "AutopauseSettings": {**pausing, "idle_timeout_seconds": 3600.0}}
 
     async def test_pages_are_told_of_its_pause(self, jp_serverapp):
-        assert jp_serverapp.web_app.settings["page_config_data"]["terraEnv"] == {"folders": [], "autopause": True}
+        assert jp_serverapp.web_app.settings["page_config_data"]["terraEnv"] == {
+            "folders": [],
+            "pairs": [],
+            "autopause": True,
+        }
 
 
 class TestWhatPagesAreTold:
     async def test_the_folders_of_workspaces(self, jp_serverapp):
         folders = [f"{WORKSPACE}/edit", f"{WORKSPACE}/playground"]
-        assert jp_serverapp.web_app.settings["page_config_data"]["terraEnv"] == {"folders": folders, "autopause": True}
+        assert jp_serverapp.web_app.settings["page_config_data"]["terraEnv"] == {
+            "folders": folders,
+            "pairs": [folders],
+            "autopause": True,
+        }
 
 
 class TestOutsideTheWorkspace:

@@ -6,18 +6,21 @@ One request for each folder, however many notebooks of it are shown. Protocol: d
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.rules.errors import BucketError
-from jupyter_terra_env.rules.gone import DELETED, Gone, what_became_of
+from jupyter_terra_env.rules.gone import MISSING, Gone, what_became_of
 from jupyter_terra_env.rules.lock_view import WAITED_FOR
 from jupyter_terra_env.rules.workspace import Location
 
 _LOG = logging.getLogger(__name__)
+_MOVE_BY_COPY = timedelta(seconds=30)
+"""Clients that copy, then delete, make the new object while the old one is still there."""
 
 
 class LockWatch:
@@ -26,6 +29,7 @@ class LockWatch:
     Args:
         places: the buckets.
         locks: told what was seen.
+        now_ms: the bucket's time, epoch milliseconds.
         log: where unexpected failures go.
     """
 
@@ -33,11 +37,15 @@ class LockWatch:
         self,
         storage: NotebookStorage,
         locks: LockTable,
+        *,
+        now_ms: Callable[[], int],
         log: logging.Logger | logging.LoggerAdapter[logging.Logger] = _LOG,
     ) -> None:
         self._storage = storage
         self._locks = locks
+        self._now_ms = now_ms
         self._log = log
+        self._last_there: dict[str, datetime] = {}
         self._looks: dict[str, asyncio.Task[None]] = {}
 
     def begin(self, shown: Iterable[Location]) -> None:
@@ -46,6 +54,9 @@ class LockWatch:
         While a bucket cannot be asked, nothing is learnt. One folder never waits for another.
         """
         folders: dict[str, list[Location]] = defaultdict(list)
+        shown = list(shown)
+        paths = {location.api_path for location in shown}
+        self._last_there = {path: seen for path, seen in self._last_there.items() if path in paths}
         for location in shown:
             folders[location.parent.api_path].append(location)
         for path in folders.keys() - self._looks.keys():
@@ -71,11 +82,13 @@ class LockWatch:
             # What was read or written meanwhile may be newer than this answer.
             return self._locks.knowledge(location) is before[location.api_path]
 
+        asked = datetime.fromtimestamp(self._now_ms() / 1000, UTC) - _MOVE_BY_COPY
         try:
             found = await self._ask_about(shown)
             for location in filter(is_unchanged, shown):
                 if (version := found.get(location.object_name)) is not None:
                     self._locks.record_version(location, version)
+                    self._last_there[location.api_path] = asked
                     continue
                 gone = await self._what_became_of(location)
                 if is_unchanged(location):
@@ -99,11 +112,11 @@ class LockWatch:
         last = self._locks.last_version(location)
         if last is not None:
             there = await self._storage.bucket(location).list_all(location.workspace.prefix)
-            return what_became_of(last, there)
+            return what_became_of(last, there, seen=self._last_there.get(location.api_path))
         baseline = await self._storage.baseline(location)
         was_there = baseline is not None and baseline.crc32c is not None
         if was_there or not await self._storage.copies.run(self._storage.os_path(location).is_file):
-            return DELETED
+            return MISSING
         return None  # Made here, and not in the workspace yet.
 
 

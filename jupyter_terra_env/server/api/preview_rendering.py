@@ -30,9 +30,25 @@ from jupyter_terra_env.server.api.preview_notebook import Cell, Notes, Output, c
 
 _TEMPLATES = Path("share/jupyter")
 _ACTIVE = re.compile(r"<script\b.*?</script\s*>|<link\b[^>]*>|<title>.*?</title>", re.DOTALL | re.IGNORECASE)
+_DARKER_ANSI = (
+    *(("red", "#a8201c"), ("green", "#006b35"), ("yellow", "#705500"), ("blue", "#0a5cb0"), ("magenta", "#8f2a83")),
+    *(("cyan", "#0b6669"), ("white", "#5f5c52"), ("red-intense", "#a0262b"), ("green-intense", "#006b24")),
+    *(("yellow-intense", "#705000"), ("blue-intense", "#0059b3"), ("magenta-intense", "#8f2a86")),
+    *(("cyan-intense", "#176565"), ("white-intense", "#5b606b")),
+)
+_READABLE = (
+    # JupyterLab's own colours have less contrast than WCAG AA asks for, on white and on the red of errors.
+    "body.jp-Notebook{--jp-mirror-editor-comment-color:#2d6a6a;--jp-mirror-editor-number-color:#006b00;"
+    "--jp-mirror-editor-operator-color:#9400e6;--jp-mirror-editor-keyword-color:#006b00}"
+    "body.jp-Notebook .jp-InputPrompt{color:#595959;opacity:1!important}.highlight .ow,.highlight .o{color:#8b00d9}"
+    ".jp-RenderedHTMLCommon a:link{text-decoration:underline}"
+    + "".join(
+        f'body.jp-Notebook .ansi-{name}-fg:not([class*="-bg"]){{color:{colour}}}' for name, colour in _DARKER_ANSI
+    )
+)
 _OWN_STYLE = (
     "<style>.jp-terra-notes{margin:1em;padding:.5em 1em;border:1px solid #c0a000;border-radius:3px;"
-    "font-family:sans-serif;font-size:13px}</style>"
+    f"font-family:sans-serif;font-size:13px}}{_READABLE}</style>"
 )
 _NO_PREFETCH = '<meta http-equiv="x-dns-prefetch-control" content="off">'
 RENDERING_SECONDS = 6.0

@@ -5,12 +5,14 @@ import { Icon } from './icon';
 
 export interface IBannerProps {
   readonly banner: IBanner;
+  /** What screen readers say: the sentence as it was when it last changed, but for the minutes that pass. */
+  readonly spoken: string;
   readonly labels: Readonly<Record<BannerAction, string>>;
   readonly onAction: (action: BannerAction) => void;
 }
 
-/** A sentence over the notebook, and what can be done. Screen readers say the sentence when it changes. */
-export function Banner({ banner, labels, onAction }: IBannerProps): JSX.Element {
+/** A sentence over the notebook, and what can be done. */
+export function Banner({ banner, spoken, labels, onAction }: IBannerProps): JSX.Element {
   const { first, isPrimary, others } = slotsOf(banner.actions);
   const button = (action: BannerAction, primary = false) => (
     <button
@@ -27,9 +29,10 @@ export function Banner({ banner, labels, onAction }: IBannerProps): JSX.Element 
   return (
     <div className="jp-terra-Banner" data-tone={banner.tone}>
       <Icon name={banner.icon} />
-      <span className="jp-terra-Banner-sentence" role="status">
-        {banner.sentence}
+      <span className="jp-terra-Unseen" role="status">
+        {spoken}
       </span>
+      <span className="jp-terra-Banner-sentence">{banner.sentence}</span>
       <span className="jp-terra-Banner-actions">
         {first !== null && (
           <span className="jp-terra-Banner-first">

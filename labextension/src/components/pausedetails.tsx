@@ -35,7 +35,7 @@ export function PauseDetails({ known, keptFor, hasServersTime, trans }: IPauseDe
 function Part({ title, items }: { readonly title: string; readonly items: readonly string[] }): JSX.Element | null {
   return items.length === 0 ? null : (
     <>
-      <h4>{title}</h4>
+      <h2>{title}</h2>
       <Items items={items} />
     </>
   );

@@ -13,13 +13,11 @@ import { present } from '../present';
 import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
 import { measureAgain, roomIn } from '../toolbarroom';
 import { IView, modeView, placeView } from '../views';
-import { ago } from '../when';
+import { MINUTES_PASS_MS, ago } from '../when';
 
 const FACTORY = 'Notebook';
 const ITEMS = ['terra-mode', 'terra-place'] as const;
 const KINDS = { 'terra-mode': 'mode', 'terra-place': 'place' } as const;
-/** "2 min ago" is true for as long. */
-const MINUTES_PASS_MS = 20_000;
 
 /**
  * Mode and place of the work, once for each notebook: in its toolbar as far as there is room for it, otherwise in a line

@@ -11,6 +11,7 @@ import { isHeldElsewhere } from '../status';
 import { secondTabBanner } from '../tabs';
 import { CommandIds, EXTENSION, IOpenNotebooks, ReadingCommandIds, TRANSLATION_DOMAIN } from '../tokens';
 import { BannerAction, bannerView, isReadOnly } from '../views';
+import { MINUTES_PASS_MS } from '../when';
 
 const COMMANDS: Readonly<Record<BannerAction, string>> = {
   playground: CommandIds.playground,
@@ -79,22 +80,32 @@ class BannerWidget extends ReactWidget {
     this.addClass('jp-terra-BannerItem');
     this.hide();
     _opened.state.changed.connect(this._refresh, this);
+    const timer = window.setInterval(() => document.visibilityState === 'visible' && this.update(), MINUTES_PASS_MS);
+    this.disposed.connect(() => window.clearInterval(timer));
   }
 
   protected render(): JSX.Element | null {
     const banner = this._banner();
-    return banner === null ? null : <Banner banner={banner} labels={this._labels} onAction={this._act} />;
+    return banner === null ? null : (
+      <Banner banner={banner} spoken={this._spoken} labels={this._labels} onAction={this._act} />
+    );
   }
 
-  private _banner() {
-    const { status, tab, waiting } = this._opened.state;
+  private _banner(timeless = false) {
+    const { tab, waiting, status: told } = this._opened.state;
+    const status = told === null || !timeless ? told : { ...told, workspaceSavedAt: null };
     return status === null
       ? null
       : (secondTabBanner(status, tab, this._trans) ?? bannerView(status, tab, waiting, this._trans));
   }
 
   private _refresh(): void {
-    this.setHidden(this._banner() === null);
+    const banner = this._banner();
+    const gist = this._banner(true)?.sentence ?? '';
+    if (gist !== this._gist) {
+      [this._gist, this._spoken] = [gist, banner?.sentence ?? ''];
+    }
+    this.setHidden(banner === null);
     this.update();
   }
 
@@ -117,6 +128,9 @@ class BannerWidget extends ReactWidget {
     }
   }
 
+  /** What the banner says but for the time: screen readers say it when this changes, not each minute. */
+  private _gist = '';
+  private _spoken = '';
   private readonly _act = (action: BannerAction): void => {
     void this._app.commands.execute(COMMANDS[action], { id: this._opened.panel.id });
   };

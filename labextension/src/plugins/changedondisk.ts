@@ -33,17 +33,22 @@ export const changedOnDiskPlugin: JupyterFrontEndPlugin<void> = {
     const get = contents.get.bind(contents);
     // JupyterLab asks so first in each save, and once more after it.
     const beginning = new Set<IOpenNotebook>();
+    const known = new WeakSet<object>();
     notebooks.forEach(opened => {
+      if (known.has(opened.panel.context)) {
+        return; // another view of the same document: its saves are the same
+      }
+      known.add(opened.panel.context);
       opened.panel.context.saveState.connect((_, state) => {
         if (state === 'started') {
           beginning.add(opened);
         }
       });
-      opened.panel.disposed.connect(() => beginning.delete(opened));
+      opened.panel.context.disposed.connect(() => beginning.delete(opened));
     });
     contents.get = async (path, options) => {
       const isQuestion = options?.content === false && options.hash === true;
-      const saving = isQuestion ? notebooks.at(path).find(opened => beginning.delete(opened)) : undefined;
+      const saving = isQuestion ? [...beginning].find(opened => opened.state.path === path && beginning.delete(opened)) : undefined;
       const model = await get(path, options);
       return saving !== undefined && isOther(saving, model) ? desk.decide(saving, model) : model;
     };

@@ -7,15 +7,17 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import type { ConflictChoices } from '../conflictchoices';
 import { Episode, choices } from '../conflicts';
-import { mergeNotes, mineHead, momentText, theirsHead, whyNoMerge } from '../conflictwords';
+import { mergeNotes, mineHead, theirsHead, whyNoMerge } from '../conflictwords';
 import { IOpenNotebook, OpenNotebooks } from '../model';
 import { nameOf } from '../names';
 import { IPlace, placeOf } from '../notebookplace';
 import { sameCells } from '../notebookdiff';
+import { present } from '../present';
 import { IConflict, IResolved, Refusal, Resolution, getConflict, getStatus, resolve } from '../restapi';
 import { keepScreen, screenOf, showServerVersion, whileNothingIsSaved } from '../screen';
 import { INotebookStatus, isConflict } from '../status';
 import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
+import { moment } from '../when';
 
 const PLUGIN_ID = `${EXTENSION}:conflicts`;
 
@@ -62,9 +64,9 @@ function askOncePerConflict(
   tracker: INotebookTracker,
   ask: (opened: IOpenNotebook) => unknown
 ): void {
-  const episodes = new WeakMap<IOpenNotebook, Episode>();
+  const episodes = new WeakMap<object, Episode>();
   const consider = (opened: IOpenNotebook) => {
-    const episode = episodes.get(opened);
+    const episode = episodes.get(opened.panel.context);
     const isSeen = opened.panel.isVisible && document.visibilityState === 'visible';
     if (episode?.isDue && isSeen) {
       episode.noteAsked();
@@ -73,8 +75,9 @@ function askOncePerConflict(
   };
   const considerAll = () => notebooks.all.forEach(consider);
   notebooks.forEach(opened => {
-    const episode = new Episode();
-    episodes.set(opened, episode);
+    // Several views of one document are asked about once.
+    const episode = episodes.get(opened.panel.context) ?? new Episode();
+    episodes.set(opened.panel.context, episode);
     const note = () => {
       if (opened.state.status !== null) {
         episode.note(opened.state.status);
@@ -230,22 +233,22 @@ class ConflictDesk {
     changedAgain: boolean
   ): Promise<Resolution | null> {
     const trans = this._trans;
-    const moment = (time: string | null) => momentText(time, new Date(), localeOfPage());
+    const now = present();
     const { ConflictDialog, whoMoved } = await import('../conflictdialog');
     const dialog = new ConflictDialog(
       conflict.isDeleted
         ? trans.__('“%1” was deleted in the workspace', nameOf(state.path))
         : trans.__('“%1” has two versions', nameOf(state.path)),
       {
-        sentence: state.status?.message ?? '',
+        sentence: bothVersions(state.status, trans),
         changedAgain,
         whyNoMerge: whyNoMerge({ ...conflict, hasTheirs: conflict.theirs !== null }, trans),
         choices: choices({ isDeleted: conflict.isDeleted, canMerge: model !== null }, trans),
         model,
         heads: {
           base: conflict.base === null ? null : trans.__('What both of you began with'),
-          mine: mineHead(moment(conflict.mineUpdated), trans),
-          theirs: theirsHead(conflict.theirsBy, moment(conflict.theirsUpdated), trans)
+          mine: mineHead(moment(conflict.mineUpdated, now), trans),
+          theirs: theirsHead(conflict.theirsBy, moment(conflict.theirsUpdated, now), trans)
         },
         notes: model === null ? [] : mergeNotes(conflict.base !== null, whoMoved(model.rows, model.versions), trans),
         trans
@@ -268,11 +271,14 @@ interface IDecision {
   readonly place: IPlace;
 }
 
+/** What there is to know of a conflict; what can be done are the dialog's buttons. */
+function bothVersions(status: INotebookStatus | null, trans: TranslationBundle): string {
+  return status?.reason === 'remote-changed'
+    ? trans.__(
+        'This notebook was changed in the workspace since you opened it. Your version is kept on this disk, theirs in the workspace; nothing was overwritten.'
+      )
+    : (status?.message ?? '');
+}
+
 /** Refusals after which the person looks again. */
 const MOVED = ['remote-changed', 'remote-deleted', 'mine-changed'];
-
-/** The language that JupyterLab is shown in; the browser's variety of it, where it is the same. */
-function localeOfPage(): string | undefined {
-  const { lang } = document.documentElement;
-  return lang === '' || navigator.language.startsWith(lang) ? undefined : lang;
-}

@@ -15,7 +15,14 @@ export const presencePlugin: JupyterFrontEndPlugin<void> = {
   autoStart: true,
   requires: [IOpenNotebooks],
   activate: (app: JupyterFrontEnd, notebooks: OpenNotebooks) => {
-    notebooks.forEach(opened => new PresenceOfNotebook(opened, notebooks, app.serviceManager.serverSettings));
+    const known = new WeakSet<object>();
+    notebooks.forEach(opened => {
+      // Another view of the same document in this page is no tab of its own.
+      if (!known.has(opened.panel.context)) {
+        known.add(opened.panel.context);
+        new PresenceOfNotebook(opened, notebooks, app.serviceManager.serverSettings);
+      }
+    });
   }
 };
 
@@ -29,7 +36,7 @@ class PresenceOfNotebook {
     const { panel, state } = _opened;
     state.changed.connect(this._follow, this);
     state.say = action => this._presence?.send({ action });
-    panel.disposed.connect(() => this._leave());
+    panel.context.disposed.connect(() => this._leave()); // its last view was closed
     window.addEventListener('online', this._retry);
     followVisibility(panel, () => this._sayWhetherSeen());
     document.addEventListener('visibilitychange', this._retry);
@@ -56,7 +63,7 @@ class PresenceOfNotebook {
 
   private _open(path: string): Presence {
     const { state } = this._opened;
-    const isCurrent = () => state.path === path && !this._opened.panel.isDisposed;
+    const isCurrent = () => state.path === path && !this._opened.panel.context.isDisposed;
     return new Presence({
       connect: () => presenceSocket(this._settings, path, state.tab.otherTab === undefined),
       onFrame: frame => {

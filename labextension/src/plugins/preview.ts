@@ -62,6 +62,7 @@ function showInTab(shell: ILabShell, path: string, url: string, { label, icon }:
     // The sandbox allows nothing: what a colleague has written runs nowhere.
     const frame = new IFrame({ sandbox: [], referrerPolicy: 'no-referrer' });
     frame.url = url;
+    frame.node.querySelector('iframe')?.setAttribute('title', label);
     const tab = new MainAreaWidget({ content: frame });
     tab.id = id;
     tab.title.label = label;

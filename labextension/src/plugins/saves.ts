@@ -20,12 +20,17 @@ export const savesPlugin: JupyterFrontEndPlugin<void> = {
   activate: (app: JupyterFrontEnd, notebooks: OpenNotebooks, documents: IDocumentManager) => {
     noteAnswersOfSaves(app.serviceManager.contents, app.serviceManager.serverSettings, notebooks);
     failQuietlyWithoutServer(app.serviceManager.contents, notebooks);
-    notebooks.forEach(({ panel }) => {
+    notebooks.forEach(({ panel, state }) => {
       const { context } = panel;
       if (!SAVE_QUEUES.has(context)) {
         const queue = queueSaves(context);
         SAVE_QUEUES.set(context, queue);
-        new Autosaver(panel, queue, documents);
+        const autosaver = new Autosaver(panel, queue, documents);
+        state.statusTold.connect((_, { before, now }) => {
+          if (now.lock?.lost === true && before?.lock?.lost !== true) {
+            autosaver.saveSoon(); // it is said where the last edits are
+          }
+        });
       }
     });
   }
@@ -150,6 +155,14 @@ class Autosaver {
     context.model.contentChanged.connect(() => this._noteEdit());
     context.saveState.connect((_, state) => this._noteSave(state));
     context.disposed.connect(() => this._stop());
+  }
+
+  /** Save what is unsaved without waiting for the interval, if this person wants anything saved by itself. */
+  saveSoon(): void {
+    if (this._documents.autosave) {
+      this._stop();
+      this._save();
+    }
   }
 
   private _noteEdit(): void {

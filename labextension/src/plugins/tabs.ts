@@ -25,7 +25,14 @@ export const tabsPlugin: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ) => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
+    const first = new WeakMap<object, IOpenNotebook>();
     notebooks.forEach(opened => {
+      const known = first.get(opened.panel.context);
+      if (known !== undefined) {
+        beLike(known, opened);
+        return;
+      }
+      first.set(opened.panel.context, opened);
       saveOnlyWhereItIsEdited(opened);
       const tab = new NotebookTab(app, opened, trans);
       opened.state.tabsTold.connect((_, tabs) => void tab.follow(tabs));
@@ -49,6 +56,14 @@ export const tabsPlugin: JupyterFrontEndPlugin<void> = {
     });
   }
 };
+
+/** Another view of the same document in this page: what one may do, both may. */
+function beLike({ state: first }: IOpenNotebook, { state }: IOpenNotebook): void {
+  const follow = () => state.setTab({ otherTab: first.tab.otherTab, connection: first.tab.connection });
+  state.say = action => first.say(action);
+  first.changed.connect(follow);
+  follow();
+}
 
 /** A tab that only reads saves nothing: the version of the other one would be lost. */
 function saveOnlyWhereItIsEdited({ panel, state }: IOpenNotebook): void {

@@ -26,7 +26,7 @@ class Kept:
         self.keeper = LockKeeper(
             env.locks,
             env.storage.writes,
-            LockWatch(env.storage, env.locks),
+            LockWatch(env.storage, env.locks, now_ms=env.clock.now_ms),
             in_use=self.in_use,
             monotonic=lambda: self.now,
             log=env.log,

@@ -145,7 +145,7 @@ class TestWithoutPermission:
         opened(reader, "a.ipynb")
         assert reader.lock_state("a.ipynb") == "held-by-other"
         outsider.lock("a.ipynb", **taken_by("bob@example.org", left_seconds=-60))
-        reader.run(look_into(LockWatch(reader.storage, reader.locks), place))
+        reader.run(look_into(LockWatch(reader.storage, reader.locks, now_ms=reader.clock.now_ms), place))
         assert reader.lock_state("a.ipynb") == "not-permitted"
 
     def test_a_lock_that_can_be_written_ends_it(self, reader):

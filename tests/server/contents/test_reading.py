@@ -115,6 +115,36 @@ async def test_a_reader_is_told_the_new_name(bucket, contents, tab, new_name, me
     assert status["place"] == "gone"
 
 
+@pytest.mark.parametrize("is_saved_since", [False, True])
+async def test_copies_that_were_there_before_are_not_taken_for_the_renamed_one(bucket, contents, tab, is_saved_since):
+    there = bucket.client.bucket(bucket.name)
+    metadata = {**record(bucket, OTHER), WRITE_ID_KEY: "one"}
+    for name in ("copy.ipynb", "a copy.ipynb", "a.ipynb"):
+        bucket.put_notebook(name, "1", metadata=metadata)
+    await contents.open("a.ipynb")
+    socket = await tab("a.ipynb", looked_at=False)
+    there.rename_blob(there.blob("notebooks/a.ipynb"), "notebooks/b.ipynb")
+    if is_saved_since:
+        bucket.put_notebook("b.ipynb", "2", metadata={**metadata, WRITE_ID_KEY: "two"})
+    await socket.write_message(json.dumps({"looked_at": True}))
+    status = await told(socket, lambda status: status["gone"] is not None)
+    if is_saved_since:
+        assert status["gone"] == {"how": "missing", "path": None}
+        assert "moved or deleted" in status["message"]
+    else:
+        assert status["gone"] == {"how": "renamed", "path": f"{EDIT}/b.ipynb"}
+
+
+async def test_a_deletion_beside_older_copies_is_a_deletion(bucket, contents, tab):
+    for name in ("copy.ipynb", "a.ipynb"):
+        bucket.put_notebook(name, "1", metadata=record(bucket, OTHER))
+    await contents.open("a.ipynb")
+    socket = await tab("a.ipynb")
+    bucket.client.bucket(bucket.name).blob("notebooks/a.ipynb").delete()
+    status = await told(socket, lambda status: status["gone"] is not None)
+    assert status["gone"] == {"how": "deleted", "path": None}
+
+
 async def test_a_notebook_that_comes_back_is_there_again(bucket, contents, tab):
     bucket.put_notebook("a.ipynb", "1", metadata=record(bucket, OTHER))
     await contents.open("a.ipynb")
