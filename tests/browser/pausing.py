@@ -35,7 +35,7 @@ class Pausing:
     def report(self):
         return self._ask("GET")
 
-    def wish(self, action, **fields):
+    def request(self, action, **fields):
         return self._ask("POST", {"action": action, **fields})
 
     def works(self):

@@ -80,7 +80,7 @@ def test_a_closed_tab_is_not_waited_for(given, patient):
         person.open("closed.ipynb")
         person.click_cell()
     person.page.goto("about:blank")
-    person.wait_until(lambda: patient.wish("flush", deadline_seconds=30)["flushed"]["tabs_saved"])
+    person.wait_until(lambda: patient.request("flush", deadline_seconds=30)["flushed"]["tabs_saved"])
 
 
 def test_a_key_ends_the_countdown_and_a_press_asks_for_an_hour(given, patient):

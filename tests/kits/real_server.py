@@ -75,7 +75,7 @@ class RealServer:
     def report(self):
         return self.ask("GET", "terra-env/autopause").json()
 
-    def wish(self, action, **fields):
+    def request(self, action, **fields):
         return self.ask("POST", "terra-env/autopause", {"action": action, **fields})
 
     def terminate(self):

@@ -62,7 +62,10 @@ class Crowd:
         arguments += [self.started_at, self.directory / f"notes-{index}"]
         self.running[index] = subprocess.Popen(
             [sys.executable, HERE / "lock_worker.py", *map(str, arguments)],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join([str(HERE.parent / "kits"), os.environ.get("PYTHONPATH", "")]),
+            },
         )
 
     def kill(self, index):

@@ -5,7 +5,6 @@ import hashlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 import google_crc32c
@@ -49,9 +48,9 @@ class SnapshotHandover:
         self._abandoned = False
         self._snapshot: Snapshot | None = None
 
-    def open(self, opener: Callable[[Path], Snapshot | None], os_path: Path) -> Snapshot | None:
+    def open(self, opener: Callable[[], Snapshot | None]) -> Snapshot | None:
         """Open on a thread."""
-        snapshot = opener(os_path)
+        snapshot = opener()
         with self._guard:
             self._snapshot = snapshot
             if self._abandoned:

@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
@@ -142,9 +143,13 @@ class WorkingCopies:
 
     async def snapshot(self, os_path: Path) -> Snapshot | None:
         """Open the content a file has now; None when there is no such file."""
+        return await self.open_snapshot(partial(self._snapshot, os_path))
+
+    async def open_snapshot(self, opener: Callable[[], Snapshot | None]) -> Snapshot | None:
+        """Open a snapshot off the event loop; it is closed when the caller is cancelled meanwhile."""
         handover = SnapshotHandover()
         try:
-            return await self.run(handover.open, self._snapshot, os_path)
+            return await self.run(handover.open, opener)
         except asyncio.CancelledError:
             handover.abandon()
             raise

@@ -5,6 +5,7 @@ import stat
 import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -112,10 +113,12 @@ class UploadGate:
     @contextlib.asynccontextmanager
     async def private_copy(self, os_path: Path, snapshot: Snapshot) -> AsyncIterator[Snapshot | None]:
         """A copy of a snapshot that nobody can write into while it travels; None when the content is another by now."""
-        file = await self._copies.run(nameless_copy, os_path.parent, snapshot.file)
-        with file:
-            digest = await self._copies.run(digest_file, file)
-            yield Snapshot(file=file, digest=digest) if digest == snapshot.digest else None
+        copy = await self._copies.open_snapshot(partial(_copied, os_path.parent, snapshot))
+        if copy is None:
+            yield None
+            return
+        with copy.file:
+            yield copy
 
     async def _verdict(self, name: str, snapshot: Snapshot, baseline_crc32c: str | None) -> Unfit | None:
         is_notebook = name.endswith(NOTEBOOK_SUFFIX)
@@ -174,3 +177,17 @@ class UploadGate:
 def _of_the_same(snapshot: Snapshot, verdict: Unfit | None) -> Unfit | None:
     """A verdict about other bytes than those of the checksum must not be remembered for it."""
     return verdict if digest_file(snapshot.file) == snapshot.digest else Unfit.STILL_BEING_WRITTEN
+
+
+def _copied(directory: Path, snapshot: Snapshot) -> Snapshot | None:
+    """Copy a snapshot to a file without a name; None if it was written into meanwhile. Blocks."""
+    file = nameless_copy(directory, snapshot.file)
+    try:
+        digest = digest_file(file)
+    except BaseException:
+        file.close()
+        raise
+    if digest != snapshot.digest:
+        file.close()
+        return None
+    return Snapshot(file=file, digest=digest)

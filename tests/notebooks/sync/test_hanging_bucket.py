@@ -166,10 +166,10 @@ class TestFolders:
     def test_a_listing_that_hangs_shows_the_disk_and_counts_later(self, on_disk):
         on_disk.faults.add(Fault(operation=LIST, action=Hang()))
         folder = on_disk.at("a.ipynb").parent
-        first = soon(on_disk, on_disk.folders.bucket_folder(folder))
+        first = soon(on_disk, on_disk.listings.bucket_folder(folder))
         assert (first.trouble.trouble.value, first.names) == ("unreachable", frozenset())
         on_disk.faults.release()
-        assert soon(on_disk, on_disk.folders.bucket_folder(folder)).names == {"a.ipynb"}
+        assert soon(on_disk, on_disk.listings.bucket_folder(folder)).names == {"a.ipynb"}
         assert on_disk.operations == [LIST]
 
     def test_a_listing_that_arrives_part_by_part_is_waited_for(self, env, outsider, monkeypatch):
