@@ -318,3 +318,7 @@ _KNOWN_STATUSES = frozenset(status.value for status in HTTPStatus)
 
 def _same(given: str, token: str) -> bool:
     return hmac.compare_digest(given.encode("latin-1", "replace"), token.encode())
+
+
+LoopbackFront = EmbeddedServer
+"""The class's former name, which scripts that start an embedded bucket import."""
