@@ -65,63 +65,85 @@ class TerraEnvApp(ExtensionApp):
         Dict(),
         config=True,
         help=(
-            "Workspaces of this server, one dictionary each. Required: name, bucket (gs://BUCKET). Optional: prefix, "
-            "edit_directory, playground_directory (None for no playground), pattern, user_project. Added to those "
-            "found in the environment (WORKSPACE_NAME, WORKSPACE_BUCKET) and in .delocalize.json files that "
-            "folder_buckets permits."
+            "Workspaces of this server, one dictionary each. Required: `name`, `bucket` (`gs://BUCKET`). Optional: "
+            "`prefix`, `edit_directory`, `playground_directory` (`None` for no playground), `pattern`, `user_project`. "
+            "They are added to those of the environment (WORKSPACE_NAME, WORKSPACE_BUCKET) and of `.delocalize.json` "
+            "files that folder_buckets permits."
         ),
     )
     folder_buckets = TextList(
         [],
         config=True,
         help=(
-            "Buckets that a file NAME/edit/.delocalize.json may make a workspace for. Empty: such files are ignored, "
-            "because whoever wrote a folder that was cloned or unpacked here wrote the file, too."
+            "Buckets, as `gs://BUCKET` or `BUCKET`, that a file `NAME/edit/.delocalize.json` may make a workspace for. "
+            "If empty, such files are ignored: a folder that was cloned or unpacked here brings its own. With "
+            "storage_links, the server also looks for such files while it runs."
         ),
     )
     edit_folder = Unicode("edit", config=True, help="Name of the edit folder within a workspace's folder.")
     playground_folder = Unicode(
-        "playground", config=True, help="Name of the playground folder; clients made for Welder say 'safe'."
+        "playground",
+        config=True,
+        help="Name of the playground folder within a workspace's folder; clients made for Welder expect `safe`.",
     )
     prefix = Unicode("notebooks/", config=True, help="Start of the notebooks' object names in the bucket.")
     pattern = Unicode(
         r".*\.ipynb",
         config=True,
-        help=r"File names kept in the bucket: a regular expression for the whole name, e.g. .+(\.ipynb|\.Rmd|\.R)$.",
+        help=(
+            "File names that the workspace keeps in the bucket: a regular expression for the whole name, for example "
+            r"`.+(\.ipynb|\.Rmd|\.R)$`."
+        ),
     )
-    user_project = Unicode("", config=True, help="Google project billed for requester-pays buckets.")
+    user_project = Unicode("", config=True, help="Google project that is billed for requester-pays buckets.")
     owner_email = Unicode(
-        "", config=True, help="Terra e-mail address of the environment's owner; default: variable OWNER_EMAIL."
+        "",
+        config=True,
+        help="Terra e-mail address of the environment's owner. If empty, the variable OWNER_EMAIL is used.",
     )
     collaborators = TextList(
         [],
         config=True,
-        help="E-mail addresses of people who share the workspaces: whose lock it is is then told by name.",
+        help="E-mail addresses of people who share the workspaces; their edit locks are then shown with their address.",
     )
     embedded_bucket = Unicode(
         "",
         config=True,
         help=(
-            "Data folder of an embedded bucket to use instead of Cloud Storage, in this process and without a network; "
-            f"default: variable {EMBEDDED_BUCKET_VARIABLE}."
+            "Data folder of an embedded bucket, used instead of Cloud Storage, in this process and without a network. "
+            f"If empty, the variable {EMBEDDED_BUCKET_VARIABLE} is used."
         ),
     )
     state_directory = Unicode(
         "",
         config=True,
-        help="Folder of the journal, on the persistent disk; default: .jupyter-terra-env in the server's root folder.",
+        help=(
+            "Folder of the journal; it must be on the persistent disk. If empty, it is `.jupyter-terra-env` in the "
+            "server's root folder."
+        ),
     )
     save_wait_seconds = Float(
-        0.3, config=True, help="How long a save waits for its upload before it answers that the upload goes on."
+        0.3,
+        config=True,
+        help=(
+            "Seconds that a save waits for its upload before it answers `uploading`. Saves of 1 MB or more do not wait."
+        ),
     )
-    listing_max_age_seconds = Float(3.0, config=True, help="How long a listing of the bucket is shown again.")
-    bucket_concurrency = Int(8, config=True, help="Transfers with buckets at once, half of them uploads.")
+    listing_max_age_seconds = Float(3.0, config=True, help="Seconds for which a listing of the bucket is reused.")
+    bucket_concurrency = Int(
+        8,
+        config=True,
+        help=(
+            "Number of simultaneous transfers with buckets, half of them uploads. Questions, small changes and edit "
+            "locks have as many threads of their own each."
+        ),
+    )
     storage_links = Bool(
         default_value=False,
         config=True,
         help=(
-            "Take workspaces that clients make while the server runs (Welder's API under BASE_URL/welder), also if no "
-            "workspace is configured; welder_port switches it on, too."
+            "Whether clients may make workspaces while the server runs, with Welder's API under `BASE_URL/welder`, "
+            "even if no workspace is configured. A welder_port switches it on, too."
         ),
     )
     welder_port = Int(
@@ -129,57 +151,70 @@ class TerraEnvApp(ExtensionApp):
         config=True,
         help=(
             "Port on which Welder's API is served without authentication, for Leonardo's proxy, kernels and terminals "
-            "(8080 in a Terra image); 0: it is not."
+            "(8080 in a Terra image). 0: not served."
         ),
     )
     welder_ip = Unicode(
         "127.0.0.1",
         config=True,
-        help="Address that welder_port listens on. Everybody who reaches it may read and write the workspaces.",
+        help=(
+            "Address that welder_port listens on. Everyone who can reach it may read and write the workspaces. On a "
+            "loopback address the `Host` header must be a local name, and requests of web pages are refused unless a "
+            "proxy has forwarded them."
+        ),
     )
     staging_bucket = Unicode(
         "",
         config=True,
-        help="Terra's staging bucket of this environment: Welder's records in it are read once, and written by flushes",
+        help=(
+            "Terra's staging bucket of this environment. Welder's records in it (`welder-metadata/`) are read once, at "
+            "the first start on a disk, and written by each `cache/flush`."
+        ),
     )
     unmarked_locks_are_mine = CaselessStrEnum(
         ["auto", "on", "off"],
         default_value="auto",
         config=True,
         help=(
-            "Whether a lock that another client took for this person may be taken at once. auto: if a Welder runs "
-            "beside this server (WELDER_ENABLED is true, welder_port is 0)."
+            "Whether a lock that another client took for this person may be taken at once. `auto`: yes if a Welder "
+            "runs beside this server (WELDER_ENABLED is `true` and welder_port is 0)."
         ),
     )
     deliver_program_changes = Bool(
         default_value=True,
         config=True,
         help=(
-            "Whether what programs write into working copies (nbconvert, papermill, git, …) is brought to the "
-            "workspace by itself, once it is whole."
+            "Whether changes that programs (nbconvert, papermill, git, …) make to working copies are brought to the "
+            "workspace automatically, once the file is whole. If not, they are reported as not delivered until the "
+            "notebook is opened or saved."
         ),
     )
     bucket_read_timeout_seconds = Float(
-        30.0, config=True, help="Longest silence of a bucket within a request before it counts as unreachable."
+        30.0,
+        config=True,
+        help=(
+            "Longest silence of a bucket within a request, in seconds. At most 10 while an object is looked up or a "
+            "folder is listed; in a change or an upload at most 5, plus 4 for each MiB sent."
+        ),
     )
     bucket_retry_deadline_seconds = Float(
-        8.0, config=True, help="How long reading from a bucket is tried again before it fails."
+        8.0, config=True, help="Seconds for which reading from a bucket is retried before it fails."
     )
 
     allow_other_contents_manager = Bool(
         default_value=False,
         config=True,
         help=(
-            "Start although another contents manager is configured beside a workspace: with one warning, and without "
-            "workspace folders. Otherwise the start ends."
+            "Whether the server starts although another contents manager is configured beside a workspace: with a "
+            "warning, and without workspace folders. If not, the start ends with an error."
         ),
     )
     allow_realtime_collaboration = Bool(
         default_value=False,
         config=True,
         help=(
-            "Leave real-time collaboration (jupyter-collaboration) on although there is a workspace, at your own risk: "
-            "its shared documents may save over other people's versions."
+            "Whether real-time collaboration (jupyter-collaboration) stays on beside a workspace, at your own risk: "
+            "its shared documents may overwrite other people's versions."
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Whatever a person can set, ask, read or meet of autopause is documented."""
+"""All settings, actions, words and errors of autopause are documented."""
 
 import re
 from pathlib import Path

@@ -45,91 +45,174 @@ _POSITIVE = (
 class AutopauseSettings(Configurable):
     """Autopause: when this environment is paused, how, and what keeps it running."""
 
-    enabled = Bool(True, config=True, help="Whether this environment is paused when nobody uses it.")  # noqa: FBT003
+    enabled = Bool(True, config=True, help="Whether this environment is paused when no one uses it.")  # noqa: FBT003
     idle_timeout_seconds = Float(
-        1800.0, config=True, help="From the last human act, or the end of the last work, to the pause; 0 for never."
+        1800.0,
+        config=True,
+        help="Seconds from the last human activity, or the end of the last work, to the pause. 0: never.",
     )
-    warning_lead_seconds = Float(300.0, config=True, help="How long before a pause it is announced; 0 for not at all.")
-    tick_seconds = Float(15.0, config=True, help="How often it is looked what works.")
+    warning_lead_seconds = Float(
+        300.0, config=True, help="Seconds by which a pause is announced in advance. 0: not announced."
+    )
+    tick_seconds = Float(15.0, config=True, help="Seconds between activity checks.")
     max_busy_seconds = Float(
         86_400.0,
         config=True,
-        help="Longest work without a person; also longest refusal to pause for what could not be saved to the bucket.",
+        help=(
+            "Longest work without a person, in seconds; also how long a pause is put off because something could not "
+            "be saved to the bucket."
+        ),
     )
-    busy_gap_seconds = Float(300.0, config=True, help="A shorter break between two pieces of work begins no new one.")
-    resume_grace_seconds = Float(600.0, config=True, help="Time granted after the machine or this server was away.")
+    busy_gap_seconds = Float(
+        300.0,
+        config=True,
+        help=(
+            "Seconds up to which a break between two pieces of work does not end the stretch of work that "
+            "max_busy_seconds limits."
+        ),
+    )
+    resume_grace_seconds = Float(
+        600.0,
+        config=True,
+        help="Seconds granted before a pause after the machine was paused or this server was not running.",
+    )
     http_activity = Enum(
         ("human", "any"),
         "human",
         config=True,
-        help="'human': only what people do counts; 'any': every request does, and pauses are decided as by Leonardo.",
+        help="`human`: only what people do counts. `any`: every request counts, and pauses follow Leonardo's rule.",
     )
-    terminal_jobs = Bool(True, config=True, help="Whether a terminal's job counts as work, also one that waits.")  # noqa: FBT003
+    terminal_jobs = Bool(True, config=True, help="Whether a terminal's job counts as work, even one that is waiting.")  # noqa: FBT003
     input_wait_is_idle = Bool(
         True,  # noqa: FBT003
         config=True,
-        help="Whether a cell that waits for input() counts as waiting for a person.",
+        help="Whether a cell that waits for `input()` counts as waiting for a person instead of as work.",
     )
-    cpu_active_cores = Float(0.10, config=True, help="Processors in use from where on a process counts; 0 for never.")
-    gpu_active_percent = Float(5.0, config=True, help="Utilisation from where on a graphics card counts; 0 for never.")
-    net_active_bytes_per_second = Float(0.0, config=True, help="Traffic from where on the network counts; 0 for never.")
-    work_samples = Int(2, config=True, help="Ticks in a row that processor, graphics card or network must be in use.")
+    cpu_active_cores = Float(
+        0.10, config=True, help="CPU cores a process must use to count as active. 0: CPU use does not count."
+    )
+    gpu_active_percent = Float(
+        5.0,
+        config=True,
+        help=(
+            "Utilization, in percent, at which a graphics card counts as active (asked of `nvidia-smi`). 0: graphics "
+            "cards do not count."
+        ),
+    )
+    net_active_bytes_per_second = Float(
+        0.0,
+        config=True,
+        help="Network traffic, in bytes per second, that counts as activity. 0: traffic does not count.",
+    )
+    work_samples = Int(
+        2,
+        config=True,
+        help=(
+            "Number of consecutive activity checks in which CPU, graphics card or network must be active to count as "
+            "work."
+        ),
+    )
     process_scope = Enum(
         ("machine", "server"),
         "machine",
         config=True,
-        help="Whose processes count: all of this user, or only those this server has started.",
+        help="Which processes count. `machine`: all of this user. `server`: only those that this server started.",
     )
     audit_interval_seconds = Float(
-        120.0, config=True, help="Silence of a running cell after which the kernel is asked whether it is still busy."
+        120.0,
+        config=True,
+        help="Seconds without output of a running cell after which the kernel is asked whether it is still busy.",
     )
     correct_execution_state = Bool(
         True,  # noqa: FBT003
         config=True,
-        help="Whether a wrong execution_state of a kernel is put right in /api/kernels and /api/sessions.",
+        help="Whether a wrong `execution_state` of a kernel is corrected in `/api/kernels` and `/api/sessions`.",
     )
-    max_snooze_seconds = Float(14_400.0, config=True, help="Time that can be asked for until the next human act.")
+    max_snooze_seconds = Float(
+        14_400.0, config=True, help="Seconds of keep-awake time that can be requested until the next human activity."
+    )
     snooze_may_exceed_cap = Bool(
         False,  # noqa: FBT003
         config=True,
-        help="Whether time that was asked for also moves the end of max_busy_seconds.",
+        help="Whether requested keep-awake time also extends max_busy_seconds.",
     )
     pause_chain = TextList(
         ["report_only"],
         config=True,
-        help=f"What pauses this environment, in the order in which it is tried: {', '.join(ACTUATORS)}.",
+        help=(
+            "What pauses this environment, in the order in which it is tried: "
+            f"{', '.join(f'`{actuator}`' for actuator in ACTUATORS)}."
+        ),
     )
-    actuator_seconds = Float(60.0, config=True, help="How long one of them may take before it is tried again.")
-    leonardo_url = Unicode("", config=True, help="Leonardo's address; default: that of TERRA_DEPLOYMENT_ENV.")
+    actuator_seconds = Float(
+        60.0, config=True, help="Seconds that an entry of pause_chain may take before it is tried again."
+    )
+    leonardo_url = Unicode(
+        "",
+        config=True,
+        help=(
+            "Leonardo's address: `https://`, except on this machine, and without a user name. If empty, it follows "
+            "from the variable TERRA_DEPLOYMENT_ENV."
+        ),
+    )
     leonardo_bump = Bool(
         False,  # noqa: FBT003
         config=True,
-        help="Whether Leonardo, which sees kernels only, is told of other use, by moving its threshold by a minute.",
+        help=(
+            "Whether Leonardo, which sees kernels and requests only, learns of other use (terminals, processes, "
+            "requested time): its threshold is moved by a minute and back. Leonardo then also counts idle time from "
+            "the end of the work."
+        ),
     )
     compute_engine_mode = Enum(
-        [mode.value for mode in StopMode], StopMode.STOP.value, config=True, help="How Compute Engine pauses a machine."
+        [mode.value for mode in StopMode],
+        StopMode.STOP.value,
+        config=True,
+        help="How Compute Engine pauses the machine.",
     )
     pause_command = TextList(
         [],
         splits=False,
         config=True,
-        help="Program and arguments that pause this environment, run without a shell; TERRA_ENV_REASON says why.",
+        help=(
+            "Program and arguments that pause this environment, run without a shell; the variable TERRA_ENV_REASON "
+            "holds the reason."
+        ),
     )
-    webhook_url = Unicode("", config=True, help="Where a signed request to pause this environment is posted.")
-    webhook_secret_file = Unicode("", config=True, help="File with the secret that signs it.")
-    flush_seconds = Float(120.0, config=True, help="How long everything may take to be saved before a pause.")
-    client_save_seconds = Float(10.0, config=True, help="How long browser tabs are waited for in it.")
+    webhook_url = Unicode(
+        "",
+        config=True,
+        help=(
+            "Address that a signed request to pause this environment is posted to: `https://`, except on this machine, "
+            "and without a user name."
+        ),
+    )
+    webhook_secret_file = Unicode("", config=True, help="File with the secret that signs the requests to webhook_url.")
+    flush_seconds = Float(120.0, config=True, help="Seconds in which everything must be saved before a pause.")
+    client_save_seconds = Float(10.0, config=True, help="Seconds that a flush waits for browser tabs to save.")
     shutdown_budget_seconds = Float(
-        25.0, config=True, help="The same when the server is stopped; from when a machine stops 30 s are left at least."
+        25.0,
+        config=True,
+        help=(
+            "Seconds in which everything must be saved when the server is stopped. When a machine stops, at least 30 s "
+            "are left from the notice."
+        ),
     )
     watch_metadata = Enum(
         ("auto", "on", "off"),
         "auto",
         config=True,
-        help="Whether Compute Engine's notices of preemption and maintenance are watched; auto: where there are any.",
+        help="Whether Compute Engine's notices of preemption and maintenance are watched. `auto`: if there are any.",
     )
-    price_table = Unicode("", config=True, help="JSON file with newer prices than the built-in ones.")
-    boot_disk_gb = Int(0, config=True, help="Size of the boot disk, for the cost; 0 for not known.")
+    price_table = Unicode(
+        "",
+        config=True,
+        help=(
+            "JSON file with other prices, in the form of the built-in `environment/prices.json`. If empty, only the "
+            "built-in prices are used."
+        ),
+    )
+    boot_disk_gb = Int(0, config=True, help="Size of the boot disk in GB, for the cost. 0: not known.")
 
     def rules(self) -> PauseSettings:
         """The settings of the pause machine."""
