@@ -1,6 +1,6 @@
-"""Threads for work that may never come back: a disk or a network that hangs does not keep the process from ending.
+"""Threads for work that may never return: a disk or a network that hangs does not keep the process from exiting.
 
-The standard library's pool is joined when the interpreter exits, so that one call that hangs holds the exit for ever.
+The standard library's pool is joined when the interpreter exits, so one call that hangs would block the exit for ever.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ class DaemonThreads(Executor):
     """A pool of daemon threads, started as they are needed.
 
     Args:
-        most: how many threads at most.
+        most: maximum number of threads.
         name: start of their names.
     """
 
@@ -43,7 +43,7 @@ class DaemonThreads(Executor):
         future: Future[T] = Future()
         with self._guard:
             if self._closed:
-                raise RuntimeError("these threads take no more work")
+                raise RuntimeError("these threads accept no more work")
             self._queue.put((future, lambda: fn(*args, **kwargs)))
             if self._idle > 0:
                 self._idle -= 1
@@ -67,13 +67,13 @@ class DaemonThreads(Executor):
                 thread.join()
 
     def close(self, seconds: float) -> bool:
-        """Take no more work, and wait for what has been taken.
+        """Accept no more work, and wait for the work accepted so far.
 
         Args:
             seconds: how long to wait.
 
         Returns:
-            Whether all of it has ended; what has not is left behind.
+            Whether all of it has ended; the rest is abandoned.
         """
         self.shutdown(wait=False)
         deadline = time.monotonic() + seconds
@@ -90,7 +90,7 @@ class DaemonThreads(Executor):
     def _work(self) -> None:
         while (work := self._queue.get()) is not None:
             _do(*work)
-            del work  # Until the next one comes it would be kept alive.
+            del work  # It would stay alive until the next work comes.
             with self._guard:
                 self._idle += 1
         self._queue.put(None)  # For the next thread.
@@ -110,5 +110,5 @@ def _do(future: Future[Any], function: Callable[[], Any]) -> None:
         return
     try:
         future.set_result(function())
-    except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+    except BaseException as error:  # noqa: BLE001 - the waiting caller gets it
         future.set_exception(error)

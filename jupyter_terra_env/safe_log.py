@@ -1,4 +1,4 @@
-"""What reaches a log or a terminal: no secret, and no character by which a name could steer what shows it."""
+"""Makes text safe for a log or a terminal: no secrets, and no characters that control the terminal."""
 
 import logging
 import os
@@ -20,14 +20,14 @@ _OTHERS = (
     "urllib3.connectionpool",
     "py.warnings",
 )
-"""Logs of libraries which name addresses or paths; a filter counts for the very log that it was added to."""
+"""Logs of libraries that mention addresses or paths; a filter applies only to the log it was added to."""
 
 
 class SafeLog(logging.Filter):
-    """Rewrites what is logged.
+    """Rewrites log records.
 
     Args:
-        secrets: texts that never may be in a log.
+        secrets: texts that must never be in a log.
     """
 
     def __init__(self, secrets: tuple[str, ...]) -> None:
@@ -35,10 +35,10 @@ class SafeLog(logging.Filter):
         self._secrets = secrets
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """See ``logging.Filter.filter``: nothing is left out."""
+        """See ``logging.Filter.filter``; no record is dropped."""
         try:
             message = record.getMessage()
-        except Exception:  # noqa: BLE001 - arguments that do not fit: logging itself complains of them
+        except Exception:  # noqa: BLE001 - arguments that do not fit: logging itself reports them
             return True
         record.msg, record.args = self.safe(message), None
         if record.exc_info and record.exc_info[0] is not None:
@@ -48,19 +48,19 @@ class SafeLog(logging.Filter):
         return True
 
     def safe(self, text: str) -> str:
-        """A text without the secrets and without such characters."""
+        """Return a text without the secrets and without control characters."""
         return shown_lines(without(self._secrets, text))
 
 
 def without(secrets: tuple[str, ...], text: str) -> str:
-    """A text with its secrets hidden."""
+    """Return a text with its secrets hidden."""
     for secret in secrets:
         text = text.replace(secret, _HIDDEN)
     return text
 
 
 def secrets_in(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The secrets that the environment holds and an error of the bucket's client may quote: an emulator's token.
+    """Return the secrets of the environment that an error of the bucket's client may quote: an emulator's token.
 
     Args:
         environ: environment variables.
@@ -75,10 +75,10 @@ def secrets_in(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def keep_safe(log: logging.Logger | logging.LoggerAdapter[Any]) -> None:
-    """Have everything that goes to a process's log rewritten.
+    """Rewrite everything that goes to a process's log.
 
     Args:
-        log: the process's own; what libraries log goes to its handlers, or to standard error where there are none.
+        log: the process's own log; libraries log to its handlers, or to standard error if there are none.
     """
     own = log.logger if isinstance(log, logging.LoggerAdapter) else log
     safe = SafeLog(secrets_in(os.environ))

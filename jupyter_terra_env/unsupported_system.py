@@ -1,6 +1,6 @@
-"""Windows is not supported: what the extension and the commands say there, instead of failing at an import.
+"""The message of the extension and the commands on Windows, which is not supported.
 
-Also the extension that Jupyter loads there: a plain Jupyter server with one line in its log.
+Also the extension that Jupyter loads there: it leaves a plain Jupyter server with one line in its log.
 """
 
 import importlib.util
@@ -14,13 +14,13 @@ SENTENCE = (
 
 
 def why_unsupported() -> str:
-    """One sentence that says why this package cannot run here; empty if it can."""
-    # File locks, by which processes know of each other, are what everything here needs first.
+    """Return why this package cannot run here, in one sentence; empty if it can."""
+    # Everything here depends on file locks between processes.
     if sys.platform == "win32" or importlib.util.find_spec("fcntl") is None:
         return SENTENCE.format("Windows" if sys.platform == "win32" else sys.platform)
     return ""
 
 
 def _load_jupyter_server_extension(serverapp: Any) -> None:
-    """Do nothing but say so: Jupyter's name for what it calls."""
+    """Log that the system is not supported. Jupyter calls this function by its name."""
     serverapp.log.error("%s This is a plain Jupyter server: no workspace is shown.", why_unsupported())

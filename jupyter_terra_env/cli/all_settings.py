@@ -1,4 +1,4 @@
-"""Every setting of this package, to read (`--help-all`) and to fill in (`--generate-config`)."""
+"""Prints every setting (`--help-all`) and writes a file with all of them (`--generate-config`)."""
 
 import os
 from pathlib import Path
@@ -29,7 +29,7 @@ c = get_config()  # noqa
 
 
 def text() -> str:
-    """All variables and settings, with what they mean and their defaults."""
+    """Return all variables and settings with their meaning and default."""
     # Jupyter takes a second to import.
     from jupyter_terra_env.app import TerraEnvApp  # noqa: PLC0415
     from jupyter_terra_env.server.autopause.settings import AutopauseSettings  # noqa: PLC0415
@@ -49,9 +49,9 @@ def write() -> Path:
         Its path.
 
     Raises:
-        SettingsError: there is one already, or it cannot be written.
+        SettingsError: the file exists already, or cannot be written.
     """
-    from jupyter_core.paths import jupyter_config_dir  # noqa: PLC0415 - as above
+    from jupyter_core.paths import jupyter_config_dir  # noqa: PLC0415 - `--help` is quick without it
 
     from jupyter_terra_env.app import TerraEnvApp  # noqa: PLC0415
     from jupyter_terra_env.server.autopause.settings import AutopauseSettings  # noqa: PLC0415
@@ -66,7 +66,7 @@ def write() -> Path:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
             stream.write("\n".join([_HEAD, *sections]))
     except FileExistsError:
-        raise SettingsError(f"{file} is there already, and was left as it is. Move it away first.") from None
+        raise SettingsError(f"{file} exists already and was left as it is. Move it away first.") from None
     except OSError as error:
         raise SettingsError(f"{file} cannot be written ({error.strerror}).") from error
     return file

@@ -23,8 +23,8 @@ _DESCRIPTION = """\
 Serve Google Cloud Storage's JSON API from one folder, for programs on this machine only.
 
 The line printed at the start is what a Cloud Storage client needs: export it, and google-cloud-storage works
-unchanged. It holds a token that is new at every start; whoever knows it can read and write.
-Several servers may share one folder. Ctrl-C ends the server; everything that was answered is on the disk.
+unchanged. It contains a token that changes at every start and permits reading and writing.
+Several servers may share one folder. Ctrl-C ends the server; everything it acknowledged is on the disk.
 """
 _EPILOG = """\
 examples:
@@ -32,7 +32,7 @@ examples:
   $ jupyter terra-env bucket --data ~/bucket --port 9000
   export STORAGE_EMULATOR_HOST=http://127.0.0.1:9000/TOKEN
 
-exit codes: 0 ended on request, 2 could not start (the reason is on stderr)
+exit codes: 0 ended on request, 2 could not start (stderr has the reason)
 """
 
 
@@ -42,18 +42,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = _DESCRIPTION
     parser.epilog = _EPILOG
     parser.add_argument(
-        "--data", type=Path, required=True, metavar="DIR", help=f"folder of the data ({DATABASE_NAME}); is created"
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help=f"data folder (holds {DATABASE_NAME}); created if it does not exist",
     )
     parser.add_argument("--port", type=_port, default=0, metavar="P", help="port on 127.0.0.1 (default: any free one)")
     parser.add_argument(
         "--no-token",
         action="store_true",
-        help="ask for no token: every user and every program of this machine can then read and write; "
-        "pages in a browser cannot: what comes from another site (Origin, Sec-Fetch-Site, Host) is refused",
+        help="require no token: every user and program of this machine can then read and write; web pages cannot: "
+        "requests from other sites (by Origin, Sec-Fetch-Site and Host) are refused",
     )
-    parser.add_argument(
-        "--create", metavar="BUCKET", help="make a bucket of this name (gs://BUCKET) in the folder, and end"
-    )
+    parser.add_argument("--create", metavar="BUCKET", help="create this bucket (gs://BUCKET) in the folder, then exit")
     parser.add_argument("--json", action="store_true", help="print the start line as JSON")
 
 
@@ -61,10 +63,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM.
 
     Returns:
-        0 when ended on request, or when the bucket is there.
+        0 when ended on request, or when the bucket exists.
 
     Raises:
-        SettingsError: it could not start, or the bucket could not be made.
+        SettingsError: it could not start, or the bucket could not be created.
     """
     data: Path = arguments.data.expanduser().absolute()
     rule = None if arguments.create is None else broken_rule(arguments.create)
@@ -89,16 +91,16 @@ def _create(bucket: EmbeddedBucket, name: str, data: Path, *, as_json: bool) -> 
     try:
         is_new = make_bucket(bucket, name)
     except OSError as error:
-        raise SettingsError(f"the bucket {name} cannot be made: {_reason(error)}") from error
+        raise SettingsError(f"the bucket {name} cannot be created: {_reason(error)}") from error
     if as_json:
         print(json.dumps({"bucket": name, "made": is_new, "data": str(data)}))
     else:
-        print(f"gs://{name} {'was made' if is_new else 'is there already'}, in {data}")
+        print(f"gs://{name} {'was created' if is_new else 'exists already'}, in {data}")
     return 0
 
 
 def main() -> int:
-    """Run the command by itself."""
+    """Run this command without the others."""
     parser = argparse.ArgumentParser(prog="jupyter terra-env bucket")
     configure(parser)
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""What a person may do in a workspace bucket, asked without writing anything."""
+"""Finds out what a person may do in a workspace bucket, without writing anything."""
 
 import shlex
 from collections.abc import Iterable
@@ -20,10 +20,10 @@ from jupyter_terra_env.rules.errors import (
 from jupyter_terra_env.rules.workspace import Workspace, is_notebook_name
 
 PATIENCE_SECONDS = 3.0
-"""How long an unreachable bucket is asked again: a person is waiting."""
+"""How long an unreachable bucket is retried: a person is waiting."""
 ABSENT_NAME = "there-is-no-notebook-of-this-name.ipynb"
 WRITING = ("storage.objects.create", "storage.objects.delete", "storage.objects.update")
-"""Replacing an object needs the permission to delete; changing its metadata, as locks do, the one to update."""
+"""Replacing an object needs the permission to delete, changing its metadata (as locks do) the permission to update."""
 
 
 class Answer(StrEnum):
@@ -42,8 +42,8 @@ class BucketAnswers:
         can_list: whether its notebooks can be listed.
         can_read: whether they can be opened.
         can_write: whether they can be saved.
-        notebooks: how many lie right below the prefix; None when that is not known.
-        troubles: what stands in the way: machine code, sentence.
+        notebooks: how many are directly below the prefix; None if unknown.
+        troubles: a machine code and a sentence for each problem.
     """
 
     can_list: Answer
@@ -77,10 +77,10 @@ def ask(workspaces: Iterable[Workspace], connection: Connection) -> list[BucketA
 def _connected(workspace: Workspace, connection: Connection) -> Any:
     folder = connection.embedded_directory
     if folder is not None and not (folder / DATABASE_NAME).exists():
-        # Connecting would make an empty one, and nothing is to be written here.
+        # Connecting would create an empty one, and this command writes nothing.
         raise FileNotFoundError(
             f"{folder} holds no {DATABASE_NAME}. Check the setting TERRA_ENV_EMBEDDED_BUCKET. If it is right, a server "
-            "makes the bucket when it first uses it; to make it now, run "
+            "creates the bucket when it first uses it; to create it now, run "
             f"'jupyter terra-env bucket --data {shlex.quote(str(folder))} --create {workspace.bucket}'."
         )
     try:
@@ -93,7 +93,7 @@ def _ask(bucket: GcsBucket, workspace: Workspace) -> BucketAnswers:
     """Ask one bucket.
 
     Raises:
-        BucketError: it cannot be used at all.
+        BucketError: the bucket cannot be used at all.
     """
     troubles = []
     listing: Listing | None = None
@@ -115,7 +115,7 @@ def _ask(bucket: GcsBucket, workspace: Workspace) -> BucketAnswers:
 
 
 def _may_read(bucket: GcsBucket, workspace: Workspace, listing: Listing | None) -> tuple[Answer, list[tuple[str, str]]]:
-    """Look at a notebook, or at one that does not exist: who may not read is refused either way."""
+    """Ask for a notebook, or for one that does not exist: without permission to read, both are refused."""
     names = [version.name for version in listing.objects] if listing else []
     try:
         bucket.stat(names[0] if names else workspace.prefix + ABSENT_NAME)
@@ -126,7 +126,7 @@ def _may_read(bucket: GcsBucket, workspace: Workspace, listing: Listing | None) 
 
 
 def _may_write(bucket: GcsBucket, workspace: Workspace) -> tuple[Answer, list[tuple[str, str]]]:
-    """Ask which permissions this person has in the bucket; not every emulator can tell."""
+    """Ask which permissions this person has in the bucket; not every emulator supports this."""
     try:
         granted = bucket.granted(WRITING)
     except TerraEnvError:

@@ -1,6 +1,6 @@
-"""`jupyter terra-env check`: what is configured here, what runs, and whether the workspace buckets can be used.
+"""`jupyter terra-env check`: reports the configuration, the running servers, and whether the buckets can be used.
 
-What it prints is meant to be pasted into a request for support: no secrets, no e-mail addresses.
+The report is meant to be pasted into a request for support: it has no secrets and no e-mail addresses.
 """
 
 import argparse
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from jupyter_terra_env.rules.workspace import Workspace
 
 NAME = "check"
-HELP = "say what is configured here, and whether the workspace bucket can be used"
+HELP = "report the configuration, and whether the workspace bucket can be used"
 
 Report = dict[str, Any]
 """What is printed as JSON."""
 
 _DESCRIPTION = """\
-Say what a Jupyter server started here would find: its workspaces, their buckets and folders, and what you may do there.
+Report what a Jupyter server started here would find: its workspaces, their buckets and folders, and your permissions.
 
 Settings come from the environment (WORKSPACE_NAME, WORKSPACE_BUCKET, OWNER_EMAIL), from TerraEnvApp in
 jupyter_server_config or jupyter_terra_env_config, and from .delocalize.json files below the server's root folder that
 name a bucket of TerraEnvApp.folder_buckets; they are read as a starting server reads them, with all files of Jupyter.
-Servers of yours that run are asked what they have. Each bucket is asked for one listing, one object and your
-permissions. Nothing is written, anywhere; the report holds no secret and no e-mail address.
+Your running servers are asked for their configuration, and each bucket for one listing, one object and your
+permissions. Nothing is written; the report contains no secret and no e-mail address.
 """
 _EPILOG = """\
 examples:
@@ -40,9 +40,9 @@ examples:
   WORKSPACE_NAME=Mine WORKSPACE_BUCKET=gs://my-bucket jupyter terra-env check --root ~
   jupyter terra-env check --json
 
-Permissions are those for the whole bucket: a person with permissions for single folders only may be told 'no'.
+Permissions are those for the whole bucket: 'no' may also mean that you have permissions for single folders only.
 
-exit codes: 0 all is well, 1 trouble was found (no workspace at all is trouble, too), 2 a setting is wrong
+exit codes: 0 no problems, 1 problems were found (having no workspace is one), 2 a setting is wrong
 """
 _NO_WORKSPACE = (
     "No workspace is configured, so a server started here is a plain Jupyter. Set the variables WORKSPACE_NAME and "
@@ -59,7 +59,7 @@ _OTHER_MANAGER = (
 _NO_START = ", and a server with a workspace does not start"
 
 _REALTIME_COLLABORATION = {
-    "off": "off: its shared documents do not go together with a workspace",
+    "off": "off: its shared documents do not work with a workspace",
     "on": "on",
 }
 
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the report.
 
     Returns:
-        0 when all is well, 1 when not.
+        0 if there are no problems, 1 if there are.
 
     Raises:
         SettingsError: a setting is wrong.
@@ -129,12 +129,12 @@ def _report(root: Path | None) -> Report:
 
 
 def _refuse_unusable_folders(settings: "ServerSettings") -> None:
-    """Find out, without writing, what a starting server finds out by making its folders.
+    """Check, without writing, that a starting server could create its folders.
 
     Raises:
         SettingsError: a folder could not be made or written to.
     """
-    from jupyter_terra_env.cli.journal_queries import why_journal_not_usable  # noqa: PLC0415 - as above
+    from jupyter_terra_env.cli.journal_queries import why_journal_not_usable  # noqa: PLC0415 - slow to import
     from jupyter_terra_env.environment.workspace_folders import refuse_links, why_not_usable  # noqa: PLC0415
 
     if not settings.workspaces or not settings.extension_enabled:
@@ -173,7 +173,7 @@ def _troubles_of_server(settings: "ServerSettings") -> list[Report]:
 
 
 def _realtime_collaboration(settings: "ServerSettings") -> str:
-    """``not installed``, or what becomes of it: a workspace switches it off."""
+    """``not installed``, ``on`` or ``off``: a workspace switches it off."""
     if settings.realtime_collaboration is None:
         return "not installed"
     return "on" if settings.realtime_collaboration or not settings.workspaces else "off"
@@ -221,8 +221,8 @@ def _text(report: Report) -> str:
     for workspace in report["workspaces"]:
         lines += ["", *_workspace_lines(workspace)]
     if report["well"]:
-        return "\n".join([*lines, "", "All is well."])
-    lines += ["", "Trouble:"]
+        return "\n".join([*lines, "", "No problems found."])
+    lines += ["", "Problems:"]
     for trouble in report["troubles"]:
         where = f"{trouble['workspace']}: " if trouble["workspace"] else ""
         lines.append(f"  - {where}{trouble['message']}")
@@ -234,7 +234,7 @@ def _remark(server: Report) -> str:
 
 
 def _without_accounts(value: Any) -> Any:
-    """The report without e-mail addresses, wherever they may have been written: into a path, a name, a sentence."""
+    """Return the report without e-mail addresses, including those in paths, names and sentences."""
     match value:
         case str():
             return without_accounts(value)

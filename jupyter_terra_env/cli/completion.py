@@ -1,4 +1,4 @@
-"""`jupyter terra-env completion`: what a shell needs to complete this command, by argcomplete."""
+"""`jupyter terra-env completion`: prints the shell code that completes this command, made by argcomplete."""
 
 import argparse
 import os
@@ -6,12 +6,12 @@ import os
 from jupyter_terra_env.rules.errors import SettingsError
 
 NAME = "completion"
-HELP = "print what a shell needs to complete this command"
+HELP = "print the shell code that completes this command"
 
 _COMMANDS = ["jupyter", "jupyter-terra-env"]
-"""``jupyter`` hands over to its subcommands, and completes those of other packages, too."""
+"""``jupyter`` runs its subcommands, and also completes those of other packages."""
 _DESCRIPTION = """\
-Print the few lines by which a shell completes 'jupyter terra-env' (and jupyter's other commands) with the Tab key.
+Print the shell code that completes 'jupyter terra-env' (and jupyter's other commands) with the Tab key.
 """
 _EPILOG = """\
 example, in the file that your shell reads at its start:
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def complete(parser: argparse.ArgumentParser) -> None:
-    """Answer a shell that asks for completions, and end; do nothing otherwise.
+    """Print completions and exit if a shell asks for them; otherwise do nothing.
 
     Args:
         parser: the command's parser.
@@ -57,7 +57,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
     if "_ARGCOMPLETE" not in os.environ:
         return
     try:
-        import argcomplete  # noqa: PLC0415 - as above
+        import argcomplete  # noqa: PLC0415 - only while a shell completes
     except ImportError:
         return
     argcomplete.autocomplete(parser)

@@ -1,4 +1,4 @@
-"""`jupyter terra-env demo`: JupyterLab on a workspace of its own, without a cloud."""
+"""`jupyter terra-env demo`: opens JupyterLab on a demo workspace, without a cloud."""
 
 import argparse
 import contextlib
@@ -47,11 +47,11 @@ _NAMES = {LAB: "JupyterLab", NOTEBOOK: "Notebook 7"}
 _PAUSE = "import os, signal; os.kill({}, signal.SIGUSR1)"
 _PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _DESCRIPTION = """\
-Open JupyterLab on a workspace whose bucket lives in a folder of this machine: no account, no network.
+Open JupyterLab on a workspace whose bucket is a folder of this machine: no account, no network.
 
 The notebook 'Start here' opens. In five minutes it leads through editing, a colleague in a browser tab of their own,
-the playground, a conflict made on purpose, and a lost network. The notebooks and the data in them are made up. What
-you change is kept for the next time.
+the playground, a conflict made on purpose, and a lost network. The notebooks and their data are made up. Your
+changes are kept for the next time.
 """
 _EPILOG = f"""\
 examples:
@@ -61,15 +61,15 @@ examples:
   jupyter terra-env demo --data ~/try --port 9999 --no-browser
 
 The data folder is {DATA_FOLDER_NAME} in Jupyter's data folder ('jupyter --data-dir'), unless --data names another.
-Delete it to start afresh. Ctrl-C ends JupyterLab and its kernels; what was saved is kept.
+Delete it to start over. Ctrl-C ends JupyterLab and its kernels; everything saved is kept.
 
-exit codes: 0 ended on request, 2 could not start (the reason is on stderr)
+exit codes: 0 ended on request, 2 could not start (stderr has the reason)
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
-    """What was asked for.
+    """The options of the command.
 
     Attributes:
         folders: where the files are.
@@ -148,13 +148,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _end_with_input() -> None:
-    """End when nobody writes to the standard input any more: the demo that started this one has ended."""
+    """End when the standard input is closed: the demo that started this one has ended."""
     sys.stdin.buffer.read()
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _farewell(demo: Demo, *, was_paused: bool) -> str:
-    kept = f"What was saved is in {demo.folders.data}."
+    kept = f"Everything saved is in {demo.folders.data}."
     if was_paused:
         return f"The demo is paused, as the machine would be. {kept}\nStart it again the same way to resume."
     return f"The demo has ended. {kept}"
@@ -217,7 +217,7 @@ def _set_variables(demo: Demo, bucket_url: str) -> None:
 
 
 def _jupyter_settings(demo: Demo) -> dict[str, dict[str, Any]]:
-    """What JupyterLab is started with: the user's own configuration counts, except where the demo would not be one."""
+    """JupyterLab's settings: the user's own configuration applies, except for what the demo depends on."""
     port = {} if demo.port is None else {"port": demo.port, "port_retries": 0}
     return {
         "ServerApp": {
@@ -238,7 +238,7 @@ def _jupyter_settings(demo: Demo) -> dict[str, dict[str, Any]]:
         },
         "TerraEnvApp": {
             "workspaces": [{"name": WORKSPACE, "bucket": f"gs://{BUCKET}", "prefix": PREFIX}],
-            # The demo refuses one itself, in words of its own.
+            # The demo refuses it with its own message.
             "allow_other_contents_manager": True,
             "edit_folder": EDIT_FOLDER,
             "playground_folder": PLAYGROUND_FOLDER,
@@ -252,7 +252,7 @@ def _jupyter_settings(demo: Demo) -> dict[str, dict[str, Any]]:
         "AutopauseSettings": {
             "process_scope": "server",
             "watch_metadata": "off",
-            # Pausing the machine is ending the demo: it comes back with everything that was saved.
+            # Pausing the machine ends the demo; everything saved is there at the next start.
             "pause_chain": ["command"],
             "pause_command": [sys.executable, "-c", _PAUSE.format(os.getpid())],
         },
@@ -285,7 +285,7 @@ def _serve(demo: Demo) -> bool:
 
 
 def _start(demo: Demo, bucket: "DemoBucket", colleague: "Colleague | None") -> Any:
-    """Make the server, ready to be started, with what the notebook *Start here* needs."""
+    """Create the server, ready to start, with what the notebook *Start here* needs."""
     import fcntl  # noqa: PLC0415 - not on every system; see unsupported_system
 
     from jupyterlab.labapp import LabApp  # type: ignore[import-untyped] # noqa: PLC0415
@@ -308,7 +308,7 @@ def _start(demo: Demo, bucket: "DemoBucket", colleague: "Colleague | None") -> A
 
 
 def _refuse_without_extension(server: Any) -> None:
-    from jupyter_terra_env.server.contents.manager import TerraContentsManager  # noqa: PLC0415 - as above
+    from jupyter_terra_env.server.contents.manager import TerraContentsManager  # noqa: PLC0415 - slow to import
 
     manager = server.contents_manager
     if not server.jpserver_extensions.get("jupyter_terra_env"):
@@ -324,7 +324,7 @@ def _refuse_without_extension(server: Any) -> None:
 
 
 def _end_on_signals(server: Any, colleague: "Colleague | None") -> threading.Event:
-    """Let one Ctrl-C end everything: saves on their way, kernels, both servers; more of them change nothing.
+    """Let one Ctrl-C end everything: pending saves, kernels, both servers. Further ones are ignored.
 
     Jupyter asks a question on a terminal, and without one leaves its kernels behind.
 

@@ -1,4 +1,4 @@
-"""One person's way to the demo's bucket: over HTTP, so that it can be switched off and on like a network."""
+"""One person's connection to the demo's bucket: over HTTP, so that it can be switched off and on like a network."""
 
 import json
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class DemoBucket:
         folder: the embedded bucket's folder.
 
     Attributes:
-        url: what STORAGE_EMULATOR_HOST has to be; it holds a token.
+        url: the value for STORAGE_EMULATOR_HOST; it contains a token.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -51,7 +51,7 @@ class DemoBucket:
         return self._front is not None
 
     def switch_off(self) -> None:
-        """Answer nothing any more: connections are refused, as without a network."""
+        """Stop answering: connections are refused, as without a network."""
         with self._guard:
             if self._front is not None:
                 self._front.close()
@@ -75,7 +75,7 @@ class DemoBucket:
         self._engine.close()
 
     def notebooks(self) -> list[StoredNotebook]:
-        """What the bucket has, whether or not this person can reach it.
+        """List the bucket's notebooks, even while this person cannot reach it.
 
         Raises:
             OSError: the bucket cannot be read.
@@ -85,7 +85,7 @@ class DemoBucket:
         return [StoredNotebook(name=item["name"].removeprefix(PREFIX), updated=item["updated"]) for item in found]
 
     def add_line(self, name: str, line: str) -> None:
-        """Write a notebook with one more line in its first cell, as a program does that knows nothing of edit locks.
+        """Add a line to a notebook's first cell, as a program does that ignores edit locks.
 
         Args:
             name: path below the workspace's folder.

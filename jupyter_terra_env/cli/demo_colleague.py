@@ -12,7 +12,7 @@ from jupyter_terra_env.cli.demo_data import COLLEAGUE, EDIT_FOLDER, WORKSPACE, D
 from jupyter_terra_env.rules.errors import SettingsError
 
 ENDS_WITH_INPUT = "--ends-with-input"
-"""The option by which a demo ends when its standard input does: however the demo that started it ended."""
+"""The option that ends a demo when its standard input is closed, even if the demo that started it was killed."""
 _START_SECONDS = 120.0
 _STEP_SECONDS = 0.1
 _STOP_SECONDS = 20.0
@@ -23,7 +23,7 @@ class Colleague:
 
     Args:
         data: the data folder.
-        runtime: Jupyter's runtime folder, in which servers say where they listen.
+        runtime: Jupyter's runtime folder, in which servers write where they listen.
     """
 
     def __init__(self, data: Path, runtime: Path) -> None:
@@ -34,17 +34,17 @@ class Colleague:
 
     @property
     def log(self) -> Path:
-        """What the colleague's server says."""
+        """The log of the colleague's server."""
         return DemoFolders(self._data, COLLEAGUE).home.parent / "server.log"
 
     async def address(self, notebook: str) -> str:
-        """Where the colleague opens a notebook, with what lets a browser in; starts the server if need be.
+        """Return the address, with its token, at which the colleague opens a notebook; start the server if necessary.
 
         Args:
             notebook: path below the edit folder.
 
         Raises:
-            SettingsError: it does not start.
+            SettingsError: the server does not start.
         """
         async with self._starting:
             if self._process is None or self._process.poll() is not None:
@@ -54,13 +54,13 @@ class Colleague:
         return f"{server['url']}lab/tree/{path}?token={server['token']}"
 
     def ask_to_end(self) -> None:
-        """Let it end; may be called in a signal handler."""
+        """Ask it to end; safe in a signal handler."""
         if self._process is not None and self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
 
     def end(self) -> None:
-        """Let it end and wait for it. Blocks."""
+        """Ask it to end and wait until it has. Blocks."""
         if self._process is None:
             return
         self.ask_to_end()
@@ -83,10 +83,10 @@ class Colleague:
             )
 
     async def _info(self, process: "subprocess.Popen[bytes]") -> dict[str, str]:
-        """Wait until the server says where it listens.
+        """Wait until the server has written where it listens.
 
         Raises:
-            SettingsError: it ended, or says nothing.
+            SettingsError: it ended, or did not write that in time.
         """
         file = self._runtime / f"jpserver-{process.pid}.json"
         with contextlib.suppress(TimeoutError):

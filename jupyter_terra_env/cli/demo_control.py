@@ -1,10 +1,10 @@
-"""What the demo's notebook *Start here* can have done: the endpoints of the demo's own server.
+"""The endpoints of the demo's server, which the notebook *Start here* calls.
 
-``GET terra-env-demo/bucket``      what the bucket has, and whether this person can reach it
+``GET terra-env-demo/bucket``      the bucket's notebooks, and whether this person can reach it
 ``POST terra-env-demo/switch``     ``{"on": …}``: take the bucket away, or give it back
 ``POST terra-env-demo/line``       ``{"notebook": …, "line": …}``: change a notebook past its edit lock
 ``POST terra-env-demo/colleague``  start the colleague's JupyterLab, and open it in the browser
-``GET terra-env-demo/colleague/open``  go there
+``GET terra-env-demo/colleague/open``  redirect to it
 """
 
 import asyncio
@@ -32,7 +32,7 @@ class Control:
     """What the endpoints work on.
 
     Attributes:
-        bucket: this person's way to the bucket.
+        bucket: this person's connection to the bucket.
         colleague: the second person; None in the second person's own demo.
         with_browser: whether to open a browser.
     """
@@ -100,7 +100,7 @@ class _LineHandler(_Handler):
         try:
             await asyncio.to_thread(self.control.bucket.add_line, notebook, str(fields.get("line", "")))
         except (OSError, ValueError, LookupError, TypeError):
-            self.refuse(f"{notebook} is not in the workspace any more, or was written at this very moment.")
+            self.refuse(f"{notebook} is no longer in the workspace, or was being written at the same moment.")
             return
         self.say(notebook=notebook)
 
@@ -122,7 +122,7 @@ class _ColleagueHandler(_Handler):
 
 
 class _GoToColleagueHandler(JupyterHandler):
-    """The link in the notebook's output: it holds no token, so that none is saved with the notebook."""
+    """The link in the notebook's output; it contains no token, so that none is saved with the notebook."""
 
     @web.authenticated
     async def get(self) -> None:

@@ -1,4 +1,4 @@
-"""The demo's data folder: one embedded bucket for everybody, one home folder a person.
+"""The demo's data folder: one embedded bucket for all persons, one home folder for each.
 
 DIR/bucket                the embedded bucket
 DIR/users/NAME/home       the server's root folder of one person
@@ -32,9 +32,9 @@ FIRST_PERSON = "you"
 COLLEAGUE = "colleague"
 START_HERE = "Start here.ipynb"
 COLLEAGUES_NOTEBOOK = "gc-content.ipynb"
-"""What the colleague opens."""
+"""The notebook that the colleague opens."""
 CONFLICT_NOTEBOOK = "cohort-summary.ipynb"
-"""What another program changes on purpose."""
+"""The notebook that another program changes on purpose."""
 
 _SEEDED = {"labels": {"demo-notebooks": "seeded"}}
 
@@ -63,12 +63,12 @@ class DemoFolders:
 
     @property
     def email(self) -> str:
-        """An address that can belong to nobody (RFC 2606)."""
+        """An address that cannot exist (RFC 2606)."""
         return f"{self.person}@demo.invalid"
 
     @property
     def other_emails(self) -> list[str]:
-        """Addresses of everybody else: the demo's own two persons, and who has been here before."""
+        """Addresses of all others: the demo's own two persons, and everyone who has used this data folder before."""
         users = self.data / "users"
         here = {folder.name for folder in users.iterdir()} if users.is_dir() else set()
         others = (here | {FIRST_PERSON, COLLEAGUE}) - {self.person}
@@ -93,8 +93,8 @@ class DemoFolders:
 def prepare(folders: DemoFolders) -> None:
     """Make the folders and, once in the life of a data folder, the bucket with its notebooks.
 
-    Several demos may do so at once: each request is conditional, so nothing a person has edited is replaced. When it
-    is done a label of the bucket says so, and a notebook that somebody deletes later stays deleted.
+    Several demos may do so at once: each request is conditional, so nothing a person has edited is replaced. A label
+    of the bucket records that it is done, so that a notebook deleted later stays deleted.
 
     Raises:
         SettingsError: the data folder cannot be used.
@@ -121,20 +121,20 @@ def prepare(folders: DemoFolders) -> None:
 
 
 def _refuse_what_others_made(folder: Path) -> None:
-    """Refuse a link that another user has put in the folder's place: it leads wherever they like.
+    """Refuse a link that another user has put in the folder's place: it may lead anywhere.
 
     Raises:
-        SettingsError: it is one.
+        SettingsError: there is such a link.
     """
     if folder.is_symlink() and folder.lstat().st_uid != os.geteuid():
         raise SettingsError(f"The data folder {folder} is another user's link. Name another one with --data.")
 
 
 def _refuse_what_others_may_write(folders: DemoFolders) -> None:
-    """Refuse a folder in which another user may put links, and what such a user has put there already.
+    """Refuse a folder in which another user may create links, and files that such a user has put there.
 
     Raises:
-        SettingsError: there is such a thing.
+        SettingsError: it is such a folder, or has such a file.
     """
     info = folders.data.stat()
     if info.st_uid != os.geteuid():
@@ -154,9 +154,9 @@ def _refuse_what_others_may_write(folders: DemoFolders) -> None:
 
 
 def _settle(settings: Path, what: str, chosen: Mapping[str, str]) -> None:
-    """Choose a setting of JupyterLab's beforehand, once.
+    """Preset a setting of JupyterLab, once.
 
-    A demo asks nothing of the network, news included; and one tells the second person's JupyterLab by its looks.
+    A demo uses no network, not even for news; and the second person's JupyterLab looks different from the first's.
     """
     file = settings / "@jupyterlab" / "apputils-extension" / f"{what}.jupyterlab-settings"
     if not file.exists():
@@ -165,7 +165,7 @@ def _settle(settings: Path, what: str, chosen: Mapping[str, str]) -> None:
 
 
 def has_start_page(folders: DemoFolders) -> bool:
-    """Whether the notebook *Start here* is in the bucket: somebody may have deleted it.
+    """Whether the notebook *Start here* is in the bucket: it may have been deleted.
 
     Raises:
         OSError: the bucket cannot be read.
@@ -178,8 +178,8 @@ def has_start_page(folders: DemoFolders) -> bool:
 def demo_notebooks() -> Iterator[tuple[str, bytes]]:
     """The demo's notebooks: path below the workspace folder, content.
 
-    They name the Python that runs here: JupyterLab would write it into a notebook that says otherwise, and so change
-    a notebook that was only opened.
+    They have the version of the running Python in their metadata: JupyterLab would otherwise change it when a notebook
+    is opened.
     """
     for path, file in _below(files("jupyter_terra_env.cli") / "demo_notebooks", ""):
         notebook = json.loads(file.read_text(encoding="utf-8"))
@@ -215,10 +215,10 @@ def ask(
     *,
     settled_by: int = 200,
 ) -> bytes:
-    """Ask the bucket for something; `settled_by` is the status that says somebody else has done it already.
+    """Send a request to the bucket; `settled_by` is the status that means it has been done already.
 
     Raises:
-        OSError: the bucket cannot do it.
+        OSError: the bucket refuses.
     """
     content_type = "application/x-ipynb+json" if isinstance(body, bytes) else "application/json"
     content = body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -1,4 +1,4 @@
-"""What the cells of the notebook *Start here* call: each does one thing in the demo, and says what to look at."""
+"""The functions that the cells of the notebook *Start here* call: each does one thing and describes what to look at."""
 
 import os
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ class Said:
 
 
 def bucket() -> Said:
-    """What everybody else would get from the workspace's bucket at this moment."""
+    """Show what everyone else would get from the workspace's bucket now."""
     found = _ask("GET", "terra-env-demo/bucket")
     lines = [f"{notebook['name']} — written at {_clock(notebook['updated'])}" for notebook in found["notebooks"]]
     return Said("The workspace's bucket has now:", entries=lines)
@@ -66,7 +66,7 @@ def colleague() -> Said:
 
 
 def other_version() -> Said:
-    """Let a program write its own version of a notebook into the bucket, past the edit lock."""
+    """Let a program write its own version of a notebook into the bucket, ignoring the edit lock."""
     line = f"*This line was added by another program at {datetime.now().astimezone():%H:%M:%S}.*"
     try:
         _ask("POST", "terra-env-demo/line", {"notebook": CONFLICT_NOTEBOOK, "line": line})
@@ -76,13 +76,13 @@ def other_version() -> Said:
 
 
 def offline() -> Said:
-    """Take the bucket away from this person, as if the network were gone."""
+    """Disconnect this person from the bucket, as if the network were down."""
     _ask("POST", "terra-env-demo/switch", {"on": False})
     return Said("You are offline: the bucket cannot be reached. Go on typing, here or in another notebook.")
 
 
 def online() -> Said:
-    """Give the bucket back, and let everything that waited go there at once."""
+    """Reconnect this person to the bucket, and upload everything that waited."""
     try:
         _ask("POST", "terra-env-demo/switch", {"on": True})
     except ServerRefused as refused:
@@ -95,7 +95,7 @@ def online() -> Said:
 
 
 def earlier_work() -> Said:
-    """Which notebooks there are beside those that the demo came with: versions that were set aside, and your own."""
+    """List the notebooks that the demo did not come with: versions that were set aside, and your own."""
     known = {name for name, _ in demo_notebooks()}
     found = _ask("GET", "terra-env-demo/bucket")["notebooks"]
     more = [

@@ -1,4 +1,4 @@
-"""`jupyter terra-env flush`: bring everything that was saved here to the workspace, now."""
+"""`jupyter terra-env flush`: brings everything saved on this disk to the workspace."""
 
 import argparse
 import asyncio
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from jupyter_terra_env.cli.server_settings import ServerSettings
 
 NAME = "flush"
-HELP = "bring everything that was saved here to the workspace, now"
+HELP = "bring everything saved on this disk to the workspace now"
 
 Report = dict[str, Any]
 """What is printed as JSON."""
 
 _DEADLINE_SECONDS = 60.0
 _PATIENCE_SECONDS = 3.0
-"""How long an unreachable bucket is asked again within one attempt: a person is waiting."""
+"""How long an unreachable bucket is retried within one attempt: a person is waiting."""
 _DESCRIPTION = """\
 Bring every save that is only on this disk to the workspace, before a machine is stopped or handed on.
 
-Every Jupyter server of yours that runs on this machine is asked to do it (with --root, only that folder's). Where none
-runs in the folder the command was started in (or --root), the command does it itself, if a server has been there. What
-cannot be brought there stays safe on the disk, is named, and is tried again by the next server.
+The command asks all your Jupyter servers on this machine (with --root, only the one of that folder). If none runs in
+the current folder (or --root), it uploads what an earlier server left there itself. What cannot be uploaded is named,
+stays safe on the disk, and is tried again by the next server.
 """
 _EPILOG = """\
 examples:
@@ -40,8 +40,8 @@ examples:
   jupyter terra-env flush --deadline 20 --json
   jupyter terra-env flush --deadline 25 --before-end    # in a machine's shutdown script
 
-exit codes: 0 everything is in the workspace, 1 something is not, or is not known (it is named),
-2 a setting is missing or wrong, or no server has ever been in this folder and none runs
+exit codes: 0 everything is in the workspace, 1 something is not, or its state is unknown (it is named),
+2 a setting is missing or wrong, or no server runs and none ever ran in this folder
 """
 
 
@@ -63,7 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--before-end",
         action="store_true",
-        help="the machine is about to stop: the server also saves what cells have put out with nobody connected",
+        help="the machine is about to stop: the server also saves outputs of cells that no browser is connected to",
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Flush.
 
     Returns:
-        0 when everything is in the workspace, 1 when something is not, or a server did not say.
+        0 if everything is in the workspace, 1 if something is not, or a server did not answer.
 
     Raises:
         SettingsError: a setting is missing or wrong, or there is nothing that could be flushed.
@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _report(settings: "ServerSettings", arguments: argparse.Namespace) -> Report:
-    """Have all servers do it that may owe something, and do it here where none does."""
+    """Ask all servers that may owe something, and flush this folder here if no server serves it."""
     ends = time.monotonic() + arguments.deadline
     servers = [server for server in running_servers() if arguments.root is None or _serves(server, settings)]
     asked = ask_servers(servers, arguments.deadline, before_end=arguments.before_end)
@@ -97,7 +97,7 @@ def _report(settings: "ServerSettings", arguments: argparse.Namespace) -> Report
         here = _here(settings, max(0.0, ends - time.monotonic()))
         reports += [] if here is None else [here]
         if here is not None and not arguments.before_end:
-            # What the server of this folder has saved is in the journal: it need not be asked any more.
+            # The journal has everything that this folder's server saved, so its answer is not needed.
             trouble = {server: sentence for server, sentence in trouble.items() if not _serves(server, settings)}
     if not reports and not trouble:
         raise SettingsError(_nothing_here(settings))
@@ -111,7 +111,7 @@ def _serves(server: RunningServer, settings: "ServerSettings") -> bool:
 
 def _here(settings: "ServerSettings", deadline_seconds: float) -> Report | None:
     """Pay what the journal of this folder says; None where there is nothing to be done. Makes no journal."""
-    from jupyter_terra_env.notebooks.storage.foreign_debts import (  # noqa: PLC0415 - as above
+    from jupyter_terra_env.notebooks.storage.foreign_debts import (  # noqa: PLC0415 - slow to import
         JOURNAL_NAME,
         on_the_disk,
         recorded_debts,
@@ -132,13 +132,13 @@ def _nothing_here(settings: "ServerSettings") -> str:
     if not settings.workspaces:
         return "No workspace is configured: set the variables WORKSPACE_NAME and WORKSPACE_BUCKET."
     return (
-        f"There is no journal in {settings.state_directory}, and no server of yours runs that could be asked: it is "
+        f"There is no journal in {settings.state_directory}, and none of your servers runs: it is "
         "not known whether anything is owed. Name the server's root folder with --root, or go there first (cd)."
     )
 
 
 def _joined(reports: list[Report], trouble: dict[RunningServer, str], elsewhere: list[str]) -> Report:
-    """One report of all; what is in it only now and then is there only if there is something to say."""
+    """Join the reports into one; optional fields are present only if they are not empty."""
     by = {report["by"] for report in reports}
     report: Report = {
         "by": "both" if len(by) > 1 else next(iter(by), "server"),
@@ -163,8 +163,8 @@ def _seconds(text: str) -> float:
 
 
 async def _flush_here(settings: "ServerSettings", deadline_seconds: float) -> Report:
-    from jupyter_terra_env.environment.identity import Person, environment_id  # noqa: PLC0415 - as above
-    from jupyter_terra_env.environment.machine_identity import machine_identity  # noqa: PLC0415 - as above
+    from jupyter_terra_env.environment.identity import Person, environment_id  # noqa: PLC0415 - slow to import
+    from jupyter_terra_env.environment.machine_identity import machine_identity  # noqa: PLC0415 - slow to import
     from jupyter_terra_env.notebooks.locks.lock_keeper import KeepingTimes  # noqa: PLC0415
     from jupyter_terra_env.notebooks.storage.write_gate import INTERVAL_SECONDS  # noqa: PLC0415
     from jupyter_terra_env.server.status_fields import payment_fields  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""The journal of a server's root folder, looked at without being opened for writing."""
+"""Checks the journal of a server's root folder without opening it for writing."""
 
 import os
 import sqlite3
@@ -11,7 +11,7 @@ from jupyter_terra_env.notebooks.storage.journal_database import SCHEMA_VERSION
 
 
 def why_journal_not_usable(state_directory: Path) -> str | None:
-    """Say why a starting server could not use the journal; None if it could, or would begin a new one."""
+    """Return why a starting server could not use the journal; None if it could, or would create a new one."""
     journal = state_directory / JOURNAL_NAME
     if not os.path.lexists(journal):
         return None

@@ -24,7 +24,7 @@ def failure(reason: str, message: str) -> dict[str, Any]:
 
 
 def print_failure(verb: str, reason: str, message: str, *, as_json: bool) -> None:
-    """Say why a command did not do what was asked.
+    """Print why a command did not do what was asked.
 
     Args:
         verb: the command's name, as it was typed.
@@ -39,13 +39,13 @@ def print_failure(verb: str, reason: str, message: str, *, as_json: bool) -> Non
 
 
 class CommandParser(argparse.ArgumentParser):
-    """A parser whose errors have the same form, and so have those of the verbs' parsers, which it makes."""
+    """A parser whose errors, and those of its subcommands' parsers, have this form."""
 
     asked_for_json = False
     """Whether ``--json`` is in what is being parsed: set on the class, for all parsers of one command line."""
 
     def error(self, message: str) -> NoReturn:
-        """End with the usage on stderr."""
+        """Exit with the usage on stderr."""
         if self.asked_for_json:
             say_json(failure(USAGE, message))
         super().error(message)

@@ -1,4 +1,4 @@
-"""The locks of the configured workspaces: who holds which notebook, and giving back what is this person's."""
+"""The locks of the configured workspaces: who holds which notebook; gives back this person's."""
 
 import asyncio
 import time
@@ -19,21 +19,21 @@ from jupyter_terra_env.rules.errors import BucketTrouble, BucketUnavailable, Loc
 from jupyter_terra_env.rules.workspace import Workspace, is_notebook_name, join, why_not_shown
 
 MAX_FOLDERS = 1000
-"""How many folders of a workspace are looked into."""
+"""The number of folders of a workspace that are searched at most."""
 PATIENCE_SECONDS = 3.0
-"""How long an unreachable bucket is asked again: a person is waiting."""
+"""How long an unreachable bucket is retried: a person is waiting."""
 _AT_ONCE = 8
 
 
 class Whose(StrEnum):
-    """Whose a lock is, in the words of the report."""
+    """The holder of a lock, as the report names it."""
 
     HERE = "you-here"
     ELSEWHERE = "you-elsewhere"
-    SOMEBODY = "somebody-else"
+    OTHER_PERSON = "somebody-else"
 
 
-_WHOSE = {Claim.MINE: Whose.HERE, Claim.MINE_ELSEWHERE: Whose.ELSEWHERE, Claim.OTHERS: Whose.SOMEBODY}
+_WHOSE = {Claim.MINE: Whose.HERE, Claim.MINE_ELSEWHERE: Whose.ELSEWHERE, Claim.OTHERS: Whose.OTHER_PERSON}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +41,11 @@ class FoundLock:
     """A live lock.
 
     Attributes:
-        workspace: where.
+        workspace: the notebook's workspace.
         name: the notebook's path within the workspace.
-        whose: whose it is.
+        whose: who holds it.
         lock: the lock.
-        left_ms: how long it still lasts, by the bucket's clock; below zero in the last moments of its allowance.
+        left_ms: time until it expires, by the bucket's clock; may be slightly negative because of the clock allowance.
     """
 
     workspace: Workspace
@@ -60,8 +60,8 @@ class FoundLock:
         return join(self.workspace.edit_directory, self.name)
 
 
-class LockQuestions:
-    """Questions about locks, asked of the buckets.
+class LockQueries:
+    """Asks the buckets about locks.
 
     Args:
         connection: how buckets are reached.
@@ -78,23 +78,23 @@ class LockQuestions:
 
     @classmethod
     @contextmanager
-    def of(cls, connection: Connection, person: Person, clock: BucketClock) -> "Iterator[LockQuestions]":
-        """Ask, and close the connections in the end."""
-        questions = cls(connection, person, clock)
+    def of(cls, connection: Connection, person: Person, clock: BucketClock) -> "Iterator[LockQueries]":
+        """Return queries whose connections are closed at the end."""
+        queries = cls(connection, person, clock)
         try:
-            yield questions
+            yield queries
         finally:
-            questions._threads.close()
+            queries._threads.close()
 
     async def all_of(self, workspace: Workspace, on_progress: Callable[[int], None]) -> tuple[list[FoundLock], bool]:
         """Walk the folders of a workspace.
 
         Args:
             workspace: the workspace.
-            on_progress: told now and then how many folders have been looked into.
+            on_progress: called with the number of folders searched so far.
 
         Returns:
-            The live locks by name, and whether every folder was looked into.
+            The live locks by name, and whether every folder was searched.
 
         Raises:
             BucketUnavailable, BucketRefused: as the port says.
@@ -136,7 +136,7 @@ class LockQuestions:
         """Give back a lock of this person: this environment's, or another's by taking it over first.
 
         Returns:
-            False when somebody else has it by now.
+            False if another person holds it by now.
 
         Raises:
             ObjectNotFound, BucketUnavailable, BucketRefused: as the port says.
@@ -157,7 +157,7 @@ class LockQuestions:
         me, now_ms = self._person.holder_in(workspace), self._clock.now_ms()
         for version in versions:
             name = version.name.removeprefix(workspace.prefix)
-            # The report is read on a terminal: a name with control characters is not for it.
+            # The report is read on a terminal: names with control characters are left out.
             if why_not_shown(name) is not None or not is_notebook_name(workspace, name.rpartition("/")[2]):
                 continue
             whose, lock = _WHOSE.get(claim_of(version.metadata, me, now_ms)), read_lock(version.metadata)
@@ -168,5 +168,5 @@ class LockQuestions:
     def _require_bucket(self, workspace: Workspace) -> None:
         folder = self._connection.embedded_directory
         if folder is not None and not (folder / DATABASE_NAME).exists():
-            # Connecting would make an empty one.
+            # Connecting would create an empty one.
             raise BucketUnavailable(workspace.bucket, BucketTrouble.UNREACHABLE, f"{folder} holds no {DATABASE_NAME}")

@@ -1,4 +1,4 @@
-"""`jupyter terra-env locks`: which notebooks are being edited, by whom and until when; and giving locks back."""
+"""`jupyter terra-env locks`: lists which notebooks are being edited, by whom and until when; gives locks back."""
 
 import argparse
 import asyncio
@@ -17,20 +17,20 @@ from jupyter_terra_env.rules.errors import BucketError, ObjectNotFound, Settings
 from jupyter_terra_env.rules.shown_names import shown
 
 if TYPE_CHECKING:
-    from jupyter_terra_env.cli.lock_queries import FoundLock, LockQuestions
+    from jupyter_terra_env.cli.lock_queries import FoundLock, LockQueries
     from jupyter_terra_env.rules.workspace import Workspace
 
 NAME = "locks"
-HELP = "say which notebooks are being edited, by whom and until when; give back locks of yours"
+HELP = "list which notebooks are being edited, by whom and until when; give back locks of yours"
 
 Report = dict[str, Any]
 """What is printed as JSON."""
 
 _DESCRIPTION = """\
-Say which notebooks of the configured workspaces are locked for editing, by whom and until when.
+List which notebooks of the configured workspaces are locked for editing, by whom and until when.
 
 A lock lasts three minutes and is renewed while its notebook is open. Giving one back lets others edit at once; a
-server that still has the notebook open takes it again with its next save, unless somebody else was quicker.
+server that still has the notebook open takes it again with its next save, unless another person has taken it first.
 """
 _EPILOG = """\
 examples:
@@ -38,16 +38,16 @@ examples:
   jupyter terra-env locks --release analysis.ipynb sub/other.ipynb
   jupyter terra-env locks --release analysis.ipynb --elsewhere
 
-Times are the bucket's, not this machine's. Others are named by the first digits of their hash in the bucket.
+Times are by the bucket's clock. Other people are shown by the first digits of their hash in the bucket.
 
-exit codes: 0 done, 1 trouble was found or a lock was not given back, 2 a setting is missing or wrong
+exit codes: 0 done, 1 a problem was found or a lock was not given back, 2 a setting is missing or wrong
 """
 _NO_EMAIL = (
-    "Whose a lock is cannot be told without your Terra e-mail address: set the variable OWNER_EMAIL, "
+    "Without your Terra e-mail address it is unknown which locks are yours: set the variable OWNER_EMAIL, "
     "or TerraEnvApp.owner_email in a Jupyter configuration file."
 )
 _NO_WORKSPACE = "No workspace is configured: set the variables WORKSPACE_NAME and WORKSPACE_BUCKET (gs://BUCKET)."
-_INCOMPLETE = "This workspace has too many folders; not all of them were looked into."
+_INCOMPLETE = "This workspace has too many folders; not all of them were searched."
 _WORDS = {"you-here": "you, here", "you-elsewhere": "you, in another environment"}
 _PROGRESS_SECONDS = 2.0
 _HASH_DIGITS = 12
@@ -74,14 +74,14 @@ def run(arguments: argparse.Namespace) -> int:
     """List locks, or give some back.
 
     Returns:
-        0 when that was done, 1 when there was trouble.
+        0 if done, 1 if there was a problem.
 
     Raises:
         SettingsError: a setting is missing or wrong.
     """
     # Jupyter takes a second to import.
     from jupyter_terra_env.bucket.clock import BucketClock, machine_clock  # noqa: PLC0415
-    from jupyter_terra_env.cli.lock_queries import LockQuestions  # noqa: PLC0415
+    from jupyter_terra_env.cli.lock_queries import LockQueries  # noqa: PLC0415
     from jupyter_terra_env.cli.server_settings import load  # noqa: PLC0415
     from jupyter_terra_env.environment.identity import (  # noqa: PLC0415
         Person,
@@ -97,27 +97,27 @@ def run(arguments: argparse.Namespace) -> int:
         raise SettingsError(_NO_EMAIL)
     if not settings.workspaces:
         raise SettingsError(_NO_WORKSPACE)
-    # Looking makes no id: where there is none, no lock can be this environment's.
+    # Listing creates no id: without one, no lock can be this environment's.
     machine = machine_identity(os.environ)
     known = known_environment_id(settings.state_directory, machine=machine)
     if known is None and arguments.elsewhere:
         known = environment_id(settings.state_directory, new_id=_new_id, machine=machine)
     person = Person(email=settings.owner_email, environment=known or _new_id())
     clock = BucketClock(local_ms=machine_clock(), log=logging.getLogger(__name__))
-    with LockQuestions.of(settings.connection, person, clock) as questions:
+    with LockQueries.of(settings.connection, person, clock) as queries:
         if arguments.release:
-            report = asyncio.run(_released(questions, settings.workspaces, arguments))
+            report = asyncio.run(_released(queries, settings.workspaces, arguments))
         else:
-            report = asyncio.run(_listed(questions, settings.workspaces))
+            report = asyncio.run(_listed(queries, settings.workspaces))
     say_json(report) if arguments.json else say(_text(report))
     return 1 if report["troubles"] else 0
 
 
-async def _listed(questions: "LockQuestions", workspaces: "tuple[Workspace, ...]") -> Report:
+async def _listed(queries: "LockQueries", workspaces: "tuple[Workspace, ...]") -> Report:
     locks, troubles = [], []
     for workspace in workspaces:
         try:
-            found, complete = await questions.all_of(workspace, _progress(workspace.name))
+            found, complete = await queries.all_of(workspace, _progress(workspace.name))
         except BucketError as error:
             troubles.append(_trouble(error.trouble.value, error.sentence, workspace.name))
             continue
@@ -129,20 +129,20 @@ async def _listed(questions: "LockQuestions", workspaces: "tuple[Workspace, ...]
 
 
 async def _released(
-    questions: "LockQuestions", workspaces: "tuple[Workspace, ...]", arguments: argparse.Namespace
+    queries: "LockQueries", workspaces: "tuple[Workspace, ...]", arguments: argparse.Namespace
 ) -> Report:
     released, troubles = [], []
     for name in dict.fromkeys(arguments.release):
         found: list[FoundLock] = []
         try:
-            found = [lock for workspace in workspaces if (lock := await questions.named(workspace, name))]
+            found = [lock for workspace in workspaces if (lock := await queries.named(workspace, name))]
             trouble = _why_not_released(name, found, may_be_elsewhere=arguments.elsewhere)
-            if trouble is None and not await questions.give_back(found[0]):
-                trouble = _trouble("held-by-other", f"{name}: somebody else is editing it by now.")
+            if trouble is None and not await queries.give_back(found[0]):
+                trouble = _trouble("held-by-other", f"{name}: another person is editing it by now.")
         except BucketError as error:
             trouble = _trouble(error.trouble.value, f"{name}: {error.sentence}")
         except ObjectNotFound:
-            trouble = _trouble("not-locked", f"{name}: it was deleted meanwhile.")
+            trouble = _trouble("not-locked", f"{name}: it was deleted in the meantime.")
         if trouble is None:
             released.append({"workspace": found[0].workspace.name, "name": found[0].name})
         else:
@@ -152,13 +152,13 @@ async def _released(
 
 def _why_not_released(name: str, found: "list[FoundLock]", *, may_be_elsewhere: bool) -> Report | None:
     if not found:
-        return _trouble("not-locked", f"{name}: no lock of this name.")
+        return _trouble("not-locked", f"{name}: there is no lock on a notebook of this name.")
     if len(found) > 1:
         paths = ", ".join(lock.path for lock in found)
         return _trouble("ambiguous", f"{name}: several workspaces have one; name one of {paths}.")
     match found[0].whose.value:
         case "somebody-else":
-            return _trouble("held-by-other", f"{name}: somebody else is editing it.")
+            return _trouble("held-by-other", f"{name}: another person is editing it.")
         case "you-elsewhere" if not may_be_elsewhere:
             sentence = f"{name}: you are editing it in another environment. Add --elsewhere to give that lock back."
             return _trouble("held-elsewhere", sentence)
@@ -178,12 +178,12 @@ def _about(lock: "FoundLock") -> Report:
 
 
 def _shortened(owner: str) -> str:
-    """A hash's first digits. What another program wrote instead may be an e-mail address: that is not repeated."""
+    """Return a hash's first digits. Anything else may be an e-mail address and is not shown."""
     return owner[:_HASH_DIGITS] if re.fullmatch(r"[0-9a-f]{64}", owner) else "unknown"
 
 
 def _moment(epoch_ms: int) -> str | None:
-    """A moment in UTC, or None for one beyond the calendar: whoever wrote it counts in something else."""
+    """Return a moment in UTC, or None for one beyond the calendar: another program may use another unit."""
     try:
         moment = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=epoch_ms)
     except OverflowError:
@@ -200,18 +200,18 @@ def _text(report: Report) -> str:
     for name in report.get("workspaces", ()):
         locks = [lock for lock in report["locks"] if lock["workspace"] == name]
         troubled = any(trouble["workspace"] == name for trouble in report["troubles"])
-        lines.append(f"Workspace {name!r}" + ("" if locks or troubled else ": nobody is editing"))
+        lines.append(f"Workspace {name!r}" + ("" if locks or troubled else ": no one is editing"))
         width = max((len(lock["name"]) for lock in locks), default=0)
         lines += [f"  {lock['name']:{width}}  {_who(lock)}, until {_until(lock)}" for lock in locks]
     lines += [f"given back: {lock['name']} ({lock['workspace']})" for lock in report.get("released", ())]
     for trouble in report["troubles"]:
         where = f"{trouble['workspace']}: " if trouble["workspace"] else ""
-        lines.append(f"trouble: {where}{trouble['message']}")
+        lines.append(f"problem: {where}{trouble['message']}")
     return "\n".join(lines)
 
 
 def _who(lock: Report) -> str:
-    return _WORDS.get(lock["whose"], f"somebody else ({lock['holder']})")
+    return _WORDS.get(lock["whose"], f"another person ({lock['holder']})")
 
 
 def _until(lock: Report) -> str:
@@ -221,16 +221,16 @@ def _until(lock: Report) -> str:
 
 
 def _progress(workspace: str) -> Callable[[int], None]:
-    """A line on stderr now and then, for a walk that takes long."""
+    """Print a line on stderr every few seconds while a search takes long."""
     next_at = time.monotonic() + _PROGRESS_SECONDS
 
-    def tell(looked_into: int) -> None:
+    def report(searched: int) -> None:
         nonlocal next_at
         if time.monotonic() >= next_at:
             next_at = time.monotonic() + _PROGRESS_SECONDS
-            complain(f"{workspace}: {looked_into} folders looked into …")
+            complain(f"{workspace}: {searched} folders searched …")
 
-    return tell
+    return report
 
 
 def _new_id() -> str:

@@ -1,5 +1,5 @@
 # PYTHON_ARGCOMPLETE_OK
-"""The command `jupyter terra-env`: finds the verb, runs it, and says in one sentence what went wrong."""
+"""The command `jupyter terra-env`: finds the verb, runs it, and reports errors in one sentence."""
 
 import argparse
 import importlib.util
@@ -18,23 +18,23 @@ from jupyter_terra_env.unsupported_system import why_unsupported
 
 PROGRAM = "jupyter terra-env"
 INTERRUPTED = 130
-"""What shells report for a program that Ctrl-C ended."""
+"""The exit code of a program that Ctrl-C ended."""
 
 _VERBS: tuple[ModuleType, ...] = (demo, check, locks, flush, autopause, bucket, completion)
 _DESCRIPTION = """\
 Terra's cloud environment for any Jupyter: notebooks of a workspace bucket, opened, edited and saved.
 
-A Jupyter server needs no command to use it: it reads WORKSPACE_NAME, WORKSPACE_BUCKET and OWNER_EMAIL at its start.
-The commands here are for trying it out, and for finding out why it does not work.
+A Jupyter server needs none of these commands: it reads WORKSPACE_NAME, WORKSPACE_BUCKET and OWNER_EMAIL at its start.
+The commands are for trying it out, and for finding out why something does not work.
 """
 _EPILOG = """\
 examples:
   jupyter terra-env demo            JupyterLab on a workspace of made-up notebooks, without a cloud
-  jupyter terra-env check           what is configured here, and whether the workspace bucket can be used
-  jupyter terra-env VERB --help     more about one of them
+  jupyter terra-env check           the configuration, and whether the workspace bucket can be used
+  jupyter terra-env VERB --help     more about one verb
   jupyter terra-env --help-all      every setting, with its default
 
-exit codes: 0 done, 1 trouble was found, 2 the command could not run as asked
+exit codes: 0 done, 1 a problem was found, 2 the command could not run as asked
 """
 
 
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Args:
-        argv: what follows the command's name; None for this process's arguments.
+        argv: the arguments after the command's name; None for those of this process.
 
     Returns:
         The exit code.
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has gone; Python would complain once more when it flushes at the end.
+        # The reader of the output has gone; Python would report it again when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 

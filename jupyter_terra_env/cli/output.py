@@ -1,4 +1,4 @@
-"""What the commands print: names that others chose are in it, and a terminal must not obey them."""
+"""Printing for the commands: names may contain control sequences, which must not reach the terminal."""
 
 import json
 import os
@@ -20,10 +20,10 @@ def say_json(value: Any, *, indent: int | None = 2) -> None:
 
 
 def complain(text: str) -> None:
-    """Print text to the terminal of whoever typed the command."""
+    """Print text to stderr."""
     print(shown_lines(_public(text)), file=sys.stderr, flush=True)
 
 
 def _public(text: str) -> str:
-    """A text without an emulator's token: what a command prints is pasted into reports."""
+    """Return a text without an emulator's token: output of commands is pasted into reports."""
     return without(secrets_in(os.environ), text)

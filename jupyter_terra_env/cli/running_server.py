@@ -1,4 +1,4 @@
-"""The Jupyter server that runs on this machine, asked over its own REST API."""
+"""Requests to the Jupyter servers that run on this machine, over their REST API."""
 
 import json
 import os
@@ -17,15 +17,15 @@ _URL_VARIABLE = "JUPYTER_SERVER_URL"
 
 
 class ServerRefused(Exception):
-    """The server answered, but not with what was asked for; the message is its sentence."""
+    """The server refused the request; the message is the server's."""
 
 
 class ServerIsNotOurs(SettingsError):
-    """The server does not have what is asked for: it does not run this extension, or has no workspace."""
+    """The server does not have the endpoint: it does not run this extension, or has no workspace."""
 
 
 class ServerIsGone(SettingsError):
-    """Nobody listens at the server's address: it has ended, and its entry was left behind."""
+    """Nothing listens at the server's address: it has ended, and its entry was left behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class RunningServer:
     has_password: bool = False
 
     def ask(self, method: str, path: str, body: Any = None, *, seconds: float = _ASK_SECONDS) -> dict[str, Any]:
-        """Ask one endpoint.
+        """Send a request to one endpoint and return the JSON object of the answer.
 
         Args:
             method: HTTP verb.
@@ -56,48 +56,48 @@ class RunningServer:
         Raises:
             ServerRefused: it refuses.
             ServerIsNotOurs: it does not have that endpoint.
-            ServerIsGone: nobody listens at its address.
-            SettingsError: it cannot be asked, or something else answers.
+            ServerIsGone: nothing listens at its address.
+            SettingsError: it cannot be reached, or another program answers.
         """
         status, content = self._answer(method, path, body, seconds)
         if 300 <= status < 400 and self.has_password and not self.token:
-            raise SettingsError(self._why_not_let_in())
+            raise SettingsError(self._why_refused())
         if 300 <= status < 400:
             raise SettingsError(
-                f"The Jupyter server at {self.url} sends this command elsewhere; it does not follow. "
-                "Something else may answer at this address."
+                f"The Jupyter server at {self.url} redirects this command, which does not follow. "
+                "Another program may answer at this address."
             )
         if status == 404:
             raise ServerIsNotOurs(f"The Jupyter server at {self.url} does not run this extension.")
-        told = _object(content)
+        reply = _object(content)
         if status in {401, 403}:
-            raise SettingsError(self._why_not_let_in(told))
+            raise SettingsError(self._why_refused(reply))
         if status >= 400:
-            message = None if told is None else told.get("message")
+            message = None if reply is None else reply.get("message")
             raise ServerRefused(message if isinstance(message, str) and message else f"The server answered {status}.")
-        if told is None:
+        if reply is None:
             raise SettingsError(
-                f"What answers at {self.url} is not the Jupyter server: its answer is not a JSON object. "
+                f"The program at {self.url} is not the Jupyter server: its answer is not a JSON object. "
                 "Start the server again, or name another one with --port."
             )
-        return told
+        return reply
 
-    def _why_not_let_in(self, told: dict[str, Any] | None = None) -> str:
-        """The cause of a refusal, as far as this side of the connection knows it."""
-        said = (told or {}).get("message")
+    def _why_refused(self, reply: dict[str, Any] | None = None) -> str:
+        """Explain a refusal, as far as its cause is known here."""
+        said = (reply or {}).get("message")
         detail = f" It says: {without_accounts(said)}." if isinstance(said, str) and said else ""
-        start = f"The Jupyter server at {self.url} does not let this command in: "
+        start = f"The Jupyter server at {self.url} refuses this command: "
         if self.token:
             return f"{start}it does not accept the token that is recorded for it.{detail} Start it again."
         if self.has_password:
-            return f"{start}it asks for a password and has no token. Start it with one, too (IdentityProvider.token)."
+            return f"{start}it asks for a password and has no token. Start it with a token as well (IdentityProvider.token)."
         return (
             f"{start}it has no token, and refuses requests that are not from its own pages (XSRF), or this one in "
             f"particular.{detail} Start it with a token (IdentityProvider.token)."
         )
 
     def _headers(self) -> dict[str, str]:
-        """What lets a command in: the token; without one what a page of the server's own would send (XSRF)."""
+        """Return the headers: the token, or without one what a page of the server itself would send (XSRF)."""
         headers = {"Accept-Encoding": "identity"}
         if self.token:
             return {**headers, "Authorization": f"token {self.token}"}
@@ -106,7 +106,7 @@ class RunningServer:
         return {**headers, "X-XSRFToken": own, "Cookie": f"_xsrf={own}"}
 
     def _answer(self, method: str, path: str, body: Any, seconds: float) -> tuple[int, bytes]:
-        """The status and body of the answer, asked for without whatever the environment says of proxies and logins."""
+        """Return status and body of the answer, without proxies or logins from the environment."""
         import requests  # noqa: PLC0415 - `--help` is to be quick
 
         try:
@@ -129,25 +129,25 @@ class RunningServer:
                         if len(content) > _MOST_BYTES:
                             break
         except (requests.RequestException, OSError, ValueError) as error:
-            # Other errors are of a server that is there: silent, or ended while it was asked.
+            # With any other error the server is there, but is silent, or ended during the request.
             kind = ServerIsGone if _is_refused(error) else SettingsError
             raise kind(f"The Jupyter server at {self.url} cannot be asked ({type(error).__name__}).") from error
         if len(content) > _MOST_BYTES:
-            raise SettingsError(f"What answers at {self.url} is not the Jupyter server: its answer is too long.")
+            raise SettingsError(f"The program at {self.url} is not the Jupyter server: its answer is too long.")
         return answer.status_code, content
 
 
 def _object(content: bytes) -> dict[str, Any] | None:
-    """A JSON object; an empty one for an empty answer; None for anything else."""
+    """Parse a JSON object; an empty answer is an empty object, anything else None."""
     try:
-        told = json.loads(content) if content else {}
+        reply = json.loads(content) if content else {}
     except (ValueError, RecursionError):
         return None
-    return told if isinstance(told, dict) else None
+    return reply if isinstance(reply, dict) else None
 
 
 def _is_refused(error: BaseException | None) -> bool:
-    """Whether the address refused the connection: nobody listens there."""
+    """Whether the address refused the connection: nothing listens there."""
     while error is not None:
         if isinstance(error, ConnectionRefusedError):
             return True
@@ -156,7 +156,7 @@ def _is_refused(error: BaseException | None) -> bool:
 
 
 def find(port: int | None) -> RunningServer:
-    """The server to ask: the one whose terminal this is, the one at a port, or the only one.
+    """Find the server to ask: the one at the port, the one whose terminal this is, or the only one.
 
     Args:
         port: the server's port; None to find out.
@@ -172,7 +172,7 @@ def find(port: int | None) -> RunningServer:
     if port is not None:
         found = [info for info in running if info["port"] == port]
     else:
-        # Several entries can be of one server that was started anew.
+        # A restarted server can have several entries.
         found = [info for info in running if here and info["url"].rstrip("/") == here.rstrip("/")] or running
     if not found:
         raise SettingsError("No Jupyter server of yours runs on this machine" + (f" at port {port}." if port else "."))
@@ -183,8 +183,8 @@ def find(port: int | None) -> RunningServer:
 
 
 def running_servers() -> tuple[RunningServer, ...]:
-    """All servers of this person on this machine, each once; a dead one's entry may be among them."""
-    from jupyter_server.serverapp import list_running_servers  # noqa: PLC0415 - as above
+    """Return all servers of this person on this machine, each once; some may have ended."""
+    from jupyter_server.serverapp import list_running_servers  # noqa: PLC0415 - slow to import
 
     return tuple({info["url"]: _server_of(info) for info in list_running_servers()}.values())
 

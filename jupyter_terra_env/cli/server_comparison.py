@@ -74,7 +74,7 @@ def _look_at(
 
 
 def _own_trouble(server: RunningServer, answer: dict[str, Any]) -> tuple[str, str] | None:
-    """What is wrong with a server whatever the settings say here."""
+    """Return what is wrong with a server regardless of the settings here."""
     manager = answer.get("other_contents_manager")
     if manager is None:
         return None

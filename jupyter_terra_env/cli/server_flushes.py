@@ -1,4 +1,4 @@
-"""The running servers of this person, asked to flush: all at once, and each told apart from one that is not ours."""
+"""Asks the running servers of this person to flush, all at once; servers without this extension are skipped."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ _MOST_AT_ONCE = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What servers answered.
+    """The servers' answers.
 
     Attributes:
         flushed: the servers that flushed, with their reports.
@@ -26,12 +26,12 @@ class Asked:
 
 
 def ask_servers(servers: Sequence[RunningServer], deadline_seconds: float, *, before_end: bool) -> Asked:
-    """Have servers bring everything to their workspaces.
+    """Ask servers to bring everything to their workspaces.
 
     Servers without this extension or without a workspace, and entries of servers that have ended, are left out.
 
     Args:
-        servers: whom to ask.
+        servers: the servers to ask.
         deadline_seconds: how long each may take.
         before_end: whether the kernels may end then.
     """
@@ -43,7 +43,7 @@ def ask_servers(servers: Sequence[RunningServer], deadline_seconds: float, *, be
     def ask(server: RunningServer) -> dict[str, Any] | str | None:
         try:
             report = server.ask("POST", "terra-env/flush", body, seconds=deadline_seconds + _GRACE_SECONDS)
-            return report if _is_report(report) else f"What answers at {server.url} is not the Jupyter server."
+            return report if _is_report(report) else f"The program at {server.url} is not the Jupyter server."
         except (ServerIsNotOurs, ServerIsGone):
             return None
         except (SettingsError, ServerRefused) as error:
@@ -59,7 +59,7 @@ def ask_servers(servers: Sequence[RunningServer], deadline_seconds: float, *, be
 
 
 def _is_report(answer: dict[str, Any]) -> bool:
-    """Whether an answer is what a flush answers: something else may listen where the server did."""
+    """Whether an answer is a flush report: another program may listen at the server's former address."""
     paid, unpaid = answer.get("paid"), answer.get("unpaid")
     return (
         isinstance(paid, list)

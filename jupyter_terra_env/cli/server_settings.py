@@ -1,4 +1,4 @@
-"""The settings of a Jupyter server started here: read by the server's own code, and not acted on."""
+"""The settings of a Jupyter server started here, read by the server's own code without starting it."""
 
 import contextlib
 import logging
@@ -33,15 +33,15 @@ class ServerSettings:
     Attributes:
         root: the server's root folder.
         extension_enabled: whether the server loads the extension.
-        contents_manager: name of the class that serves the contents, when it is not this package's.
-        may_be_other_manager: whether the server starts with another one beside a workspace.
-        owner_email: OWNER_EMAIL or TerraEnvApp.owner_email; empty when neither is set. Never to be printed.
+        contents_manager: name of the contents manager's class if it is not this package's.
+        may_be_other_manager: whether the server starts although another one is configured beside a workspace.
+        owner_email: OWNER_EMAIL or TerraEnvApp.owner_email; empty when neither is set. Must never be printed.
         state_directory: where this environment keeps its journal and its id.
         workspaces: the configured workspaces.
         connection: how buckets are reached.
         ignored: settings that have no effect, a sentence each.
         files: the configuration files that were read.
-        deliver_program_changes: whether what programs write is brought to the workspace by itself.
+        deliver_program_changes: whether changes by programs are brought to the workspace automatically.
         realtime_collaboration: whether jupyter-collaboration stays on with a workspace; None when it is not enabled.
     """
 
@@ -64,7 +64,7 @@ class ServerSettings:
         return bool(self.owner_email)
 
     def storage(self, environ: Mapping[str, str]) -> tuple[str, str]:
-        """Which service the buckets are in: its kind, and where that is."""
+        """Return which kind of service has the buckets, and where it is."""
         if self.connection.embedded_directory is not None:
             return "embedded bucket", str(self.connection.embedded_directory)
         emulator = environ.get(EMULATOR_VARIABLE, "")
@@ -80,7 +80,7 @@ def load(root: Path | None) -> ServerSettings:
         root: the server's root folder; None for the configured one, which is the working directory by default.
 
     Raises:
-        SettingsError: a setting, or a file of settings, is wrong: a server would not start.
+        SettingsError: a setting or a configuration file is wrong; a server would not start.
     """
     given = None if root is None else root.expanduser().absolute()
     if given is not None and not given.is_dir():
@@ -98,7 +98,7 @@ def load(root: Path | None) -> ServerSettings:
             may_be_other_manager=app.allow_other_contents_manager,
             owner_email=owner_email(os.environ, app.owner_email),
             state_directory=app.state_folder(folder),
-            # The application's own way to its settings, so that both always agree.
+            # The application's own code reads its settings, so that both always agree.
             workspaces=app.configured_workspaces(folder),
             connection=app.connection(),
             ignored=ignored_settings(server, app),
@@ -111,14 +111,14 @@ def load(root: Path | None) -> ServerSettings:
 
 
 def _linked(root: Path | None) -> tuple[ServerApp, TerraEnvApp, bool]:
-    """Let a server read all its files and link its extensions, as at its start; nothing of it runs.
+    """Let a server read all its files and link its extensions, as at its start, without running.
 
-    JupyterLab and Notebook are extensions, too, and read files of their own: what these say counts for the server.
+    JupyterLab and Notebook are extensions, too, whose own files also apply to the server.
 
     Returns:
         The server, this package's application, and whether the server loads it.
     """
-    # Without a secret of its own the application would write one to the disk.
+    # Without a secret the application would write one to the disk.
     server = ServerApp(cookie_secret=secrets.token_bytes(32))
     server.raise_config_file_errors = True
     try:
@@ -131,7 +131,7 @@ def _linked(root: Path | None) -> tuple[ServerApp, TerraEnvApp, bool]:
     except (TraitError, SettingsError) as error:
         raise SettingsError(str(error)) from error
     except SystemExit as error:
-        # What ends the start is logged, and what it was is the exception's context.
+        # The cause of the exit is the exception's context.
         cause = error.__context__
         if isinstance(cause, SettingsError):
             raise SettingsError(str(cause)) from error
@@ -148,7 +148,7 @@ def _application_of(server: ServerApp) -> tuple[ServerApp, TerraEnvApp, bool]:
     point = server.extension_manager.extension_points.get(name)
     if server.jpserver_extensions.get(name) and point is not None and isinstance(point.app, TerraEnvApp):
         return server, point.app, True
-    # The server does not load it: what it would say is still of use.
+    # The server does not load it; its settings are still useful to report.
     app = TerraEnvApp()
     app.serverapp = server
     app.load_config_file()
@@ -157,14 +157,14 @@ def _application_of(server: ServerApp) -> tuple[ServerApp, TerraEnvApp, bool]:
 
 
 def _files_of(server: ServerApp) -> tuple[str, ...]:
-    """The files of settings that were read, in their order, each once."""
+    """Return the configuration files that were read, in order, each once."""
     apps = [app for linked in server.extension_manager.extension_apps.values() for app in linked]
     return tuple(dict.fromkeys(file for app in (server, *apps) for file in app.loaded_config_files))
 
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Nothing is logged or warned of within: a person reads one sentence instead."""
+    """Suppress logs and warnings within: the command prints one sentence instead."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -176,7 +176,7 @@ def _quietly() -> Iterator[None]:
 
 
 def _without_secrets(url: str) -> str:
-    """An emulator's address without what may be a password or a token in it."""
+    """Return an emulator's address without passwords and tokens."""
     parts = urlsplit(url if "//" in url else f"//{url}")
     try:
         port = f":{parts.port}" if parts.port else ""

@@ -1,4 +1,4 @@
-"""Which software this machine runs, for a request for support."""
+"""The software versions of this machine, for a request for support."""
 
 import platform
 import sys
@@ -18,7 +18,7 @@ _PACKAGES = (
 
 
 def software() -> dict[str, str]:
-    """Versions by name: Python, the operating system, and the packages that matter; what is not installed is left out.
+    """Return versions of Python, the operating system and relevant packages by name; what is not installed is left out.
 
     Nothing is imported.
     """

@@ -8,7 +8,7 @@ import google.auth
 import google.auth.exceptions
 from google.auth.transport.requests import Request
 
-# Leonardo asks who it is, and nothing more: with these a token opens no bucket and no machine.
+# Leonardo only checks who calls: a token with these scopes gives access to no bucket and no machine.
 _SCOPES = (
     "https://www.googleapis.com/auth/userinfo.email",
     "https://www.googleapis.com/auth/userinfo.profile",
@@ -16,21 +16,21 @@ _SCOPES = (
 
 
 class AccessTokens:
-    """Gets tokens, and keeps each as long as it lasts."""
+    """Gets tokens, and caches each until it expires."""
 
     def __init__(self) -> None:
         self._credentials: Any = None
-        # Google's credentials are not made for several threads at once.
+        # Google's credentials are not thread-safe.
         self._guard = threading.Lock()
 
     async def token(self, *, refresh: bool = False) -> str:
-        """A token.
+        """Return a token.
 
         Args:
-            refresh: whether the one at hand was refused.
+            refresh: whether the cached token was refused.
 
         Raises:
-            ConnectionError: there is none to be had now.
+            ConnectionError: none can be obtained now.
         """
         return await asyncio.to_thread(self._token, refresh=refresh)
 

@@ -1,4 +1,4 @@
-"""This machine at Compute Engine, over Google's own client."""
+"""This machine's instance in Compute Engine, through Google's own client."""
 
 import asyncio
 import importlib
@@ -17,7 +17,7 @@ _READ_SECONDS = 20.0
 
 
 def client() -> Any:
-    """Google's client for instances.
+    """Return Google's client for instances.
 
     Raises:
         SettingsError: the optional package is not installed.
@@ -34,7 +34,7 @@ def client() -> Any:
 
 
 class ComputeInstance:
-    """Asks Compute Engine about one machine. Google's client waits, so it does on threads.
+    """Asks Compute Engine about one machine. Google's client blocks, so it runs on threads.
 
     Args:
         instance: which machine.
@@ -46,24 +46,24 @@ class ComputeInstance:
         self._instances = instances
 
     async def stop(self, mode: StopMode, request_id: str) -> None:
-        """Ask for the stop or the suspension; asking again with one id has one effect.
+        """Request the stop or the suspension; repeating a request with the same id has no further effect.
 
         Args:
-            mode: which of them.
+            mode: stop or suspend.
             request_id: a UUID.
 
         Raises:
-            CloudRefused: it is refused.
+            CloudRefused: Compute Engine refused.
             ConnectionError: there is no answer.
         """
         ask = self._instances.stop if mode is StopMode.STOP else self._instances.suspend
         await asyncio.to_thread(_translated, ask, {**self._where, "request_id": request_id})
 
     async def status(self) -> str:
-        """The instance's status, for example ``RUNNING``.
+        """Return the instance's status, for example ``RUNNING``.
 
         Raises:
-            CloudRefused: it is refused.
+            CloudRefused: Compute Engine refused.
             ConnectionError: there is no answer.
         """
         return str((await asyncio.to_thread(_translated, self._instances.get, self._where)).status)

@@ -1,8 +1,7 @@
-"""``.delocalize.json`` files: what a folder says of itself, believed only as far as the operator allows.
+"""``.delocalize.json`` files, which make a folder a workspace if the operator permits it.
 
-Whoever wrote the folder wrote the file: it may have come with a cloned repository. So it is read as a stranger's: only
-if the operator has named the bucket, never through a link, never more than a few bytes of it, and nothing in it can end
-the start.
+The file may have come with a cloned repository, so it is not trusted: it counts only if the operator has named the
+bucket, it is never read through a link or beyond a few kilobytes, and nothing in it can end the start.
 """
 
 import json
@@ -23,12 +22,12 @@ _NAMED = 3
 
 
 class FileSkipped(Exception):
-    """A file does not count; the message says why."""
+    """A file is ignored; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """Where a folder's notebooks are to go.
+    """The bucket and prefix for a folder's notebooks.
 
     Attributes:
         name: the folder's name, which becomes the workspace's.
@@ -42,7 +41,7 @@ class Destination:
 
 
 def folders_with_files(root: Path, edit_folder: str) -> Iterator[str]:
-    """Names of the folders below the server's root that have such a file, in order; hidden ones are left out."""
+    """Yield the names of the folders below the root that have such a file, in order; hidden ones are left out."""
     try:
         names = sorted(entry.name for entry in os.scandir(root) if not entry.name.startswith("."))
     except OSError:
@@ -64,7 +63,7 @@ def read_destination(root: Path, name: str, edit_folder: str, *, buckets: Collec
         buckets: names of the buckets that the operator has allowed.
 
     Raises:
-        FileSkipped: it does not count.
+        FileSkipped: the file is ignored.
     """
     folder = root / name / edit_folder
     if os.path.realpath(folder) != os.path.join(os.path.realpath(root), name, edit_folder):  # noqa: PTH118
@@ -76,10 +75,10 @@ def read_destination(root: Path, name: str, edit_folder: str, *, buckets: Collec
 
 
 def warn_of_skipped(skipped: list[tuple[str, str]], warn: Callable[[str], None]) -> None:
-    """One warning for all files that do not count.
+    """Give one warning for all ignored files.
 
     Args:
-        skipped: names of folders, and why the file of each does not count.
+        skipped: names of folders, and why the file of each is ignored.
         warn: takes the sentence.
     """
     if not skipped:
@@ -94,7 +93,7 @@ def warn_of_skipped(skipped: list[tuple[str, str]], warn: Callable[[str], None])
 
 
 def _text(file: Path) -> str:
-    """The file's text, from a regular file only: a pipe would hold the start for ever."""
+    """Return the text of a regular file; a pipe would block the start for ever."""
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:

@@ -1,6 +1,6 @@
-"""Who and which environment this is: a person's address, and a random id on the persistent disk.
+"""The person's e-mail address, and a random id of this environment on the persistent disk.
 
-The id tells two environments of one person apart.
+The id distinguishes two environments of one person.
 """
 
 import contextlib
@@ -24,12 +24,12 @@ _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Who works in this environment, and whom they may meet.
+    """The person who works in this environment, and their collaborators.
 
     Attributes:
-        email: Terra e-mail address; empty when it is not known. The locks of such a person are those of nobody else.
+        email: Terra e-mail address; empty if it is unknown. Locks then belong to this environment only.
         environment: id of this environment.
-        collaborators: addresses of people whose locks are told by name.
+        collaborators: addresses of people whose locks are shown with their address.
         shares_unmarked: whether locks that other clients took for this person may be taken at once.
     """
 
@@ -39,7 +39,7 @@ class Person:
     shares_unmarked: bool = False
 
     def holder_in(self, workspace: Workspace) -> Holder:
-        """This environment as it takes part in the locks of a workspace's bucket."""
+        """Return this environment as a holder of locks in a workspace's bucket."""
         return Holder(
             owner=owner_hash(workspace.bucket, self.email or self.environment),
             environment=self.environment,
@@ -47,7 +47,7 @@ class Person:
         )
 
     def email_of(self, workspace: Workspace, owner: str) -> str | None:
-        """The address behind the hash in a lock, when it is this person's or a known collaborator's."""
+        """Return the address for the hash in a lock if it is this person's or a known collaborator's."""
         known = (self.email, *self.collaborators)
         return next((email for email in known if email and owner_hash(workspace.bucket, email) == owner), None)
 
@@ -59,18 +59,18 @@ def environment_id(
     machine: str | None = None,
     on_other_machine: Callable[[], None] = lambda: None,
 ) -> str:
-    """This environment's id; made if there is none, or if it belongs to another machine.
+    """Return this environment's id; create it if there is none, or if it belongs to another machine.
 
     Processes that start at once agree on one id.
 
     Args:
-        state_directory: folder on the persistent disk; is created.
-        new_id: gives a random id: 8 to 64 letters, digits, ``-`` or ``_``.
-        machine: what tells this machine from others; None if nothing does (see ``machine_identity``).
+        state_directory: folder on the persistent disk; created if missing.
+        new_id: returns a random id: 8 to 64 letters, digits, ``-`` or ``_``.
+        machine: identity of this machine; None if it has none (see ``machine_identity``).
         on_other_machine: called once if the disk was used on another machine before: it was cloned, restored or moved.
 
     Raises:
-        SettingsError: a file cannot be made or read, or holds something else.
+        SettingsError: a file cannot be created or read, or has other content.
     """
     file = state_directory / FILE_NAME
     try:
@@ -86,17 +86,17 @@ def environment_id(
                 _write(state_directory / MACHINE_FILE_NAME, machine)
             found = known_environment_id(state_directory)
     except OSError as error:
-        raise SettingsError(f"state_directory: {file} cannot be made: {error}") from error
+        raise SettingsError(f"state_directory: {file} cannot be created: {error}") from error
     if found is None:
-        raise SettingsError(f"state_directory: {file} was removed while it was made. Start again.")
+        raise SettingsError(f"state_directory: {file} was removed while it was being created. Start again.")
     return found
 
 
 def known_environment_id(state_directory: Path, *, machine: str | None = None) -> str | None:
-    """This environment's id, or None if it has none yet, or one of another machine. Writes nothing.
+    """Return this environment's id; None if there is none yet, or one of another machine. Writes nothing.
 
     Raises:
-        SettingsError: the file cannot be read, or holds something else.
+        SettingsError: the file cannot be read, or has other content.
     """
     file = state_directory / FILE_NAME
     try:
@@ -108,7 +108,9 @@ def known_environment_id(state_directory: Path, *, machine: str | None = None) -
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"state_directory: {file} cannot be read: {error}") from error
     if not _ID.fullmatch(content):
-        raise SettingsError(f"state_directory: {file} holds no environment id. Remove it: a new one is made.")
+        raise SettingsError(
+            f"state_directory: {file} contains no environment id. Remove it: a new one will be created."
+        )
     return content
 
 
@@ -130,7 +132,7 @@ def _remembered_machine(state_directory: Path) -> str | None:
 
 
 def _write(file: Path, content: str) -> None:
-    """Write a file in one step, whole and on the disk."""
+    """Write a file atomically and durably."""
     handle, temporary = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
     try:
         with os.fdopen(handle, "w", encoding="ascii") as stream:

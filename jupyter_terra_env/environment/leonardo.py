@@ -1,4 +1,4 @@
-"""This machine's runtime in Leonardo, the service of Terra that owns cloud environments.
+"""This machine's runtime in Leonardo, Terra's service for cloud environments.
 
 Source: Leonardo's API documentation, ``/api/google/v1/runtimes/{googleProject}/{runtimeName}``.
 """
@@ -21,7 +21,7 @@ _URLS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeName:
-    """Which runtime this machine is.
+    """The name of this machine's runtime.
 
     Attributes:
         url: Leonardo's address.
@@ -35,14 +35,14 @@ class RuntimeName:
 
 
 class Tokens(Protocol):
-    """Whoever has tokens."""
+    """A source of access tokens."""
 
     def token(self, *, refresh: bool = False) -> Awaitable[str]:
-        """A token; ``refresh`` when the one at hand was refused."""
+        """Return a token; ``refresh`` if the cached one was refused."""
 
 
 def runtime_name(environ: Mapping[str, str], url: str) -> RuntimeName:
-    """Which runtime this machine is, as Terra's variables say.
+    """Return this machine's runtime, from Terra's variables.
 
     Args:
         environ: environment variables: ``GOOGLE_PROJECT``, ``RUNTIME_NAME``, ``TERRA_DEPLOYMENT_ENV``.
@@ -61,7 +61,7 @@ def runtime_name(environ: Mapping[str, str], url: str) -> RuntimeName:
 
 
 def is_runtime(environ: Mapping[str, str]) -> bool:
-    """Whether this machine is a runtime of Leonardo's, which pauses it by what its proxy sees.
+    """Whether this machine is a runtime of Leonardo, which pauses it based on what its proxy sees.
 
     Args:
         environ: environment variables; Leonardo sets ``GOOGLE_PROJECT`` and ``RUNTIME_NAME`` or ``CLUSTER_NAME``.
@@ -70,11 +70,11 @@ def is_runtime(environ: Mapping[str, str]) -> bool:
 
 
 class LeonardoRuntime:
-    """Speaks with Leonardo about one runtime.
+    """Sends requests about one runtime to Leonardo.
 
     Args:
-        runtime: which one.
-        tokens: whoever has tokens.
+        runtime: the runtime.
+        tokens: source of access tokens.
         client: the HTTP client.
     """
 
@@ -86,7 +86,7 @@ class LeonardoRuntime:
         self._client = client
 
     async def stop(self) -> int:
-        """Ask for the stop; asking again while it stops has no effect.
+        """Request the stop; repeating it while the runtime stops has no effect.
 
         Returns:
             The answer's HTTP status: 202 for accepted.
@@ -97,7 +97,7 @@ class LeonardoRuntime:
         return (await self._ask("POST", "/stop")).status_code
 
     async def status(self) -> tuple[int, str]:
-        """HTTP status, and the runtime's status where that is 200.
+        """Return the HTTP status, and the runtime's status if that is 200.
 
         Raises:
             ConnectionError: there is no answer.
@@ -106,7 +106,7 @@ class LeonardoRuntime:
         return answer.status_code, str(_object(answer).get("status", ""))
 
     async def configuration(self) -> dict[str, Any]:
-        """The runtime's ``runtimeConfig``; empty where it cannot be had.
+        """Return the runtime's ``runtimeConfig``; empty if Leonardo does not give it.
 
         Raises:
             ConnectionError: there is no answer.
@@ -115,7 +115,7 @@ class LeonardoRuntime:
         return found if isinstance(found, dict) else {}
 
     async def threshold(self) -> int | None:
-        """Minutes without use after which Leonardo pauses the runtime, 0 for never; None where it does not say.
+        """Return the minutes without use after which Leonardo pauses the runtime, 0 for never; None if it does not say.
 
         Raises:
             ConnectionError: there is no answer.
@@ -124,7 +124,7 @@ class LeonardoRuntime:
         return found if isinstance(found, int) and not isinstance(found, bool) else None
 
     async def set_threshold(self, minutes: int) -> int:
-        """Change it, which also counts as use.
+        """Change the threshold, which Leonardo also counts as use.
 
         Args:
             minutes: at least 1.
@@ -142,7 +142,7 @@ class LeonardoRuntime:
     async def _ask(self, method: str, path: str, fields: Mapping[str, Any] | None = None) -> httpx.Response:
         answer = await self._once(method, path, fields, refresh=False)
         if answer.status_code == _UNAUTHORIZED:
-            # A machine that was suspended wakes up with a token of yesterday.
+            # A machine that was suspended resumes with an expired token.
             answer = await self._once(method, path, fields, refresh=True)
         return answer
 

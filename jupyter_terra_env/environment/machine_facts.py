@@ -1,4 +1,4 @@
-"""What this machine is, as far as it costs money."""
+"""The facts about this machine that determine its cost."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from jupyter_terra_env.rules.autopause.cost import Machine, region_of_zone
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceName:
-    """Which machine.
+    """The name of a machine.
 
     Attributes:
         project: its project's id.
@@ -26,11 +26,11 @@ class Metadata(Protocol):
     """The port to the metadata server."""
 
     async def get(self, path: str) -> str | None:
-        """A key's value."""
+        """Return a key's value."""
 
 
 async def instance_name(metadata: Metadata) -> InstanceName | None:
-    """Which machine this is, or None where the metadata server does not say.
+    """Return this machine's name, or None if the metadata server does not say.
 
     Raises:
         ConnectionError: it does not answer.
@@ -44,11 +44,11 @@ async def instance_name(metadata: Metadata) -> InstanceName | None:
 
 
 async def machine_of_metadata(metadata: Metadata, *, boot_disk_gb: int | None) -> Machine:
-    """What the metadata server says of the machine. It says nothing of disks and graphics cards.
+    """Return what the metadata server says about the machine. It says nothing about disks and graphics cards.
 
     Args:
         metadata: the metadata server.
-        boot_disk_gb: size of the boot disk, where it is configured.
+        boot_disk_gb: size of the boot disk, if it is configured.
 
     Raises:
         ConnectionError: it does not answer.
@@ -67,10 +67,10 @@ async def machine_of_metadata(metadata: Metadata, *, boot_disk_gb: int | None) -
 
 
 def machine_of_leonardo(known: Machine, configuration: Mapping[str, Any]) -> Machine:
-    """What Leonardo's ``runtimeConfig`` adds to what is known.
+    """Add the facts of Leonardo's ``runtimeConfig`` to those known already.
 
     Args:
-        known: what is known already.
+        known: the facts known already.
         configuration: the runtime's ``runtimeConfig``.
     """
     gpus, zone, boot = (configuration.get(key) for key in ("gpuConfig", "zone", "bootDiskSize"))

@@ -1,4 +1,4 @@
-"""Which machine this is, so that a persistent disk notices that it was cloned, restored elsewhere or moved.
+"""The identity of this machine, which shows whether a persistent disk was cloned, restored elsewhere or moved.
 
 Protocol: docs/protocol/write-attempts.md, "An environment id belongs to one machine".
 """
@@ -15,14 +15,14 @@ _VALID = re.compile(r"[0-9a-f]{32}")
 
 
 def machine_identity(environ: Mapping[str, str], *, machine_id_file: Path = _MACHINE_ID) -> str | None:
-    """What tells this machine from others, as ``<source>:<value>``; None if nothing does.
+    """Return this machine's identity as ``<source>:<value>``; None if it has none.
 
     The instance id of Compute Engine, else the machine id of the operating system (machine-id(5)). May wait for the
-    metadata server for two seconds: this is for the start of a process.
+    metadata server for two seconds, so it is meant for the start of a process.
 
     Args:
         environ: environment variables.
-        machine_id_file: where the operating system keeps its machine id.
+        machine_id_file: the operating system's file with its machine id.
     """
     instance = instance_id(environ)
     if instance is not None:

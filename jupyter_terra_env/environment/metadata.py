@@ -1,4 +1,4 @@
-"""The metadata server of Compute Engine: what it knows of this machine, and what is about to happen to it.
+"""The metadata server of Compute Engine: facts about this machine, and notices of maintenance and preemption.
 
 Source of paths and headers: Compute Engine's documentation, "VM metadata".
 """
@@ -21,7 +21,7 @@ ATTRIBUTE_PREFIX = "terra-env-"
 
 
 class NotMetadata(Exception):
-    """Whatever answers there is not the metadata server."""
+    """The server at that address is not the metadata server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +29,8 @@ class Value:
     """A key's value.
 
     Attributes:
-        text: the value; None where the machine does not have the key.
-        etag: names this value in a watch.
+        text: the value; None if the machine does not have the key.
+        etag: identifies this value in a watch.
     """
 
     text: str | None
@@ -38,7 +38,7 @@ class Value:
 
 
 def is_on_compute_engine(environ: Mapping[str, str], product_name: Path = _PRODUCT_NAME) -> bool:
-    """Whether there is a metadata server, as far as it can be told without asking the network."""
+    """Whether there seems to be a metadata server, without asking the network."""
     if environ.get(HOST_VARIABLE):
         return True
     try:
@@ -48,9 +48,9 @@ def is_on_compute_engine(environ: Mapping[str, str], product_name: Path = _PRODU
 
 
 def attributes(environ: Mapping[str, str]) -> dict[str, str]:
-    """The settings that the machine's custom metadata holds, without their prefix; empty where it cannot be asked.
+    """Return the settings in the machine's custom metadata, without their prefix; empty if it cannot be asked.
 
-    Waits for the answer: this is for the start of the server.
+    Blocks until the answer comes, so it is meant for the start of the server.
     """
     answer = _answer_at_start(environ, "instance/attributes/", {"recursive": "true"})
     try:
@@ -67,9 +67,9 @@ def attributes(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def instance_id(environ: Mapping[str, str]) -> str | None:
-    """The machine's numeric id, which no other machine ever has; None where it cannot be asked.
+    """Return the machine's numeric id, which no other machine ever has; None if it cannot be asked.
 
-    Waits for the answer, as ``attributes`` does.
+    Blocks until the answer comes, like ``attributes``.
     """
     answer = _answer_at_start(environ, "instance/id", {})
     text = "" if answer is None else answer.text.strip()
@@ -84,17 +84,17 @@ class MetadataServer:
     """
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
-        # Never through a proxy: it would ask another machine's server.
+        # Never through a proxy, which would ask another machine's server.
         self._client = httpx.AsyncClient(
             base_url=_base_url(environ), headers=_FLAVOR, timeout=_READ_SECONDS, trust_env=False
         )
 
     async def get(self, path: str) -> str | None:
-        """A key's value now; None where the machine does not have the key.
+        """Return a key's value now; None if the machine does not have the key.
 
         Raises:
             ConnectionError: there is no answer, for now.
-            NotMetadata: whatever answers is not the metadata server.
+            NotMetadata: another server answers at its address.
         """
         return (await self._ask(path, {}, _READ_SECONDS)).text
 
@@ -103,12 +103,12 @@ class MetadataServer:
 
         Args:
             path: the key.
-            last: its value so far; None for the value now.
-            wait_seconds: how long to wait; then the value is the old one.
+            last: its last known value; None to get the present value.
+            wait_seconds: how long to wait; after that the old value is returned.
 
         Raises:
             ConnectionError: there is no answer, for now.
-            NotMetadata: whatever answers is not the metadata server.
+            NotMetadata: another server answers at its address.
         """
         query = {
             "wait_for_change": "true",
@@ -127,7 +127,7 @@ class MetadataServer:
         except httpx.TransportError as error:
             raise ConnectionError(f"The metadata server does not answer ({type(error).__name__}).") from error
         if not _is_genuine(answer):
-            raise NotMetadata("What answers in place of the metadata server is something else.")
+            raise NotMetadata("Another server answers in place of the metadata server.")
         if answer.status_code == 404:
             return Value(text=None, etag="0")
         if not answer.is_success:
@@ -136,7 +136,7 @@ class MetadataServer:
 
 
 def _answer_at_start(environ: Mapping[str, str], path: str, query: Mapping[str, str]) -> httpx.Response | None:
-    """A key's answer, waited for; None where the metadata server does not give one."""
+    """Request a key and wait for the answer; None if the metadata server gives none."""
     if not is_on_compute_engine(environ):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Files of prices: the one that comes with this package, and an operator's own of the same form."""
+"""Price files: the one that comes with this package, and an operator's own of the same form."""
 
 import importlib.resources
 import json
@@ -11,17 +11,17 @@ BUILT_IN = "prices.json"
 
 
 def built_in() -> PriceTable:
-    """The table that comes with this package: ``prices.json`` beside this module."""
+    """Return the table that comes with this package: ``prices.json`` beside this module."""
     text = (importlib.resources.files("jupyter_terra_env.environment") / BUILT_IN).read_text(encoding="utf-8")
     return overridden(NO_PRICES, json.loads(text), setting=BUILT_IN)
 
 
 def read_prices(file: Path, *, setting: str) -> PriceTable:
-    """The built-in prices with an operator's over them.
+    """Return the built-in prices, overridden by an operator's.
 
     Args:
         file: a JSON file in the form of ``prices.json``.
-        setting: where it was named, for the error's text.
+        setting: the setting that named it, for the error's text.
 
     Raises:
         SettingsError: it cannot be read, or is wrong.

@@ -1,4 +1,4 @@
-"""The state folder is this person's alone: names of notebooks, addresses of buckets and ids are in it."""
+"""Makes the state folder private to this person: it contains names of notebooks, buckets and ids."""
 
 import contextlib
 import os
@@ -9,23 +9,23 @@ from jupyter_terra_env.rules.errors import SettingsError
 
 _OTHERS = 0o077
 _OURS = ("journal.sqlite3", "environment-id", "machine", "flush.json")
-"""How the names of our files begin; a state folder that an operator named may hold others' files, too."""
+"""Prefixes of our files' names; a state folder that an operator chose may also contain other files."""
 
 
 def make_private(folder: Path, *, root: Path, journal: str) -> None:
-    """Make a state folder, or take from others what rights they have in it and in our files there.
+    """Create a state folder, and remove other users' rights in it and in our files there.
 
     Args:
         folder: the folder.
-        root: the server's root folder: where it is, or is in, the state folder, only files are taken from others.
-        journal: name of the journal's file, which SQLite would make readable for all.
+        root: the server's root folder. If it is the state folder or lies within it, only our files are made private.
+        journal: name of the journal's file, which SQLite would create readable for all.
 
     Raises:
-        SettingsError: it cannot be made.
+        SettingsError: it cannot be created.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Never a file that is there: closing it would end the locks that SQLite holds on it.
+        # Never an existing file: closing it would release the locks that SQLite holds on it.
         with contextlib.suppress(FileExistsError):
             os.close(os.open(folder / journal, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except OSError as error:
@@ -39,7 +39,7 @@ def make_private(folder: Path, *, root: Path, journal: str) -> None:
 
 
 def _take_from_others(path: Path) -> None:
-    """Leave a file or folder to its owner; what is not ours, or a disk without modes, is left as it is."""
+    """Make a file or folder private to its owner; those of others, and disks without modes, are left as they are."""
     with contextlib.suppress(OSError):
         info = path.lstat()
         if info.st_uid == os.geteuid() and not stat.S_ISLNK(info.st_mode) and info.st_mode & _OTHERS:

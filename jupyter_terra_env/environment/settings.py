@@ -1,6 +1,6 @@
-"""Settings: what variables, traitlets and permitted ``.delocalize.json`` files say, checked before anything starts.
+"""Checks the settings from variables, traitlets and permitted ``.delocalize.json`` files before anything starts.
 
-Where two of them name the same folder, traitlets win over the environment, and the environment over files.
+If two of them name the same folder, traitlets win over the environment, and the environment over files.
 """
 
 import itertools
@@ -22,7 +22,7 @@ from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Workspace, join, why_not_shown
 
 _EMAIL = re.compile(r"(?!['\"])[^@\s\[\](){}<>,;:\"]+@[^@\s\[\](){}<>,;:\"']+")
-"""Written so that what is around an address, such as the brackets of a list, is not taken for a part of it."""
+"""Excludes characters around an address, such as the brackets of a list."""
 _WORKSPACE_KEYS = frozenset(
     {"name", "bucket", "prefix", "edit_directory", "playground_directory", "pattern", "user_project"}
 )
@@ -38,14 +38,14 @@ _DEFAULT_SETTINGS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """What a workspace has unless its own settings say otherwise.
+    """Defaults for settings that a workspace does not set itself.
 
     Attributes:
         edit_folder: name of the edit folder within the workspace's folder.
         playground_folder: name of the playground folder (Terra's own clients say ``safe``).
         prefix: start of the notebooks' object names.
         pattern: file names kept in the bucket, a regular expression for the whole name.
-        user_project: project to bill for requester-pays buckets; empty for none.
+        user_project: project that is billed for requester-pays buckets; empty for none.
     """
 
     edit_folder: str
@@ -72,7 +72,7 @@ def find_workspaces(
         configured: the traitlet ``TerraEnvApp.workspaces``, one mapping a workspace.
         defaults: see ``Defaults``.
         folder_buckets: the traitlet ``TerraEnvApp.folder_buckets``: buckets that files in folders may name.
-        warn: takes one sentence if there are files in folders that do not count.
+        warn: called with one sentence if files in folders are ignored.
 
     Raises:
         SettingsError: a value is wrong; the message names it.
@@ -92,7 +92,7 @@ def find_workspaces(
 
 
 def owner_email(environ: Mapping[str, str], configured: str) -> str:
-    """The e-mail address of the person this environment belongs to; empty when it is not known.
+    """Return the e-mail address of the environment's owner; empty if it is unknown.
 
     Raises:
         SettingsError: it is not an e-mail address.
@@ -105,7 +105,7 @@ def owner_email(environ: Mapping[str, str], configured: str) -> str:
 
 
 def collaborators(configured: Iterable[str]) -> tuple[str, ...]:
-    """The e-mail addresses of people whose locks are told by name.
+    """Return the e-mail addresses of people whose locks are shown with their address.
 
     Raises:
         SettingsError: one of them is not an e-mail address.
@@ -126,7 +126,9 @@ def _from_environment(environ: Mapping[str, str], defaults: Defaults) -> list[Wo
         return []
     for variable, value in (("WORKSPACE_NAME", name), ("WORKSPACE_BUCKET", bucket)):
         if not value:
-            raise SettingsError(f"{variable}: it is not set, but WORKSPACE_NAME and WORKSPACE_BUCKET go together.")
+            raise SettingsError(
+                f"{variable}: it is not set, but WORKSPACE_NAME and WORKSPACE_BUCKET must be set together."
+            )
     if not bucket.startswith("gs://"):
         rule = (broken_rule(bucket) if "://" in bucket else None) or "a bucket's address begins with 'gs://'"
         raise SettingsError(f"WORKSPACE_BUCKET: expected gs://BUCKET, got {bucket!r}: {rule}.")
@@ -163,13 +165,13 @@ def _from_files(
     named: tuple[Workspace, ...],
     warn: Callable[[str], None],
 ) -> list[Workspace]:
-    """The workspaces that files in folders name and the operator allows; nothing in a file can end the start."""
+    """Return the workspaces that files in folders name and the operator allows; nothing in a file can end the start."""
     taken = {workspace.edit_directory for workspace in named}
     found: list[Workspace] = []
     skipped: list[tuple[str, str]] = []
     for name in folders_with_files(root, defaults.edit_folder):
         if join(name, defaults.edit_folder) in taken:
-            continue  # The operator has said what this folder is.
+            continue  # The operator has configured this folder.
         try:
             workspace = _from_file(root, name, defaults, buckets)
             _refuse_overlaps((*named, *found, workspace))
@@ -183,14 +185,14 @@ def _from_files(
 
 
 def _from_file(root: Path, name: str, defaults: Defaults, buckets: frozenset[str]) -> Workspace:
-    """The workspace that a folder's file names.
+    """Return the workspace that a folder's file names.
 
     Raises:
-        FileSkipped, SettingsError: the file does not count.
+        FileSkipped, SettingsError: the file is ignored.
     """
     destination = read_destination(root, name, defaults.edit_folder, buckets=buckets)
     entry = {"name": name, "bucket": destination.bucket, "prefix": destination.prefix}
-    # Nobody but the operator decides who pays.
+    # Only the operator decides who pays.
     workspace = replace(_workspace(name, defaults, entry, {}), user_project=None)
     for directory, _ in workspace.directories():
         path = root / directory
@@ -201,7 +203,7 @@ def _from_file(root: Path, name: str, defaults: Defaults, buckets: frozenset[str
 
 
 def _workspace(source: str, defaults: Defaults, entry: Mapping[str, Any], settings: Mapping[str, str]) -> Workspace:
-    """Check one workspace's values; ``settings`` tells which setting each value came from."""
+    """Check one workspace's values; ``settings`` says which setting each value came from."""
 
     def named(key: str) -> str:
         own = key in entry or key not in _DEFAULT_SETTINGS

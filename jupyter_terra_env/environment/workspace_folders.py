@@ -1,4 +1,4 @@
-"""The folders of workspaces and of the journal: whether they can be used, and making them."""
+"""Creates the folders of workspaces, and checks whether folders can be used."""
 
 import os
 from pathlib import Path
@@ -8,10 +8,10 @@ from jupyter_terra_env.rules.workspace import Workspace
 
 
 def make_workspace_folders(root: Path, workspaces: tuple[Workspace, ...]) -> None:
-    """Make the workspace folders.
+    """Create the workspace folders.
 
     Raises:
-        SettingsError: one cannot be made, or a link makes two of them one.
+        SettingsError: one cannot be created, or a link makes two of them one.
     """
     refuse_links(root, workspaces)
     for workspace in workspaces:
@@ -19,12 +19,12 @@ def make_workspace_folders(root: Path, workspaces: tuple[Workspace, ...]) -> Non
             try:
                 (root / directory).mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise SettingsError(f"The workspace folder {root / directory} cannot be made: {error}") from error
+                raise SettingsError(f"The workspace folder {root / directory} cannot be created: {error}") from error
     refuse_links(root, workspaces)
 
 
 def refuse_links(root: Path, workspaces: tuple[Workspace, ...]) -> None:
-    """Make sure that no link makes two workspace folders one. Writes nothing.
+    """Check that no link makes two workspace folders one. Writes nothing.
 
     Raises:
         SettingsError: one does.
@@ -36,13 +36,13 @@ def refuse_links(root: Path, workspaces: tuple[Workspace, ...]) -> None:
             for other, name in real.items():
                 if folder == other or folder in other.parents or other in folder.parents:
                     raise SettingsError(
-                        f"The workspace folders {directory!r} and {name!r} are one, or one in the other, by a link."
+                        f"Through a link, the workspace folders {directory!r} and {name!r} are one, or one in the other."
                     )
             real[folder] = directory
 
 
 def why_not_usable(folder: Path) -> str | None:
-    """Say why a folder could not be written to, or not be made; None if it could. Writes nothing."""
+    """Return why a folder could not be created or written to; None if it could. Writes nothing."""
     nearest = folder
     while not os.path.lexists(nearest) and nearest != nearest.parent:
         nearest = nearest.parent
@@ -57,4 +57,4 @@ def _resolved(folder: Path) -> Path:
     try:
         return folder.resolve()
     except (OSError, RuntimeError) as error:  # a link that leads to itself
-        raise SettingsError(f"The workspace folder {folder} cannot be made: {error}") from error
+        raise SettingsError(f"The workspace folder {folder} cannot be created: {error}") from error

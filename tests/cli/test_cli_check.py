@@ -102,7 +102,7 @@ def test_a_good_embedded_bucket(machine, bucket_folder):
     said = machine.run("check", **variables)
     assert said.returncode == 0
     assert machine.files() == before
-    for fact in (f"gs://{BUCKET}/notebooks/", "Demo workspace/edit", "yes (3 notebooks", "All is well."):
+    for fact in (f"gs://{BUCKET}/notebooks/", "Demo workspace/edit", "yes (3 notebooks", "No problems found."):
         assert fact in said.stdout
     assert EMAIL.partition("@")[0] not in said.stdout + said.stderr + json.dumps(found)
 

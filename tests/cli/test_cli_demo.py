@@ -124,7 +124,7 @@ def test_two_persons_work_on_one_bucket_and_one_ctrl_c_ends_everything(machine, 
             assert demo.end() == 0, demo.output
             # What a kernel says that is ended while it computes is its own affair.
             assert "Traceback" not in demo.output.partition("[IPKernelApp] ERROR")[0], demo.output
-            assert demo.output.endswith(f"The demo has ended. What was saved is in {data}.\n")
+            assert demo.output.endswith(f"The demo has ended. Everything saved is in {data}.\n")
             assert not is_open(demo.info["port"])
             wait_until_gone([kernel])
     with bucket_of(data) as bucket:

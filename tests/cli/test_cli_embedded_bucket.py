@@ -30,8 +30,8 @@ def test_the_verb_that_is_named_makes_it(machine, tmp_path):
     command = done.stdout.partition("'jupyter terra-env ")[2].rpartition("'.")[0]
     made = machine.run(*shlex.split(command))
     assert (made.returncode, made.stderr) == (0, "")
-    assert "gs://my-bucket was made" in made.stdout
-    assert "is there already" in machine.run(*shlex.split(command)).stdout
+    assert "gs://my-bucket was created" in made.stdout
+    assert "exists already" in machine.run(*shlex.split(command)).stdout
     assert machine.run("check", **variables).returncode == 0
 
 

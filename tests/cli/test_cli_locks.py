@@ -116,13 +116,13 @@ class TestListing:
         assert lines[0] == "Workspace 'Mine'"
         assert lines[1].startswith("  here.ipynb              you, here, until 20")
         assert "you, in another environment, until" in lines[2]
-        assert f"somebody else ({theirs['holder']}), until" in lines[3]
+        assert f"another person ({theirs['holder']}), until" in lines[3]
         assert " UTC (in " in lines[3]
         assert len(lines) == 5
 
     def test_nobody(self, run):
         code, said = run()
-        assert (code, said.out) == (0, "Workspace 'Mine': nobody is editing\n")
+        assert (code, said.out) == (0, "Workspace 'Mine': no one is editing\n")
 
     def test_looking_writes_nothing(self, bucket, run, machine):
         lock(bucket, "mine.ipynb")
@@ -161,7 +161,7 @@ class TestListing:
         monkeypatch.setattr(locks, "_PROGRESS_SECONDS", 0.0)
         lock(bucket, "sub/a.ipynb", OTHER)
         _, said = run()
-        assert said.err == "Mine: 1 folders looked into …\nMine: 2 folders looked into …\n"
+        assert said.err == "Mine: 1 folders searched …\nMine: 2 folders searched …\n"
 
     @pytest.mark.parametrize(
         ("variables", "reason"),
@@ -221,13 +221,13 @@ class TestReleasing:
 
     def test_somebody_quicker_keeps_it(self, bucket, here, report, monkeypatch):
         lock(bucket, "a.ipynb", environment="another")
-        give_back = lock_queries.LockQuestions.give_back
+        give_back = lock_queries.LockQueries.give_back
 
         async def later(self, found):
             lock(bucket, "a.ipynb", OTHER)
             return await give_back(self, found)
 
-        monkeypatch.setattr(lock_queries.LockQuestions, "give_back", later)
+        monkeypatch.setattr(lock_queries.LockQueries, "give_back", later)
         code, found = report("--release", "a.ipynb", "--elsewhere")
         assert (code, found["troubles"][0]["reason"]) == (1, "held-by-other")
         assert lock_of(bucket, "a.ipynb").holder.owner == owner_hash(BUCKET, OTHER)
@@ -257,7 +257,7 @@ def test_the_command_as_a_person_starts_it(machine, bucket, tmp_path):
         TERRA_ENV_EMBEDDED_BUCKET=str(tmp_path / "bucket"),
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "a.ipynb  somebody else (" in done.stdout
+    assert "a.ipynb  another person (" in done.stdout
 
 
 class TestEnvironmentId:

@@ -116,7 +116,7 @@ def test_a_file_of_all_settings_is_made_once_and_changes_nothing(machine):
     file.write_text("# mine")
     again = machine.run("--generate-config")
     assert (again.returncode, file.read_text()) == (2, "# mine")
-    assert "is there already" in again.stderr
+    assert "exists already" in again.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
