@@ -90,7 +90,9 @@ class RunningServer:
         if self.token:
             return f"{start}it does not accept the token that is recorded for it.{detail} Start it again."
         if self.has_password:
-            return f"{start}it asks for a password and has no token. Start it with a token as well (IdentityProvider.token)."
+            return (
+                f"{start}it asks for a password and has no token. Start it with one as well (IdentityProvider.token)."
+            )
         return (
             f"{start}it has no token, and refuses requests that are not from its own pages (XSRF), or this one in "
             f"particular.{detail} Start it with a token (IdentityProvider.token)."

@@ -36,7 +36,7 @@ def refuse_links(root: Path, workspaces: tuple[Workspace, ...]) -> None:
             for other, name in real.items():
                 if folder == other or folder in other.parents or other in folder.parents:
                     raise SettingsError(
-                        f"Through a link, the workspace folders {directory!r} and {name!r} are one, or one in the other."
+                        f"The workspace folders {directory!r} and {name!r} are one, or one in the other, by a link."
                     )
             real[folder] = directory
 
