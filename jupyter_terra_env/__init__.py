@@ -1,4 +1,4 @@
-"""Terra's cloud environment for any Jupyter image: the entry points Jupyter asks for."""
+"""Terra's cloud environment for any Jupyter image: the entry points for Jupyter."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ __all__ = ["__version__"]
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
-    """Tell Jupyter Server which extension application this package brings.
+    """Return the extension application of this package, for Jupyter Server.
 
     Returns:
-        One extension point, imported only when Jupyter asks: a plain ``import jupyter_terra_env`` stays cheap. On a
-        system that is not supported it is one that only says so.
+        One extension point, imported only when Jupyter asks, so that ``import jupyter_terra_env`` stays cheap. On an
+        unsupported system, an extension that only logs so.
     """
     if why_unsupported():
         return [{"module": "jupyter_terra_env.unsupported_system"}]
@@ -23,7 +23,7 @@ def _jupyter_server_extension_points() -> list[dict[str, Any]]:
 
 
 def _jupyter_labextension_paths() -> list[dict[str, str]]:
-    """Tell ``jupyter-builder develop`` where the built front end is.
+    """Return where the built front end is, for ``jupyter-builder develop``.
 
     Returns:
         One bundle, relative to this package, and its name among JupyterLab's extensions.
