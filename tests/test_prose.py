@@ -91,3 +91,19 @@ def test_plain_english(file):
 )
 def test_signs_are_found(text, words):
     assert [word for word, _ in signs(text)] == words
+
+
+SOURCES = sorted(
+    file for folder in ("jupyter_terra_env", "tests", "docs", "benchmarks") for file in (ROOT / folder).rglob("*.py")
+)
+
+
+def test_nothing_refers_to_lists_that_are_not_here():
+    """A number alone says nothing: a docstring names the rule, or a promise of ARCHITECTURE.md."""
+    found = [
+        f"{file.relative_to(ROOT)}:{number}"
+        for file in SOURCES
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        if re.search(r'"""(?:Rows? \d|P\d+\.""")', line)
+    ]
+    assert found == []

@@ -1,4 +1,4 @@
-"""Row 15: exactly one stop takes effect, whatever is lost or refused; what fails is tried again, and told."""
+"""Exactly one stop takes effect, even if answers are lost or refused; failures are retried and reported."""
 
 import asyncio
 import contextlib

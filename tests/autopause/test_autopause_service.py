@@ -133,7 +133,7 @@ class TestKernels:
     async def test_a_question_is_no_work_and_its_answer_is_a_person(
         self, autopause, new_session, front_end, eventually, jp_serverapp
     ):
-        """Row 8."""
+        """A cell that waits for input is not work; the answer is human activity."""
         kernel = await new_session()
         front = await front_end(kernel)
         cell = await front.run("name = input('who? ')\nimport time; time.sleep(1.5)")
@@ -178,7 +178,7 @@ class TestKernels:
     async def test_work_in_the_background_of_an_idle_kernel_is_named(
         self, autopause, new_session, front_end, eventually, code
     ):
-        """Row 9."""
+        """The report names background work of a kernel that is idle."""
         kernel = await new_session()
         front = await front_end(kernel)
         await front.finish(await front.run(code))
@@ -194,7 +194,7 @@ class TestKernels:
 
 
 class TestTerminals:
-    """Row 9: with a real shell, and programs a person would start there."""
+    """Jobs of terminals, with a real shell and programs that a person would start there."""
 
     @pytest.fixture
     def shell(self, jp_fetch, jp_ws_fetch, on_loop):
@@ -342,7 +342,7 @@ class TestWishes:
         ],
     )
     async def test_nonsense_is_refused_and_changes_nothing(self, autopause, body):
-        """Row 21."""
+        """Malformed actions are refused and change nothing."""
         before = await autopause()
         code, answer = await refused(autopause(body))
         assert (code, answer["reason"]) == (400, "malformed")
@@ -390,7 +390,7 @@ class TestWishes:
 
 
 class TestPeople:
-    """Row 11."""
+    """What counts as human activity."""
 
     async def test_a_visible_tab_that_was_touched_is_a_person(self, autopause):
         await asyncio.sleep(2.2)
@@ -423,7 +423,7 @@ class TestPeople:
 
     @pytest.mark.parametrize("autopause_settings", [{"http_activity": "any"}])
     async def test_where_every_request_counts_pollers_do_and_our_own_do_not(self, autopause, jp_fetch):
-        """Row 1."""
+        """With ``http_activity`` 'any', requests of other programs count, our own do not."""
         await asyncio.sleep(2.2)
         before = (await autopause())["last_human"]
         await asyncio.sleep(1.2)

@@ -172,7 +172,7 @@ def test_a_wrong_value_of_the_machine_does_too(tmp_path):
 
 
 def test_a_notice_of_the_cloud_reaches_the_server(tmp_path):
-    """Row 16, from the metadata server to the flush."""
+    """A notice of preemption or maintenance, from the metadata server to the flush."""
     with FakeCloud() as cloud:
         cloud.attributes = {"terra-env-idle-timeout-seconds": "900"}
         server = RealServer(tmp_path, GCE_METADATA_HOST=cloud.host, GCE_METADATA_IP=cloud.host)

@@ -1,4 +1,4 @@
-"""Rows 14 and 17: one flush for all who ask, within its time, and the truth about what it could not do."""
+"""One flush for all callers, within its deadline, with an honest report of what it could not do."""
 
 import asyncio
 import json
@@ -382,7 +382,7 @@ def named(report):
 
 class TestTabs:
     def test_a_tab_that_sleeps_is_nobody(self):
-        """Row 11: a laptop that sleeps sends no heartbeat."""
+        """A laptop that sleeps sends no heartbeat."""
         clock, human = Clock(), []
         tabs = FrontEnds(monotonic=clock, on_human=human.append)
         tabs.heartbeat("a", visible=True, last_input_age=10.0)

@@ -1,4 +1,4 @@
-"""Rows 2, 3, 5, 6, 7, 8 with real kernels: the state is right for every reader, whatever passes by or is lost."""
+"""With real kernels: the reported state is right for every reader, even if messages pass by or are lost."""
 
 import asyncio
 import os
@@ -235,7 +235,7 @@ async def test_a_restart_by_hand_while_it_works(kernel, watch, front_end, eventu
 
 @pytest.mark.timeout(180)
 async def test_a_flood_while_the_server_stood_still_is_survived(kernel, watch, front_end, eventually, reported):
-    """Row 6: the kernel prints 300,000 lines while nobody reads; whatever was lost, an audit finds the end."""
+    """The kernel prints 300,000 lines while no one reads; even if messages were lost, an audit finds the end."""
     front = await front_end(kernel)
     marker = "flood-is-over"
     await front.run(

@@ -261,7 +261,7 @@ async def test_a_disk_that_hangs_ends_no_tick_and_no_pause(tmp_path, monkeypatch
 
 
 async def test_a_process_killed_between_flush_and_stop_starts_over(tmp_path):
-    """Row 15: the next server finds the same idle time, and stops the machine once."""
+    """The next server finds the same idle time, and stops the machine once."""
     rig = Rig(tmp_path)
     rig.flushes.held = asyncio.Event()
     await rig.run(600)
@@ -276,7 +276,7 @@ async def test_a_process_killed_between_flush_and_stop_starts_over(tmp_path):
 
 
 async def test_a_restart_at_nine_tenths_of_the_cap(tmp_path):
-    """Row 18, over the file."""
+    """The state file keeps the length of the work across a restart."""
     rig = Rig(tmp_path)
     rig.source.work = (CELL,)
     await rig.run(3240)

@@ -1,4 +1,4 @@
-"""Row 16: what the cloud says of the machine, over HTTP; and what is made of it."""
+"""Notices of the cloud about the machine, over HTTP, and the reaction to them."""
 
 import asyncio
 import logging

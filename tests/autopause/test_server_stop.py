@@ -1,4 +1,4 @@
-"""Row 17: a server that is told to stop brings everything to safety first, once, and within its budget."""
+"""A server that is asked to stop flushes first, once, and within its budget."""
 
 import json
 import subprocess

@@ -78,7 +78,7 @@ def test_a_refusal_carries_its_own_sentence():
 
 class TestStatus:
     def test_only_what_is_in_the_bucket_is_shown_as_if_it_were(self):
-        """P8."""
+        """Only what is in the bucket is shown as such (promise P8)."""
         trouble = BucketUnavailable("fc-1", BucketTrouble.UNREACHABLE, "")
         for told in (status.owed(), status.never_sent(), status.not_yet_in_workspace(trouble)):
             assert told.place is Place.ON_DISK

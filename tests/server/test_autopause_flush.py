@@ -1,4 +1,4 @@
-"""Row 14 with real notebooks and a real client of the bucket: what keeps a machine from being paused, and what not."""
+"""With real notebooks and a real client of the bucket: what prevents a pause, and what does not."""
 
 import asyncio
 import json

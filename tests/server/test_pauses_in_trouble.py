@@ -1,4 +1,4 @@
-"""Row 14: what is not safe refuses the pause of an idle machine, by name; the longest work ends all the same.
+"""Unsafe work, named in the report, prevents the pause of an idle machine, but not that after the longest work.
 
 Real notebooks, a real client of the bucket, real disks that are full, and a real kernel.
 """

@@ -320,7 +320,7 @@ class AcknowledgedSaves(RuleBasedStateMachine):
 
     @invariant()
     def what_is_told_as_saved_is_in_the_bucket(self):
-        """P8, at any moment."""
+        """The status is honest at any moment (promise P8)."""
         for (who, env), name in itertools.product(getattr(self, "env", {}).items(), NAMES):
             content = env.read(name)
             if content is not None and self._place(env, name) is Place.IN_WORKSPACE:
@@ -350,7 +350,7 @@ class AcknowledgedSaves(RuleBasedStateMachine):
                 assert not with_itself or who in self._back_in_time, (who, name, live)
 
     def every_acknowledged_save_is_where_it_is_told(self):
-        """P1 and P6."""
+        """No acknowledged save is lost (promises P1 and P6)."""
         safe = set().union(*(self._stored_ids(name) for name in self.outsider.names_ever()))
         for env in self.env.values():
             for file in env.file("").glob("*.ipynb"):
@@ -369,7 +369,7 @@ class AcknowledgedSaves(RuleBasedStateMachine):
         assert lost == []
 
     def no_version_replaced_one_that_its_writer_had_not_seen(self):
-        """P2."""
+        """No version is replaced unseen (promise P2)."""
         for name in self.outsider.names_ever():
             versions = [id_in(content) for content in self.outsider.history(name).values()]
             for before, after in itertools.pairwise(versions):

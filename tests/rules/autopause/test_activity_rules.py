@@ -82,7 +82,7 @@ def test_paths_are_compared_whole(path):
 
 
 def test_two_hours_of_pollers_autosaves_and_layouts_keep_nothing_running():
-    """Row 10: every ten seconds, for two hours; neither the idle time nor the longest work is reset."""
+    """Every ten seconds, for two hours; neither the idle time nor the longest work is reset."""
     machine = Simulation()
     seen = []
     for _ in range(2 * 3600 // 10):

@@ -572,7 +572,7 @@ class TrueRun:
 
 
 class TestProperties:
-    """Row 20: random streams against what is true, with short limits so that all of them are met."""
+    """Random streams of events, with short limits so that all of them are reached."""
 
     RULES = PauseSettings(idle_timeout=600, warning_lead=120, max_busy=3000, busy_gap=100, tick=15, resume_grace=200)
 

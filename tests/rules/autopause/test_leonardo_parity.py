@@ -1,4 +1,4 @@
-"""Row 1: with parity on, the pause machine decides as Leonardo does.
+"""With parity on, the pause machine decides as Leonardo does.
 
 ``Leonardo`` below is the algorithm as its source has it, in its own words and with its own minute sweeps. Deviations of
 parity mode: it decides at every tick instead of once a minute, so it is up to a sweep earlier; and time that somebody
