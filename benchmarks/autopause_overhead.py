@@ -4,7 +4,7 @@
 
 Each kernel answers requests of a client that speaks to it directly, as a busy front end's would be: every request makes
 two status messages, which both the server and the watch receive. The server's processor time is read from the system
-before and after, so that whatever else the machine does is not in it.
+before and after, so that other activity of the machine is not in it.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""A server extension that tells how long the server's event loop was held, and how much memory the server took.
+"""A server extension that reports how long the server's event loop was held, and how much memory the server took.
 
 ``GET /benchmark/event-loop`` answers both since the last time it was asked.
 """

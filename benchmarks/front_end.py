@@ -129,7 +129,7 @@ def _load(browser: Browser, client: Client, kind: str) -> Load:
 
 
 def _idle(browser: Browser, clients: tuple[Client, Client], kind: str, seconds: float) -> dict[str, Counter[str]]:
-    """What pages that nobody touches ask for: with and without the extension at the same time."""
+    """What pages request without any input: with and without the extension at the same time."""
     counted = {client.name: Counter[str]() for client in clients}
     with contextlib.ExitStack() as open_pages:
         pages = [open_pages.enter_context(_page(browser, counted[client.name])) for client in clients]

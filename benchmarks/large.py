@@ -1,6 +1,6 @@
 """Opening, saving and copying large notebooks, ours beside Jupyter's own contents manager, in one run.
 
-Each thing is done twice in each round: alone, for its time and for how long it held the event loop; and while somebody
+Each thing is done twice in each round: alone, for its time and for how long it held the event loop; and while another client
 else asks the server small things, for how long those take, and for the server's memory. All depends on the machine;
 what counts is the ratio of two numbers in one line.
 """
@@ -100,7 +100,7 @@ def _on_notebook(name: str, label: str, clients: tuple[Client, ...], rounds: int
 def repeated(
     prepare: Callable[[Client, str], Callable[[], object]], name: str, clients: tuple[Client, ...], rounds: int
 ) -> Line:
-    """Do one thing with a notebook on each server in turn, alone and then while somebody else asks small things.
+    """Do one thing with a notebook on each server in turn, alone and then while another client sends small requests.
 
     Args:
         prepare: called with a client and the notebook; returns what is measured.

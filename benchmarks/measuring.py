@@ -72,7 +72,7 @@ def measure(
         clients: the servers.
         proxies: what counts the requests to the bucket, by the server's name; those without send none.
         rounds: how often.
-        on_result: told the name of each operation that is done.
+        on_result: called with the name of each finished operation.
 
     Yields:
         For each operation the results by the server's name.

@@ -53,7 +53,7 @@ def test_it_can_be_kept_awake_for_a_time(server, time_, seconds):
 def test_what_is_no_time_is_refused(server, time_):
     done = type_(server, "keep-awake", "--", time_)
     assert done.returncode == 2
-    assert "is no time" in done.stderr
+    assert "is not a duration" in done.stderr
 
 
 def test_a_refusal_is_said(server):

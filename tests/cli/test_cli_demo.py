@@ -37,7 +37,7 @@ def bucket_of(data):
 
 @contextlib.contextmanager
 def terminal():
-    """A terminal to be somebody's standard input."""
+    """A terminal as standard input."""
     ours, theirs = pty.openpty()
     try:
         yield theirs
@@ -84,7 +84,7 @@ def wait_until_gone(processes):
 
 def test_two_persons_work_on_one_bucket_and_one_ctrl_c_ends_everything(machine, tmp_path):
     data = tmp_path / "demo data"
-    # Somebody's real workspaces, which are no part of a demo.
+    # A person's real workspaces, which are not part of a demo.
     machine.configure(
         TerraEnvApp={"workspaces": [{"name": "Real", "bucket": "real-bucket"}], "edit_folder": "work"},
         ServerApp={"open_browser": True},
@@ -239,7 +239,7 @@ def test_the_switch_the_other_version_and_the_pause(machine, tmp_path):
         with bucket_of(data) as bucket:
             assert b"*added*" in bucket.blob("notebooks/cohort-summary.ipynb").download_as_bytes()
         nothing = demo.request("POST", "terra-env-demo/line", {"notebook": "none.ipynb", "line": "x"})
-        assert (nothing.status_code, "not in the workspace" in nothing.json()["message"]) == (409, True)
+        assert (nothing.status_code, "no longer in the workspace" in nothing.json()["message"]) == (409, True)
 
         assert demo.ask("GET", "terra-env/autopause").json()["pauses_by"] == ["command"]
         demo.ask("POST", "terra-env/autopause", {"action": "pause-now", "force": True})

@@ -1,4 +1,4 @@
-"""What the commands send, and to whom: the server of this machine and nobody else; what answers is looked at."""
+"""What the commands send: only to the server of this machine; answers are checked."""
 
 import json
 import os
@@ -78,7 +78,7 @@ def test_netrc_does_not_replace_the_token(monkeypatch, tmp_path):
 
 def test_a_redirect_is_not_followed():
     with listening(as_json({})) as other, listening((302, {"Location": other.url}, b"")) as server:
-        with pytest.raises(SettingsError, match="sends this command elsewhere"):
+        with pytest.raises(SettingsError, match="redirects this command"):
             ask(server)
         assert other.asked == []
 
@@ -123,7 +123,7 @@ def test_the_command_says_that_something_else_answers(tmp_path, answer, words):
             check=False,
         )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("jupyter terra-env autopause: What answered is not a report")
+    assert done.stderr.startswith("jupyter terra-env autopause: The answer is not a report")
 
 
 @pytest.mark.parametrize(

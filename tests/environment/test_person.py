@@ -1,4 +1,4 @@
-"""Who works in an environment, as locks tell it."""
+"""The person of an environment, as a holder of locks."""
 
 import re
 
