@@ -16,11 +16,14 @@ COVERED = (
     "ARCHITECTURE.md",
     "README.md",
     "SECURITY.md",
-    "docs/*.md",
+    "benchmarks/*.py",
+    "docs/**/*.md",
     "docs/*.py",
     "jupyter_terra_env/*.py",
     "jupyter_terra_env/cli/**/*.py",
     "jupyter_terra_env/environment/**/*.py",
+    "tests/cli/*.py",
+    "tests/environment/*.py",
 )
 NOT_YET = {"jupyter_terra_env/app.py"}
 BANNED = {

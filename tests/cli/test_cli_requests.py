@@ -68,7 +68,7 @@ def test_the_token_goes_past_every_proxy(monkeypatch, variable):
 
 def test_netrc_does_not_replace_the_token(monkeypatch, tmp_path):
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    netrc.write_text("machine 127.0.0.1 login person password else\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     with listening(as_json({})) as server:
