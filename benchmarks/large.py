@@ -1,7 +1,7 @@
 """Opening, saving and copying large notebooks, ours beside Jupyter's own contents manager, in one run.
 
-Each thing is done twice in each round: alone, for its time and for how long it held the event loop; and while another client
-else asks the server small things, for how long those take, and for the server's memory. All depends on the machine;
+Each operation is done twice in each round: alone, for its time and for how long it held the event loop; and while another
+client sends small requests, for how long those take, and for the server's memory. All numbers depend on the machine;
 what counts is the ratio of two numbers in one line.
 """
 
