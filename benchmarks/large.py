@@ -1,8 +1,8 @@
 """Opening, saving and copying large notebooks, ours beside Jupyter's own contents manager, in one run.
 
-Each operation is done twice in each round: alone, for its time and for how long it held the event loop; and while another
-client sends small requests, for how long those take, and for the server's memory. All numbers depend on the machine;
-what counts is the ratio of two numbers in one line.
+Each operation is done twice in each round: alone, for its time and for how long it held the event loop; and while
+another client sends small requests, for how long those take, and for the server's memory. All numbers depend on the
+machine; what counts is the ratio of two numbers in one line.
 """
 
 import argparse
