@@ -75,9 +75,9 @@ class TerraEnvApp(ExtensionApp):
         [],
         config=True,
         help=(
-            "Buckets, as `gs://BUCKET` or `BUCKET`, that a file `NAME/edit/.delocalize.json` may make a workspace for. "
-            "If empty, such files are ignored: a folder that was cloned or unpacked here brings its own. With "
-            "storage_links, the server also looks for such files while it runs."
+            "Buckets, as `gs://BUCKET` or `BUCKET`, that a file `NAME/edit/.delocalize.json` may make a workspace "
+            "for. If empty, such files are ignored, because a folder that was cloned or unpacked here may contain "
+            "one. With storage_links, the server also looks for such files while it runs."
         ),
     )
     edit_folder = Unicode("edit", config=True, help="Name of the edit folder within a workspace's folder.")
