@@ -89,3 +89,15 @@ def test_the_code_refers_to_promises_that_are_in_the_table():
     }
     assert named
     assert named <= known
+
+
+def test_the_protocol_notes_name_files_and_methods_that_exist():
+    known = {Path(file).name for file in DEFINED} | {file.name for file in (ROOT / "tests").rglob("*.py")}
+    unknown = []
+    for note in (ROOT / "docs" / "protocol").glob("*.md"):
+        for code in re.findall(r"`([^`\n]+)`", note.read_text(encoding="utf-8")):
+            if re.fullmatch(r"[\w./]+\.py", code) and Path(code).name not in known:
+                unknown.append(f"{note.name}: {code}")
+            if re.fullmatch(r"[A-Z]\w+\.[a-z_]+", code) and code not in EVERYWHERE:
+                unknown.append(f"{note.name}: {code}")
+    assert unknown == []
