@@ -263,6 +263,12 @@ class ActiveMove:
     old: Location
     new: Location | None
 
+    def undone(self, moved: dict[str, ObjectVersion]) -> "ActiveMove":
+        """The same number with the intent to move objects back; see ``Intent.undone``."""
+        if self.new is None:
+            raise ValueError("a deletion cannot be undone")
+        return replace(self, intent=self.intent.undone(moved), old=self.new, new=self.old)
+
     def location(self, object_name: str) -> Location:
         """The place of an object before the act."""
         return self.old.at(object_name)

@@ -3,28 +3,20 @@
 Protocol: docs/protocol/journal.md, Intents, and docs/protocol/open-and-save.md, races 11 and 12.
 """
 
-import contextlib
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from jupyter_terra_env.notebooks.moves import trash
-from jupyter_terra_env.notebooks.moves.executor import MoveExecutor, Steps
-from jupyter_terra_env.notebooks.moves.intents import ActiveMove, Intent, Outcome, PlannedObject
+from jupyter_terra_env.notebooks.moves.executor import MoveExecutor
+from jupyter_terra_env.notebooks.moves.intents import Intent
 from jupyter_terra_env.notebooks.moves.name_checks import NameChecks, folder_name, path_exists, refused_by_disk
-from jupyter_terra_env.notebooks.moves.object_writes import left_unfinished
 from jupyter_terra_env.notebooks.moves.planner import MovePlans, Plan
 from jupyter_terra_env.notebooks.moves.recovery import MoveRecovery
 from jupyter_terra_env.notebooks.storage.durable_moves import require_movable
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
 from jupyter_terra_env.rules.errors import (
-    BucketUnavailable,
-    ConflictReason,
-    LeftUnfinished,
     ObjectNotFound,
-    OperationRefused,
-    WorkspaceConflict,
 )
 from jupyter_terra_env.rules.recovery import Act
 from jupyter_terra_env.rules.workspace import Location
@@ -76,25 +68,25 @@ class Moves:
 
     Args:
         storage: disk, buckets and journal.
-        plans: which objects an act is about.
-        carrier: does it.
-        begun: keeps the intents, and finishes what is left halfway.
-        refusals: checks of new names.
+        planner: finds the objects that a move is about.
+        executor: renames files that no object belongs to.
+        recovery: runs moves, and completes those that were interrupted.
+        name_checks: checks of new names.
     """
 
     def __init__(
         self,
         storage: NotebookStorage,
-        plans: MovePlans,
+        planner: MovePlans,
         executor: MoveExecutor,
-        begun: MoveRecovery,
-        refusals: NameChecks,
+        recovery: MoveRecovery,
+        name_checks: NameChecks,
     ) -> None:
         self._storage = storage
-        self._plans = plans
+        self._planner = planner
         self._executor = executor
-        self._begun = begun
-        self._refusals = refusals
+        self._recovery = recovery
+        self._name_checks = name_checks
 
     async def rename(self, renaming: Renaming) -> None:
         """Rename a file or folder, with its objects and its rows in the journal.
@@ -108,7 +100,7 @@ class Moves:
             BucketUnavailable, BucketRefused: as the port says; nothing was renamed.
             OSError: the disk did not do it; nothing was renamed.
         """
-        await self._begun.settle(renaming.old_path, renaming.new_path)
+        await self._recovery.settle(renaming.old_path, renaming.new_path)
         if renaming.is_folder:
             workspace = renaming.new.workspace if renaming.new is not None and renaming.gets_objects else None
             folder_name(renaming.old_path, renaming.new_path, workspace)
@@ -131,13 +123,13 @@ class Moves:
             FilesStay: the objects are deleted, but the disk does not let the files go.
             OSError: the disk did not do it; nothing was deleted.
         """
-        await self._begun.settle(location.api_path)
+        await self._recovery.settle(location.api_path)
         if to_trash:
             await self._storage.copies.run(trash.require, self._storage.entry(location.api_path), location.api_path)
         has_objects = location.is_edit and (is_folder or location.is_delocalized)
-        copies = await self._plans.working_copies(location, is_folder=is_folder) if has_objects else []
-        async with self._begun.turns(copies):
-            objects = await self._plans.to_delete(location, is_folder=is_folder) if has_objects else ()
+        copies = await self._planner.working_copies(location, is_folder=is_folder) if has_objects else []
+        async with self._recovery.turns(copies):
+            objects = await self._planner.to_delete(location, is_folder=is_folder) if has_objects else ()
             intent = Intent(
                 act=Act.DELETE,
                 path=location.api_path,
@@ -147,37 +139,12 @@ class Moves:
                 files=await self._executor.files(location.api_path),
                 to_trash=to_trash,
             )
-            async with self._begun.begin(intent) as begun:
-                await self._delete(begun)
-
-    async def _delete(self, begun: ActiveMove) -> None:
-        """The disk first, as far as it can be taken back; then the objects; then what was taken from the disk."""
-        try:
-            await self._executor.set_aside(begun)
-        except OSError as error:
-            if await self._executor.has_aside(begun):
-                self._begun.later()
-                raise
-            await self._begun.give_up(begun)
-            raise refused_by_disk(begun.intent.path, error) from error
-        outcome = await self._executor.objects(begun, _as_planned(begun.intent.objects))
-        try:
-            await self._leave_if_unavailable(outcome)
-        except LeftUnfinished:
-            with contextlib.suppress(OSError):
-                await self._executor.bring_back(begun)  # Until the bucket answers: an outage may be long.
-            raise
-        if outcome.failure is not None and not outcome.done:
-            await self._executor.leave(begun)
-        else:
-            await self._executor.end(begun, skipped=outcome.skipped, versions={})
-        if outcome.failure is not None:
-            raise outcome.failure
+            await self._recovery.run(intent)
 
     async def _rename_files(self, renaming: Renaming) -> None:
         """Rename what no object belongs to, and bring it to the bucket if it is to be there."""
         if renaming.new is not None:
-            await self._refusals.taken(renaming.new, is_folder=renaming.is_folder)
+            await self._name_checks.taken(renaming.new, is_folder=renaming.is_folder)
         await self._require_something(renaming, ())
         await self._require_free_on_disk(renaming)
         arriving = await self._arriving(renaming)
@@ -190,85 +157,41 @@ class Moves:
     async def _rename_objects(self, renaming: Renaming, old: Location, new: Location) -> None:
         """Rename within a workspace, or from one to another: the objects first, then the disk."""
         for _ in range(_ROUNDS):
-            copies = await self._plans.working_copies(old, is_folder=renaming.is_folder)
-            await self._plans.pay(copies)
+            copies = await self._planner.working_copies(old, is_folder=renaming.is_folder)
+            await self._planner.pay(copies)
             places = [*copies, *(_moved(place, old, new) for place in copies)]
-            async with self._begun.turns(places):
-                if await self._plans.have_edits(copies):
+            async with self._recovery.turns(places):
+                if await self._planner.have_edits(copies):
                     continue  # A save came between: it has to reach the bucket first.
                 await self._require_free_on_disk(renaming)
                 if renaming.is_folder or renaming.crosses or not new.is_notebook:
                     # A folder may have the name, which the object's own precondition does not see.
-                    await self._refusals.taken(new, is_folder=renaming.is_folder)
-                objects = await self._plans.to_move(old, new, is_folder=renaming.is_folder)
+                    await self._name_checks.taken(new, is_folder=renaming.is_folder)
+                objects = await self._planner.to_move(old, new, is_folder=renaming.is_folder)
                 await self._require_something(renaming, objects)
-                await self._carry_within(self._intent(Act.MOVE, renaming, old, objects), new)
+                await self._recovery.run(self._intent(Act.MOVE, renaming, old, objects))
             return
         raise kept_changing(old)
-
-    async def _carry_within(self, intent: Intent, new: Location) -> None:
-        async with self._begun.begin(intent) as begun:
-            outcome = await self._executor.objects(begun, _as_planned(intent.objects))
-            await self._leave_if_unavailable(outcome)
-            if outcome.failure is not None:
-                await self._undo(begun, outcome, outcome.failure)
-                raise outcome.failure
-            try:
-                await self._executor.end(begun, skipped=(), versions=outcome.moved)
-            except (OSError, OperationRefused) as error:
-                await self._undo(begun, outcome, error)
-                raise refused_by_disk(intent.path, error, new.api_path) from error
-
-    async def _undo(self, begun: ActiveMove, outcome: Outcome, cause: Exception) -> None:
-        """Move objects back, each with the version its move made. What cannot be moved back is named."""
-        if skipped := await self._begun.undo(begun, outcome):
-            paths = [begun.new.at(name).api_path for name in skipped if begun.new is not None]
-            raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED, about=", ".join(sorted(paths))) from cause
 
     async def _take_out(self, renaming: Renaming, old: Location) -> None:
         """Bring files out of what the workspace keeps: the disk first, then the objects go."""
         for _ in range(_ROUNDS):
-            copies = await self._plans.working_copies(old, is_folder=renaming.is_folder)
-            await self._plans.pay(copies)
-            await self._plans.bring_here(old, is_folder=renaming.is_folder)
-            copies = await self._plans.working_copies(old, is_folder=renaming.is_folder)
-            async with self._begun.turns(copies):
-                objects = await self._plans.to_take_out(old, is_folder=renaming.is_folder)
-                if objects is None or await self._plans.have_edits(copies):
+            copies = await self._planner.working_copies(old, is_folder=renaming.is_folder)
+            await self._planner.pay(copies)
+            await self._planner.bring_here(old, is_folder=renaming.is_folder)
+            copies = await self._planner.working_copies(old, is_folder=renaming.is_folder)
+            async with self._recovery.turns(copies):
+                objects = await self._planner.to_take_out(old, is_folder=renaming.is_folder)
+                if objects is None or await self._planner.have_edits(copies):
                     continue
                 await self._require_free_on_disk(renaming)
                 if renaming.new is not None:
-                    await self._refusals.taken(renaming.new, is_folder=renaming.is_folder, besides=old)
+                    await self._name_checks.taken(renaming.new, is_folder=renaming.is_folder, besides=old)
                 await self._require_something(renaming, objects)
                 await self._storage.owe_all(await self._arriving(renaming))
-                await self._carry_out(self._intent(Act.OUT, renaming, old, objects))
+                await self._recovery.run(self._intent(Act.OUT, renaming, old, objects))
             return
         raise kept_changing(old)
-
-    async def _carry_out(self, intent: Intent) -> None:
-        async with self._begun.begin(intent) as begun:
-            try:
-                await self._executor.take_out(begun)
-            except (OSError, OperationRefused) as error:
-                await self._begun.give_up(begun)
-                raise refused_by_disk(intent.path, error, str(intent.new_path)) from error
-            outcome = await self._executor.objects(begun, _as_planned(intent.objects))
-            await self._leave_if_unavailable(outcome)
-            await self._executor.put_back(begun, outcome.skipped)
-            await self._executor.end(begun, skipped=outcome.skipped, versions={})
-            if outcome.failure is not None:
-                raise outcome.failure
-
-    async def _leave_if_unavailable(self, outcome: Outcome) -> None:
-        """Leave an act that the bucket has stopped halfway to be finished later.
-
-        Raises:
-            LeftUnfinished: it is left.
-        """
-        error = outcome.unclear or outcome.failure
-        if isinstance(error, BucketUnavailable) and (outcome.done or outcome.unclear):
-            self._begun.later()
-            raise left_unfinished(error) from error
 
     async def _arriving(self, renaming: Renaming) -> list[Location]:
         """The files that will be notebooks of a workspace's edit folder, and are not of this one now."""
@@ -309,11 +232,6 @@ def _other_bucket(renaming: Renaming) -> str | None:
         return None
     bucket = renaming.new.workspace.bucket
     return None if bucket == renaming.old.workspace.bucket else bucket
-
-
-def _as_planned(objects: Iterable[PlannedObject]) -> Steps:
-    """The steps of an act on the versions that were planned for."""
-    return [(planned, planned) for planned in objects]
 
 
 def _moved(place: Location, old: Location, new: Location) -> Location:

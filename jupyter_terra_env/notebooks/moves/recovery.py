@@ -6,15 +6,15 @@ Protocol: docs/protocol/journal.md, Intents. How one is finished is in ``finishi
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, replace
 
 from jupyter_terra_env.notebooks.moves.act_owners import ActOwners
 from jupyter_terra_env.notebooks.moves.executor import MoveExecutor
-from jupyter_terra_env.notebooks.moves.finishing import Finishing, name_of
-from jupyter_terra_env.notebooks.moves.intents import ActiveMove, Intent, Intents, Outcome
+from jupyter_terra_env.notebooks.moves.intents import ActiveMove, Intent, Intents
 from jupyter_terra_env.notebooks.moves.name_checks import under_way_elsewhere
 from jupyter_terra_env.notebooks.moves.object_writes import ObjectWrites
+from jupyter_terra_env.notebooks.moves.runner import MoveRunner, RunResult, name_of
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.rules.errors import BucketError, BucketUnavailable, OperationRefused
 from jupyter_terra_env.rules.recovery import Act
@@ -58,7 +58,7 @@ class MoveRecovery:
         intents: Intents,
         owners: ActOwners,
         executor: MoveExecutor,
-        acts: ObjectWrites,
+        writes: ObjectWrites,
         *,
         locate: Callable[[str], Location | None],
         pause_seconds: Callable[[int, bool], float],
@@ -67,11 +67,10 @@ class MoveRecovery:
         self._storage = storage
         self._intents = intents
         self._owners = owners
-        self._executor = executor
         self._locate = locate
         self._pause_seconds = pause_seconds
         self._log = log
-        self._finisher = Finishing(storage, executor, acts, undo=self.undo, log=log)
+        self._runner = MoveRunner(storage, intents, executor, writes, log=log)
         self._at_work: set[int] = set()
         self._finishing = asyncio.Lock()
         self._later: asyncio.Task[None] | None = None
@@ -89,31 +88,23 @@ class MoveRecovery:
             self._at_work.discard(number)
             self._give_back()
 
-    async def replace(self, begun: ActiveMove, intent: Intent) -> ActiveMove:
-        """Put another intent in the place of one."""
-        await self._storage.copies.run(self._intents.replace, begun.number, intent)
-        return self._placed(begun.number, intent)
+    async def run(self, intent: Intent) -> None:
+        """Write an intent down and run it. The caller has the turns of its notebooks.
 
-    async def give_up(self, begun: ActiveMove) -> None:
-        """End an intent of which nothing was done."""
-        await self._storage.copies.run(self._intents.remove, begun.number)
-
-    async def undo(self, begun: ActiveMove, outcome: Outcome) -> Collection[str]:
-        """Move objects back, each with the version its move made, and end the intent; or leave that for later.
-
-        Returns:
-            The object names, under the new name, of those that could not be moved back.
+        Raises:
+            LeftUnfinished: the bucket stopped answering halfway; it goes on in the background.
+            TerraEnvError, OSError: it was not done, or not wholly; see ``MoveRunner.run``.
         """
-        if not outcome.moved:
-            await self.give_up(begun)
-            return ()
-        undoing = await self.replace(begun, begun.intent.undone(outcome.moved))
-        back = await self._executor.objects(undoing, [(planned, planned) for planned in undoing.intent.objects])
-        if isinstance(back.failure, BucketUnavailable):
-            self.later()
-            return ()
-        await self._executor.end(undoing, skipped=back.skipped, versions=back.moved)
-        return back.skipped
+        async with self.begin(intent) as move:
+            try:
+                result = await self._runner.run(move, is_first=True)
+            except Exception:
+                self.later()
+                raise
+            if result.unfinished is not None:
+                self.later()
+            if result.error is not None:
+                raise result.error
 
     async def finish(self) -> None:
         """Finish everything; what the bucket keeps from it is tried again in the background. Never raises."""
@@ -229,12 +220,30 @@ class MoveRecovery:
                 self._intents.claim, left.number, left.text, me
             ):
                 return  # Somebody else has finished it meanwhile, or is at it.
-            begun = self._placed(left.number, replace(left.intent, owner=me))
+            move = self._placed(left.number, replace(left.intent, owner=me))
             self._at_work.add(left.number)
             try:
-                objects = [begun.location(planned.name) for planned in begun.intent.objects]
-                async with self.turns([begun.old, *([] if begun.new is None else [begun.new]), *objects]):
-                    await self._finisher.carry_on(begun)
+                objects = [move.location(planned.name) for planned in move.intent.objects]
+                async with self.turns([move.old, *([] if move.new is None else [move.new]), *objects]):
+                    result = await self._runner.run(move, is_first=False)
+                self._report(move, result)
             finally:
                 self._at_work.discard(left.number)
                 self._give_back()
+
+    def _report(self, move: ActiveMove, result: RunResult) -> None:
+        """Log the result of a later run.
+
+        Raises:
+            BucketUnavailable: it is not finished.
+        """
+        if result.unfinished is not None:
+            raise result.unfinished
+        if result.error is not None:
+            self._log.warning("%s was not completed: %s", name_of(move.intent), result.error)
+        elif not result.staying:
+            self._log.info("%s was completed.", name_of(move.intent))
+        for path in result.staying:
+            self._log.warning(
+                "%s stays: another person has changed or locked it, its new name is taken, or the bucket refuses.", path
+            )
