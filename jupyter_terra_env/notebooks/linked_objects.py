@@ -102,7 +102,7 @@ class LinkedObjects:
         self._links = links
         self._notebooks = notebooks
         self._storage = notebooks.storage
-        self._acts = ObjectWrites(notebooks.storage, notebooks.locks)
+        self._writes = ObjectWrites(notebooks.storage, notebooks.locks)
         self._root = root
         self._reported_absent: dict[str, None] = {}
 
@@ -238,7 +238,7 @@ class LinkedObjects:
                     raise NothingKnown(f"{path} was never localized here.")
                 if baseline.generation != version.generation and baseline.crc32c != version.crc32c:
                     raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED)
-                await self._acts.delete(place, version)
+                await self._writes.delete(place, version)
                 await self._storage.forget(place)
                 await self._leave_file(place, version)
             elif baseline is None or baseline.crc32c is None:

@@ -3,13 +3,13 @@
 Protocol: docs/protocol/journal.md, Intents. What is left to do after a restart is found by ``begun_moves``.
 """
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.notebooks.concurrency import for_each
 from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.moves.aside import Aside
 from jupyter_terra_env.notebooks.moves.intents import ActiveMove, Outcome, PlannedObject
@@ -23,8 +23,6 @@ from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.rules.errors import FilesStay, TerraEnvError
 from jupyter_terra_env.rules.recovery import Act
 from jupyter_terra_env.rules.workspace import Location
-
-AT_ONCE = 8
 
 Steps = Iterable[tuple[PlannedObject, Versioned]]
 
@@ -49,7 +47,7 @@ class MoveExecutor:
         listings: BucketListings,
         delocalizer: Delocalizer,
         locks: LockTable,
-        acts: ObjectWrites,
+        writes: ObjectWrites,
         bases: MergeBases,
         *,
         locate: Callable[[str], Location | None],
@@ -59,27 +57,27 @@ class MoveExecutor:
         self._listings = listings
         self._delocalizer = delocalizer
         self._locks = locks
-        self._acts = acts
+        self._writes = writes
         self._bases = bases
         self._locate = locate
         self._on_moved = on_moved
         self._rows = JournalRows(storage, locate)
 
-    async def objects(self, begun: ActiveMove, steps: Steps) -> Outcome:
+    async def objects(self, move: ActiveMove, steps: Steps) -> Outcome:
         """Move or delete objects, several at once, until one fails."""
-        outcome, slots = Outcome(), asyncio.Semaphore(AT_ONCE)
+        outcome = Outcome()
 
-        async def do(planned: PlannedObject, version: Versioned) -> None:
-            async with slots:
-                if outcome.failed:
-                    outcome.not_tried.add(planned.name)
-                    return
-                try:
-                    outcome.done[planned.name] = await self._do(begun, planned, version)
-                except TerraEnvError as error:
-                    outcome.failed[planned.name] = error
+        async def do(step: tuple[PlannedObject, Versioned]) -> None:
+            planned, version = step
+            if outcome.failed:
+                outcome.not_tried.add(planned.name)
+                return
+            try:
+                outcome.done[planned.name] = await self._do(move, planned, version)
+            except TerraEnvError as error:
+                outcome.failed[planned.name] = error
 
-        await asyncio.gather(*(do(planned, version) for planned, version in steps))
+        await for_each(steps, do)
         return outcome
 
     async def files(self, api_path: str) -> tuple[tuple[str, str], ...]:
@@ -117,59 +115,59 @@ class MoveExecutor:
             return [api_path]
         return [f"{api_path}/{file.relative_to(entry).as_posix()}" for file in files_below(entry)]
 
-    async def set_aside(self, begun: ActiveMove) -> None:
+    async def set_aside(self, move: ActiveMove) -> None:
         """Take the files of a deletion out of their place, reversibly.
 
         Raises:
             OSError: the disk does not do it; they are in their place.
         """
-        async with self._files_locked(begun):
-            await self._storage.copies.run(self._aside(begun).take)
+        async with self._files_locked(move):
+            await self._storage.copies.run(self._aside(move).take)
 
-    async def bring_back(self, begun: ActiveMove) -> None:
+    async def bring_back(self, move: ActiveMove) -> None:
         """Put the files of a deletion back in their place.
 
         Raises:
             OSError: the disk does not do it.
         """
-        async with self._files_locked(begun):
-            await self._storage.copies.run(self._aside(begun).bring_back)
+        async with self._files_locked(move):
+            await self._storage.copies.run(self._aside(move).bring_back)
 
-    async def leave(self, begun: ActiveMove) -> None:
+    async def leave(self, move: ActiveMove) -> None:
         """End an act of which nothing was done in the bucket: everything is as it was.
 
         Raises:
             OSError: the disk does not put the files back; the intent stays.
         """
-        await self.bring_back(begun)
-        await self._storage.end(begun.number, lambda: ([], []))
+        await self.bring_back(move)
+        await self._storage.end(move.number, lambda: ([], []))
 
-    async def has_aside(self, begun: ActiveMove) -> bool:
+    async def has_aside(self, move: ActiveMove) -> bool:
         """Whether files of a deletion are out of their place."""
-        return not await self._storage.copies.run(self._aside(begun).is_empty)
+        return not await self._storage.copies.run(self._aside(move).is_empty)
 
-    async def take_out(self, begun: ActiveMove) -> None:
+    async def take_out(self, move: ActiveMove) -> None:
         """Bring the files of an out-move to their new place.
 
         Raises:
             FileExistsError: the new name is taken.
             OSError: the disk did not do it.
         """
-        old, new = self._entries(begun)
-        async with self._files_locked(begun):
+        old, new = self._entries(move)
+        async with self._files_locked(move):
             await self._storage.copies.run(move_entry, old, new)
 
-    async def put_back(self, begun: ActiveMove, skipped: AbstractSet[str]) -> None:
+    async def put_back(self, move: ActiveMove, skipped: AbstractSet[str]) -> None:
         """Bring files of an out-move back whose objects stay."""
-        whole = bool(skipped) and skipped >= {planned.name for planned in begun.intent.objects}
-        paths = [begun.intent.path] if whole else [begun.location(name).api_path for name in skipped]
+        whole = bool(skipped) and skipped >= {planned.name for planned in move.intent.objects}
+        paths = [move.intent.path] if whole else [move.location(name).api_path for name in skipped]
         for path in paths:
-            out, back = self._storage.entry(begun.new_path(path)), self._storage.entry(path)
+            out, back = self._storage.entry(move.new_path(path)), self._storage.entry(path)
             await self._storage.copies.run(move_entry, out, back, onto_folder=True)
 
     async def end(
         self,
-        begun: ActiveMove,
+        move: ActiveMove,
         *,
         skipped: Collection[str],
         versions: Mapping[str, ObjectVersion],
@@ -190,77 +188,77 @@ class MoveExecutor:
             OSError: the disk did not do it; the intent stays.
             FilesStay: the objects have gone, and the disk keeps the files after all; the intent is over.
         """
-        intent = begun.intent
+        intent = move.intent
         if intent.only_objects:
-            await self._end_undoing(begun, versions)
+            await self._end_undoing(move, versions)
             return
         on_disk = await self._storage.copies.run(self.paths_at, intent.path)
-        before = self._notebooks(begun, {*on_disk, *(path for path, _ in intent.files)})
-        kept = {self._storage.entry(begun.location(name).api_path) for name in skipped}
+        before = self._notebooks(move, {*on_disk, *(path for path, _ in intent.files)})
+        kept = {self._storage.entry(move.location(name).api_path) for name in skipped}
 
         failure = refusal
 
         def follow() -> Rows:
             if intent.act is Act.MOVE:
-                old, new = self._entries(begun)
+                old, new = self._entries(move)
                 move_entry(old, new, keep=kept, onto_folder=allow_existing)
-            return self._rows.of(begun, kept=kept, versions=versions, forgets=failure is not None)
+            return self._rows.of(move, kept=kept, versions=versions, forgets=failure is not None)
 
-        async with self._files_locked(begun):
+        async with self._files_locked(move):
             if intent.act is Act.DELETE and failure is None:
-                failure = await self._storage.copies.run(self._remove, begun, kept)
-            await self._storage.end(begun.number, follow)
-        await self._tell(begun, [place for place in before if place.object_name not in skipped])
+                failure = await self._storage.copies.run(self._remove, move, kept)
+            await self._storage.end(move.number, follow)
+        await self._tell(move, [place for place in before if place.object_name not in skipped])
         if failure is not None:
             raise FilesStay(intent.path, failure.strerror or type(failure).__name__) from failure
 
-    async def _end_undoing(self, begun: ActiveMove, versions: Mapping[str, ObjectVersion]) -> None:
+    async def _end_undoing(self, move: ActiveMove, versions: Mapping[str, ObjectVersion]) -> None:
         """Let the rows of working copies that never moved follow the objects that came back."""
-        await self._storage.end(begun.number, lambda: self._rows.of_undone(begun, versions))
-        for planned in begun.intent.objects:
+        await self._storage.end(move.number, lambda: self._rows.of_undone(move, versions))
+        for planned in move.intent.objects:
             if planned.name in versions:
-                self._acts.note(begun.renamed(planned), versions[planned.name])
-        self._forget_listings(begun)
+                self._writes.note(move.renamed(planned), versions[planned.name])
+        self._forget_listings(move)
 
-    async def _do(self, begun: ActiveMove, planned: PlannedObject, version: Versioned) -> ObjectVersion | None:
-        location = begun.location(planned.name)
-        if begun.intent.act is Act.MOVE:
-            return await self._acts.move(location, begun.renamed(planned), version, begun.intent.act_id)
-        await self._acts.delete(location, version)
+    async def _do(self, move: ActiveMove, planned: PlannedObject, version: Versioned) -> ObjectVersion | None:
+        location = move.location(planned.name)
+        if move.intent.act is Act.MOVE:
+            return await self._writes.move(location, move.renamed(planned), version, move.intent.act_id)
+        await self._writes.delete(location, version)
         return None
 
-    def _aside(self, begun: ActiveMove) -> Aside:
-        intent = begun.intent
+    def _aside(self, move: ActiveMove) -> Aside:
+        intent = move.intent
         planned = {self._storage.entry(file): signature for file, signature in intent.files}
-        return Aside(self._storage.entry(intent.path), intent.act_id or str(begun.number), planned)
+        return Aside(self._storage.entry(intent.path), intent.act_id or str(move.number), planned)
 
-    def _remove(self, begun: ActiveMove, kept: AbstractSet[Path]) -> OSError | None:
+    def _remove(self, move: ActiveMove, kept: AbstractSet[Path]) -> OSError | None:
         """Remove what was there when the deletion began. What was saved since stays, as a file the bucket has not.
 
         Returns:
             Why the disk did not do it: everything is in its place then.
         """
-        aside = self._aside(begun)
+        aside = self._aside(move)
         aside.bring_back(kept)
         try:
-            aside.discard(to_trash=begun.intent.to_trash)
+            aside.discard(to_trash=move.intent.to_trash)
         except OSError as error:
             aside.bring_back()
             return error
         return None
 
-    async def _tell(self, begun: ActiveMove, notebooks: Iterable[Location]) -> None:
+    async def _tell(self, move: ActiveMove, notebooks: Iterable[Location]) -> None:
         """Let every part know what has moved or gone."""
-        self._forget_listings(begun)
+        self._forget_listings(move)
         for old in notebooks:
             self._delocalizer.forget(old)
-            new = None if begun.intent.new_path is None else self._locate(begun.new_path(old.api_path))
+            new = None if move.intent.new_path is None else self._locate(move.new_path(old.api_path))
             if new is None:
                 self._locks.forget(old)
                 await self._storage.copies.run(self._bases.forget, old.api_path)
                 continue
             await self._storage.copies.run(self._bases.move, old.api_path, new.api_path)
-            if begun.intent.act is Act.MOVE and begun.intent.new_bucket is None:
+            if move.intent.act is Act.MOVE and move.intent.new_bucket is None:
                 self._locks.moved(old, new)
             else:
                 self._locks.forget(old)
@@ -269,26 +267,26 @@ class MoveExecutor:
             if new.is_delocalized and await self._storage.is_owed(new):
                 self._delocalizer.start(new)
 
-    def _forget_listings(self, begun: ActiveMove) -> None:
-        forget = self._listings.forget_below if begun.intent.is_folder else self._listings.forget
-        for place in (begun.old, begun.new):
+    def _forget_listings(self, move: ActiveMove) -> None:
+        forget = self._listings.forget_below if move.intent.is_folder else self._listings.forget
+        for place in (move.old, move.new):
             if place is not None:
                 forget(place)
 
-    def _entries(self, begun: ActiveMove) -> tuple[Path, Path]:
-        return self._storage.entry(begun.intent.path), self._storage.entry(str(begun.intent.new_path))
+    def _entries(self, move: ActiveMove) -> tuple[Path, Path]:
+        return self._storage.entry(move.intent.path), self._storage.entry(str(move.intent.new_path))
 
-    def _notebooks(self, begun: ActiveMove, paths: Iterable[str]) -> list[Location]:
+    def _notebooks(self, move: ActiveMove, paths: Iterable[str]) -> list[Location]:
         """Every place the act is about: files on the disk, and objects that can be shown."""
-        objects = (begun.location(planned.name) for planned in begun.intent.objects)
+        objects = (move.location(planned.name) for planned in move.intent.objects)
         on_disk = (place for path in paths if (place := self._locate(path)) is not None)
         places = {place.api_path: place for place in (*on_disk, *objects)}
-        return [place for place in places.values() if place.belongs_in_bucket or not begun.intent.is_folder]
+        return [place for place in places.values() if place.belongs_in_bucket or not move.intent.is_folder]
 
     @contextlib.asynccontextmanager
-    async def _files_locked(self, begun: ActiveMove) -> AsyncIterator[None]:
+    async def _files_locked(self, move: ActiveMove) -> AsyncIterator[None]:
         """No save replaces a file while it moves: it waits, and finds the folder as it is then."""
-        async with self._locked(await self._storage.copies.run(self._files_of, begun)):
+        async with self._locked(await self._storage.copies.run(self._files_of, move)):
             yield
 
     @contextlib.asynccontextmanager
@@ -304,9 +302,9 @@ class MoveExecutor:
                 await stack.enter_async_context(self._storage.copies.lock(file))
             yield
 
-    def _files_of(self, begun: ActiveMove) -> list[Path]:
-        deleted = {self._storage.entry(path).resolve() for path, _ in begun.intent.files}
-        return sorted(deleted.union(self._files_at(begun.intent.path, begun.intent.new_path)))
+    def _files_of(self, move: ActiveMove) -> list[Path]:
+        deleted = {self._storage.entry(path).resolve() for path, _ in move.intent.files}
+        return sorted(deleted.union(self._files_at(move.intent.path, move.intent.new_path)))
 
     def _files_at(self, path: str, new_path: str | None) -> list[Path]:
         paths = self.paths_at(path)

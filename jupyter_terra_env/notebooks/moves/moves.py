@@ -14,14 +14,12 @@ from jupyter_terra_env.notebooks.moves.planner import MovePlans, Plan
 from jupyter_terra_env.notebooks.moves.recovery import MoveRecovery
 from jupyter_terra_env.notebooks.storage.durable_moves import require_movable
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
-from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
+from jupyter_terra_env.notebooks.storage.object_versions import Rounds
 from jupyter_terra_env.rules.errors import (
     ObjectNotFound,
 )
 from jupyter_terra_env.rules.recovery import Act
 from jupyter_terra_env.rules.workspace import Location
-
-_ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +154,9 @@ class Moves:
 
     async def _rename_objects(self, renaming: Renaming, old: Location, new: Location) -> None:
         """Rename within a workspace, or from one to another: the objects first, then the disk."""
-        for _ in range(_ROUNDS):
+        rounds = Rounds(old)
+        while True:
+            rounds.begin()
             copies = await self._planner.working_copies(old, is_folder=renaming.is_folder)
             await self._planner.pay(copies)
             places = [*copies, *(_moved(place, old, new) for place in copies)]
@@ -171,11 +171,12 @@ class Moves:
                 await self._require_something(renaming, objects)
                 await self._recovery.run(self._intent(Act.MOVE, renaming, old, objects))
             return
-        raise kept_changing(old)
 
     async def _take_out(self, renaming: Renaming, old: Location) -> None:
         """Bring files out of what the workspace keeps: the disk first, then the objects go."""
-        for _ in range(_ROUNDS):
+        rounds = Rounds(old)
+        while True:
+            rounds.begin()
             copies = await self._planner.working_copies(old, is_folder=renaming.is_folder)
             await self._planner.pay(copies)
             await self._planner.bring_here(old, is_folder=renaming.is_folder)
@@ -191,7 +192,6 @@ class Moves:
                 await self._storage.owe_all(await self._arriving(renaming))
                 await self._recovery.run(self._intent(Act.OUT, renaming, old, objects))
             return
-        raise kept_changing(old)
 
     async def _arriving(self, renaming: Renaming) -> list[Location]:
         """The files that will be notebooks of a workspace's edit folder, and are not of this one now."""

@@ -7,7 +7,7 @@ from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.moves.moves_by_copy import MovesByCopy
 from jupyter_terra_env.notebooks.moves.name_checks import name_exists
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
-from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
+from jupyter_terra_env.notebooks.storage.object_versions import Rounds
 from jupyter_terra_env.rules.act_copies import is_own_copy
 from jupyter_terra_env.rules.edit_lock import Claim, read_lock
 from jupyter_terra_env.rules.errors import (
@@ -22,7 +22,6 @@ from jupyter_terra_env.rules.errors import (
 )
 from jupyter_terra_env.rules.workspace import Location
 
-_ROUNDS = 5
 _OTHERS = {Claim.OTHERS, Claim.MINE_ELSEWHERE}
 
 
@@ -71,7 +70,9 @@ class ObjectWrites:
             BucketUnavailable, BucketRefused: as the port says; it was not moved.
         """
         version = seen.precondition
-        for _ in range(_ROUNDS):
+        rounds = Rounds(old)
+        while True:
+            rounds.begin()
             try:
                 return await self._by_copy.move(old, new, version, act_id)
             except LeftUnfinished:
@@ -90,7 +91,6 @@ class ObjectWrites:
                 if target is not None:
                     await self.drop_copy(new, target)
                 version = self._still(old, current, version, error)
-        raise kept_changing(old)
 
     async def drop_copy(self, new: Location, copy: ObjectVersion) -> None:
         """Take the copy of an act back that is not finished, unless somebody edits it; see ``MovesByCopy.drop``."""
@@ -107,7 +107,9 @@ class ObjectWrites:
             BucketUnavailable, BucketRefused: as the port says; it was not deleted.
         """
         bucket, version = self._storage.bucket(location), seen.precondition
-        for _ in range(_ROUNDS):
+        rounds = Rounds(location)
+        while True:
+            rounds.begin()
             try:
                 await bucket.delete(location.object_name, version)
             except ObjectNotFound:
@@ -119,7 +121,6 @@ class ObjectWrites:
                 version = self._still(location, current, version, error)
             else:
                 return
-        raise kept_changing(location)
 
     def require_free(self, location: Location, version: ObjectVersion, *, named: bool) -> None:
         """Let an act go on over a version that was just read.

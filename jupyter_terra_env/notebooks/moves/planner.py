@@ -4,9 +4,10 @@ What cannot be done whole is refused here, before anything changes.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 
 from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.notebooks.concurrency import for_each
 from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.moves.intents import PlannedObject, SeenVersion
 from jupyter_terra_env.notebooks.moves.name_checks import (
@@ -28,7 +29,6 @@ from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline
 from jupyter_terra_env.rules.whole_content import Unfit
 from jupyter_terra_env.rules.workspace import Location
 
-_AT_ONCE = 8
 _STILL_WAITS_SECONDS = (0.5, 0.5, 1.0, 0.5)
 """A program has often just finished: a file counts as still two seconds after it was written."""
 
@@ -54,14 +54,14 @@ class MovePlans:
         delocalizer: Delocalizer,
         locks: LockTable,
         localizer: Localizer,
-        acts: ObjectWrites,
+        writes: ObjectWrites,
         checks: NotebookChecks,
     ) -> None:
         self._storage = storage
         self._delocalizer = delocalizer
         self._locks = locks
         self._localizer = localizer
-        self._acts = acts
+        self._writes = writes
         self._checks = checks
 
     async def working_copies(self, old: Location, *, is_folder: bool) -> list[Location]:
@@ -76,7 +76,7 @@ class MovePlans:
         Raises:
             WorkspaceConflict, OperationRefused: it cannot be done; each stays as it is.
         """
-        await _each(self._pay, [place for place in notebooks if await self._storage.has_edits(place)])
+        await for_each([place for place in notebooks if await self._storage.has_edits(place)], self._pay)
 
     async def have_edits(self, notebooks: Iterable[Location]) -> bool:
         """Whether any working copy holds what its object does not."""
@@ -153,7 +153,7 @@ class MovePlans:
             wanted = await self._not_here(old, await self._free_objects(old))
         else:
             wanted = [old]
-        await _each(self._bring_here, wanted)
+        await for_each(wanted, self._bring_here)
 
     def _working_copies_below(self, folder: Location) -> list[Location]:
         os_path = self._storage.entry(folder.api_path)
@@ -164,7 +164,7 @@ class MovePlans:
         """Every object below a folder, shown or not, when nobody else edits any of them."""
         listed = await self._storage.bucket(folder).list_all(folder.object_prefix)
         for version in listed:
-            self._acts.require_free(folder.at(version.name), version, named=True)
+            self._writes.require_free(folder.at(version.name), version, named=True)
         return listed
 
     async def _not_here(self, folder: Location, versions: Iterable[ObjectVersion]) -> list[Location]:
@@ -212,7 +212,7 @@ class MovePlans:
         digest = await self._storage.copies.digest(self._storage.os_path(location))
         if version is None or (digest is not None and digest.crc32c != version.crc32c):
             return None
-        self._acts.require_free(location, version, named=False)
+        self._writes.require_free(location, version, named=False)
         return version
 
     async def _version_to_move(
@@ -234,7 +234,7 @@ class MovePlans:
         has_seen = known is not None and known.generation != ABSENT_GENERATION
         if has_seen and not await self._is_same(location, known, version):
             raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED)
-        self._acts.require_free(location, version, named=False)
+        self._writes.require_free(location, version, named=False)
         return version
 
     async def _require_seen(self, place: Location, version: ObjectVersion) -> None:
@@ -255,20 +255,6 @@ class MovePlans:
             return True
         digest = await self._storage.copies.digest(self._storage.os_path(place))
         return digest is not None and digest.crc32c == version.crc32c
-
-
-async def _each(act: Callable[[Location], Awaitable[None]], places: Iterable[Location]) -> None:
-    """Do something for each, several at once; the first failure is raised when all have ended."""
-    slots = asyncio.Semaphore(_AT_ONCE)
-
-    async def do(place: Location) -> None:
-        async with slots:
-            await act(place)
-
-    outcomes = await asyncio.gather(*(do(place) for place in places), return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
 
 
 def _seen(baseline: Baseline) -> SeenVersion | None:

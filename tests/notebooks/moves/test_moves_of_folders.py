@@ -258,9 +258,9 @@ class TestDelete:
         env.save("deep/b.ipynb", b"one")
         objects = env.executor.objects
 
-        async def saved_meanwhile(begun, steps):
+        async def saved_meanwhile(move, steps):
             await env.storage.save(env.at("deep/b.ipynb"), b"an acknowledged save")
-            return await objects(begun, steps)
+            return await objects(move, steps)
 
         monkeypatch.setattr(env.executor, "objects", saved_meanwhile)
         env.delete_folder("deep")
