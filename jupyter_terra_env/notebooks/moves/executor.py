@@ -1,6 +1,6 @@
-"""Carries out a rename or deletion whose intent is in the journal: bucket, disk and rows, in this order.
+"""The single steps of a rename or deletion whose intent is in the journal: in the bucket, on the disk, in the journal.
 
-Protocol: docs/protocol/journal.md, Intents. What is left to do after a restart is found by ``begun_moves``.
+Protocol: docs/protocol/journal.md, Intents. ``runner`` has their order.
 """
 
 import contextlib
@@ -28,16 +28,16 @@ Steps = Iterable[tuple[PlannedObject, Versioned]]
 
 
 class MoveExecutor:
-    """Does the steps of intents. Each looks first, and is harmless when repeated.
+    """Does the steps of moves. Each step looks first, and is harmless when repeated.
 
     Args:
         storage: disk, buckets and journal.
-        folders: told of every change.
-        delocalizer: told of notebooks that have gone, and starts on what is owed under a new name.
-        locks: told likewise.
-        acts: the acts on single objects.
-        bases: the content that merges stand on goes along.
-        locate: the place an API path is.
+        listings: forget the folders that change.
+        delocalizer: forgets notebooks that have moved or gone, and uploads debts under their new names.
+        locks: follow notebooks that have moved, and forget those that have gone.
+        writes: moves and deletes single objects.
+        bases: the base contents for merges, which move along.
+        locate: returns the place of an API path.
         on_moved: called with the old and new place of each notebook.
     """
 
@@ -81,17 +81,17 @@ class MoveExecutor:
         return outcome
 
     async def files(self, api_path: str) -> tuple[tuple[str, str], ...]:
-        """The files at or below a path, with their signatures, for an intent to delete them."""
+        """Return the files at or below a path with their signatures, for an intent to delete them."""
         found = await self._storage.copies.run(signatures, self._storage.entry(api_path))
         root = self._storage.entry("")
         return tuple((file.relative_to(root).as_posix(), signature) for file, signature in found.items())
 
     async def rename_on_disk(self, old_path: str, new_path: str, arriving: Collection[Location]) -> None:
-        """Rename what no object belongs to, and start on what is owed then.
+        """Rename files that have no objects, and upload the debts that come with them.
 
         Raises:
             FileExistsError: the new name is taken.
-            OSError: the disk did not do it.
+            OSError: the disk refused.
         """
         copies = self._storage.copies
         old, new = self._storage.entry(old_path), self._storage.entry(new_path)
@@ -109,7 +109,7 @@ class MoveExecutor:
             self._delocalizer.start(place)
 
     def paths_at(self, api_path: str) -> list[str]:
-        """API paths of a file, or of the files of a folder. Blocks."""
+        """Return the API path of a file, or those of the files of a folder. Blocks."""
         entry = self._storage.entry(api_path)
         if not entry.is_dir() or entry.is_symlink():
             return [api_path]
@@ -119,7 +119,7 @@ class MoveExecutor:
         """Take the files of a deletion out of their place, reversibly.
 
         Raises:
-            OSError: the disk does not do it; they are in their place.
+            OSError: the disk refused; the files are in their place, unless ``has_aside``.
         """
         async with self._files_locked(move):
             await self._storage.copies.run(self._aside(move).take)
@@ -128,16 +128,16 @@ class MoveExecutor:
         """Put the files of a deletion back in their place.
 
         Raises:
-            OSError: the disk does not do it.
+            OSError: the disk refused.
         """
         async with self._files_locked(move):
             await self._storage.copies.run(self._aside(move).bring_back)
 
     async def leave(self, move: ActiveMove) -> None:
-        """End an act of which nothing was done in the bucket: everything is as it was.
+        """End a move of which nothing was done in the bucket, and leave everything as it was.
 
         Raises:
-            OSError: the disk does not put the files back; the intent stays.
+            OSError: the disk did not put the files back; the intent stays.
         """
         await self.bring_back(move)
         await self._storage.end(move.number, lambda: ([], []))
@@ -147,18 +147,18 @@ class MoveExecutor:
         return not await self._storage.copies.run(self._aside(move).is_empty)
 
     async def take_out(self, move: ActiveMove) -> None:
-        """Bring the files of an out-move to their new place.
+        """Move the files of an out-move to their new place.
 
         Raises:
             FileExistsError: the new name is taken.
-            OSError: the disk did not do it.
+            OSError: the disk refused.
         """
         old, new = self._entries(move)
         async with self._files_locked(move):
             await self._storage.copies.run(move_entry, old, new)
 
     async def put_back(self, move: ActiveMove, skipped: AbstractSet[str]) -> None:
-        """Bring files of an out-move back whose objects stay."""
+        """Put back the files of an out-move whose objects stay."""
         whole = bool(skipped) and skipped >= {planned.name for planned in move.intent.objects}
         paths = [move.intent.path] if whole else [move.location(name).api_path for name in skipped]
         for path in paths:
@@ -174,19 +174,19 @@ class MoveExecutor:
         allow_existing: bool = False,
         refusal: OSError | None = None,
     ) -> None:
-        """Do the disk's part and the rows', and end the intent.
+        """Move or remove the files, let the rows follow, and remove the intent.
 
         Args:
-            begun: the intent.
-            skipped: names of objects that are not moved or deleted: neither are their files.
-            versions: by former name, the objects under their new names.
-            allow_existing: the new folder may be there already.
-            refusal: why the disk does not let the files of a deletion go; None when that is still to be seen.
+            move: the move.
+            skipped: names of the objects that stay, as do their files.
+            versions: the objects under their new names, by former name.
+            allow_existing: whether the new folder may exist already.
+            refusal: why the disk refused to remove the files of a deletion; None if it has not been asked yet.
 
         Raises:
             FileExistsError: the new name is taken; nothing was done.
-            OSError: the disk did not do it; the intent stays.
-            FilesStay: the objects have gone, and the disk keeps the files after all; the intent is over.
+            OSError: the disk refused; the intent stays.
+            FilesStay: the objects were deleted, but the disk could not remove the files; the intent is gone.
         """
         intent = move.intent
         if intent.only_objects:
@@ -208,7 +208,7 @@ class MoveExecutor:
             if intent.act is Act.DELETE and failure is None:
                 failure = await self._storage.copies.run(self._remove, move, kept)
             await self._storage.end(move.number, follow)
-        await self._tell(move, [place for place in before if place.object_name not in skipped])
+        await self._notify(move, [place for place in before if place.object_name not in skipped])
         if failure is not None:
             raise FilesStay(intent.path, failure.strerror or type(failure).__name__) from failure
 
@@ -233,10 +233,10 @@ class MoveExecutor:
         return Aside(self._storage.entry(intent.path), intent.act_id or str(move.number), planned)
 
     def _remove(self, move: ActiveMove, kept: AbstractSet[Path]) -> OSError | None:
-        """Remove what was there when the deletion began. What was saved since stays, as a file the bucket has not.
+        """Remove the files that were there when the deletion began. Files saved since stay, without objects.
 
         Returns:
-            Why the disk did not do it: everything is in its place then.
+            Why the disk refused, with everything in its place; None if it did not.
         """
         aside = self._aside(move)
         aside.bring_back(kept)
@@ -247,8 +247,8 @@ class MoveExecutor:
             return error
         return None
 
-    async def _tell(self, move: ActiveMove, notebooks: Iterable[Location]) -> None:
-        """Let every part know what has moved or gone."""
+    async def _notify(self, move: ActiveMove, notebooks: Iterable[Location]) -> None:
+        """Notify the other parts of the notebooks that have moved or gone."""
         self._forget_listings(move)
         for old in notebooks:
             self._delocalizer.forget(old)
@@ -277,7 +277,7 @@ class MoveExecutor:
         return self._storage.entry(move.intent.path), self._storage.entry(str(move.intent.new_path))
 
     def _notebooks(self, move: ActiveMove, paths: Iterable[str]) -> list[Location]:
-        """Every place the act is about: files on the disk, and objects that can be shown."""
+        """Return every place that the move is about: files on the disk, and objects that are shown."""
         objects = (move.location(planned.name) for planned in move.intent.objects)
         on_disk = (place for path in paths if (place := self._locate(path)) is not None)
         places = {place.api_path: place for place in (*on_disk, *objects)}
@@ -285,13 +285,13 @@ class MoveExecutor:
 
     @contextlib.asynccontextmanager
     async def _files_locked(self, move: ActiveMove) -> AsyncIterator[None]:
-        """No save replaces a file while it moves: it waits, and finds the folder as it is then."""
+        """Keep saves from replacing the files of a move: they wait until it is done."""
         async with self._locked(await self._storage.copies.run(self._files_of, move)):
             yield
 
     @contextlib.asynccontextmanager
     async def _paths_locked(self, old_path: str, new_path: str) -> AsyncIterator[None]:
-        """Likewise, of a rename that has no intent."""
+        """Keep saves from replacing the files of a rename that has no intent."""
         async with self._locked(await self._storage.copies.run(self._files_at, old_path, new_path)):
             yield
 

@@ -1,4 +1,4 @@
-"""Rename and delete notebooks and whole folders: planned, written down, carried out, or undone.
+"""Renames and deletes notebooks and whole folders: a move is planned, recorded, run, and undone if it cannot be done.
 
 Protocol: docs/protocol/journal.md, Intents, and docs/protocol/open-and-save.md, races 11 and 12.
 """
@@ -24,13 +24,13 @@ from jupyter_terra_env.rules.workspace import Location
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renaming:
-    """A rename as it was asked for.
+    """A rename as it was requested.
 
     Attributes:
         old_path: API path of the file or folder.
         new_path: its new API path.
-        old: the place of the old path in a workspace folder, if it is in one.
-        new: likewise of the new path.
+        old: where the old path is in a workspace folder; None if it is outside.
+        new: where the new path is in a workspace folder; None if it is outside.
         is_folder: whether it is a folder.
     """
 
@@ -42,12 +42,12 @@ class Renaming:
 
     @property
     def had_objects(self) -> bool:
-        """Whether objects belong to it now."""
+        """Whether objects belong to it before the rename."""
         return self.old is not None and self.old.is_edit and (self.is_folder or self.old.is_delocalized)
 
     @property
     def gets_objects(self) -> bool:
-        """Whether objects belong to it then."""
+        """Whether objects belong to it after the rename."""
         return self.new is not None and self.new.is_edit and (self.is_folder or self.new.is_delocalized)
 
     @property
@@ -62,7 +62,7 @@ class Renaming:
 
 
 class Moves:
-    """Renames and deletes what is in workspace folders.
+    """Renames and deletes files and folders of workspaces.
 
     Args:
         storage: disk, buckets and journal.
@@ -92,11 +92,11 @@ class Moves:
         Raises:
             ObjectNotFound: there is no such file or folder.
             OperationRefused: the new name exists, or the edits could not be brought to the bucket first.
-            WorkspaceConflict: somebody changed an object since it was opened.
-            LockHeldElsewhere: somebody else is editing one of them.
-            LeftUnfinished: the bucket went away halfway; it goes on by itself.
-            BucketUnavailable, BucketRefused: as the port says; nothing was renamed.
-            OSError: the disk did not do it; nothing was renamed.
+            WorkspaceConflict: another person changed an object since it was opened.
+            LockHeldElsewhere: another person is editing one of the notebooks.
+            LeftUnfinished: the bucket stopped answering halfway; the move goes on in the background.
+            BucketUnavailable, BucketRefused: see the port; nothing was renamed.
+            OSError: the disk refused; nothing was renamed, or the rename goes on in the background.
         """
         await self._recovery.settle(renaming.old_path, renaming.new_path)
         if renaming.is_folder:
@@ -113,13 +113,13 @@ class Moves:
         """Delete a file or folder: its objects, if they are the versions seen here, then the files.
 
         Raises:
-            WorkspaceConflict: somebody changed an object since it was opened.
-            LockHeldElsewhere: somebody else is editing one of them.
-            LeftUnfinished: the bucket went away halfway; it goes on by itself.
-            BucketUnavailable, BucketRefused: as the port says; nothing was deleted.
-            OperationRefused: a folder holds objects that are not shown; or the disk or the trash does not do it.
-            FilesStay: the objects are deleted, but the disk does not let the files go.
-            OSError: the disk did not do it; nothing was deleted.
+            WorkspaceConflict: another person changed an object since it was opened.
+            LockHeldElsewhere: another person is editing one of the notebooks.
+            LeftUnfinished: the bucket stopped answering halfway; the move goes on in the background.
+            BucketUnavailable, BucketRefused: see the port; nothing was deleted.
+            OperationRefused: a folder holds objects that are not shown, or the disk or the trash refused.
+            FilesStay: the objects were deleted, but the disk could not remove the files.
+            OSError: the disk refused; nothing was deleted, or the deletion goes on in the background.
         """
         await self._recovery.settle(location.api_path)
         if to_trash:
@@ -140,7 +140,7 @@ class Moves:
             await self._recovery.run(intent)
 
     async def _rename_files(self, renaming: Renaming) -> None:
-        """Rename what no object belongs to, and bring it to the bucket if it is to be there."""
+        """Rename files that have no objects, and upload those that become notebooks of a workspace."""
         if renaming.new is not None:
             await self._name_checks.taken(renaming.new, is_folder=renaming.is_folder)
         await self._require_something(renaming, ())
@@ -153,7 +153,7 @@ class Moves:
             raise refused_by_disk(renaming.old_path, error, renaming.new_path) from error
 
     async def _rename_objects(self, renaming: Renaming, old: Location, new: Location) -> None:
-        """Rename within a workspace, or from one to another: the objects first, then the disk."""
+        """Rename within a workspace, or from one workspace to another: first the objects, then the files."""
         rounds = Rounds(old)
         while True:
             rounds.begin()
@@ -162,10 +162,10 @@ class Moves:
             places = [*copies, *(_moved(place, old, new) for place in copies)]
             async with self._recovery.turns(places):
                 if await self._planner.have_edits(copies):
-                    continue  # A save came between: it has to reach the bucket first.
+                    continue  # The notebook was saved meanwhile: that save has to reach the bucket first.
                 await self._require_free_on_disk(renaming)
                 if renaming.is_folder or renaming.crosses or not new.is_notebook:
-                    # A folder may have the name, which the object's own precondition does not see.
+                    # The object's precondition does not notice a folder of the same name.
                     await self._name_checks.taken(new, is_folder=renaming.is_folder)
                 objects = await self._planner.to_move(old, new, is_folder=renaming.is_folder)
                 await self._require_something(renaming, objects)
@@ -173,7 +173,7 @@ class Moves:
             return
 
     async def _take_out(self, renaming: Renaming, old: Location) -> None:
-        """Bring files out of what the workspace keeps: the disk first, then the objects go."""
+        """Move files out of the workspace: first the files, then the objects are deleted."""
         rounds = Rounds(old)
         while True:
             rounds.begin()
@@ -194,7 +194,7 @@ class Moves:
             return
 
     async def _arriving(self, renaming: Renaming) -> list[Location]:
-        """The files that will be notebooks of a workspace's edit folder, and are not of this one now."""
+        """Return the files that become notebooks of a workspace's edit folder by this rename."""
         if renaming.new is None or not renaming.gets_objects:
             return []
         if not renaming.is_folder:
@@ -204,7 +204,7 @@ class Moves:
         return [place for place in places if place.is_delocalized]
 
     async def _require_free_on_disk(self, renaming: Renaming) -> None:
-        """Refuse a name that the disk has, or whose folder's name is that of a file, before anything changes."""
+        """Refuse a name that exists on the disk, or whose folder is a file, before anything changes."""
         new = self._storage.entry(renaming.new_path)
         if await self._storage.copies.run(os.path.lexists, new):
             raise path_exists(renaming.new_path)
@@ -227,7 +227,7 @@ class Moves:
 
 
 def _other_bucket(renaming: Renaming) -> str | None:
-    """The bucket that objects get to, if it is not theirs already."""
+    """Return the bucket that objects move to; None if they stay in their own."""
     if renaming.new is None or renaming.old is None:
         return None
     bucket = renaming.new.workspace.bucket
@@ -235,5 +235,5 @@ def _other_bucket(renaming: Renaming) -> str | None:
 
 
 def _moved(place: Location, old: Location, new: Location) -> Location:
-    """The place that a file at or below ``old`` gets."""
+    """Return where a file at or below ``old`` is after the rename."""
     return replace(new, relative_path=new.relative_path + place.relative_path.removeprefix(old.relative_path))

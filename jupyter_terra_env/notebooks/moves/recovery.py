@@ -1,6 +1,6 @@
-"""Renames and deletions that have begun: whose they are, and finished when a server which died left them halfway.
+"""Decides which moves run, and when: new ones at once, interrupted ones in the background and at the next start.
 
-Protocol: docs/protocol/journal.md, Intents. How one is finished is in ``finishing``.
+Protocol: docs/protocol/journal.md, Intents. ``runner`` has the steps of a run.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from jupyter_terra_env.rules.workspace import Location
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Left:
-    """An intent that this server is not at work on.
+    """An intent that this server is not running.
 
     Attributes:
         number: its number.
-        text: as the journal has it.
-        intent: what it says.
-        is_elsewhere: another server, which lives, carries it out.
+        text: the text that the journal stores.
+        intent: the intent.
+        is_elsewhere: whether another server is running it.
     """
 
     number: int
@@ -39,20 +39,21 @@ class _Left:
 
 
 class MoveRecovery:
-    """Knows the intents of the journal, and finishes those that nobody is at work on.
+    """Runs moves, and completes those in the journal that no living server is running.
 
     Args:
         storage: disk, buckets and journal.
-        intents: the journal's.
-        owners: tells which servers live.
-        carrier: does what is left.
-        acts: tells whose locks objects carry.
-        locate: the place an API path is.
-        pause_seconds: how long to wait after so many failures, and whether their cause may pass by itself.
-        log: told what could not be finished, and why.
+        intents: the journal's intents.
+        owners: knows which servers are alive.
+        executor: does the steps of moves.
+        writes: recognises who holds the locks of objects.
+        locate: returns the place of an API path.
+        pause_seconds: returns the wait before the next try, from the number of failures and whether their cause may
+            pass by itself.
+        log: receives what could not be completed, and why.
     """
 
-    def __init__(  # noqa: PLR0913 - six parts, a question, a time and a log, each by name
+    def __init__(  # noqa: PLR0913 - five parts, two functions and a log
         self,
         storage: NotebookStorage,
         intents: Intents,
@@ -78,7 +79,7 @@ class MoveRecovery:
 
     @contextlib.asynccontextmanager
     async def begin(self, intent: Intent) -> AsyncIterator[ActiveMove]:
-        """Write an intent down, and keep others from it meanwhile. Who began it ends it, or leaves it for later."""
+        """Record an intent, and keep other runs away from it within the context. It is removed by its run."""
         owner = await self._storage.copies.run(self._owners.me)
         number, known = await self._storage.copies.run(self._intents.add, replace(intent, owner=owner))
         self._at_work.add(number)
@@ -89,11 +90,11 @@ class MoveRecovery:
             self._give_back()
 
     async def run(self, intent: Intent) -> None:
-        """Write an intent down and run it. The caller has the turns of its notebooks.
+        """Record an intent and run it. The caller has the turns of its notebooks.
 
         Raises:
-            LeftUnfinished: the bucket stopped answering halfway; it goes on in the background.
-            TerraEnvError, OSError: it was not done, or not wholly; see ``MoveRunner.run``.
+            LeftUnfinished: the bucket stopped answering halfway; the move goes on in the background.
+            TerraEnvError, OSError: the move was not completed; see ``MoveRunner.run``.
         """
         async with self.begin(intent) as move:
             try:
@@ -107,16 +108,16 @@ class MoveRecovery:
                 raise result.error
 
     async def finish(self) -> None:
-        """Finish everything; what the bucket keeps from it is tried again in the background. Never raises."""
+        """Complete every move; those that cannot be completed yet are tried again in the background. Never raises."""
         if await self._try_all():
             self.later()
 
     async def settle(self, *paths: str) -> None:
-        """Finish what was begun and would be met by an act on these API paths.
+        """Complete the moves that would overlap with a move of these API paths.
 
         Raises:
-            OperationRefused: another server on this disk is at work on it.
-            BucketUnavailable, BucketRefused: as the port says; it is not finished.
+            OperationRefused: another server on this disk is running one of them.
+            BucketUnavailable, BucketRefused: see the port; one of them is not complete.
         """
         for left in await self._left():
             if any(left.intent.touches(path) for path in paths):
@@ -125,12 +126,12 @@ class MoveRecovery:
                 await self._finish(left)
 
     def later(self) -> None:
-        """Try again in the background until everything is finished."""
+        """Try again in the background until every move is complete."""
         if not self._closed and (self._later is None or self._later.done()):
-            self._later = asyncio.create_task(self._keep_trying(), name="finish begun moves")
+            self._later = asyncio.create_task(self._keep_trying(), name="complete interrupted moves")
 
     async def close(self) -> None:
-        """Stop trying; the journal keeps what is left for the next start."""
+        """Stop trying; the journal keeps the intents for the next start."""
         self._closed = True
         if self._later is not None:
             self._later.cancel()
@@ -139,7 +140,7 @@ class MoveRecovery:
 
     @contextlib.asynccontextmanager
     async def turns(self, places: Iterable[Location]) -> AsyncIterator[None]:
-        """Be the only one who writes, moves or deletes the objects of these notebooks."""
+        """Hold the right to write, move or delete the objects of these notebooks."""
         async with contextlib.AsyncExitStack() as stack:
             for place in sorted({place.api_path: place for place in places}.values(), key=lambda one: one.api_path):
                 await stack.enter_async_context(self._storage.writes.turn(place))
@@ -155,37 +156,37 @@ class MoveRecovery:
             failures, passing = failures + 1, isinstance(error, BucketUnavailable)
 
     async def _try_all(self) -> Exception | None:
-        """Try once.
+        """Try once to complete every move.
 
         Returns:
-            The last thing that kept an intent from being finished.
+            The last error that prevented it; None if all are complete.
         """
         last: Exception | None = None
         for left in await self._left():
             if left.is_elsewhere:
-                last = under_way_elsewhere(left.intent.path)  # Its server may die: look again.
+                last = under_way_elsewhere(left.intent.path)  # Its server may die: try again later.
                 continue
             try:
                 await self._finish(left)
             except (BucketError, OperationRefused) as error:
                 last = error
-                self._log.warning("%s has begun and is not finished yet: %s", name_of(left.intent), error)
-            except Exception as error:  # noqa: BLE001 - a server starts whatever a disk has come to
+                self._log.warning("%s was interrupted and is not complete yet: %s", name_of(left.intent), error)
+            except Exception as error:  # noqa: BLE001 - a server must start with any disk
                 last = error
-                self._log.exception("%s has begun and could not be finished.", name_of(left.intent))
+                self._log.exception("%s was interrupted and could not be completed.", name_of(left.intent))
         return last
 
     async def _left(self) -> list[_Left]:
-        """The intents that this server is not at work on.
+        """Return the intents that this server is not running.
 
-        What another version wrote, or for another bucket, is left alone.
+        Intents that another version wrote, or that are about another bucket, are left alone.
         """
         left = []
         for number, text in await self._storage.copies.run(self._intents.all):
             try:
                 intent = Intent.from_json(text)
             except ValueError:
-                self._log.warning("The journal holds an intent that this version cannot read; it is left alone.")
+                self._log.warning("The journal holds an intent that this version cannot read; it is ignored.")
                 continue
             if number not in self._at_work and self._is_about_these_buckets(intent):
                 is_elsewhere = await self._storage.copies.run(self._owners.is_alive, intent.owner)
@@ -202,14 +203,14 @@ class MoveRecovery:
         return new is not None and new.workspace.bucket == (intent.new_bucket or intent.bucket)
 
     def _give_back(self) -> None:
-        """Let other servers finish what this one has left, once it is closed and at no act any more."""
+        """Let other servers complete the moves of this one, once it is closed and runs none any more."""
         if self._closed and not self._at_work:
             self._owners.close()
 
     def _placed(self, number: int, intent: Intent) -> ActiveMove:
         old = self._locate(intent.path)
         if old is None:
-            raise ValueError("an intent is about a workspace folder")
+            raise ValueError("the intent is not about a workspace folder")
         new = None if intent.new_path is None else self._locate(intent.new_path)
         return ActiveMove(number=number, intent=intent, old=old, new=new)
 
@@ -219,7 +220,7 @@ class MoveRecovery:
             if left.number in self._at_work or not await self._storage.copies.run(
                 self._intents.claim, left.number, left.text, me
             ):
-                return  # Somebody else has finished it meanwhile, or is at it.
+                return  # Another run has completed it meanwhile, or is running.
             move = self._placed(left.number, replace(left.intent, owner=me))
             self._at_work.add(left.number)
             try:
@@ -235,7 +236,7 @@ class MoveRecovery:
         """Log the result of a later run.
 
         Raises:
-            BucketUnavailable: it is not finished.
+            BucketUnavailable: the move is not complete yet.
         """
         if result.unfinished is not None:
             raise result.unfinished
