@@ -145,7 +145,7 @@ class TestHugeOutputs:
         line = "x" * 999_999 + "\n"
         (stream, note) = outputs(*[out(line)] * 30)
         assert len(stream["text"]) <= MOST_BYTES
-        assert note["text"] == "Output beyond 10 MB was left out: nobody was connected to this notebook.\n"
+        assert note["text"] == "Output beyond 10 MB was left out: no one was connected to this notebook.\n"
 
     def test_what_was_cleared_does_not_count(self):
         line = "x" * 6_000_000

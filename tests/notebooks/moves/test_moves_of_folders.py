@@ -170,7 +170,7 @@ class TestRename:
         goes_away_halfway(MOVE)
         with pytest.raises(LeftUnfinished) as left:
             env.rename_folder("deep", "new")
-        assert "goes on by itself" in left.value.sentence
+        assert "continues by itself" in left.value.sentence
         env.faults.clear()
         env.run(env.recovery.finish())
         assert env.begun() == []
