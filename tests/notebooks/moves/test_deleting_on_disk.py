@@ -110,7 +110,7 @@ class TestWhatIsPlanned:
         assert env.save("deep/sub/a.ipynb", b"next").place is Place.IN_WORKSPACE
 
     def test_a_version_that_was_downloaded_meanwhile_is_not_replaced(self, env, outsider, monkeypatch):
-        """Somebody opens the notebook while its file is aside: both contents are there when the deletion fails."""
+        """The notebook is opened while its file is aside: both contents are there when the deletion fails."""
         env.save("a.ipynb", b"one")
         env.file("a.ipynb").write_bytes(b"not sent")
         objects = env.executor.objects
