@@ -97,7 +97,7 @@ def only_in_workspace(location: Location) -> OperationRefused:
 
 
 def not_shown(folder: Location, versions: Iterable[ObjectVersion]) -> tuple[str, ...]:
-    """Return the names below a folder of the objects that no listing shows, without markers of empty folders."""
+    """The objects below a folder that no listing shows, by their names below it; an empty folder's marker is none."""
     start = len(folder.object_prefix)
     return tuple(
         version.name[start:]
