@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
+from jupyter_terra_env.notebooks.concurrency import for_each
 from jupyter_terra_env.notebooks.moves.object_writes import ObjectWrites
 from jupyter_terra_env.notebooks.storage.durable_names import keep_as, sync, sync_directory
 from jupyter_terra_env.notebooks.storage.file_digests import digest_file
@@ -38,7 +39,6 @@ from jupyter_terra_env.rules.sync import Standing, standing
 from jupyter_terra_env.rules.whole_content import NOTEBOOK_SUFFIX
 from jupyter_terra_env.rules.workspace import Location
 
-_AT_ONCE = 8
 _SAVE_SECONDS = 50.0
 """Leonardo's proxy ends a request after 60 s."""
 _LOCK_SECONDS = 180.0
@@ -102,7 +102,7 @@ class LinkedObjects:
         self._links = links
         self._notebooks = notebooks
         self._storage = notebooks.storage
-        self._acts = ObjectWrites(notebooks.storage, notebooks.locks)
+        self._writes = ObjectWrites(notebooks.storage, notebooks.locks)
         self._root = root
         self._reported_absent: dict[str, None] = {}
 
@@ -117,16 +117,11 @@ class LinkedObjects:
             BadRequest: a path leads out of the server's root.
             BucketUnavailable, BucketRefused, OSError: as the parts say.
         """
-        slots = asyncio.Semaphore(_AT_ONCE)
 
-        async def one(source: tuple[str, str] | bytes, path: str) -> None:
-            async with slots:
-                await self._localize(source, path)
+        async def localize(entry: tuple[tuple[str, str] | bytes, str]) -> None:
+            await self._localize(*entry)
 
-        done = await asyncio.gather(*(one(*entry) for entry in entries), return_exceptions=True)
-        for error in done:
-            if isinstance(error, BaseException):
-                raise error
+        await for_each(entries, localize)
 
     async def metadata(self, path: str) -> Standings:
         """How a file stands to its object, by one request to the bucket.
@@ -238,7 +233,7 @@ class LinkedObjects:
                     raise NothingKnown(f"{path} was never localized here.")
                 if baseline.generation != version.generation and baseline.crc32c != version.crc32c:
                     raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED)
-                await self._acts.delete(place, version)
+                await self._writes.delete(place, version)
                 await self._storage.forget(place)
                 await self._leave_file(place, version)
             elif baseline is None or baseline.crc32c is None:

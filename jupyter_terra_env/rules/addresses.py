@@ -1,4 +1,4 @@
-"""Addresses of services that are sent secrets: parsed, never judged by how they begin."""
+"""Checks addresses of services that receive secrets, by parsing them rather than by their prefix."""
 
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
@@ -7,14 +7,14 @@ from jupyter_terra_env.rules.errors import SettingsError
 
 
 def require_safe_address(setting: str, url: str) -> None:
-    """Refuse an address that is not what it looks like, or over which a secret would go in the clear.
+    """Refuse an address that is misleading, or that would send a secret unencrypted.
 
     Args:
         setting: name of the setting it comes from.
         url: the address.
 
     Raises:
-        SettingsError: it is not ``https://HOST…``, nor ``http://`` and this very machine; or it has a user's name,
+        SettingsError: it is neither ``https://HOST…`` nor ``http://`` with this machine; or it has a user's name,
             a fragment, or characters that programs read differently.
     """
     parts = _split(url)
@@ -28,7 +28,7 @@ def is_loopback(host: str) -> bool:
     """Whether a host's name or address can only be this machine.
 
     Args:
-        host: as in an address, without brackets and port.
+        host: host of an address, without brackets and port.
     """
     if host.lower() == "localhost":
         return True
@@ -39,13 +39,13 @@ def is_loopback(host: str) -> bool:
 
 
 def is_loopback_address(url: str) -> bool:
-    """Whether an address leads to this machine only; ``http://`` may be left out."""
+    """Whether an address leads to this machine only; ``http://`` may be omitted."""
     parts = _split(url if "//" in url else f"http://{url}")
     return parts is not None and is_loopback(parts.hostname or "")
 
 
 def _split(url: str) -> SplitResult | None:
-    """The parts of a plain address; None for anything that two programs might read in two ways."""
+    """Return the parts of a plain address; None if two programs might read it differently."""
     if not url.isascii() or any(character <= " " or character in '\\<>"^`{|}\x7f' for character in url):
         return None
     try:

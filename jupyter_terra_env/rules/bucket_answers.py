@@ -1,7 +1,7 @@
-"""What an error answer of Cloud Storage means: its status alone does not say who has to change what.
+"""The cause of an error answer of Cloud Storage, which its status alone does not name.
 
-Cloud Storage, "HTTP status and error codes for JSON": the cause is in ``errors[].reason``; where that says no more than
-"forbidden", the message tells. An unknown cause keeps the meaning of its status.
+Cloud Storage, "HTTP status and error codes for JSON": the cause is in ``errors[].reason``, or in the message if the
+reason is only "forbidden". An answer with an unknown cause keeps the meaning of its status.
 """
 
 import re
@@ -46,15 +46,15 @@ _BY_MESSAGE: Final = (
     ("cloudkms", BucketTrouble.ENCRYPTION_KEY),
     ("kms key", BucketTrouble.ENCRYPTION_KEY),
 )
-"""Parts of messages, in small letters; the first that fits counts."""
+"""Parts of messages, in lower case; the first match counts."""
 _QUOTED_NAME: Final = re.compile(r"'[^']*/[^']*'|\"[^\"]*/[^\"]*\"")
 """Names of objects: what they contain says nothing about the cause."""
-_TOLD_APART: Final = frozenset({400, 401, 403, 412})
+_AMBIGUOUS: Final = frozenset({400, 401, 403, 412})
 _ACCOUNT: Final = re.compile(r"[^\s\"'<>(),;:]+@[^\s\"'<>(),;:]+")
 
 
 def special_cause(status: int, reasons: Collection[str], message: str) -> BucketTrouble | None:
-    """The cause of an error answer where it is another than the one its status stands for.
+    """Return the cause of an error answer if it differs from the usual meaning of its status.
 
     Args:
         status: HTTP status.
@@ -62,20 +62,20 @@ def special_cause(status: int, reasons: Collection[str], message: str) -> Bucket
         message: the answer's message.
 
     Returns:
-        None for what the status says: 403 no permission, 412 a precondition that does not hold, and so on.
+        The cause; None if the status has its usual meaning (403: no permission, 412: precondition failed, and so on).
     """
-    if status not in _TOLD_APART:
+    if status not in _AMBIGUOUS:
         return None
     plain = {re.sub(r"[^a-z]", "", reason.lower()) for reason in reasons}
     words = _QUOTED_NAME.sub("", message).lower()
     if status == 412:
-        # "conditionNotMet" is the fact that the whole protocol stands on; its message may say anything.
+        # "conditionNotMet" is the fact that the whole protocol relies on; its message does not matter.
         return None if "conditionnotmet" in plain else _by_reason(plain) or _organization_policy(words)
     return _clearer_than_its_reason(words) or _by_reason(plain) or _by_message(words)
 
 
 def without_accounts(message: str) -> str:
-    """A message without addresses of people and service accounts: it goes to the log."""
+    """Return a message for the log, without addresses of people and service accounts."""
     return _ACCOUNT.sub("(account)", message)
 
 
@@ -95,7 +95,7 @@ def _organization_policy(words: str) -> BucketTrouble | None:
 
 def _clearer_than_its_reason(words: str) -> BucketTrouble | None:
     if "hold and cannot be" in words:
-        # Told with the reason of a hold, and with that of a retention policy.
+        # Sent with the reason of a hold, or with that of a retention policy.
         return BucketTrouble.OBJECT_HELD
     # "accountDisabled" stands for the bucket's own project and for the one that the request names.
     return BucketTrouble.USER_PROJECT if "project to be billed" in words else None

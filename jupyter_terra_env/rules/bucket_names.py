@@ -14,18 +14,18 @@ _RESERVED = re.compile(r"g[o0]{2}gle")
 
 
 def bucket_name(value: str) -> str:
-    """The name in ``gs://BUCKET`` or ``BUCKET``, with or without a slash at its end; it may break a rule."""
+    """Return the name in ``gs://BUCKET`` or ``BUCKET``, with or without a final slash; it may break a rule."""
     return value.removeprefix("gs://").removesuffix("/")
 
 
 def broken_rule(value: str) -> str | None:
-    """Say which rule a bucket's address breaks.
+    """Return the rule that a bucket's address breaks.
 
     Args:
         value: ``gs://BUCKET``, or the name alone.
 
     Returns:
-        The rule, as the end of a sentence, or None when the name keeps all of them.
+        The rule, as the end of a sentence; None if the name follows all rules.
     """
     scheme = _SCHEME.fullmatch(value)
     if scheme is not None and scheme[1] != "gs":
@@ -34,7 +34,7 @@ def broken_rule(value: str) -> str | None:
     if not name:
         return "the bucket's name is missing"
     if "/" in name:
-        return "it names a folder or an object, too; the folder belongs in the setting 'prefix'"
+        return "it also names a folder or an object; the folder belongs in the setting 'prefix'"
     return _broken_by_characters(name) or _broken_by_length(name) or _broken_by_reserved_words(name)
 
 
@@ -67,9 +67,9 @@ def _broken_by_length(name: str) -> str | None:
 
 def _broken_by_reserved_words(name: str) -> str | None:
     if _ADDRESS.fullmatch(name):
-        return "a bucket's name is no IP address"
+        return "a bucket's name is not an IP address"
     if name.startswith("goog"):
         return "no bucket's name begins with 'goog'"
     if _RESERVED.search(name):
-        return "no bucket's name contains 'google', or looks as if"
+        return "a bucket's name does not contain 'google' or a similar word"
     return None

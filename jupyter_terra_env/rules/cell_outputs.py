@@ -1,4 +1,4 @@
-"""What a notebook's cells show after messages of its kernel: as JupyterLab keeps outputs, without JupyterLab.
+"""Computes the outputs of a notebook's cells from messages of its kernel, as JupyterLab would.
 
 Source of the rules: Jupyter's messaging protocol (messages on the IOPub channel) and the notebook format, version 4.
 """
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MOST_BYTES = 10_000_000
-"""Of one cell's outputs: a notebook that nobody can open helps nobody."""
-_LEFT_OUT = "Output beyond 10 MB was left out: nobody was connected to this notebook.\n"
+"""Limit for the outputs of one cell: a notebook that is too large cannot be opened."""
+_LEFT_OUT = "Output beyond 10 MB was left out: no one was connected to this notebook.\n"
 _OVERWRITING = re.compile(r"[\r\b]")
 _NOT_TAKEN_BACK = "\n\r\b"
 _UNPRINTABLE_BACKSPACE = re.compile(r"^\x08+", re.MULTILINE)
@@ -37,10 +37,10 @@ class CellRun:
 
     Attributes:
         request_id: message id of the ``execute_request``.
-        cell_id: which cell.
-        from_start: whether the messages begin with the first one of this run; otherwise they add to what the notebook
-            shows already.
-        source: the code that was executed; None when it is not known, and the cell's is taken for it.
+        cell_id: id of the cell.
+        from_start: whether the messages begin with the first one of this run; otherwise they add to the outputs that
+            the notebook has already.
+        source: the code that was executed; None if unknown, and the cell's source is used instead.
     """
 
     request_id: str
@@ -51,7 +51,7 @@ class CellRun:
 
 @dataclass(slots=True)
 class _Outputs:
-    """Outputs of one run, as they come about."""
+    """The outputs of one run so far."""
 
     items: list[dict[str, Any]]
     execution_count: int | None = None
@@ -99,22 +99,22 @@ class _Outputs:
 def with_outputs(
     notebook: Mapping[str, Any], runs: Iterable[CellRun], messages: Iterable[KernelMessage]
 ) -> dict[str, Any]:
-    """A notebook with what its cells showed, had somebody looked on. Sources stay as they are.
+    """Return a notebook with the outputs that a connected browser would have stored. Sources stay unchanged.
 
-    Runs of cells that the notebook has not, or whose source is not what was executed, and runs without a message change
-    nothing: a duplicate of a notebook has cells with the same ids, and a source may have been edited since.
+    A run is ignored if the notebook does not have its cell, if the source of the cell differs from the executed code,
+    or if it has no messages: a duplicate of a notebook has cells with the same ids, and a source may have been edited.
 
     Args:
-        notebook: of format 4, with cell ids.
+        notebook: a notebook of format 4, with cell ids.
         runs: executions of its cells; the last one of a cell with its present source counts.
-        messages: of the kernel, in their order; of these runs and others.
+        messages: messages of the kernel in their order, of these runs and others.
     """
     cells = _code_cells(notebook)
     by_cell = {run.cell_id: run for run in runs if _is_of(run, cells)}
     of_request = {run.request_id: run for run in by_cell.values()}
     found = _outputs_of(of_request, cells, messages)
 
-    def told(cell: dict[str, Any]) -> dict[str, Any]:
+    def updated(cell: dict[str, Any]) -> dict[str, Any]:
         run = by_cell.get(cell.get("id", ""))
         outputs = None if run is None or cell.get("cell_type") != "code" else found.get(run.request_id)
         if outputs is None:
@@ -122,18 +122,18 @@ def with_outputs(
         count = cell.get("execution_count") if outputs.execution_count is None else outputs.execution_count
         return {**cell, "outputs": outputs.finish(), "execution_count": count}
 
-    return {**notebook, "cells": [told(cell) for cell in notebook["cells"]]}
+    return {**notebook, "cells": [updated(cell) for cell in notebook["cells"]]}
 
 
 def without_place(
     notebook: Mapping[str, Any], runs: Iterable[CellRun], messages: Iterable[KernelMessage]
 ) -> tuple[CellRun, ...]:
-    """The runs whose outputs have no place in a notebook because their cell's source is not what was executed.
+    """Return the runs with outputs whose cell's source differs from the executed code.
 
     Args:
-        notebook: of format 4, with cell ids.
+        notebook: a notebook of format 4, with cell ids.
         runs: executions of its cells.
-        messages: of the kernel.
+        messages: messages of the kernel.
     """
     cells = _code_cells(notebook)
     put_out = {message.request_id for message in messages if shows(message)}
@@ -146,17 +146,17 @@ def shows(message: KernelMessage) -> bool:
 
 
 def sources_of(notebook: Mapping[str, Any]) -> dict[str, str]:
-    """The sources of a notebook's code cells, by id."""
+    """Return the sources of a notebook's code cells, by id."""
     return {id_: _source(cell) for id_, cell in _code_cells(notebook).items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A notebook that may have asked for a run.
+    """A notebook that may have requested a run.
 
     Attributes:
         path: its API path.
-        source: the source of the run's cell in its file; None when it has no such cell, or cannot be read.
+        source: the source of the run's cell in its file; None if it has no such cell or cannot be read.
         is_changed: whether the file has been changed since the run began.
     """
 
@@ -166,10 +166,10 @@ class Candidate:
 
 
 def asker_of(run: CellRun, candidates: Sequence[Candidate]) -> str | None:
-    """The notebook that asked for a run, of several that share a kernel; None when that is not certain.
+    """Return the notebook that requested a run, of several that share a kernel; None if that is not certain.
 
-    It is the one whose cell has the source that was executed, unless another one with such a cell may have had it when
-    the run began.
+    It is the one whose cell has the source that was executed, unless another notebook with such a cell may have had the
+    same source when the run began.
 
     Args:
         run: the execution.
@@ -199,7 +199,7 @@ def _is_of(run: CellRun, cells: Mapping[str, Mapping[str, Any]]) -> bool:
 
 
 def shown(text: str) -> str:
-    """What is left of a text after carriage returns and backspaces have overwritten parts of it."""
+    """Apply the carriage returns and backspaces of a text, as a terminal would."""
     if not _OVERWRITING.search(text):
         return text
     text = _UNPRINTABLE_BACKSPACE.sub("", _taken_back(text)).replace("\r\n", "\n")
@@ -207,7 +207,7 @@ def shown(text: str) -> str:
 
 
 def _taken_back(text: str) -> str:
-    """A text without the characters that backspaces after them take back, each the last one that is left before it."""
+    """Apply the backspaces of a text: each removes the last remaining character before it."""
     if "\b" not in text:
         return text
     left: list[str] = []
@@ -225,7 +225,7 @@ def _overwritten(line: str) -> str:
     *before, last = line.split("\r")
     for part in reversed(before):
         last += part[len(last) :]
-    # A line that has only been returned from is still to be overwritten.
+    # A carriage return at the end is kept: the next text overwrites the line.
     return last + "\r" if line.endswith("\r") else last
 
 
@@ -291,6 +291,6 @@ def _trace(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _size_of(output: Mapping[str, Any]) -> int:
-    """About as many bytes as its text has characters; what is nested in it is estimated from its ``repr``."""
+    """Estimate the bytes of an output: the length of its texts, and of the ``repr`` of nested values."""
     values = [*output.get("data", {}).values(), *output.get("traceback", ())]
     return sum(len(value) if isinstance(value, str) else len(repr(value)) for value in values)

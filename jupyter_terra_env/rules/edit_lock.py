@@ -1,4 +1,4 @@
-"""The edit lock: its record, whose it is, and what may be done about it. Protocol: docs/protocol/edit-lock.md."""
+"""The edit lock: its record, who holds it, and what this environment may do. Protocol: docs/protocol/edit-lock.md."""
 
 import hashlib
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ TTL_MS = 180_000
 """Terra's clients take a lock for three minutes (Welder: ``lock-expiration``)."""
 RENEWAL_MS = TTL_MS // 3
 ALLOWANCE_MS = 5_000
-"""The bucket tells its time in whole seconds, and the answer has to travel."""
+"""The bucket reports its time in whole seconds, and its answer takes time to arrive."""
 RELEASED_MS = 0
 LONGEST_MS = 24 * 3600 * 1000
-"""Every client's lock lasts minutes: an expiry further ahead counts in another unit (microseconds), or is garbage."""
+"""Locks of all clients last minutes: an expiry further ahead is in another unit (microseconds), or garbage."""
 _EXPIRY_DIGITS = 18
-"""Other clients read the expiry as a 64-bit integer: what has more digits is malformed, and no lock."""
+"""Other clients read the expiry as a 64-bit integer: one with more digits is malformed and counts as no lock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +27,9 @@ class Holder:
 
     Attributes:
         owner: hash of bucket and e-mail, see ``owner_hash``.
-        environment: which of the owner's environments; None when another client took the lock.
-        shares_unmarked: whether a lock that another client took for the same owner may be taken at once: a Welder
-            beside this server locks what Terra UI opens.
+        environment: id of the owner's environment; None if another client took the lock.
+        shares_unmarked: whether a lock that another client took for the same owner may be taken at once, because a
+            Welder beside this server locks the notebooks that Terra UI opens.
     """
 
     owner: str
@@ -39,11 +39,11 @@ class Holder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditLock:
-    """A lock as an object's metadata tells it.
+    """A lock, read from an object's metadata.
 
     Attributes:
-        holder: who.
-        expires_at_ms: until when, epoch milliseconds.
+        holder: who holds it.
+        expires_at_ms: when it expires, in epoch milliseconds.
     """
 
     holder: Holder
@@ -51,7 +51,7 @@ class EditLock:
 
 
 class Claim(Enum):
-    """Whose a lock is."""
+    """Who holds a lock, seen from this environment."""
 
     FREE = auto()
     MINE = auto()
@@ -60,11 +60,11 @@ class Claim(Enum):
 
 
 def owner_hash(bucket: str, email: str) -> str:
-    """How Terra's clients name a lock's owner (Welder and Terra UI: SHA-256 of ``bucket:email``).
+    """Return the name that Terra's clients give a lock's owner (Welder and Terra UI: SHA-256 of ``bucket:email``).
 
     Args:
         bucket: bucket name without ``gs://``.
-        email: Terra e-mail address, in the case Terra has it.
+        email: Terra e-mail address, in the same case as in Terra.
 
     Returns:
         64 lower-case hex digits.
@@ -73,7 +73,7 @@ def owner_hash(bucket: str, email: str) -> str:
 
 
 def read_lock(metadata: Mapping[str, str]) -> EditLock | None:
-    """Read a lock's record; an absent or malformed one is none.
+    """Read a lock's record; None if it is absent or malformed.
 
     Args:
         metadata: an object's custom metadata.
@@ -88,7 +88,7 @@ def read_lock(metadata: Mapping[str, str]) -> EditLock | None:
 
 
 def claim_of(metadata: Mapping[str, str], me: Holder, now_ms: int) -> Claim:
-    """Whose the lock on an object is.
+    """Return who holds the lock on an object.
 
     Args:
         metadata: the object's custom metadata.
@@ -99,7 +99,7 @@ def claim_of(metadata: Mapping[str, str], me: Holder, now_ms: int) -> Claim:
     if lock is None or is_implausible(lock, now_ms):
         return Claim.FREE
     if lock.holder == me:
-        # On both sides an own lock counts as lost before others may take it, by a clock that differs a little.
+        # Clocks differ a little: our own lock counts as lost before others may take it.
         left_ms = lock.expires_at_ms - now_ms
         return Claim.MINE if ALLOWANCE_MS < left_ms <= LONGEST_MS - ALLOWANCE_MS else Claim.FREE
     if now_ms >= lock.expires_at_ms + ALLOWANCE_MS:
@@ -110,7 +110,7 @@ def claim_of(metadata: Mapping[str, str], me: Holder, now_ms: int) -> Claim:
 
 
 def is_implausible(lock: EditLock, now_ms: int) -> bool:
-    """Whether a record expires so far ahead that no client can have meant it: it counts as no lock.
+    """Whether a record expires too far ahead to be a lock of any client, so that it counts as no lock.
 
     Args:
         lock: the record.
@@ -126,7 +126,7 @@ def is_own_record(metadata: Mapping[str, str], me: Holder) -> bool:
 
 
 def may_be_given_back(metadata: Mapping[str, str], me: Holder, now_ms: int) -> bool:
-    """Whether a lock of ours is there that somebody may still be waiting for.
+    """Whether a lock of ours has not expired for everyone yet, so that releasing it helps others.
 
     Args:
         metadata: the object's custom metadata.
@@ -138,24 +138,24 @@ def may_be_given_back(metadata: Mapping[str, str], me: Holder, now_ms: int) -> b
 
 
 def record_of(me: Holder, expires_at_ms: int) -> dict[str, str]:
-    """The metadata that says a lock is ours until then; to be merged into the object's.
+    """Return the metadata of a lock of ours, to be merged into the object's.
 
     Raises:
-        ValueError: without an environment the lock could not be told from one that another client took.
+        ValueError: the holder has no environment, so that the lock would look like one of another client.
     """
     if not me.environment:
-        raise ValueError("a holder that writes locks has an environment")
+        raise ValueError("a holder that writes locks needs an environment")
     expiry = str(expires_at_ms)
     return {OWNER_KEY: me.owner, EXPIRY_KEY: expiry, ENVIRONMENT_KEY: f"{me.environment}@{expiry}"}
 
 
 def taken(me: Holder, now_ms: int) -> dict[str, str]:
-    """The record of a lock taken or renewed now."""
+    """Return the record of a lock that is taken or renewed now."""
     return record_of(me, now_ms + TTL_MS)
 
 
 def released(me: Holder) -> dict[str, str]:
-    """The record of a lock given back: expired, and still there for those who compare it."""
+    """Return the record of a released lock: expired, but still present for clients that compare it."""
     return record_of(me, RELEASED_MS)
 
 

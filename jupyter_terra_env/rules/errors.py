@@ -5,15 +5,15 @@ TerraEnvError
 ├── ObjectNotFound       a fact about the bucket: decide again
 ├── PreconditionFailed   a fact about the bucket (HTTP 412): read back, decide again
 ├── BucketUnavailable    try again later; a write may or may not have happened
-│   └── LeftUnfinished   a rename or deletion has begun, and goes on by itself
+│   └── LeftUnfinished   a rename or deletion has begun, and continues in the background
 ├── BucketRefused        trying again does not help until a person changes something
 ├── WorkspaceConflict    the bucket and the working copy have parted: a person must choose
-├── NotWhole             a working copy is not fit for the workspace: it stays on the disk, and is told why
-├── LockHeldElsewhere    somebody else is editing: read only, until the lock is given back or expires
-├── FilesStay            deleted in the bucket; the disk keeps its files after all
-├── CloudRefused         the cloud does not do what was asked of the machine: the caller tries another way
-├── AutopauseRefused     a wish about the pause that cannot be granted; nothing changed
-└── OperationRefused     not done, nothing changed; the sentence says what to do instead
+├── NotWhole             a working copy is not fit for the workspace: it stays on the disk, with the reason
+├── LockHeldElsewhere    another person is editing: read only, until the lock is released or expires
+├── FilesStay            deleted in the bucket, but the disk could not remove the files
+├── CloudRefused         the cloud refused an operation on the machine: the caller tries another way
+├── AutopauseRefused     a request about the pause that cannot be granted; nothing changed
+└── OperationRefused     refused, nothing changed; the sentence says what to do instead
 """
 
 from enum import StrEnum
@@ -56,7 +56,7 @@ FORBIDDEN = frozenset(BucketTrouble) - {
     BucketTrouble.NOT_OFFERED,
     BucketTrouble.UNREADABLE_OBJECT,
 }
-"""Causes that somebody who may has to change: permissions, policies, billing."""
+"""Causes that only a person with the necessary rights can remove: permissions, policies, billing."""
 
 
 class ConflictReason(StrEnum):
@@ -105,7 +105,7 @@ class RefusalReason(StrEnum):
 
 
 class AutopauseRefusal(StrEnum):
-    """Why a wish about the pause was not granted; append only, never rename."""
+    """Why a request about the pause was not granted; append only, never rename."""
 
     NOT_A_TIME = "not-a-time"
     CAP = "longest-work-reached"
@@ -133,12 +133,12 @@ class PreconditionFailed(TerraEnvError):
 
 
 class BucketError(TerraEnvError):
-    """The bucket did not do what was asked.
+    """The bucket did not do what was requested.
 
     Args:
         bucket: bucket name without ``gs://``.
         trouble: the cause, for machines.
-        detail: the cause in words, as the client or the service gave it.
+        detail: the cause in the words of the client or the service.
     """
 
     def __init__(self, bucket: str, trouble: BucketTrouble, detail: str) -> None:
@@ -147,7 +147,7 @@ class BucketError(TerraEnvError):
         self.trouble = trouble
 
     def about(self, bucket: str, detail: str) -> "BucketError":
-        """The same error for another bucket that needs the same connection."""
+        """Return the same error for another bucket that needs the same connection."""
         return type(self)(bucket, self.trouble, detail)
 
     @property
@@ -157,16 +157,16 @@ class BucketError(TerraEnvError):
 
 
 class BucketUnavailable(BucketError):
-    """It may work later. For a write the outcome is unknown until it has been read back."""
+    """It may work later. The outcome of a write is unknown until it has been read back."""
 
 
 class LeftUnfinished(BucketUnavailable):
-    """A rename or deletion stopped halfway; its intent is in the journal and is carried out later."""
+    """A rename or deletion stopped halfway; its intent is in the journal and is completed later."""
 
     @property
     def sentence(self) -> str:
         """One constant sentence for the user: which bucket, what is wrong, what to do."""
-        return f"{super().sentence} What was begun goes on by itself as soon as the workspace answers."
+        return f"{super().sentence} The rename or deletion continues by itself as soon as the workspace answers."
 
 
 class BucketRefused(BucketError):
@@ -178,7 +178,7 @@ class WorkspaceConflict(TerraEnvError):
 
     Args:
         reason: how they have parted.
-        about: which notebook, where the user asked for something else, such as a whole folder.
+        about: the notebook, if the request was about something else, such as a whole folder.
     """
 
     def __init__(self, reason: ConflictReason, *, about: str = "") -> None:
@@ -191,7 +191,7 @@ class NotWhole(TerraEnvError):
 
     Args:
         reason: why.
-        again_in_seconds: when it may be fit; None when a person has to do something first.
+        again_in_seconds: when it may be fit; None if a person has to do something first.
     """
 
     def __init__(self, reason: Unfit, *, again_in_seconds: float | None = None) -> None:
@@ -204,9 +204,9 @@ class LockHeldElsewhere(TerraEnvError):
     """The edit lock is not ours to take.
 
     Args:
-        lock: the lock, as the object tells it; None when it has gone since.
-        by_same_person: this person holds it, in another environment.
-        about: which notebook, where the user asked for something else, such as a whole folder.
+        lock: the lock in the metadata of the object; None if it has gone since.
+        by_same_person: whether this person holds it in another environment.
+        about: the notebook, if the request was about something else, such as a whole folder.
     """
 
     def __init__(self, lock: EditLock | None, *, by_same_person: bool, about: str = "") -> None:
@@ -230,11 +230,11 @@ class OperationRefused(TerraEnvError):
 
 
 class FilesStay(TerraEnvError):
-    """What was deleted from the workspace could not be removed from the disk after all; its files are in their place.
+    """The objects were deleted from the workspace, but the disk could not remove the files; they are in their place.
 
     Args:
         api_path: the file or folder.
-        why: what the disk or the trash said.
+        why: the error of the disk or the trash.
     """
 
     def __init__(self, api_path: str, why: str) -> None:
@@ -244,11 +244,11 @@ class FilesStay(TerraEnvError):
 
 
 class CloudRefused(TerraEnvError):
-    """A service of the cloud refuses.
+    """A service of the cloud refused a request.
 
     Args:
         service: its name.
-        status: the answer's HTTP status.
+        status: HTTP status of the answer.
     """
 
     def __init__(self, service: str, status: int) -> None:
@@ -257,7 +257,7 @@ class CloudRefused(TerraEnvError):
 
 
 class AutopauseRefused(TerraEnvError):
-    """A wish about the pause of the machine that cannot be granted.
+    """A request about the pause of the machine that cannot be granted.
 
     Args:
         reason: the cause, for machines.
@@ -273,7 +273,7 @@ _SENTENCES = {
     BucketTrouble.OVERLOADED: "The workspace bucket {bucket} is receiving too many requests: try again soon.",
     BucketTrouble.SERVER_ERROR: "Cloud Storage did not answer for the workspace bucket {bucket}: try again soon.",
     BucketTrouble.CORRUPT_TRANSFER: (
-        "A transfer with the workspace bucket {bucket} arrived damaged and was thrown away: try again."
+        "A transfer with the workspace bucket {bucket} was corrupted in transit and discarded: try again."
     ),
     BucketTrouble.NO_CREDENTIALS: (
         "There are no valid Google credentials for the workspace bucket {bucket}: sign in again, "
@@ -324,17 +324,17 @@ _SENTENCES = {
     ),
     BucketTrouble.UNREADABLE_OBJECT: (
         "A notebook in the workspace bucket {bucket} is marked as compressed and cannot be unpacked: "
-        "ask whoever stored it to upload it again."
+        "ask the person who stored it to upload it again."
     ),
     BucketTrouble.NOT_OFFERED: (
-        "What answers for the workspace bucket {bucket} does not offer this: "
+        "The service at the address of the workspace bucket {bucket} does not support this: "
         "check that Cloud Storage is reached directly."
     ),
 }
 
 _LOCKED = {
     LockReason.LOCKED_BY_OTHER: (
-        "Somebody else is editing this notebook: nothing was changed in the workspace. Save yours under a new name, "
+        "Another person is editing this notebook: nothing was changed in the workspace. Save yours under a new name, "
         "open the notebook in the playground, or wait until it is free."
     ),
     LockReason.LOCKED_ELSEWHERE: (
@@ -346,7 +346,7 @@ _LOCKED = {
 _CONFLICTS = {
     ConflictReason.REMOTE_CHANGED: (
         "This notebook was changed in the workspace since you opened it. Your version is kept on this disk, "
-        "theirs in the workspace; nothing was overwritten. Decide what becomes of both."
+        "theirs in the workspace; nothing was overwritten. Choose one of them, or keep both."
     ),
     ConflictReason.REMOTE_DELETED: (
         "This notebook was deleted from the workspace since you opened it. Your version is kept on this disk. "
@@ -354,18 +354,18 @@ _CONFLICTS = {
     ),
     ConflictReason.NAME_TAKEN: (
         "A notebook of this name is already in the workspace. Your version is kept on this disk, "
-        "theirs in the workspace; nothing was overwritten. Decide what becomes of both."
+        "theirs in the workspace; nothing was overwritten. Choose one of them, or keep both."
     ),
 }
 
 _AUTOPAUSE_REFUSALS = {
     AutopauseRefusal.NOT_A_TIME: "The time to keep the environment running must be a positive number of seconds.",
     AutopauseRefusal.CAP: (
-        "What runs now may only run for the longest time set for work without a person (max_busy_seconds): "
+        "Jobs may run without a person only for a limited time (max_busy_seconds), which has been reached: "
         "keep the environment running until the jobs end, or work in a notebook."
     ),
     AutopauseRefusal.SNOOZE_USED_UP: (
-        "All the time that can be asked for has been asked for (max_snooze_seconds): work in a notebook to get more."
+        "The longest time that can be requested has been used up (max_snooze_seconds): work in a notebook to get more."
     ),
     AutopauseRefusal.NO_JOBS: "Nothing is running that could be waited for.",
     AutopauseRefusal.BEING_PAUSED: "The environment is being paused already.",

@@ -1,9 +1,8 @@
-"""What became of an object that is no longer under its name. Protocol: docs/protocol/keeping-locks.md.
+"""Finds out how an object has gone from its name. Protocol: docs/protocol/keeping-locks.md.
 
 A rename leaves no record under the old name. But it keeps content and custom metadata, and each upload of ours carries
-an id that no other upload has (``readback``): the object that carries it now is the one that was renamed, or a copy of
-it. A copy that was there while the object itself was is not the renamed one; and where nothing new is there, nothing
-was renamed.
+a unique id (``readback``): an object with the same id is the renamed one, or a copy of it. A copy that existed at the
+same time as the object is not the renamed one. If there is no new object, nothing was renamed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,21 +18,21 @@ _CHANGES_WITHOUT_A_SAVE = {ACT_KEY, OWNER_KEY, EXPIRY_KEY, ENVIRONMENT_KEY}
 
 
 class How(StrEnum):
-    """What became of it; append only, never rename."""
+    """How an object has gone; append only, never rename."""
 
     RENAMED = "renamed"
     DELETED = "deleted"
     MISSING = "missing"
-    """It was moved or deleted; which is not known."""
+    """It was renamed or deleted; it is unknown which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
-    """An object that was there and is not under its name any more.
+    """An object that is no longer under its name.
 
     Attributes:
-        how: what became of it, as far as it is known.
-        new_name: its object name now, when it was renamed.
+        how: how it has gone, as far as it is known.
+        new_name: its new object name, if it was renamed.
     """
 
     how: How
@@ -47,7 +46,7 @@ Moment = Any
 
 
 class Stored(Protocol):
-    """An object version as far as recognising it goes."""
+    """The part of an object version that is needed to recognise it."""
 
     @property
     def name(self) -> str:
@@ -67,7 +66,7 @@ class Stored(Protocol):
 
     @property
     def created(self) -> Moment:
-        """Time this content was put under this name, UTC, aware."""
+        """Time when this content was stored under this name, UTC, aware."""
 
     @property
     def updated(self) -> Moment:
@@ -75,17 +74,17 @@ class Stored(Protocol):
 
 
 def what_became_of(last: Stored | None, others: Iterable[Stored], *, seen: Moment | None = None) -> Gone:
-    """What became of an object.
+    """Find out how an object has gone.
 
     Args:
-        last: as it was last seen; None when nothing of it is remembered.
-        others: the objects that are there now.
-        seen: when it was last there, by the bucket's clock, if that is later than its last change.
+        last: the version that was last seen; None if nothing is known of it.
+        others: the objects that exist now.
+        seen: when it was last seen, by the bucket's clock, if that is later than its last change.
 
     Returns:
-        Renamed, if exactly one object that was not there before is the same in content and custom metadata, locks
-        aside; of several, if exactly one is locked in the environment that edited the one that has gone. Deleted, if
-        no other object can be the renamed one. Otherwise missing.
+        Renamed, if exactly one new object has the same content and custom metadata (except locks), or if exactly one
+        of several such objects is locked in the environment that edited the missing one. Deleted, if no other object
+        can be the renamed one. Otherwise missing.
     """
     if last is None:
         return MISSING
@@ -99,12 +98,12 @@ def what_became_of(last: Stored | None, others: Iterable[Stored], *, seen: Momen
 
 
 def _is_new(last: Stored, other: Stored, since: Moment) -> bool:
-    """Whether it has its name only since then; some buckets keep the time through a rename of the folder."""
+    """Whether it got its name after that moment; some buckets keep the time when a folder is renamed."""
     return bool(other.created > since or other.created == last.created)
 
 
 def _may_be(last: Stored, other: Stored) -> bool:
-    """Whether it can be the renamed one: the same, or a file of the same kind, which somebody may have saved since."""
+    """Whether it can be the renamed object: the same, or a file of the same kind that may have been saved since."""
     return _is_same(last, other) or _kind(last.name) == _kind(other.name)
 
 
@@ -123,7 +122,7 @@ def _is_same(last: Stored, other: Stored) -> bool:
 
 
 def _is_locked_alike(last: Stored, other: Stored) -> bool:
-    """Whether the same environment locked both last: a rename takes the lock along, which is renewed then."""
+    """Whether the same environment locked both last: a rename keeps the lock, which is renewed afterwards."""
     return OWNER_KEY in last.metadata and _last_locked_in(last) == _last_locked_in(other)
 
 

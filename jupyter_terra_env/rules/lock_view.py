@@ -1,4 +1,4 @@
-"""What a person is told about the edit lock of a notebook. The states: docs/protocol/keeping-locks.md."""
+"""The view of a notebook's edit lock that a person sees. The states: docs/protocol/keeping-locks.md."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,7 +19,7 @@ class LockState(StrEnum):
 
 
 class LockAction(StrEnum):
-    """What a person can do about a lock that is not theirs; append only, never rename."""
+    """Actions that a person can take when another holds the lock; append only, never rename."""
 
     PLAYGROUND = "playground"
     COPY = "copy"
@@ -38,9 +38,9 @@ class LockView:
 
     Attributes:
         state: who holds it.
-        lock: the record, when somebody holds it.
-        lost: this environment held it before, and did not give it back.
-        void: the notebook carries a record that counts as no lock, because of its expiry.
+        lock: the record, if the lock is held.
+        lost: whether this environment held it before and did not release it.
+        void: whether the notebook has a record that counts as no lock because of its expiry.
     """
 
     state: LockState
@@ -50,21 +50,21 @@ class LockView:
 
     @property
     def message(self) -> str:
-        """One constant sentence; empty where there is nothing to say."""
+        """One constant sentence; empty if there is nothing to say."""
         if self.void and self.state is LockState.FREE:
             return _VOID
         return _LOST[self.state] if self.lost and self.state in _LOST else _SENTENCES[self.state]
 
     @property
     def code(self) -> str:
-        """Stands for ``message`` where it is put into another language; append only, never rename."""
+        """Identifies ``message`` for translation; append only, never rename."""
         if self.void and self.state is LockState.FREE:
             return f"{self.state.value}:void"
         return f"{self.state.value}:lost" if self.lost and self.state in _LOST else self.state.value
 
     @property
     def actions(self) -> tuple[LockAction, ...]:
-        """What can be done."""
+        """The actions that are offered."""
         match self.state:
             case LockState.HELD_BY_OTHER:
                 return (*_TRY_OUT, LockAction.WAIT)
@@ -81,13 +81,13 @@ UNKNOWN_LOCK = LockView(state=LockState.UNKNOWN)
 
 
 def seen(claim: Claim, lock: EditLock | None, *, before: LockView | None, void: bool = False) -> LockView:
-    """The view after an object's record was read.
+    """Return the view after the record of an object was read.
 
     Args:
-        claim: whose the record is.
+        claim: who owns the record.
         lock: the record.
-        before: the last view of it.
-        void: the record's expiry is implausible, see ``edit_lock.is_implausible``.
+        before: the previous view.
+        void: whether the record's expiry is implausible, see ``edit_lock.is_implausible``.
     """
     state = _STATES[claim]
     had_it = before is not None and (before.state is LockState.HELD or before.lost)
@@ -100,20 +100,20 @@ def seen(claim: Claim, lock: EditLock | None, *, before: LockView | None, void: 
 
 
 def without_permission(view: LockView) -> LockView:
-    """The view for someone whose last attempt to write the lock was refused: read-only, whoever holds it.
+    """Return the view for a person whose last attempt to write the lock was refused: read-only, even if it is free.
 
     Args:
-        view: as it would be with permission.
+        view: the view with permission.
     """
     return view if view.state in READ_ONLY else LockView(state=LockState.NOT_PERMITTED)
 
 
 def as_of(view: LockView, now_ms: int) -> LockView:
-    """The view at a moment: a lock of ours that nobody could renew in time is not ours to claim.
+    """Return the view at a moment: a lock of ours that has expired is unknown.
 
     Args:
-        view: as last seen.
-        now_ms: the bucket's time, epoch milliseconds.
+        view: the last view.
+        now_ms: the bucket's time, in epoch milliseconds.
     """
     expired = view.lock is not None and now_ms >= view.lock.expires_at_ms
     return UNKNOWN_LOCK if expired and view.state is LockState.HELD else view
@@ -128,10 +128,10 @@ _STATES = {
 
 _SENTENCES = {
     LockState.HELD: "You are editing this notebook.",
-    LockState.FREE: "Nobody is editing this notebook.",
+    LockState.FREE: "No one is editing this notebook.",
     LockState.HELD_BY_OTHER: (
-        "Somebody else is editing this notebook: it is read-only here. Open it in the playground, make a copy, or wait "
-        "until it is free."
+        "Another person is editing this notebook: it is read-only here. Open it in the playground, make a copy, or "
+        "wait until it is free."
     ),
     LockState.HELD_ELSEWHERE: (
         "You are editing this notebook in another environment: it is read-only here. Take over to edit it here."
@@ -140,16 +140,16 @@ _SENTENCES = {
         "The workspace bucket does not let this account lock notebooks, so this one is read-only here. Open it in the "
         "playground or make a copy, or ask an owner of the workspace for access."
     ),
-    LockState.UNKNOWN: "It is not known whether somebody else is editing this notebook.",
+    LockState.UNKNOWN: "It is unknown whether another person is editing this notebook.",
     LockState.NONE: "",
 }
 _VOID = (
-    "Nobody is editing this notebook: its lock is set to expire more than a day from now, which no editor does, and is "
+    "No one is editing this notebook: its lock is set to expire more than a day from now, which no editor does, and is "
     "ignored."
 )
 _LOST = {
     LockState.HELD_BY_OTHER: (
-        "Somebody else is editing this notebook now: your time as its editor had run out. What was not saved to the "
+        "Another person is editing this notebook now: your edit lock had expired. What was not saved to the "
         "workspace is kept on this disk."
     ),
     LockState.HELD_ELSEWHERE: (

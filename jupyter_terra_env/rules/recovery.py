@@ -1,7 +1,7 @@
-"""What is left to do of a rename or deletion that has begun. Protocol: docs/protocol/journal.md, Intents.
+"""Decides what is left to do of a rename or deletion that has begun. Protocol: docs/protocol/journal.md, Intents.
 
-An intent names the objects and the versions it stands on. Whoever carries it on after a restart looks at what bucket
-and disk hold now, and does what is left; what somebody has changed since is nobody's to move or to delete.
+An intent names objects and their versions. A later run compares them with what bucket and disk hold now, and does what
+is left; an object that another person has changed since is neither moved nor deleted.
 """
 
 from dataclasses import dataclass
@@ -10,35 +10,35 @@ from typing import assert_never
 
 
 class Act(StrEnum):
-    """What was begun; stored in the journal: append only, never rename."""
+    """The kind of a move; stored in the journal: append only, never rename."""
 
     MOVE = "move"
     """Objects and files get new names."""
     DELETE = "delete"
-    """Objects go, then the files."""
+    """Objects are deleted, then the files."""
     OUT = "out"
-    """The files leave the workspace or what it keeps, then the objects go."""
+    """Files leave the workspace or get a name that it does not keep, then the objects are deleted."""
 
 
 class Step(Enum):
-    """What to do about one object of an intent."""
+    """The step for one object of an intent."""
 
     DO = auto()
     DONE = auto()
-    """Nothing: it is no longer there under its old name."""
+    """Do nothing: it is no longer under its old name."""
     STAYS = auto()
-    """Nothing: it is not, or no longer, what was to be moved or deleted."""
+    """Do nothing: it is not the version that was to be moved or deleted."""
     STAYS_WITHOUT_COPY = auto()
-    """It stays, and the copy that the act had made of it goes."""
+    """Leave it, and delete the copy that the move has made of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """An object as the bucket has it now.
+    """An object in the bucket now.
 
     Attributes:
         generation: its content version.
-        is_free: nobody else holds its edit lock.
+        is_free: whether no one else holds its edit lock.
     """
 
     generation: int
@@ -48,15 +48,15 @@ class Seen:
 def step_for(
     act: Act, planned: int, old: Seen | None, *, new_exists: bool, is_out: bool, is_own_copy: bool = False
 ) -> Step:
-    """Decide about one object.
+    """Decide the step for one object.
 
     Args:
-        act: what was begun.
+        act: the kind of the move.
         planned: generation that was to be moved or deleted.
-        old: the object under its old name now; None when there is none.
+        old: the object under its old name now; None if there is none.
         new_exists: whether there is an object under its new name.
-        is_out: whether a file with its content is where the act was to bring it.
-        is_own_copy: whether what is under its new name is the copy that this act made of it.
+        is_out: whether its file has arrived at the new place.
+        is_own_copy: whether the object under its new name is the copy that this move made.
     """
     if old is None:
         return Step.DONE

@@ -1,4 +1,4 @@
-"""Refusals of a bucket whose cause is known better than the bucket's answer says: which file, which folder."""
+"""Refusals of a bucket whose cause is known here more precisely: which file, which folder."""
 
 from enum import Enum
 
@@ -21,7 +21,7 @@ class CredentialsFileRefused(BucketRefused):
 
     Args:
         bucket: bucket name without ``gs://``.
-        detail: what the client said.
+        detail: the message of the client.
         problem: what is wrong with the file.
     """
 
@@ -39,7 +39,7 @@ class CredentialsFileRefused(BucketRefused):
         )
 
     def about(self, bucket: str, detail: str) -> "CredentialsFileRefused":
-        """The same refusal for another bucket."""
+        """Return the same refusal for another bucket."""
         return CredentialsFileRefused(bucket, detail, self.problem)
 
 

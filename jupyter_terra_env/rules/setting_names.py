@@ -1,4 +1,4 @@
-"""Names of settings that do not exist, and what was probably meant."""
+"""Finds names of settings that do not exist, and suggests those that were probably meant."""
 
 import difflib
 import re
@@ -12,11 +12,11 @@ _OWN_NAMES = re.compile(r"terra|terra_?env.*|.*auto_?pause.*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownName:
-    """A name that means nothing here.
+    """A name of no setting.
 
     Attributes:
-        name: as written: ``CLASS``, ``CLASS.setting`` or a variable.
-        suggestion: what was probably meant, of the same form; None when nothing is like it.
+        name: the name as written: ``CLASS``, ``CLASS.setting`` or a variable.
+        suggestion: the name that was probably meant, in the same form; None if none is similar.
     """
 
     name: str
@@ -32,12 +32,12 @@ class UnknownName:
 def unknown_settings(
     configured: Mapping[str, Any], known: Mapping[str, Collection[str]], *, other_classes: Collection[str] = ()
 ) -> tuple[UnknownName, ...]:
-    """Find settings that mean nothing.
+    """Find configured settings that do not exist.
 
     Args:
-        configured: what was configured: by class, then by setting.
+        configured: the configuration, by class and setting.
         known: this package's classes, and the names of their settings.
-        other_classes: classes of others, which may be named like ours.
+        other_classes: classes of other packages, which may have similar names.
     """
     found: list[UnknownName] = []
     for section, values in configured.items():
@@ -52,7 +52,7 @@ def unknown_settings(
 
 
 def unknown_variables(names: Iterable[str], known: Collection[str], *, prefix: str) -> tuple[UnknownName, ...]:
-    """Find environment variables with this package's prefix that look like one of its own, and are none."""
+    """Find environment variables with this package's prefix that resemble one of its own but do not exist."""
     others = [name for name in sorted(names) if name.startswith(prefix) and name not in known]
     meant = {name: _nearest(name, known) for name in others}
     return tuple(UnknownName(name=name, suggestion=near) for name, near in meant.items() if near is not None)
@@ -64,7 +64,7 @@ def _unknown(section: str, name: str, known: Collection[str]) -> UnknownName:
 
 
 def _class_like(section: str, known: Collection[str]) -> str | None:
-    """The class that was meant, where the name looks as if it was one of ours."""
+    """Return the class that was probably meant; None if the name does not resemble one of ours."""
     lowered = {name.lower(): name for name in known}
     near = _nearest(section.lower(), lowered)
     if near is not None:

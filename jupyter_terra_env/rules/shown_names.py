@@ -1,4 +1,4 @@
-"""Names that others chose, shown in a log, a terminal or a sentence: honest, but without power over what shows them.
+"""Escapes names that others chose, so that they cannot control the log or terminal that shows them.
 
 Sources: ECMA-48 (C0 and C1 controls steer terminals), Unicode Standard Annex 9 (bidirectional formatting reorders what
 follows), Unicode Standard 23.2 and 23.8 (line separators, invisible formatting and tag characters).
@@ -9,15 +9,15 @@ import re
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f"  # C0, DEL, C1
     "\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"  # marks, separators, embeddings, overrides, isolates
-    "\ud800-\udfff"  # half characters: no stream can be given them
+    "\ud800-\udfff"  # surrogates: no stream accepts them
     "\ufff9-\ufffb\U000e0000-\U000e007f]"  # annotations, tags
 )
 _JOINERS = "\u200c\u200d"
-"""Persian and Indic names, and emoji, are written with them; they reorder nothing and steer nothing."""
+"""Persian and Indic names, and emoji, contain them; they neither reorder text nor control a terminal."""
 
 
 def shown(text: str) -> str:
-    r"""A text with every character escaped that could steer a terminal, forge a line or change the order of others.
+    r"""Escape every character that could control a terminal, forge a line or reorder other characters.
 
     Args:
         text: a name, a path or a sentence with one in it.
@@ -29,12 +29,12 @@ def shown(text: str) -> str:
 
 
 def shown_lines(text: str) -> str:
-    """As ``shown``, for text of several lines: line feeds stay."""
+    """Do the same as ``shown`` for a text of several lines, and keep line feeds."""
     return "\n".join(shown(line) for line in text.split("\n"))
 
 
 def shown_json(text: str) -> str:
-    """A JSON text with such characters as JSON itself escapes them; line feeds between its parts stay."""
+    """Escape such characters in a JSON text the way JSON does, and keep line feeds between its parts."""
     kept = "\n" + _JOINERS
     return _UNSAFE.sub(lambda found: found.group() if found.group() in kept else _as_json(found.group()), text)
 

@@ -1,4 +1,4 @@
-"""Where the work of a notebook is, in the words every surface uses (promise P8)."""
+"""The status of a notebook: where its last saved work is, in the words that every surface uses."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -32,19 +32,19 @@ class Place(StrEnum):
 _OWED = "Saved on this disk, NOT in the workspace yet; it is tried again until it succeeds."
 
 REFUSED = frozenset({Place.CONFLICT, Place.LOCKED})
-"""The bucket's version must not be replaced by ours: saves are told so, and a person must choose."""
+"""The bucket's version must not be replaced by ours: saves are refused, and a person must choose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkStatus:
-    """What a person is told about a notebook.
+    """The status of a notebook that a person sees.
 
     Attributes:
         mode: edit or playground.
         place: where the last saved work is.
         message: one constant sentence.
-        reason: machine-readable cause, when the work is not where it should be.
-        variant: tells sentences of one place and reason apart; None for the usual one.
+        reason: machine-readable cause, if the work is not where it should be.
+        variant: distinguishes sentences of the same place and reason; None for the usual one.
     """
 
     mode: Mode
@@ -55,22 +55,22 @@ class WorkStatus:
 
     @property
     def code(self) -> str:
-        """Stands for ``message`` where it is put into another language; append only, never rename."""
+        """Identifies ``message`` for translation; append only, never rename."""
         return ":".join(part for part in (self.place.value, self.variant or self.reason) if part)
 
     @property
     def is_news_of_equal(self) -> bool:
-        """Whether it is to be told although bucket and working copy are equal."""
+        """Whether it is announced even if bucket and working copy are equal."""
         return self.place is Place.OFFLINE or (self.place is Place.IN_WORKSPACE and self.reason is not None)
 
 
 def in_workspace() -> WorkStatus:
-    """The bucket holds what the disk holds."""
+    """Return the status if bucket and disk hold the same."""
     return WorkStatus(mode=Mode.EDIT, place=Place.IN_WORKSPACE, message="Saved on this disk and in the workspace.")
 
 
 def not_on_this_disk() -> WorkStatus:
-    """Shown as the bucket has it, because somebody else is editing."""
+    """Return the status of a notebook shown from the bucket because another person is editing it."""
     return WorkStatus(
         mode=Mode.EDIT,
         place=Place.IN_WORKSPACE,
@@ -80,14 +80,14 @@ def not_on_this_disk() -> WorkStatus:
 
 
 def gone(how: How, *, is_on_disk: bool) -> WorkStatus:
-    """The object was there and is not any more; nothing that was typed here is owed to it.
+    """Return the status of a notebook whose object has gone and that has no unsaved edits here.
 
     Args:
-        how: what became of it.
+        how: how the object has gone.
         is_on_disk: whether this disk has a copy.
     """
     what = {How.RENAMED: "renamed", How.DELETED: "deleted", How.MISSING: "moved or deleted"}[how]
-    where = "The copy on this disk is as it was." if is_on_disk else "There is no copy of it on this disk."
+    where = "The copy on this disk is unchanged." if is_on_disk else "There is no copy of it on this disk."
     return WorkStatus(
         mode=Mode.EDIT,
         place=Place.GONE,
@@ -97,12 +97,12 @@ def gone(how: How, *, is_on_disk: bool) -> WorkStatus:
 
 
 def uploading() -> WorkStatus:
-    """Durable on the disk, on its way to the bucket."""
+    """Return the status while the upload of a durable save is under way."""
     return WorkStatus(mode=Mode.EDIT, place=Place.UPLOADING, message="Saved on this disk; on its way to the workspace.")
 
 
 def not_yet_in_workspace(error: BucketError) -> WorkStatus:
-    """Durable on the disk, not in the bucket for now."""
+    """Return the status of a durable save whose upload failed with this error and is retried."""
     return WorkStatus(
         mode=Mode.EDIT,
         place=Place.ON_DISK,
@@ -112,17 +112,17 @@ def not_yet_in_workspace(error: BucketError) -> WorkStatus:
 
 
 def owed() -> WorkStatus:
-    """Durable on the disk, not in the bucket for now, and why is not known."""
+    """Return the status of a durable save that is not in the bucket for an unknown reason."""
     return WorkStatus(mode=Mode.EDIT, place=Place.ON_DISK, message=_OWED)
 
 
 def not_fit(reason: Unfit) -> WorkStatus:
-    """On the disk, and not brought to the bucket as it is."""
+    """Return the status of a file on the disk that is not fit for the bucket."""
     return WorkStatus(mode=Mode.EDIT, place=Place.ON_DISK, message=SENTENCES[reason], reason=reason.value)
 
 
 def not_to_be_read(refused: OperationRefused) -> WorkStatus:
-    """Saved once, but what has its name now is refused: nothing of it goes to the bucket."""
+    """Return the status of a debt whose path now leads to something that is refused, such as a link."""
     return WorkStatus(
         mode=Mode.EDIT,
         place=Place.ON_DISK,
@@ -132,12 +132,12 @@ def not_to_be_read(refused: OperationRefused) -> WorkStatus:
 
 
 def gone_from_disk() -> WorkStatus:
-    """Saved once, not in the bucket, and removed from the disk by something else than this server."""
+    """Return the status of a debt whose file another program has removed from the disk."""
     return WorkStatus(
         mode=Mode.EDIT,
         place=Place.ON_DISK,
         message=(
-            "Saved, NOT in the workspace yet, and removed from this disk since, not by Jupyter. "
+            "Saved, NOT in the workspace yet, and since removed from this disk by another program. "
             "Put the file back where it was, or open the workspace's version."
         ),
         reason="not-found",
@@ -145,7 +145,7 @@ def gone_from_disk() -> WorkStatus:
 
 
 def disk_unreadable() -> WorkStatus:
-    """Saved once; what the disk has of it cannot be looked at."""
+    """Return the status of a debt whose file cannot be read."""
     return WorkStatus(
         mode=Mode.EDIT,
         place=Place.ON_DISK,
@@ -155,12 +155,12 @@ def disk_unreadable() -> WorkStatus:
 
 
 def never_sent() -> WorkStatus:
-    """A file that a program wrote, not a save, and that nothing brings to the bucket by itself."""
+    """Return the status of a file that a program wrote and that is not uploaded automatically."""
     return not_fit(Unfit.WRITTEN_BY_PROGRAM)
 
 
 def brought_for_program() -> WorkStatus:
-    """The bucket holds what a program wrote to the disk, which is newer than what was opened or saved last."""
+    """Return the status if the bucket has what a program wrote since the notebook was opened or saved last."""
     return WorkStatus(
         mode=Mode.EDIT,
         place=Place.IN_WORKSPACE,
@@ -173,7 +173,7 @@ def brought_for_program() -> WorkStatus:
 
 
 def offline(error: BucketError) -> WorkStatus:
-    """Opened from the disk because the bucket could not be asked; no edits are owed."""
+    """Return the status of a notebook opened from the disk because the bucket did not answer, without unsaved edits."""
     return WorkStatus(
         mode=Mode.EDIT,
         place=Place.OFFLINE,
@@ -183,7 +183,7 @@ def offline(error: BucketError) -> WorkStatus:
 
 
 def newer_in_workspace() -> WorkStatus:
-    """Opened from the disk before the bucket answered, which holds something newer; no edits are owed."""
+    """Return the status of a notebook opened from the disk before the bucket answered with a newer version."""
     return WorkStatus(
         mode=Mode.EDIT,
         place=Place.OFFLINE,
@@ -196,7 +196,7 @@ def newer_in_workspace() -> WorkStatus:
 
 
 def conflict(reason: ConflictReason) -> WorkStatus:
-    """Bucket and working copy have parted."""
+    """Return the status if bucket and working copy are in conflict."""
     return WorkStatus(
         mode=Mode.EDIT,
         place=Place.CONFLICT,
@@ -206,7 +206,7 @@ def conflict(reason: ConflictReason) -> WorkStatus:
 
 
 def locked(held: LockHeldElsewhere) -> WorkStatus:
-    """Durable on the disk, and not to go to the bucket while somebody else edits there."""
+    """Return the status of a durable save that is not uploaded because another person is editing the notebook."""
     return WorkStatus(
         mode=Mode.EDIT,
         place=Place.LOCKED,
@@ -216,7 +216,7 @@ def locked(held: LockHeldElsewhere) -> WorkStatus:
 
 
 def kept_on_disk(location: Location) -> WorkStatus:
-    """A file that never goes to the bucket, and why."""
+    """Return the status of a file that is never uploaded, with the reason."""
     if location.mode is Mode.PLAYGROUND:
         return WorkStatus(
             mode=location.mode,

@@ -1,4 +1,4 @@
-"""Storage links: folders that Welder's clients tie to a bucket while the server runs.
+"""Storage links: folders that Welder's clients connect to a bucket while the server runs.
 
 Facts about Welder's rules: W-core/package.scala and JsonCodec.scala (paths, links, sources), StorageLinksService.scala.
 """
@@ -16,9 +16,9 @@ from jupyter_terra_env.rules.workspace import Location, Mode, Workspace, is_name
 MOST_PATTERN_CHARACTERS = 1000
 MOST_PATH_BYTES = 4096
 MOST_REPETITIONS = 3
-"""Each multiplies the time by the length of a name."""
+"""Each repetition multiplies the time by the length of a name."""
 MOST_OPTIONALS = 8
-"""Each doubles the time."""
+"""Each optional part doubles the time."""
 _DATA_URI = "data:application/json;base64,"
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _ESCAPES_AND_SETS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
@@ -34,7 +34,7 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageLink:
-    """A link, as clients make and list it.
+    """A link, as clients create and list it.
 
     Attributes:
         base: API path of the folder whose files are saved to the bucket; empty for the root's own files.
@@ -61,7 +61,7 @@ class StorageLink:
         return f"{self.folder}/" if self.folder else ""
 
     def to_json(self) -> dict[str, Any]:
-        """The link in the form that clients read."""
+        """Return the link in the form that clients read."""
         return {
             "localBaseDirectory": self.base,
             "localSafeModeBaseDirectory": self.safe,
@@ -70,7 +70,7 @@ class StorageLink:
         }
 
     def workspace(self, user_project: str | None) -> Workspace:
-        """The workspace that the link makes.
+        """Return the workspace of the link.
 
         Args:
             user_project: the operator's project for requester-pays buckets; a link never names one.
@@ -104,7 +104,7 @@ class Match:
     relative_path: str
 
     def location(self, workspace: Workspace) -> Location:
-        """The place of the path in the link's workspace."""
+        """Return the place of the path in the link's workspace."""
         mode = Mode.PLAYGROUND if self.is_safe else Mode.EDIT
         return Location(workspace=workspace, mode=mode, directory=self.directory, relative_path=self.relative_path)
 
@@ -116,21 +116,21 @@ class LinkTable:
     by_directory: Mapping[str, StorageLink]
 
     def listed(self) -> tuple[StorageLink, ...]:
-        """Every link that still has a folder, the latest first."""
+        """Return every link that still has a folder, the latest first."""
         return tuple(reversed(dict.fromkeys(self.by_directory.values())))
 
     def with_link(self, link: StorageLink) -> "LinkTable":
-        """The table after a link was made."""
+        """Return the table with a link added."""
         folders = [link.base] if link.safe is None else [link.base, link.safe]
         kept = {directory: other for directory, other in self.by_directory.items() if directory not in folders}
         return LinkTable({**kept, **dict.fromkeys(folders, link)})
 
     def without_link(self, link: StorageLink) -> "LinkTable":
-        """The table after a link's folders were released; the other fields of the link do not count."""
+        """Return the table without the folders of a link; the other fields of the link do not count."""
         return LinkTable({key: other for key, other in self.by_directory.items() if key not in {link.base, link.safe}})
 
     def match(self, path: str) -> Match | None:
-        """The link of a path: the longest folder above it; the root's link has the root's own files alone."""
+        """Return the link of a path, by the longest folder above it; the root's link has only the root's own files."""
         components = path.split("/")
         directories = ["/".join(components[:count]) for count in range(len(components) - 1, 0, -1)] or [""]
         for directory in directories:
@@ -145,7 +145,7 @@ def parse_link(body: Any) -> StorageLink:
     """Read a storage link.
 
     Raises:
-        BadRequest: it is not one.
+        BadRequest: the body is not a storage link.
     """
     if not isinstance(body, Mapping):
         raise BadRequest("expected a storage link")
@@ -175,7 +175,7 @@ def parse_path(body: Any, key: str = "localPath") -> str:
         The path below the server's root, without outer or double slashes.
 
     Raises:
-        BadRequest: it is missing, absolute, leads out of the root, or can be no file's.
+        BadRequest: it is missing, absolute, leads out of the root, or cannot be the path of a file.
     """
     path = _text(body, key)
     if path.startswith("/"):
@@ -187,7 +187,7 @@ def parse_path(body: Any, key: str = "localPath") -> str:
 
 
 def parse_source(text: Any) -> tuple[str, str] | bytes:
-    """Read what is to be localized.
+    """Read the source of a localization.
 
     Returns:
         Bucket and object name, or the content of a ``data:`` URI.
@@ -212,11 +212,11 @@ def parse_source(text: Any) -> tuple[str, str] | bytes:
 def name_pattern(pattern: str) -> re.Pattern[str]:
     """Compile a client's pattern for ``is_notebook_name``, which matches whole names.
 
-    Java's patterns are searched for. A name is kept if a match ends at its end: as Welder decides for the patterns of
-    all clients, except that ``x.ipynb.bak`` is no notebook.
+    Java searches for its patterns anywhere in a name. A name is kept if a match ends at its end, as in Welder for the
+    patterns of all clients, except that ``x.ipynb.bak`` is not a notebook.
 
     Raises:
-        BadRequest: it is no regular expression, or one that Python reads in another way.
+        BadRequest: it is not a regular expression, or one that Python reads differently.
     """
     if len(pattern) > MOST_PATTERN_CHARACTERS or "&&" in pattern or not is_unicode(pattern):
         raise BadRequest("pattern: this regular expression is not supported")
@@ -225,7 +225,7 @@ def name_pattern(pattern: str) -> re.Pattern[str]:
     _refuse_endless(rest)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", FutureWarning)  # sets within sets: Java reads them in another way
+            warnings.simplefilter("error", FutureWarning)  # nested sets: Java reads them differently
             re.compile(rest)
             return re.compile(f"(?s:.*?)(?{flags}:{rest})")
     except (re.error, RecursionError, OverflowError, FutureWarning) as error:
@@ -233,7 +233,7 @@ def name_pattern(pattern: str) -> re.Pattern[str]:
 
 
 def _refuse_endless(pattern: str) -> None:
-    """Refuse what could take minutes on one name, during which the server answers nobody.
+    """Refuse patterns that could take minutes on one name, while the server answers no requests.
 
     Raises:
         BadRequest: a group is repeated, or there are many repetitions.

@@ -1,17 +1,17 @@
-"""Which of several tabs of one notebook edits it. Protocol: docs/protocol/tabs.md."""
+"""Decides which of several tabs of one notebook edits it. Protocol: docs/protocol/tabs.md."""
 
 from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seat:
-    """The seat of one notebook.
+    """The seat of one notebook: the right of one tab to edit it.
 
     Attributes:
-        tabs: ids of all tabs that show it, in the order in which they came.
-        editor: the tab that edits; None: the seat is empty.
-        asked_by: the tab that asks for it.
-        refused: the tab that asked and was told no.
+        tabs: ids of all tabs that show it, in the order of their arrival.
+        editor: the tab that edits; None if the seat is free.
+        asked_by: the tab that requests the seat.
+        refused: the tab whose request was refused.
     """
 
     tabs: tuple[str, ...] = ()
@@ -22,14 +22,14 @@ class Seat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatView:
-    """The seat as one tab is told of it.
+    """The seat from the view of one tab.
 
     Attributes:
-        edits: this tab has it.
-        free: nobody has it.
-        asked: this tab has it, and another asks for it.
-        others: how many other tabs there are.
-        refused: this tab has asked for it, and the other cannot save.
+        edits: whether this tab has it.
+        free: whether no tab has it.
+        asked: whether this tab has it and another requests it.
+        others: number of other tabs.
+        refused: whether this tab requested it and the other tab could not save.
     """
 
     edits: bool
@@ -40,19 +40,19 @@ class SeatView:
 
 
 def enter(seat: Seat, tab: str, *, wants: bool) -> Seat:
-    """A tab shows the notebook.
+    """Add a tab that shows the notebook.
 
     Args:
-        seat: as it is.
-        tab: its id, which no other tab has.
-        wants: it was just opened, or had the seat before its connection was lost.
+        seat: the seat so far.
+        tab: its unique id.
+        wants: whether it was just opened, or had the seat before its connection was lost.
     """
     editor = tab if wants and seat.editor is None else seat.editor
     return replace(seat, tabs=(*seat.tabs, tab), editor=editor)
 
 
 def leave(seat: Seat, tab: str) -> Seat:
-    """A tab is gone."""
+    """Remove a tab that is gone."""
     asked_by = None if seat.asked_by == tab else seat.asked_by
     left = replace(
         seat,
@@ -64,7 +64,7 @@ def leave(seat: Seat, tab: str) -> Seat:
 
 
 def ask(seat: Seat, tab: str) -> Seat:
-    """A tab wants to edit."""
+    """Let a tab request the seat."""
     if tab not in seat.tabs or seat.editor == tab:
         return seat
     if seat.editor is None:
@@ -73,22 +73,22 @@ def ask(seat: Seat, tab: str) -> Seat:
 
 
 def give_up(seat: Seat, tab: str) -> Seat:
-    """The tab that edits has saved everything, and gives the seat to whoever asks for it."""
+    """Let the tab that edits, once it has saved everything, pass the seat to the tab that requests it."""
     return replace(seat, editor=seat.asked_by, asked_by=None) if seat.editor == tab and seat.asked_by else seat
 
 
 def keep(seat: Seat, tab: str) -> Seat:
-    """The tab that edits cannot save, and keeps the seat."""
+    """Let the tab that edits keep the seat because it cannot save."""
     return replace(seat, asked_by=None, refused=seat.asked_by) if seat.editor == tab else seat
 
 
 def wait_is_over(seat: Seat, tab: str) -> Seat:
-    """The tab that asked has waited long enough for an answer."""
+    """Give the seat to the tab that requested it and has waited long enough for an answer."""
     return replace(seat, editor=tab, asked_by=None) if seat.asked_by == tab else seat
 
 
 def view(seat: Seat, tab: str) -> SeatView:
-    """What one tab is told."""
+    """Return the view of one tab."""
     return SeatView(
         edits=seat.editor == tab,
         free=seat.editor is None,

@@ -1,4 +1,4 @@
-"""Which content may be brought to the workspace, and why not. Protocol: docs/protocol/foreign-bytes.md."""
+"""Decides which content may be uploaded to the workspace. Protocol: docs/protocol/foreign-bytes.md."""
 
 import re
 from collections.abc import Callable
@@ -18,12 +18,12 @@ _MARKERS = (
     (b"\n=======", (b"\n", b"\r\n")),
     (b"\n>>>>>>>", (b"\n", b" ")),
 )
-"""Of an unfinished merge: what its lines begin with, and what comes next."""
+"""Markers of an unfinished merge: how their lines begin, and what may follow."""
 _COPY_OF_EDITS = re.compile(r".* \(my edits(?: \d+)?\)(?:\.[^.]*)?", re.DOTALL)
 
 
 class Unfit(StrEnum):
-    """Why content is not brought to the workspace; append only, never rename."""
+    """Why content is not uploaded to the workspace; append only, never rename."""
 
     UNREADABLE = "unreadable"
     EMPTIED = "emptied"
@@ -37,7 +37,7 @@ class Unfit(StrEnum):
 
 
 BROKEN = frozenset({Unfit.UNREADABLE, Unfit.EMPTIED, Unfit.UNMERGED, Unfit.TOO_DEMANDING})
-"""Only a person can help: repair the file, or take the workspace's version."""
+"""Reasons that only a person can remove: repair the file, or take the workspace's version."""
 
 SENTENCES = {
     Unfit.UNREADABLE: (
@@ -83,7 +83,7 @@ SENTENCES = {
 def is_notebook_document(document: object) -> bool:
     """Whether parsed JSON is a notebook that Jupyter can open.
 
-    The parts looked at are those that nbformat 5 needs in order to read one (``nbformat.reads``, ``strip_transient``).
+    It checks the parts that nbformat 5 needs in order to read one (``nbformat.reads``, ``strip_transient``).
     """
     if not isinstance(document, dict):
         return False
@@ -111,15 +111,15 @@ def is_text_name(name: str) -> bool:
 
 
 def check_text(name: str, content: bytes, baseline_crc32c: str | None) -> Unfit | None:
-    """Judge what a program wrote into a file that is no notebook.
+    """Check what a program wrote into a file that is not a notebook.
 
     Args:
         name: file name.
         content: its content, or the beginning of it.
-        baseline_crc32c: of what the bucket holds; None when it holds nothing.
+        baseline_crc32c: checksum of the content in the bucket; None if there is none.
 
     Returns:
-        Why it is not to be brought to the workspace; None when it may be.
+        Why it must not be uploaded; None if it may be.
     """
     if not content and baseline_crc32c not in {None, EMPTY_CRC32C}:
         return Unfit.EMPTIED
@@ -131,9 +131,9 @@ def check_text(name: str, content: bytes, baseline_crc32c: str | None) -> Unfit 
 
 
 def _is_unmerged(content: bytes) -> bool:
-    """Whether lines that are markers of an unfinished merge follow each other, in time linear in the content's length.
+    """Whether the markers of an unfinished merge follow each other, in linear time.
 
-    (A regular expression for it takes time that grows with the cube of their number.)
+    (A regular expression would take time that grows with the cube of their number.)
     """
     text, position = b"\n" + content + b"\n", 0
     for marker, ends in _MARKERS:
@@ -152,7 +152,7 @@ def _after_marker(text: bytes, marker: bytes, ends: tuple[bytes, ...], position:
 
 
 def is_copy_of_edits(name: str) -> bool:
-    """Whether a name is one under which edits are kept beside a notebook."""
+    """Whether a name is that of a copy of edits kept beside a notebook."""
     return _COPY_OF_EDITS.fullmatch(name) is not None
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 MAX_COMPONENT_BYTES = 244
-"""255 bytes are what file systems allow a file name; Jupyter adds ``-checkpoint`` to it."""
+"""File systems allow 255 bytes for a file name, and Jupyter adds ``-checkpoint`` to it."""
 MAX_OBJECT_NAME_BYTES = 1024
 """Cloud Storage: object naming."""
 
 
 class Mode(StrEnum):
-    """How a notebook is open (design glossary; preview needs no path of its own)."""
+    """How a notebook is open; a preview has no path of its own."""
 
     EDIT = "edit"
     PLAYGROUND = "playground"
@@ -31,10 +31,10 @@ class Workspace:
         bucket: bucket name without ``gs://``.
         prefix: start of every notebook's object name; empty or ending in ``/``.
         edit_directory: API path of the edit folder; empty for the server's root.
-        playground_directory: API path of the playground folder; None for no playground.
+        playground_directory: API path of the playground folder; None if there is none.
         pattern: file names that belong in the bucket; the whole name must match.
         user_project: project billed for a requester-pays bucket.
-        is_shallow: only files directly in its folders belong to it, not those of folders below.
+        is_shallow: whether only files directly in its folders belong to it, and none of folders below.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Location:
 
     Attributes:
         workspace: the workspace.
-        mode: which of its folders.
+        mode: the mode of the folder.
         directory: API path of that folder.
         relative_path: path below it; empty for the folder itself.
     """
@@ -81,22 +81,22 @@ class Location:
 
     @property
     def object_name(self) -> str:
-        """Name the object of this place has, or would have, in the bucket."""
+        """Name that the object of this place has, or would have, in the bucket."""
         return self.workspace.prefix + self.relative_path
 
     @property
     def object_prefix(self) -> str:
-        """Start of the names of all objects below this place, when it is a folder."""
+        """Start of the names of all objects below this place, if it is a folder."""
         return self.object_name + "/" if self.relative_path else self.workspace.prefix
 
     @property
     def belongs_in_bucket(self) -> bool:
-        """Whether a file of this name is kept in the bucket at all, in either mode."""
+        """Whether the workspace keeps files of this name in the bucket; the mode does not matter."""
         return self.why_not_in_bucket is None and is_notebook_name(self.workspace, self.name)
 
     @property
     def why_not_in_bucket(self) -> str | None:
-        """Why no object can have the name of this place, whatever the workspace's pattern; None when one can."""
+        """Why no object can have the name of this place, even if the pattern matches; None if one can."""
         if (reason := why_not_shown(self.relative_path)) is not None:
             return reason
         if len(self.object_name.encode()) > MAX_OBJECT_NAME_BYTES:
@@ -110,7 +110,7 @@ class Location:
 
     @property
     def is_delocalized(self) -> bool:
-        """Whether saves of this file go to the bucket: never from a playground (promise P5)."""
+        """Whether saves of this file go to the bucket: never from a playground."""
         return self.mode is Mode.EDIT and self.belongs_in_bucket
 
     @property
@@ -119,7 +119,7 @@ class Location:
         return self.mode is Mode.EDIT
 
     def in_mode(self, mode: Mode) -> "Location | None":
-        """The place of the same notebook in the folder of a mode; None when the workspace has no such folder."""
+        """Return the place of the same notebook in the folder of a mode; None if the workspace has no such folder."""
         directories = (directory for directory, its_mode in self.workspace.directories() if its_mode is mode)
         directory = next(directories, None)
         if directory is None:
@@ -127,7 +127,7 @@ class Location:
         return Location(workspace=self.workspace, mode=mode, directory=directory, relative_path=self.relative_path)
 
     def sibling(self, name: str) -> "Location":
-        """The place called ``name`` in the same folder."""
+        """Return the place called ``name`` in the same folder."""
         return self.parent.child(name)
 
     @property
@@ -141,7 +141,7 @@ class Location:
         )
 
     def at(self, object_name: str) -> "Location":
-        """The place, in the same folder of the workspace, that an object of the workspace is or would be at."""
+        """Return the place of an object of the workspace in the same folder."""
         return Location(
             workspace=self.workspace,
             mode=self.mode,
@@ -150,7 +150,7 @@ class Location:
         )
 
     def child(self, name: str) -> "Location":
-        """The place called ``name`` in this folder."""
+        """Return the place called ``name`` in this folder."""
         return Location(
             workspace=self.workspace,
             mode=self.mode,
@@ -160,13 +160,13 @@ class Location:
 
 
 class Workspaces:
-    """All workspaces of a server: those of its settings, and those that storage links make while it runs.
+    """All workspaces of a server: those of its settings, and those that storage links create while it runs.
 
     Args:
         configured: the workspaces of the settings.
 
     Attributes:
-        all: the workspaces there are now, the linked ones first.
+        all: the current workspaces, the linked ones first.
     """
 
     def __init__(self, configured: tuple[Workspace, ...] = ()) -> None:
@@ -182,29 +182,29 @@ class Workspaces:
         return self._configured
 
     def link(self, linked: tuple[Workspace, ...], *, hidden: frozenset[str] = frozenset()) -> None:
-        """Set the workspaces that links make.
+        """Set the workspaces of links.
 
         Args:
-            linked: all of them, the latest first; of two that share a folder the first has it.
-            hidden: edit folders of configured workspaces that a link stands for.
+            linked: all of them, the latest first; if two share a folder, the first has it.
+            hidden: edit folders of configured workspaces that a link replaces.
         """
         self._linked, self._hidden = linked, hidden
         self._settle()
 
     def configure(self, configured: tuple[Workspace, ...]) -> None:
-        """Take further workspaces among the configured ones, by their edit folders; none goes.
+        """Add or replace configured workspaces, by their edit folders; none is removed.
 
         Args:
-            configured: workspaces of the settings as they are found now.
+            configured: workspaces of the current settings.
         """
         known = {one.edit_directory: one for one in self._configured}
-        # One object for a workspace's life: what is known of its notebooks goes by it.
+        # An unchanged workspace keeps its object, by which other parts know its notebooks.
         found = {one.edit_directory: one for one in configured if one != known.get(one.edit_directory)}
         self._configured = tuple({**known, **found}.values())
         self._settle()
 
     def on_change(self, listener: Callable[[], None]) -> None:
-        """Have a function called whenever there are other workspaces than before."""
+        """Call a function whenever the workspaces have changed."""
         self._listeners.append(listener)
 
     def _settle(self) -> None:
@@ -220,7 +220,7 @@ class Workspaces:
             api_path: Jupyter's path, with or without outer slashes.
 
         Returns:
-            The place, or None when the path is outside all workspace folders.
+            The place; None if the path is outside all workspace folders.
         """
         path = api_path.strip("/")
         inside = [
@@ -238,7 +238,7 @@ class Workspaces:
         return max(inside, key=lambda location: len(location.directory), default=None)
 
     def holds_workspace_folder(self, api_path: str) -> bool:
-        """Whether a path is a workspace folder, or a folder above one: these cannot be moved or deleted."""
+        """Whether a path is a workspace folder or contains one: such folders cannot be moved or deleted."""
         path = api_path.strip("/")
         return any(
             directory != "" and (directory == path or directory.startswith(path + "/"))
@@ -255,13 +255,13 @@ def join(directory: str, name: str) -> str:
 def is_notebook_name(workspace: Workspace, name: str) -> bool:
     """Whether a file name matches the workspace's pattern.
 
-    The whole name must match: Welder's unanchored search also takes ``x.ipynb.bak`` (Terra behaviour, 3.24).
+    The whole name must match: Welder's unanchored search also accepts ``x.ipynb.bak``.
     """
     return workspace.pattern.fullmatch(name) is not None
 
 
 def is_roundabout(relative_path: str) -> bool:
-    """Whether a path names a place, or none, in a roundabout way, and so could get round the place's rules.
+    """Whether a path has empty, ``.`` or ``..`` components, with which it could bypass the rules of a place.
 
     Args:
         relative_path: path without outer slashes; may be empty.
@@ -271,7 +271,7 @@ def is_roundabout(relative_path: str) -> bool:
 
 
 def is_name_of_nothing(path: str) -> bool:
-    """Whether no request can be about this path: no disk has it, or it is no UTF-8."""
+    """Whether no file can have this path: it contains NUL, or is not valid UTF-8."""
     return "\0" in path or not is_unicode(path)
 
 
@@ -289,7 +289,7 @@ def why_not_shown(relative_path: str) -> str | None:
         relative_path: object name without the workspace's prefix, or path below the folder.
 
     Returns:
-        The reason in words, or None when the name is a path.
+        The reason in words; None if the name is a valid path.
     """
     if not is_unicode(relative_path):
         return "its name is not valid UTF-8"

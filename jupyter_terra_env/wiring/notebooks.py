@@ -183,21 +183,21 @@ def build(
         times=plan.keeping,
     )
     localizer = Localizer(storage, delocalizer, locks, bases)
-    acts = ObjectWrites(storage, locks)
+    writes = ObjectWrites(storage, locks)
     executor = MoveExecutor(
-        storage, listings, delocalizer, locks, acts, bases, locate=workspaces.locate, on_moved=keeper.moved
+        storage, listings, delocalizer, locks, writes, bases, locate=workspaces.locate, on_moved=keeper.moved
     )
-    begun = MoveRecovery(
+    recovery = MoveRecovery(
         storage,
         Intents(database, new_id=lambda: secrets.token_hex(8)),
         ActOwners(plan.state / "acts", new_id=lambda: secrets.token_hex(8)),
         executor,
-        acts,
+        writes,
         locate=workspaces.locate,
         pause_seconds=pause,
         log=plan.log,
     )
-    plans = MovePlans(storage, delocalizer, locks, localizer, acts, NotebookChecks(storage, gate))
+    planner = MovePlans(storage, delocalizer, locks, localizer, writes, NotebookChecks(storage, gate))
     links = StorageLinks(
         workspaces,
         storage,
@@ -235,8 +235,8 @@ def build(
         conflicts=Conflicts(storage, localizer, delocalizer, locks, bases, cage),
         previews=Previews(storage),
         badges=ListingBadges(storage, delocalizer, locks, foreign_edits),
-        moves=Moves(storage, plans, executor, begun, NameChecks(storage, listings)),
-        recovery=begun,
+        moves=Moves(storage, planner, executor, recovery, NameChecks(storage, listings)),
+        recovery=recovery,
         cage=cage,
         database=database,
         bucket_threads=threads,

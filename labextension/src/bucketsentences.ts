@@ -17,7 +17,7 @@ export function byBucket(reason: string, bucket: string, trans: TranslationBundl
       return trans.__('Cloud Storage did not answer for the workspace bucket %1: try again soon.', bucket);
     case 'corrupt-transfer':
       return trans.__(
-        'A transfer with the workspace bucket %1 arrived damaged and was thrown away: try again.',
+        'A transfer with the workspace bucket %1 was corrupted in transit and discarded: try again.',
         bucket
       );
     case 'no-credentials':
@@ -44,7 +44,7 @@ export function byBucket(reason: string, bucket: string, trans: TranslationBundl
       return trans.__('The workspace bucket %1 did not accept the request.', bucket);
     case 'not-offered':
       return trans.__(
-        'What answers for the workspace bucket %1 does not offer this: check that Cloud Storage is reached directly.',
+        'The service at the address of the workspace bucket %1 does not support this: check that Cloud Storage is reached directly.',
         bucket
       );
     case 'object-held':
@@ -89,7 +89,7 @@ export function byBucket(reason: string, bucket: string, trans: TranslationBundl
       );
     case 'unreadable-object':
       return trans.__(
-        'A notebook in the workspace bucket %1 is marked as compressed and cannot be unpacked: ask whoever stored it to upload it again.',
+        'A notebook in the workspace bucket %1 is marked as compressed and cannot be unpacked: ask the person who stored it to upload it again.',
         bucket
       );
     default:

@@ -41,7 +41,7 @@ export function markView(mark: Mark, trans: TranslationBundle): { icon: IconName
     case 'conflict':
       return { icon: 'alert', sentence: trans.__('Conflict: it was changed in the workspace, too.') };
     case 'locked':
-      return { icon: 'lock', sentence: trans.__('Somebody else is editing it.') };
+      return { icon: 'lock', sentence: trans.__('Another person is editing it.') };
     case 'not-in-workspace':
       return { icon: 'upload', sentence: trans.__('Not in the workspace yet.') };
     case 'this-disk':

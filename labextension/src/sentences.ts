@@ -113,18 +113,18 @@ function lockInWords({ code }: ILock, trans: TranslationBundle): string | null {
     case 'held':
       return trans.__('You are editing this notebook.');
     case 'free':
-      return trans.__('Nobody is editing this notebook.');
+      return trans.__('No one is editing this notebook.');
     case 'free:void':
       return trans.__(
-        'Nobody is editing this notebook: its lock is set to expire more than a day from now, which no editor does, and is ignored.'
+        'No one is editing this notebook: its lock is set to expire more than a day from now, which no editor does, and is ignored.'
       );
     case 'held-by-other':
       return trans.__(
-        'Somebody else is editing this notebook: it is read-only here. Open it in the playground, make a copy, or wait until it is free.'
+        'Another person is editing this notebook: it is read-only here. Open it in the playground, make a copy, or wait until it is free.'
       );
     case 'held-by-other:lost':
       return trans.__(
-        'Somebody else is editing this notebook now: your time as its editor had run out. What was not saved to the workspace is kept on this disk.'
+        'Another person is editing this notebook now: your edit lock had expired. What was not saved to the workspace is kept on this disk.'
       );
     case 'held-elsewhere':
       return trans.__(
@@ -139,7 +139,7 @@ function lockInWords({ code }: ILock, trans: TranslationBundle): string | null {
         'The workspace bucket does not let this account lock notebooks, so this one is read-only here. Open it in the playground or make a copy, or ask an owner of the workspace for access.'
       );
     case 'unknown':
-      return trans.__('It is not known whether somebody else is editing this notebook.');
+      return trans.__('It is unknown whether another person is editing this notebook.');
     default:
       return null;
   }
@@ -160,7 +160,7 @@ export function refusalInWords(
   switch (reason) {
     case 'locked-by-other':
       return trans.__(
-        'Somebody else is editing this notebook: nothing was changed in the workspace. Save yours under a new name, open the notebook in the playground, or wait until it is free.'
+        'Another person is editing this notebook: nothing was changed in the workspace. Save yours under a new name, open the notebook in the playground, or wait until it is free.'
       );
     case 'locked-elsewhere':
       return trans.__(
@@ -187,11 +187,11 @@ function pauseRefusal(reason: string, trans: TranslationBundle): string | null {
   switch (reason) {
     case 'longest-work-reached':
       return trans.__(
-        'What runs now may only run for the longest time set for work without a person (max_busy_seconds): keep the environment running until the jobs end, or work in a notebook.'
+        'Jobs may run without a person only for a limited time (max_busy_seconds), which has been reached: keep the environment running until the jobs end, or work in a notebook.'
       );
     case 'keep-awake-used-up':
       return trans.__(
-        'All the time that can be asked for has been asked for (max_snooze_seconds): work in a notebook to get more.'
+        'The longest time that can be requested has been used up (max_snooze_seconds): work in a notebook to get more.'
       );
     case 'no-jobs':
       return trans.__('Nothing is running that could be waited for.');

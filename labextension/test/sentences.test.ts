@@ -21,7 +21,7 @@ test('a sentence with a code that is not known stays as the server has it', () =
 
 test('a lock that was lost has another sentence than one that never was ours', () => {
   const lock = { state: 'held-by-other', message: 'x', email: null, until: null, lost: true, actions: [] };
-  assert.match(words({ lock: { ...lock, code: 'held-by-other:lost' } }).lock?.message ?? '', /had run out/);
+  assert.match(words({ lock: { ...lock, code: 'held-by-other:lost' } }).lock?.message ?? '', /had expired/);
   assert.match(words({ lock: { ...lock, code: 'held-by-other' } }).lock?.message ?? '', /read-only here/);
 });
 

@@ -167,7 +167,7 @@ def test_untouched_it_is_paused_with_everything_saved(given, interface, tmp_path
             person.page.keyboard.type("7")
             person.wait_for_badge("place", "Unsaved")
             card_of(person).locator("[data-action=keep-awake]").click()
-            person.notification("All the time that can be asked for has been asked for")
+            person.notification("The longest time that can be requested has been used up")
             person.take_picture("refused")
             assert_readable(person)
             assert jupyter.colleague.cell("typed.ipynb")["source"] == "x = 1"

@@ -156,7 +156,7 @@ def _be_the_child(disk, act, kill_at):
             act(env, outsider)
             sys.stdout.flush()
             os._exit(_COMPLETED)
-    except BaseException:  # noqa: BLE001 - the child must end here, whatever happened
+    except BaseException:  # noqa: BLE001 - the child must end here in any case
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(_FAILED)

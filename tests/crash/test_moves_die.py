@@ -67,7 +67,7 @@ def recovered(env):
 
 
 def each_death(disk, act):
-    """Both sides after each death and the start that follows; tells which ends were reached."""
+    """Both sides after each death and the start that follows; ``reached`` collects which ends were reached."""
     reached = set()
     for number in deaths(disk, act):
         with after_death(disk) as (env, outsider):
@@ -107,7 +107,7 @@ def test_renaming_a_notebook_that_has_a_debt(disk):
         assert files[path] == b"edited", number
         [name] = objects
         assert path == f"ws/edit/{name}"
-        # Written by a program, not saved: before the rename has paid it, nobody owes it.
+        # Written by a program, not saved: before the rename has uploaded it, there is no debt.
         assert objects[name] in ({b"a", b"edited"} if name == "a.ipynb" else {b"edited"})
         reached.add("old" if name == "a.ipynb" else "new")
 
@@ -126,7 +126,7 @@ def test_renaming_a_folder(disk, new):
 
 
 def test_a_folder_whose_rename_is_undone(disk):
-    """Somebody changes an object after the plan: whatever step the undoing dies at, nothing is lost or twice."""
+    """Another person changes an object after the plan: if the undoing dies at any step, nothing is lost or twice."""
     prepare(disk, folder_of_three)
 
     def act(env, outsider):
@@ -344,7 +344,7 @@ def test_deleting_to_the_trash(disk, is_folder, monkeypatch):
 
 
 def test_a_deletion_that_the_bucket_refuses(disk):
-    """Its files come back, whatever step it dies at."""
+    """Its files come back, at whichever step it dies."""
     prepare(disk, folder_of_three)
 
     def act(env, _):

@@ -235,7 +235,7 @@ def test_taking_the_workspaces_version(disk):
 
 
 def nothing_is_owed_silently(env, outsider):
-    """Each debt has been paid, or waits for a person, who is told so."""
+    """Each debt has been paid, or its status says that it waits for a person."""
     for path in env.owed():
         name = path.removeprefix("ws/edit/")
         assert env.run(env.status_of(name)).place is Place.CONFLICT, path
@@ -266,7 +266,7 @@ def test_a_way_out_where_theirs_is_deleted(disk, way_out):
 
 
 def test_a_way_out_whose_name_is_taken_in_the_bucket(disk):
-    """Between the look for a free name and the upload: the kept file gets the next one, whatever step it dies at."""
+    """Between the look for a free name and the upload: the kept file gets the next one, at whichever step it dies."""
 
     def act(env, outsider):
         env.delocalizer.tell(env.at(NAME), conflict())
@@ -342,7 +342,7 @@ def test_a_way_out(disk, way_out):
     assert (replaced > 0) is (way_out is Resolution.REPLACE_THEIRS)
 
 
-def test_a_save_by_somebody_who_was_shown_theirs_in_the_place_of_mine(disk):
+def test_a_save_by_a_person_who_was_shown_theirs_in_the_place_of_mine(disk):
     """Between showing and saving, too: a client that lives on saves with the next server."""
 
     def story(env, outsider):
@@ -417,7 +417,7 @@ def test_a_lock(disk, act):
     for number in deaths(disk, acting):
         with next_start(disk) as (env, outsider):
             assert outsider.content(NAME) == BASE, number
-            # Nobody is locked out for longer than a lock's time, and the same disk goes on at once.
+            # No one is locked out for longer than a lock's time, and the same disk goes on at once.
             assert env.save(NAME, MINE).place is Place.IN_WORKSPACE, number
             expiry = int(outsider.get(NAME).metadata["lockExpiresAt"])
             assert expiry <= time.time() * 1000 + TTL_MS + ALLOWANCE_MS, number
@@ -473,8 +473,8 @@ def open_and_die(file, failpoints):
     os._exit(0)
 
 
-def test_a_stopped_process_wakes_up_and_overwrites_nobody(disk):
-    """SIGSTOP in the middle of an upload, for longer than a lock lasts; somebody else edits and saves meanwhile."""
+def test_a_stopped_process_wakes_up_and_overwrites_no_one(disk):
+    """SIGSTOP in the middle of an upload, for longer than a lock lasts; another person edits and saves meanwhile."""
 
     def story(env, outsider):
         outsider.put(NAME, BASE)
@@ -494,8 +494,8 @@ def test_a_stopped_process_wakes_up_and_overwrites_nobody(disk):
 
             requests.adapters.HTTPAdapter.send = stopped
             env.run(env.storage.save(env.at(NAME), MINE))
-            told = env.run(env.delocalizer.settle(env.at(NAME)))
-            os._exit(0 if told.place in {Place.CONFLICT, Place.LOCKED} else 1)
+            result = env.run(env.delocalizer.settle(env.at(NAME)))
+            os._exit(0 if result.place in {Place.CONFLICT, Place.LOCKED} else 1)
     _, ended = os.waitpid(child, os.WUNTRACED)
     assert os.WIFSTOPPED(ended)
     elsewhere = Disk(disk.root.parent)
@@ -506,7 +506,7 @@ def test_a_stopped_process_wakes_up_and_overwrites_nobody(disk):
         assert other.save(NAME, THEIRS).place is Place.IN_WORKSPACE
     os.kill(child, signal.SIGCONT)
     _, ended = os.waitpid(child, 0)
-    assert os.WEXITSTATUS(ended) == 0, "the upload was refused, and that was told"
+    assert os.WEXITSTATUS(ended) == 0, "the upload was refused, and the status says so"
     with disk.environment() as (env, outsider):
         assert (env.read(NAME), outsider.content(NAME)) == (MINE, THEIRS)
         assert env.owed() == [f"ws/edit/{NAME}"]

@@ -294,13 +294,13 @@ class Environment:
         self.intents = Intents(self.database, new_id=lambda: secrets.token_hex(8))
         self.owners = ActOwners(self.journal_file.parent / "acts", new_id=lambda: secrets.token_hex(8))
         self.shown = []
-        acts = ObjectWrites(self.storage, self.locks)
+        writes = ObjectWrites(self.storage, self.locks)
         self.executor = MoveExecutor(
             self.storage,
             self.listings,
             self.delocalizer,
             self.locks,
-            acts,
+            writes,
             self.bases,
             locate=self.locate,
             on_moved=lambda old, new: self.shown.append((old.api_path, new.api_path)),
@@ -310,15 +310,15 @@ class Environment:
             self.intents,
             self.owners,
             self.executor,
-            acts,
+            writes,
             locate=self.locate,
             pause_seconds=lambda failures, passing: settings.get("pause_seconds", 30.0),
             log=self.log,
         )
-        plans = MovePlans(
-            self.storage, self.delocalizer, self.locks, self.localizer, acts, NotebookChecks(self.storage, self.gate)
+        planner = MovePlans(
+            self.storage, self.delocalizer, self.locks, self.localizer, writes, NotebookChecks(self.storage, self.gate)
         )
-        self.moves = Moves(self.storage, plans, self.executor, self.recovery, NameChecks(self.storage, self.listings))
+        self.moves = Moves(self.storage, planner, self.executor, self.recovery, NameChecks(self.storage, self.listings))
 
     def _connected(self, connection):
         with mock.patch.dict(os.environ, {"STORAGE_EMULATOR_HOST": self._front.url}):

@@ -17,7 +17,7 @@ def test_the_answers_that_policies_and_billing_bring_about(cause):
 
 
 @pytest.mark.parametrize("cause", REFUSALS)
-def test_a_reason_alone_or_a_message_alone_is_enough_where_it_tells(cause):
+def test_a_reason_alone_or_a_message_alone_is_enough_if_it_names_the_cause(cause):
     refusal = REFUSALS[cause]
     found = {
         special_cause(refusal.status, [refusal.reason], ""),

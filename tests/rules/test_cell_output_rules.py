@@ -145,7 +145,7 @@ class TestHugeOutputs:
         line = "x" * 999_999 + "\n"
         (stream, note) = outputs(*[out(line)] * 30)
         assert len(stream["text"]) <= MOST_BYTES
-        assert note["text"] == "Output beyond 10 MB was left out: nobody was connected to this notebook.\n"
+        assert note["text"] == "Output beyond 10 MB was left out: no one was connected to this notebook.\n"
 
     def test_what_was_cleared_does_not_count(self):
         line = "x" * 6_000_000
@@ -200,7 +200,7 @@ _MESSAGES = st.one_of(
 
 
 @given(st.lists(_MESSAGES, max_size=12))
-def test_any_story_is_a_valid_notebook_and_told_twice_it_is_the_same(messages):
+def test_any_messages_give_a_valid_notebook_and_applied_twice_the_same(messages):
     once = with_outputs(notebook(), [run()], messages)
     nbformat.validate(nbformat.from_dict(once))
     assert with_outputs(once, [run()], messages) == once
@@ -220,8 +220,8 @@ class TestPlaces:
 
     @pytest.mark.parametrize("source", ["a\nb", None])
     def test_the_source_that_was_executed(self, source):
-        told = with_outputs(_NOTEBOOK, [self.of(source)], [self.PRINTED])
-        assert told["cells"][0]["outputs"] != []
+        result = with_outputs(_NOTEBOOK, [self.of(source)], [self.PRINTED])
+        assert result["cells"][0]["outputs"] != []
         assert without_place(_NOTEBOOK, [self.of(source)], [self.PRINTED]) == ()
 
     @pytest.mark.parametrize("source", ["a\nb\n", "a", ""])

@@ -128,7 +128,7 @@ class TestReading:
         assert read_lock(metadata) == EditLock(holder=Holder(owner=OWNER, environment=None), expires_at_ms=NOW + TTL_MS)
 
     @given(st.dictionaries(st.sampled_from([OWNER_KEY, EXPIRY_KEY, ENVIRONMENT_KEY, "x"]), st.text()), HOLDERS, TIMES)
-    def test_whatever_the_metadata_there_is_an_answer(self, metadata, me, now):
+    def test_any_metadata_gives_an_answer(self, metadata, me, now):
         claim = claim_of(metadata, me, now)
         assert (read_lock(metadata) is not None) or claim is Claim.FREE
 
@@ -265,16 +265,16 @@ class TestOtherClients:
         assert read_lock(patched).holder == Holder(owner=owner, environment=None)
         assert claim_of(patched, ME, NOW + later_ms) is claim
 
-    def test_a_patch_of_somebody_else_with_our_very_expiry_is_somebody_elses(self):
+    def test_a_patch_by_another_person_with_our_very_expiry_is_theirs(self):
         patched = {**taken(ME, NOW), **welders(OTHER, NOW + TTL_MS)}
         assert claim_of(patched, ME, NOW) is Claim.OTHERS
 
     @pytest.mark.parametrize("expiry", ["", "0", str(NOW + TTL_MS)])
-    def test_terra_uis_copy_is_locked_by_nobody(self, expiry):
+    def test_terra_uis_copy_is_locked_by_no_one(self, expiry):
         copied = {**taken(ME, NOW), "lastLockedBy": "", "lockExpiresAt": expiry}
         assert [claim_of(copied, holder, NOW) for holder in (ME, ELSEWHERE, SOMEBODY)] == [Claim.FREE] * 3
 
-    def test_metadata_copied_to_another_bucket_matches_nobody_there(self):
+    def test_metadata_copied_to_another_bucket_matches_no_one_there(self):
         copied = record_of(Holder(owner=owner_hash("a", "foo@bar.com"), environment="here"), NOW + TTL_MS)
         me = Holder(owner=owner_hash("b", "foo@bar.com"), environment="here")
         assert claim_of(copied, me, NOW) is Claim.OTHERS
@@ -295,7 +295,7 @@ class TestALockOfAnotherClientForTheSamePerson:
     def test_may_be_taken_where_a_welder_runs_beside(self):
         assert claim_of(self.UNMARKED, replace(ME, shares_unmarked=True), NOW) is Claim.FREE
 
-    def test_nobody_elses_may(self):
+    def test_no_other_record_may(self):
         theirs = {**self.UNMARKED, OWNER_KEY: OTHER}
         assert claim_of(theirs, replace(ME, shares_unmarked=True), NOW) is Claim.OTHERS
 

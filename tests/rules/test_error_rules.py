@@ -80,23 +80,23 @@ class TestStatus:
     def test_only_what_is_in_the_bucket_is_shown_as_if_it_were(self):
         """Only what is in the bucket is shown as such (promise P8)."""
         trouble = BucketUnavailable("fc-1", BucketTrouble.UNREACHABLE, "")
-        for told in (status.owed(), status.never_sent(), status.not_yet_in_workspace(trouble)):
-            assert told.place is Place.ON_DISK
-            assert "NOT in the workspace" in told.message
+        for result in (status.owed(), status.never_sent(), status.not_yet_in_workspace(trouble)):
+            assert result.place is Place.ON_DISK
+            assert "NOT in the workspace" in result.message
         assert status.offline(trouble).place is Place.OFFLINE
         assert status.uploading().place is Place.UPLOADING
         assert status.in_workspace().place is Place.IN_WORKSPACE
         assert status.in_workspace().reason is None
 
-    def test_trouble_is_told_in_words_and_code(self):
+    def test_trouble_is_reported_in_words_and_code(self):
         trouble = BucketUnavailable("fc-1", BucketTrouble.UNREACHABLE, "secret detail")
-        for told in (status.not_yet_in_workspace(trouble), status.offline(trouble)):
-            assert told.reason == "unreachable"
-            assert "fc-1" in told.message
-            assert "secret detail" not in told.message
+        for result in (status.not_yet_in_workspace(trouble), status.offline(trouble)):
+            assert result.reason == "unreachable"
+            assert "fc-1" in result.message
+            assert "secret detail" not in result.message
 
     @pytest.mark.parametrize("reason", list(ConflictReason))
     def test_conflicts(self, reason):
-        told = status.conflict(reason)
-        assert (told.place, told.reason) == (Place.CONFLICT, reason.value)
-        assert told.message == str(WorkspaceConflict(reason))
+        result = status.conflict(reason)
+        assert (result.place, result.reason) == (Place.CONFLICT, reason.value)
+        assert result.message == str(WorkspaceConflict(reason))

@@ -92,7 +92,7 @@ def test_where_nothing_can_be_it_it_was_deleted(others):
     ],
     ids=["others", "changed", "longer", "two copies"],
 )
-def test_what_may_be_it_and_need_not_be_is_not_told_as_deleted(others):
+def test_an_object_with_a_possible_successor_is_not_reported_as_deleted(others):
     assert what_became_of(LAST, others) is MISSING
 
 

@@ -1,4 +1,4 @@
-"""What a person is told of a lock, from what was seen of it."""
+"""The view of a lock that a person sees, from the records that were read."""
 
 import pytest
 
@@ -48,7 +48,7 @@ def test_a_lock_of_ours_that_has_run_out_is_not_claimed():
     assert as_of(HELD, 179_999) is HELD
     assert as_of(HELD, 180_000) == UNKNOWN_LOCK
     others = seen(Claim.OTHERS, LOCK, before=None)
-    assert as_of(others, 180_000) is others, "the watch tells when it is free"
+    assert as_of(others, 180_000) is others, "the watch reports when it is free"
 
 
 @pytest.mark.parametrize("state", list(LockState))
@@ -67,7 +67,7 @@ def test_a_record_that_counts_as_none_is_said_so():
 
 
 @pytest.mark.parametrize("state", LockState)
-def test_without_permission_a_notebook_is_read_only_whoever_holds_it(state):
+def test_without_permission_a_notebook_is_read_only_in_every_state(state):
     view = without_permission(LockView(state=state))
     assert view.state in READ_ONLY
     assert view.state in {state, LockState.NOT_PERMITTED}

@@ -175,5 +175,5 @@ class TestWorkspaces:
         assert workspaces.locate("a.ipynb") is not None
         assert workspaces.locate("folder/a.ipynb") is None
 
-    def test_nobody_is_made_to_pay_by_a_link(self):
+    def test_a_link_never_names_a_project_that_pays(self):
         assert link().workspace("the-operators").user_project == "the-operators"

@@ -266,7 +266,7 @@ class TestReadback:
         assert not is_own_write(remote(crc32c="A", mark=""), mine)
 
     def test_a_journal_that_knows_of_no_attempt_recognises_nothing(self):
-        """A disk that went back in time, or was cloned: whatever is in the bucket was written by somebody else."""
+        """A disk that went back in time, or was cloned: everything in the bucket was written by another machine."""
         for mark in MARKS:
             assert not is_own_write(remote(crc32c="A", mark=mark), ())
 

@@ -1,4 +1,4 @@
-"""One of several tabs edits; whatever happens in whatever order, never two, and none by itself."""
+"""One of several tabs edits: never two, in any order of events."""
 
 import pytest
 from hypothesis import given
@@ -26,7 +26,7 @@ def test_after_a_restart_the_reader_that_connects_first_stays_a_reader():
     assert (view(seat, "second").edits, view(seat, "first").edits) == (False, True)
 
 
-def test_an_empty_seat_is_taken_by_whoever_asks_and_by_nobody_else():
+def test_a_free_seat_is_taken_by_the_tab_that_requests_it_and_by_no_other():
     empty = leave(FIRST_EDITS, "first")
     assert view(empty, "second").free
     assert view(ask(empty, "second"), "second").edits
@@ -41,14 +41,14 @@ def test_a_seat_changes_hands_when_everything_is_saved():
     assert not view(given, "second").asked
 
 
-def test_a_tab_that_cannot_save_keeps_its_seat_and_the_other_is_told():
+def test_a_tab_that_cannot_save_keeps_its_seat_and_the_other_sees_the_refusal():
     kept = keep(ask(FIRST_EDITS, "second"), "first")
     assert view(kept, "first").edits
     assert view(kept, "second").refused
     assert not view(ask(kept, "second"), "second").refused
 
 
-def test_a_tab_that_hangs_or_goes_away_keeps_nobody_waiting():
+def test_a_tab_that_hangs_or_goes_away_keeps_no_other_waiting():
     asked = ask(FIRST_EDITS, "second")
     for after in (wait_is_over(asked, "second"), leave(asked, "first")):
         assert view(after, "second").edits
@@ -71,7 +71,7 @@ def after(seat, event, tab):
 
 
 @given(EVENTS)
-def test_never_two_and_never_somebody_who_is_gone(events):
+def test_never_two_and_never_a_tab_that_is_gone(events):
     seat = Seat()
     for event, tab in events:
         before, seat = seat, after(seat, event, tab)

@@ -55,7 +55,7 @@ def test_no_notebooks(document):
         st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
     )
 )
-def test_whatever_json_says_there_is_an_answer(document):
+def test_any_json_gives_an_answer(document):
     assert is_notebook_document(json.loads(json.dumps(document))) in {True, False}
 
 
@@ -80,16 +80,16 @@ def test_what_a_program_wrote_into_a_text(name, content, baseline, expected):
 
 @pytest.mark.parametrize("reason", list(Unfit))
 def test_each_reason_has_a_sentence_and_none_says_that_it_is_in_the_workspace(reason):
-    told = not_fit(reason)
-    assert told.place is Place.ON_DISK
-    assert told.reason == reason.value
-    assert told.message == SENTENCES[reason]
+    result = not_fit(reason)
+    assert result.place is Place.ON_DISK
+    assert result.reason == reason.value
+    assert result.message == SENTENCES[reason]
     if reason in BROKEN:
-        assert "NOT" in told.message
-        assert "workspace version" in told.message
+        assert "NOT" in result.message
+        assert "workspace version" in result.message
 
 
-def test_what_a_program_wrote_is_told_once_it_is_in_the_workspace():
+def test_what_a_program_wrote_is_reported_once_it_is_in_the_workspace():
     assert brought_for_program().place is Place.IN_WORKSPACE
     assert brought_for_program().is_news_of_equal
 

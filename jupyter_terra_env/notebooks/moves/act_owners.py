@@ -1,4 +1,4 @@
-"""Which server carries an act out: each that lives holds a lock on a file of its own in the state folder.
+"""Knows which servers are alive: each holds a lock on a file of its own in the state folder.
 
 Protocol: docs/protocol/journal.md, Two servers on one disk. Methods block for a few milliseconds.
 """
@@ -13,14 +13,14 @@ _SUFFIX = ".lock"
 
 
 class ActOwners:
-    """Tells acts that a living server is at from those whose server has died.
+    """Distinguishes moves of a living server from those of a server that has died.
 
-    The kernel gives a lock back when its process ends, however it ends; a copy of the disk has no locks. Where the file
-    system has none, every other server counts as dead.
+    The kernel releases a lock when its process ends for any reason, and a copy of the disk has no locks. If the file
+    system does not support locks, every other server counts as dead.
 
     Args:
         folder: for the files of the servers, in the state folder.
-        new_id: gives a name that no other server has.
+        new_id: returns a unique name.
     """
 
     def __init__(self, folder: Path, *, new_id: Callable[[], str]) -> None:
@@ -30,10 +30,10 @@ class ActOwners:
         self._descriptor: int | None = None
 
     def me(self) -> str:
-        """The name of this server, which lives from now on for all who ask.
+        """Return the name of this server, which counts as alive from now on.
 
         Raises:
-            OSError: the disk does not take it.
+            OSError: the disk refused.
         """
         if self._descriptor is None:
             name = self._new_id()
@@ -42,14 +42,14 @@ class ActOwners:
             descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with contextlib.suppress(OSError):  # A file system without locks.
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            fresh.rename(self._file(name))  # Nobody finds it without its lock.
+            fresh.rename(self._file(name))  # No server finds the file without its lock.
             self._name, self._descriptor = name, descriptor
             for other in self._folder.glob(f"*{_SUFFIX}"):
                 self.is_alive(other.name.removesuffix(_SUFFIX))
         return self._name
 
     def is_alive(self, owner: str) -> bool:
-        """Whether another server of this name lives; what a dead one has left is removed."""
+        """Whether another server of this name is alive; the file of a dead one is removed."""
         if not owner or owner == self._name:
             return False
         try:
@@ -69,7 +69,7 @@ class ActOwners:
             os.close(descriptor)
 
     def close(self) -> None:
-        """This server is at no act any more."""
+        """Record that this server runs no move any more."""
         if self._descriptor is not None:
             self._file(self._name).unlink(missing_ok=True)
             os.close(self._descriptor)

@@ -1,4 +1,4 @@
-"""Files that are to be deleted: first out of their place, reversibly, then gone for good or to the trash.
+"""Deletes files in two steps: first aside, reversibly, then for good or to the trash.
 
 Protocol: docs/protocol/journal.md, Deleting on the disk. Functions block: call them off the event loop.
 """
@@ -29,12 +29,12 @@ Planned = Mapping[Path, str]
 
 
 class Aside:
-    """A hidden folder beside a file or folder that is being deleted, for what was planned to go.
+    """A hidden folder beside a file or folder that is being deleted, which takes the planned files.
 
     Args:
         entry: the file or folder.
-        name: of the act; tells its folder from that of any other act.
-        planned: what is to go. Any other file is somebody's work since, and stays in its place.
+        name: id of the move, which makes the name of the hidden folder unique.
+        planned: the files to delete. Any other file was written since, and stays in its place.
     """
 
     def __init__(self, entry: Path, name: str, planned: Planned) -> None:
@@ -43,10 +43,10 @@ class Aside:
         self._planned = planned
 
     def take(self) -> None:
-        """Move what was planned out of its place, file by file, then remove the folders that are empty. Repeatable.
+        """Move the planned files aside one by one, then remove the folders that are empty. Repeatable.
 
         Raises:
-            OSError: the disk does not do it; everything is in its place.
+            OSError: the disk refused; everything is in its place, unless files are still aside.
         """
         if not os.path.lexists(self._entry):
             return
@@ -64,17 +64,17 @@ class Aside:
             raise
 
     def is_empty(self) -> bool:
-        """Whether nothing is aside."""
+        """Whether no file is aside."""
         return not self._folder.is_dir()
 
     def bring_back(self, only: Collection[Path] | None = None) -> None:
-        """Put files back, never onto others: what has taken a name meanwhile keeps it.
+        """Put files back, never onto others: a file that has taken a name meanwhile keeps it.
 
         Args:
-            only: the files by their places; None for all there are, with their folders.
+            only: the places of the files to put back; None means all files, with their folders.
 
         Raises:
-            OSError: the disk does not do it; what is not in its place is still aside.
+            OSError: the disk refused; the files that are not in their place are still aside.
         """
         if not self._folder.is_dir():
             return
@@ -87,11 +87,11 @@ class Aside:
         self._tidy(everything=only is None)
 
     def discard(self, *, to_trash: bool) -> None:
-        """Let what is aside go; what a program has written to it since is put back first.
+        """Remove the files that are aside, but first put back those that a program has written to since.
 
         Raises:
-            OSError: the disk does not do it; what is left is still aside.
-            TrashUnusable: the trash does not take it; likewise.
+            OSError: the disk refused; the remaining files are still aside.
+            TrashUnusable: the trash refused; the files are still aside.
         """
         if not self._folder.is_dir():
             return
@@ -129,21 +129,21 @@ class Aside:
     def _take_file(self, file: Path) -> None:
         aside = self._folder / file.relative_to(self._entry.parent)
         try:
-            file.rename(aside)  # Nothing is there: the folder is this act's own.
+            file.rename(aside)  # No file is replaced: the hidden folder belongs to this move alone.
         except FileNotFoundError:
-            return  # It has gone by itself.
+            return  # Another program has removed it.
         if signature(aside) != self._planned[file]:
             _put_back(aside, file)  # A program has written to it at the last moment.
 
     def _tidy(self, *, everything: bool) -> None:
-        """Remove the act's folder when there is nothing left in it."""
+        """Remove the hidden folder if it is empty."""
         if everything and self._folder.is_dir():
             remove_empty_folders(self._folder)
             sync_directory(self._entry.parent)
 
 
 def _put_back(aside: Path, place: Path) -> None:
-    """Give a file its name back; beside what has the name now, another, unless both hold the same."""
+    """Give a file its name back, or a similar one if another file with other content has taken the name."""
     for name in itertools.chain([place], _other_names(place)):
         try:
             move_file(aside, name)

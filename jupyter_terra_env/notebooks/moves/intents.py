@@ -1,4 +1,4 @@
-"""Renames and deletions that have begun, as the journal keeps them until they are done."""
+"""Intents: the journal's records of renames and deletions that have begun, kept until they are done."""
 
 import json
 from collections.abc import Callable
@@ -19,11 +19,11 @@ class PlannedObject:
 
     Attributes:
         name: object name.
-        new_name: what it is to be called; None when it is to go.
-        generation: of the version that was seen.
-        metageneration: of the version that was seen.
-        was: the generation that the baseline of its working copy still names, where a move is undone.
-        crc32c: of its content; None when it is not known, as in what an earlier version wrote down.
+        new_name: its new object name; None if it is deleted.
+        generation: generation of the version that was seen.
+        metageneration: metageneration of the version that was seen.
+        was: when a move is undone, the generation that the baseline of the working copy still names.
+        crc32c: checksum of its content; None if unknown, such as in intents of earlier versions of this package.
     """
 
     name: str
@@ -35,12 +35,12 @@ class PlannedObject:
 
     @property
     def precondition(self) -> MatchVersion:
-        """Only this version."""
+        """The precondition that matches this version only."""
         return MatchVersion(generation=self.generation, metageneration=self.metageneration)
 
     @classmethod
     def of(cls, version: "ObjectVersion | SeenVersion", name: str, new_name: str | None) -> Self:
-        """Plan for a version that was seen."""
+        """Return the plan for a version that was seen."""
         return cls(
             name=name,
             new_name=new_name,
@@ -52,12 +52,12 @@ class PlannedObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenVersion:
-    """An object's version as the journal remembers it.
+    """An object's version as the journal records it.
 
     Attributes:
         generation: content version.
         metageneration: metadata version within it.
-        crc32c: of its content, as the working copy has it; None when it is not known.
+        crc32c: checksum of its content, from the working copy; None if unknown.
     """
 
     generation: int
@@ -70,18 +70,18 @@ class Intent:
     """A rename or deletion.
 
     Attributes:
-        act: what is done.
+        act: what kind of move it is.
         path: API path of the file or folder.
-        new_path: its new API path; None when it is deleted.
+        new_path: its new API path; None if it is deleted.
         is_folder: whether it is a folder.
-        bucket: of the objects.
-        new_bucket: of the objects under their new names; None for the same.
-        objects: the objects it is about, each with the version that was seen.
-        files: what is deleted on the disk: API path and signature of each file; any other has been saved since.
-        to_trash: deleted files go to the trash of the desktop.
-        only_objects: a move is undone: the files never moved.
-        act_id: tells this act from every other; empty in what an earlier version wrote down.
-        owner: the server that carries it out.
+        bucket: bucket of the objects.
+        new_bucket: bucket of the objects under their new names; None if it is the same.
+        objects: the objects to move or delete, each with the version that was seen.
+        files: the files to delete: API path and signature of each; any other file has been saved since.
+        to_trash: whether deleted files go to the trash of the desktop.
+        only_objects: whether a move is undone whose files never moved.
+        act_id: unique id of the move; empty in intents of earlier versions of this package.
+        owner: the server that runs it.
     """
 
     act: Act
@@ -98,15 +98,15 @@ class Intent:
     owner: str = ""
 
     def to_json(self) -> str:
-        """The intent as the journal stores it."""
+        """Return the text that the journal stores."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what ``to_json`` wrote.
+        """Return the intent that ``to_json`` wrote.
 
         Raises:
-            ValueError: it is something else.
+            ValueError: the text is not an intent.
         """
         try:
             stored: dict[str, Any] = json.loads(text)
@@ -117,10 +117,10 @@ class Intent:
             raise ValueError(f"not an intent: {error}") from error
 
     def undone(self, moved: dict[str, ObjectVersion]) -> Self:
-        """The intent to move objects back.
+        """Return the intent to move objects back.
 
         Args:
-            moved: by former name, the versions that the moves made.
+            moved: the versions that the moves made, by former object name.
         """
         if self.new_path is None:
             raise ValueError("a deletion cannot be undone")
@@ -139,7 +139,7 @@ class Intent:
         )
 
     def touches(self, path: str) -> bool:
-        """Whether an act on ``path`` would meet this one."""
+        """Whether a move of ``path`` would overlap with this one."""
         mine = [one for one in (self.path, self.new_path) if one is not None]
         return any(f"{path}/".startswith(f"{one}/") or f"{one}/".startswith(f"{path}/") for one in mine)
 
@@ -149,7 +149,7 @@ class Intents:
 
     Args:
         database: the open database.
-        new_id: gives an id that no other act has, on this disk or another.
+        new_id: returns an id that is unique across disks.
     """
 
     def __init__(self, database: JournalDatabase, *, new_id: Callable[[], str]) -> None:
@@ -157,13 +157,13 @@ class Intents:
         self._new_id = new_id
 
     def add(self, intent: Intent) -> tuple[int, Intent]:
-        """Give an intent its id, and write it down, durably.
+        """Give an intent its id, and record it durably.
 
         Returns:
-            Its number, and the intent as it was written down.
+            Its number, and the intent as recorded.
 
         Raises:
-            OperationRefused: this is not the journal any more that a restart finds.
+            OperationRefused: the journal was replaced or removed; a restart would not find the intent.
         """
         self._require_in_place(intent)
         known = replace(intent, act_id=self._new_id())
@@ -172,18 +172,18 @@ class Intents:
             return int(str(self._database.rows("SELECT last_insert_rowid()")[0][0])), known
 
     def claim(self, number: int, text: str, owner: str) -> bool:
-        """Make a server the one that carries an intent out, unless the intent is not any more as it was read.
+        """Make a server the owner of an intent, unless the intent has changed since it was read.
 
         Args:
-            number: the intent's.
-            text: as it was read.
+            number: number of the intent.
+            text: the intent as it was read.
             owner: the server.
 
         Returns:
-            Whether it is that server's now.
+            Whether the server owns it now.
 
         Raises:
-            OperationRefused: this is not the journal any more that a restart finds.
+            OperationRefused: the journal was replaced or removed.
         """
         intent = Intent.from_json(text)
         self._require_in_place(intent)
@@ -194,15 +194,15 @@ class Intents:
         return done.rowcount == 1
 
     def replace(self, number: int, intent: Intent) -> None:
-        """Put another intent in the place of one."""
+        """Replace an intent."""
         self._database.execute("UPDATE intents SET intent = ? WHERE id = ?", (intent.to_json(), number))
 
     def remove(self, number: int) -> None:
-        """An intent has been carried out, or given up."""
+        """Remove an intent that is done or given up."""
         self._database.execute("DELETE FROM intents WHERE id = ?", (number,))
 
     def all(self) -> tuple[tuple[int, str], ...]:
-        """Everything that was begun, oldest first: number and stored text."""
+        """Return number and stored text of each intent, oldest first."""
         rows = self._database.rows("SELECT id, intent FROM intents ORDER BY id")
         return tuple((int(str(row[0])), str(row[1])) for row in rows)
 
@@ -213,12 +213,12 @@ class Intents:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of the objects of an intent, by former object name.
+    """The results for the objects of an intent, by former object name.
 
     Attributes:
-        done: those that were moved, with their new versions, or deleted (None).
-        failed: those that were not, or not surely, and why.
-        not_tried: those left alone after a failure.
+        done: objects that were moved, with their new versions, or deleted (None).
+        failed: objects that were not, or perhaps not, moved or deleted, and why.
+        not_tried: objects that were skipped after a failure.
     """
 
     done: dict[str, ObjectVersion | None] = field(default_factory=dict)
@@ -227,35 +227,35 @@ class Outcome:
 
     @property
     def failure(self) -> TerraEnvError | None:
-        """Why it stopped; what a person can do something about before what may pass by itself."""
+        """Why it stopped: first an error that a person can act on, then one that may pass by itself."""
         by_person = [error for error in self.failed.values() if not isinstance(error, BucketUnavailable)]
         return next(iter(by_person or self.failed.values()), None)
 
     @property
     def unclear(self) -> LeftUnfinished | None:
-        """Why it is not known what happened to an object, if there is one."""
+        """The error of an object whose state is unknown; None if there is none."""
         return next((error for error in self.failed.values() if isinstance(error, LeftUnfinished)), None)
 
     @property
     def skipped(self) -> set[str]:
-        """The objects that are where they were."""
+        """The names of the objects that are where they were."""
         return self.failed.keys() | self.not_tried
 
     @property
     def moved(self) -> dict[str, ObjectVersion]:
-        """The versions that moves made."""
+        """The versions that moves made, by former object name."""
         return {name: version for name, version in self.done.items() if version is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveMove:
-    """An intent in the journal, with the places it is about.
+    """A move whose intent is in the journal, with its places.
 
     Attributes:
-        number: its number.
-        intent: what was begun.
+        number: number of the intent.
+        intent: the intent.
         old: the place of its file or folder.
-        new: its new place; None when it is deleted, or leaves all workspaces.
+        new: its new place; None if it is deleted or leaves all workspaces.
     """
 
     number: int
@@ -263,16 +263,22 @@ class ActiveMove:
     old: Location
     new: Location | None
 
+    def undone(self, moved: dict[str, ObjectVersion]) -> "ActiveMove":
+        """Return the move that moves objects back, under the same number; see ``Intent.undone``."""
+        if self.new is None:
+            raise ValueError("a deletion cannot be undone")
+        return replace(self, intent=self.intent.undone(moved), old=self.new, new=self.old)
+
     def location(self, object_name: str) -> Location:
-        """The place of an object before the act."""
+        """Return the place of an object before the move."""
         return self.old.at(object_name)
 
     def renamed(self, planned: PlannedObject) -> Location:
-        """The place an object moves to."""
+        """Return the place that an object moves to."""
         if self.new is None or planned.new_name is None:
-            raise ValueError("it is not renamed")
+            raise ValueError("the object is not renamed")
         return self.new.at(planned.new_name)
 
     def new_path(self, api_path: str) -> str:
-        """The API path that a path at or below the old one gets."""
+        """Return the new API path of a path at or below the old one."""
         return (self.intent.new_path or "") + api_path.removeprefix(self.intent.path)

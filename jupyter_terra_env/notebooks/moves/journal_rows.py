@@ -1,4 +1,4 @@
-"""What the journal is to know of working copies whose names or objects have changed."""
+"""The journal's rows of working copies whose names or objects have changed."""
 
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -13,15 +13,15 @@ from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline
 from jupyter_terra_env.rules.workspace import Location
 
 Rows = tuple[list[Moved], list[str]]
-"""The rows that move, and the paths of which nothing is known any more."""
+"""The rows that move, and the paths whose rows are removed."""
 
 
 class JournalRows:
-    """Decides which rows of the journal follow an act. Methods read the journal: call them off the event loop.
+    """Decides which rows of the journal follow a move. Methods read the journal: call them off the event loop.
 
     Args:
         storage: disk and journal.
-        locate: the place an API path is.
+        locate: returns the place of an API path.
     """
 
     def __init__(self, storage: NotebookStorage, locate: Callable[[str], Location | None]) -> None:
@@ -29,51 +29,51 @@ class JournalRows:
         self._locate = locate
 
     def of(
-        self, begun: ActiveMove, *, kept: Collection[Path], versions: Mapping[str, ObjectVersion], forgets: bool = False
+        self, move: ActiveMove, *, kept: Collection[Path], versions: Mapping[str, ObjectVersion], forgets: bool = False
     ) -> Rows:
-        """The rows of an act whose files have moved or gone. Rows follow files: what is still there keeps its row.
+        """Return the changed rows of a move whose files have moved or gone. A file that is still there keeps its row.
 
         Args:
-            begun: the act.
+            move: the move.
             kept: files whose objects stay.
-            versions: by former name, the objects under their new names.
-            forgets: files that were to go are there still, though their objects have gone: nothing is known of them.
+            versions: the objects under their new names, by former name.
+            forgets: whether to remove the rows of files that the disk could not remove, but whose objects are deleted.
         """
-        unwanted = {begun.location(one.name).api_path for one in begun.intent.objects} if forgets else set()
-        planned = {one.name: one.generation for one in begun.intent.objects}
+        unwanted = {move.location(one.name).api_path for one in move.intent.objects} if forgets else set()
+        planned = {one.name: one.generation for one in move.intent.objects}
         moved, gone = [], []
-        for path in self._storage.known_below_now(begun.intent.path):
+        for path in self._storage.known_below_now(move.intent.path):
             file = self._storage.entry(path)
             if file in kept or (file.exists() and path not in unwanted):
                 continue
-            row = self._moved(begun, path, planned, versions)
+            row = self._moved(move, path, planned, versions)
             if row is None:
                 gone.append(path)
             else:
                 moved.append(row)
         return moved, gone
 
-    def of_undone(self, begun: ActiveMove, versions: Mapping[str, ObjectVersion]) -> Rows:
-        """The rows of working copies that never moved, and whose objects came back."""
+    def of_undone(self, move: ActiveMove, versions: Mapping[str, ObjectVersion]) -> Rows:
+        """Return the changed rows of working copies that never moved and whose objects were moved back."""
         rows = []
-        for planned in begun.intent.objects:
+        for planned in move.intent.objects:
             version = versions.get(planned.name)
-            place = begun.renamed(planned)
+            place = move.renamed(planned)
             baseline = self._storage.baseline_now(place)
             if version is not None and baseline is not None and baseline.generation == planned.was:
                 rows.append(_at(version, place.api_path, place))
         return rows, []
 
     def _moved(
-        self, begun: ActiveMove, path: str, planned: Mapping[str, int], versions: Mapping[str, ObjectVersion]
+        self, move: ActiveMove, path: str, planned: Mapping[str, int], versions: Mapping[str, ObjectVersion]
     ) -> Moved | None:
-        """The row of a working copy under its new name; None when nothing is to be known of it any more."""
-        new = None if begun.intent.new_path is None else self._locate(begun.new_path(path))
+        """Return the row of a working copy under its new name; None if it gets none."""
+        new = None if move.intent.new_path is None else self._locate(move.new_path(path))
         old = self._locate(path)
         if old is None or new is None or not new.is_delocalized:
             return None
         baseline = self._storage.baseline_now(old)
-        if begun.intent.act is Act.OUT:
+        if move.intent.act is Act.OUT:
             return self._new_to_bucket(baseline, path, new)
         version = versions.get(old.object_name)
         if baseline is None or version is None or baseline.generation != planned.get(old.object_name):
@@ -82,7 +82,7 @@ class JournalRows:
         return _at(version, path, new)
 
     def _new_to_bucket(self, baseline: Baseline | None, path: str, new: Location) -> Moved | None:
-        """A notebook of another workspace now, where it is to be made with the metadata it had."""
+        """Return the row of a notebook that moves to another workspace and is created there with the same metadata."""
         if baseline is None or self._storage.baseline_now(new) is not None:
             return None
         metadata = dict(baseline.metadata)

@@ -1,46 +1,36 @@
-"""Rename and delete notebooks and whole folders: planned, written down, carried out, or undone.
+"""Renames and deletes notebooks and whole folders: a move is planned, recorded, run, and undone if it cannot be done.
 
 Protocol: docs/protocol/journal.md, Intents, and docs/protocol/open-and-save.md, races 11 and 12.
 """
 
-import contextlib
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from jupyter_terra_env.notebooks.moves import trash
-from jupyter_terra_env.notebooks.moves.executor import MoveExecutor, Steps
-from jupyter_terra_env.notebooks.moves.intents import ActiveMove, Intent, Outcome, PlannedObject
+from jupyter_terra_env.notebooks.moves.executor import MoveExecutor
+from jupyter_terra_env.notebooks.moves.intents import Intent
 from jupyter_terra_env.notebooks.moves.name_checks import NameChecks, folder_name, path_exists, refused_by_disk
-from jupyter_terra_env.notebooks.moves.object_writes import left_unfinished
 from jupyter_terra_env.notebooks.moves.planner import MovePlans, Plan
 from jupyter_terra_env.notebooks.moves.recovery import MoveRecovery
 from jupyter_terra_env.notebooks.storage.durable_moves import require_movable
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
-from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
+from jupyter_terra_env.notebooks.storage.object_versions import Rounds
 from jupyter_terra_env.rules.errors import (
-    BucketUnavailable,
-    ConflictReason,
-    LeftUnfinished,
     ObjectNotFound,
-    OperationRefused,
-    WorkspaceConflict,
 )
 from jupyter_terra_env.rules.recovery import Act
 from jupyter_terra_env.rules.workspace import Location
 
-_ROUNDS = 5
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renaming:
-    """A rename as it was asked for.
+    """A rename as it was requested.
 
     Attributes:
         old_path: API path of the file or folder.
         new_path: its new API path.
-        old: the place of the old path in a workspace folder, if it is in one.
-        new: likewise of the new path.
+        old: where the old path is in a workspace folder; None if it is outside.
+        new: where the new path is in a workspace folder; None if it is outside.
         is_folder: whether it is a folder.
     """
 
@@ -52,12 +42,12 @@ class Renaming:
 
     @property
     def had_objects(self) -> bool:
-        """Whether objects belong to it now."""
+        """Whether objects belong to it before the rename."""
         return self.old is not None and self.old.is_edit and (self.is_folder or self.old.is_delocalized)
 
     @property
     def gets_objects(self) -> bool:
-        """Whether objects belong to it then."""
+        """Whether objects belong to it after the rename."""
         return self.new is not None and self.new.is_edit and (self.is_folder or self.new.is_delocalized)
 
     @property
@@ -72,29 +62,29 @@ class Renaming:
 
 
 class Moves:
-    """Renames and deletes what is in workspace folders.
+    """Renames and deletes files and folders of workspaces.
 
     Args:
         storage: disk, buckets and journal.
-        plans: which objects an act is about.
-        carrier: does it.
-        begun: keeps the intents, and finishes what is left halfway.
-        refusals: checks of new names.
+        planner: finds the objects that a move is about.
+        executor: renames files that no object belongs to.
+        recovery: runs moves, and completes those that were interrupted.
+        name_checks: checks of new names.
     """
 
     def __init__(
         self,
         storage: NotebookStorage,
-        plans: MovePlans,
+        planner: MovePlans,
         executor: MoveExecutor,
-        begun: MoveRecovery,
-        refusals: NameChecks,
+        recovery: MoveRecovery,
+        name_checks: NameChecks,
     ) -> None:
         self._storage = storage
-        self._plans = plans
+        self._planner = planner
         self._executor = executor
-        self._begun = begun
-        self._refusals = refusals
+        self._recovery = recovery
+        self._name_checks = name_checks
 
     async def rename(self, renaming: Renaming) -> None:
         """Rename a file or folder, with its objects and its rows in the journal.
@@ -102,13 +92,13 @@ class Moves:
         Raises:
             ObjectNotFound: there is no such file or folder.
             OperationRefused: the new name exists, or the edits could not be brought to the bucket first.
-            WorkspaceConflict: somebody changed an object since it was opened.
-            LockHeldElsewhere: somebody else is editing one of them.
-            LeftUnfinished: the bucket went away halfway; it goes on by itself.
-            BucketUnavailable, BucketRefused: as the port says; nothing was renamed.
-            OSError: the disk did not do it; nothing was renamed.
+            WorkspaceConflict: another person changed an object since it was opened.
+            LockHeldElsewhere: another person is editing one of the notebooks.
+            LeftUnfinished: the bucket stopped answering halfway; the move goes on in the background.
+            BucketUnavailable, BucketRefused: see the port; nothing was renamed.
+            OSError: the disk refused; nothing was renamed, or the rename goes on in the background.
         """
-        await self._begun.settle(renaming.old_path, renaming.new_path)
+        await self._recovery.settle(renaming.old_path, renaming.new_path)
         if renaming.is_folder:
             workspace = renaming.new.workspace if renaming.new is not None and renaming.gets_objects else None
             folder_name(renaming.old_path, renaming.new_path, workspace)
@@ -123,21 +113,21 @@ class Moves:
         """Delete a file or folder: its objects, if they are the versions seen here, then the files.
 
         Raises:
-            WorkspaceConflict: somebody changed an object since it was opened.
-            LockHeldElsewhere: somebody else is editing one of them.
-            LeftUnfinished: the bucket went away halfway; it goes on by itself.
-            BucketUnavailable, BucketRefused: as the port says; nothing was deleted.
-            OperationRefused: a folder holds objects that are not shown; or the disk or the trash does not do it.
-            FilesStay: the objects are deleted, but the disk does not let the files go.
-            OSError: the disk did not do it; nothing was deleted.
+            WorkspaceConflict: another person changed an object since it was opened.
+            LockHeldElsewhere: another person is editing one of the notebooks.
+            LeftUnfinished: the bucket stopped answering halfway; the move goes on in the background.
+            BucketUnavailable, BucketRefused: see the port; nothing was deleted.
+            OperationRefused: a folder holds objects that are not shown, or the disk or the trash refused.
+            FilesStay: the objects were deleted, but the disk could not remove the files.
+            OSError: the disk refused; nothing was deleted, or the deletion goes on in the background.
         """
-        await self._begun.settle(location.api_path)
+        await self._recovery.settle(location.api_path)
         if to_trash:
             await self._storage.copies.run(trash.require, self._storage.entry(location.api_path), location.api_path)
         has_objects = location.is_edit and (is_folder or location.is_delocalized)
-        copies = await self._plans.working_copies(location, is_folder=is_folder) if has_objects else []
-        async with self._begun.turns(copies):
-            objects = await self._plans.to_delete(location, is_folder=is_folder) if has_objects else ()
+        copies = await self._planner.working_copies(location, is_folder=is_folder) if has_objects else []
+        async with self._recovery.turns(copies):
+            objects = await self._planner.to_delete(location, is_folder=is_folder) if has_objects else ()
             intent = Intent(
                 act=Act.DELETE,
                 path=location.api_path,
@@ -147,37 +137,12 @@ class Moves:
                 files=await self._executor.files(location.api_path),
                 to_trash=to_trash,
             )
-            async with self._begun.begin(intent) as begun:
-                await self._delete(begun)
-
-    async def _delete(self, begun: ActiveMove) -> None:
-        """The disk first, as far as it can be taken back; then the objects; then what was taken from the disk."""
-        try:
-            await self._executor.set_aside(begun)
-        except OSError as error:
-            if await self._executor.has_aside(begun):
-                self._begun.later()
-                raise
-            await self._begun.give_up(begun)
-            raise refused_by_disk(begun.intent.path, error) from error
-        outcome = await self._executor.objects(begun, _as_planned(begun.intent.objects))
-        try:
-            await self._leave_if_unavailable(outcome)
-        except LeftUnfinished:
-            with contextlib.suppress(OSError):
-                await self._executor.bring_back(begun)  # Until the bucket answers: an outage may be long.
-            raise
-        if outcome.failure is not None and not outcome.done:
-            await self._executor.leave(begun)
-        else:
-            await self._executor.end(begun, skipped=outcome.skipped, versions={})
-        if outcome.failure is not None:
-            raise outcome.failure
+            await self._recovery.run(intent)
 
     async def _rename_files(self, renaming: Renaming) -> None:
-        """Rename what no object belongs to, and bring it to the bucket if it is to be there."""
+        """Rename files that have no objects, and upload those that become notebooks of a workspace."""
         if renaming.new is not None:
-            await self._refusals.taken(renaming.new, is_folder=renaming.is_folder)
+            await self._name_checks.taken(renaming.new, is_folder=renaming.is_folder)
         await self._require_something(renaming, ())
         await self._require_free_on_disk(renaming)
         arriving = await self._arriving(renaming)
@@ -188,90 +153,48 @@ class Moves:
             raise refused_by_disk(renaming.old_path, error, renaming.new_path) from error
 
     async def _rename_objects(self, renaming: Renaming, old: Location, new: Location) -> None:
-        """Rename within a workspace, or from one to another: the objects first, then the disk."""
-        for _ in range(_ROUNDS):
-            copies = await self._plans.working_copies(old, is_folder=renaming.is_folder)
-            await self._plans.pay(copies)
+        """Rename within a workspace, or from one workspace to another: first the objects, then the files."""
+        rounds = Rounds(old)
+        while True:
+            rounds.begin()
+            copies = await self._planner.working_copies(old, is_folder=renaming.is_folder)
+            await self._planner.pay(copies)
             places = [*copies, *(_moved(place, old, new) for place in copies)]
-            async with self._begun.turns(places):
-                if await self._plans.have_edits(copies):
-                    continue  # A save came between: it has to reach the bucket first.
+            async with self._recovery.turns(places):
+                if await self._planner.have_edits(copies):
+                    continue  # The notebook was saved meanwhile: that save has to reach the bucket first.
                 await self._require_free_on_disk(renaming)
                 if renaming.is_folder or renaming.crosses or not new.is_notebook:
-                    # A folder may have the name, which the object's own precondition does not see.
-                    await self._refusals.taken(new, is_folder=renaming.is_folder)
-                objects = await self._plans.to_move(old, new, is_folder=renaming.is_folder)
+                    # The object's precondition does not notice a folder of the same name.
+                    await self._name_checks.taken(new, is_folder=renaming.is_folder)
+                objects = await self._planner.to_move(old, new, is_folder=renaming.is_folder)
                 await self._require_something(renaming, objects)
-                await self._carry_within(self._intent(Act.MOVE, renaming, old, objects), new)
+                await self._recovery.run(self._intent(Act.MOVE, renaming, old, objects))
             return
-        raise kept_changing(old)
-
-    async def _carry_within(self, intent: Intent, new: Location) -> None:
-        async with self._begun.begin(intent) as begun:
-            outcome = await self._executor.objects(begun, _as_planned(intent.objects))
-            await self._leave_if_unavailable(outcome)
-            if outcome.failure is not None:
-                await self._undo(begun, outcome, outcome.failure)
-                raise outcome.failure
-            try:
-                await self._executor.end(begun, skipped=(), versions=outcome.moved)
-            except (OSError, OperationRefused) as error:
-                await self._undo(begun, outcome, error)
-                raise refused_by_disk(intent.path, error, new.api_path) from error
-
-    async def _undo(self, begun: ActiveMove, outcome: Outcome, cause: Exception) -> None:
-        """Move objects back, each with the version its move made. What cannot be moved back is named."""
-        if skipped := await self._begun.undo(begun, outcome):
-            paths = [begun.new.at(name).api_path for name in skipped if begun.new is not None]
-            raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED, about=", ".join(sorted(paths))) from cause
 
     async def _take_out(self, renaming: Renaming, old: Location) -> None:
-        """Bring files out of what the workspace keeps: the disk first, then the objects go."""
-        for _ in range(_ROUNDS):
-            copies = await self._plans.working_copies(old, is_folder=renaming.is_folder)
-            await self._plans.pay(copies)
-            await self._plans.bring_here(old, is_folder=renaming.is_folder)
-            copies = await self._plans.working_copies(old, is_folder=renaming.is_folder)
-            async with self._begun.turns(copies):
-                objects = await self._plans.to_take_out(old, is_folder=renaming.is_folder)
-                if objects is None or await self._plans.have_edits(copies):
+        """Move files out of the workspace: first the files, then the objects are deleted."""
+        rounds = Rounds(old)
+        while True:
+            rounds.begin()
+            copies = await self._planner.working_copies(old, is_folder=renaming.is_folder)
+            await self._planner.pay(copies)
+            await self._planner.bring_here(old, is_folder=renaming.is_folder)
+            copies = await self._planner.working_copies(old, is_folder=renaming.is_folder)
+            async with self._recovery.turns(copies):
+                objects = await self._planner.to_take_out(old, is_folder=renaming.is_folder)
+                if objects is None or await self._planner.have_edits(copies):
                     continue
                 await self._require_free_on_disk(renaming)
                 if renaming.new is not None:
-                    await self._refusals.taken(renaming.new, is_folder=renaming.is_folder, besides=old)
+                    await self._name_checks.taken(renaming.new, is_folder=renaming.is_folder, besides=old)
                 await self._require_something(renaming, objects)
                 await self._storage.owe_all(await self._arriving(renaming))
-                await self._carry_out(self._intent(Act.OUT, renaming, old, objects))
+                await self._recovery.run(self._intent(Act.OUT, renaming, old, objects))
             return
-        raise kept_changing(old)
-
-    async def _carry_out(self, intent: Intent) -> None:
-        async with self._begun.begin(intent) as begun:
-            try:
-                await self._executor.take_out(begun)
-            except (OSError, OperationRefused) as error:
-                await self._begun.give_up(begun)
-                raise refused_by_disk(intent.path, error, str(intent.new_path)) from error
-            outcome = await self._executor.objects(begun, _as_planned(intent.objects))
-            await self._leave_if_unavailable(outcome)
-            await self._executor.put_back(begun, outcome.skipped)
-            await self._executor.end(begun, skipped=outcome.skipped, versions={})
-            if outcome.failure is not None:
-                raise outcome.failure
-
-    async def _leave_if_unavailable(self, outcome: Outcome) -> None:
-        """Leave an act that the bucket has stopped halfway to be finished later.
-
-        Raises:
-            LeftUnfinished: it is left.
-        """
-        error = outcome.unclear or outcome.failure
-        if isinstance(error, BucketUnavailable) and (outcome.done or outcome.unclear):
-            self._begun.later()
-            raise left_unfinished(error) from error
 
     async def _arriving(self, renaming: Renaming) -> list[Location]:
-        """The files that will be notebooks of a workspace's edit folder, and are not of this one now."""
+        """Return the files that become notebooks of a workspace's edit folder by this rename."""
         if renaming.new is None or not renaming.gets_objects:
             return []
         if not renaming.is_folder:
@@ -281,7 +204,7 @@ class Moves:
         return [place for place in places if place.is_delocalized]
 
     async def _require_free_on_disk(self, renaming: Renaming) -> None:
-        """Refuse a name that the disk has, or whose folder's name is that of a file, before anything changes."""
+        """Refuse a name that exists on the disk, or whose folder is a file, before anything changes."""
         new = self._storage.entry(renaming.new_path)
         if await self._storage.copies.run(os.path.lexists, new):
             raise path_exists(renaming.new_path)
@@ -304,18 +227,13 @@ class Moves:
 
 
 def _other_bucket(renaming: Renaming) -> str | None:
-    """The bucket that objects get to, if it is not theirs already."""
+    """Return the bucket that objects move to; None if they stay in their own."""
     if renaming.new is None or renaming.old is None:
         return None
     bucket = renaming.new.workspace.bucket
     return None if bucket == renaming.old.workspace.bucket else bucket
 
 
-def _as_planned(objects: Iterable[PlannedObject]) -> Steps:
-    """The steps of an act on the versions that were planned for."""
-    return [(planned, planned) for planned in objects]
-
-
 def _moved(place: Location, old: Location, new: Location) -> Location:
-    """The place that a file at or below ``old`` gets."""
+    """Return where a file at or below ``old`` is after the rename."""
     return replace(new, relative_path=new.relative_path + place.relative_path.removeprefix(old.relative_path))

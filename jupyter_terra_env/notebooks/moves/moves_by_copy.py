@@ -1,4 +1,4 @@
-"""Moves of single objects where the bucket does not rename, or into another bucket: a copy, then the source goes.
+"""Moves single objects by copying and deleting, if the bucket cannot rename or the target is another bucket.
 
 Protocol: docs/protocol/journal.md, Moving by copy.
 """
@@ -25,7 +25,7 @@ _MAY_BE_COPIED = {BucketTrouble.NO_PERMISSION, BucketTrouble.NOT_OFFERED}
 class MovesByCopy:
     """Copies exactly one version, never onto another object, then deletes that version.
 
-    The copy carries the act's id, so that it is known whose it is after a death, or a lost answer.
+    The copy carries the id of the move, which identifies it after a crash or a lost answer.
 
     Args:
         storage: buckets.
@@ -37,12 +37,12 @@ class MovesByCopy:
         self._let_delete: set[str] = set()
 
     async def move(self, old: Location, new: Location, version: MatchVersion, act_id: str) -> ObjectVersion:
-        """Rename an object, by a copy where it is not done otherwise.
+        """Rename an object, by a copy if the bucket cannot rename.
 
         Raises:
-            ObjectNotFound, PreconditionFailed, BucketUnavailable: as the port says of a move; look.
-            BucketRefused: as the port says; everything is as it was.
-            LeftUnfinished: the copy is there, and what became of the source is not known.
+            ObjectNotFound, PreconditionFailed, BucketUnavailable: see the port; the caller has to look.
+            BucketRefused: see the port; everything is as it was.
+            LeftUnfinished: the copy exists, and it is unknown whether the source was deleted.
         """
         bucket = old.workspace.bucket
         if new.workspace.bucket == bucket and bucket not in self._do_not_rename:
@@ -52,7 +52,7 @@ class MovesByCopy:
                 if error.trouble not in _MAY_BE_COPIED:
                     raise
             except ObjectNotFound:
-                # A proxy or an emulator says so of the method; Cloud Storage of the object.
+                # A proxy or an emulator means the method, Cloud Storage means the object.
                 found = await self._storage.stat(old)
                 if found is None or found.precondition != version:
                     raise
@@ -62,12 +62,12 @@ class MovesByCopy:
         return moved
 
     async def finish(self, old: Location, new: Location, copy: ObjectVersion, version: MatchVersion) -> ObjectVersion:
-        """Delete the source of a copy; a copy whose source has changed, or may not be deleted, goes again.
+        """Delete the source of a copy. If the source has changed or cannot be deleted, the copy is deleted instead.
 
         Raises:
             PreconditionFailed: the source has changed.
-            BucketRefused: it may not be deleted.
-            LeftUnfinished: what became of it is not known.
+            BucketRefused: the source may not be deleted.
+            LeftUnfinished: it is unknown whether the source was deleted.
         """
         source, tries = self._storage.bucket(old), 0
         while True:
@@ -80,13 +80,13 @@ class MovesByCopy:
                 await self.drop(new, copy)
                 raise
             except BucketUnavailable as error:
-                if tries == _ROUNDS:  # It may arrive late: the copy must stay.
+                if tries == _ROUNDS:  # The deletion may arrive late: the copy must stay.
                     raise LeftUnfinished(error.bucket, error.trouble, str(error)) from error
             else:
                 return copy
 
     async def drop(self, new: Location, copy: ObjectVersion) -> None:
-        """Take a copy back, unless somebody has changed it since.
+        """Delete a copy, unless another person has changed it since.
 
         Raises:
             LeftUnfinished: the bucket does not answer.
@@ -109,7 +109,7 @@ class MovesByCopy:
         except BucketRefused:
             found = await self._storage.stat(new)
             if found is not None and is_own_copy(found, act_id):
-                await self.drop(new, found)  # Of an earlier try, before it was refused.
+                await self.drop(new, found)  # An earlier try made it, before the deletion was refused.
             raise
         moved = await self.finish(old, new, await self._copy(old, new, source, act_id), version)
         self._let_delete.add(old.workspace.bucket)
@@ -137,7 +137,7 @@ class MovesByCopy:
             return found
 
     async def _require_deletable(self, old: Location) -> None:
-        """Have a refusal before there is a copy: a deletion of a version that no object has changes nothing.
+        """Find out before the copy is made whether deletions are refused, by deleting a version that no object has.
 
         Raises:
             BucketRefused: the object may not be deleted.

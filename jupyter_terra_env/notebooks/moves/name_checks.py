@@ -1,4 +1,4 @@
-"""What is refused before anything changes."""
+"""Checks that refuse a move before anything changes, and the sentences of refusals."""
 
 import errno
 from collections.abc import Collection, Iterable
@@ -10,7 +10,7 @@ from jupyter_terra_env.rules.errors import BucketError, OperationRefused, Refusa
 from jupyter_terra_env.rules.whole_content import Unfit
 from jupyter_terra_env.rules.workspace import Location, Workspace, why_not_shown
 
-_TOLD_BY_THE_SURFACE = {
+_REPORTED_AS_THEY_ARE = {
     errno.EACCES,
     errno.EPERM,
     errno.EROFS,
@@ -19,17 +19,16 @@ _TOLD_BY_THE_SURFACE = {
     errno.EIO,
     errno.ENAMETOOLONG,
 }
-
-
+"""Errors of the disk that the server reports with sentences of its own."""
 _MOST_NAMES = 3
 
 
 class NameChecks:
-    """Checks of a new name; each raises ``OperationRefused`` with the reason.
+    """Checks new names; each check raises ``OperationRefused`` with the reason.
 
     Args:
         storage: disk and buckets.
-        listings: listings.
+        listings: listings of disk and bucket.
     """
 
     def __init__(self, storage: NotebookStorage, listings: BucketListings) -> None:
@@ -37,16 +36,16 @@ class NameChecks:
         self._listings = listings
 
     async def taken(self, new: Location, *, is_folder: bool, besides: Location | None = None) -> None:
-        """Refuse a new name that the bucket already has. What is on the disk is refused when it is renamed.
+        """Refuse a new name that exists in the bucket. A name that exists on the disk is refused when the disk renames.
 
         Args:
             new: the new place.
             is_folder: whether a folder gets the name.
-            besides: the place that is renamed: its own object does not count.
+            besides: the place that is renamed, whose own object does not count.
 
         Raises:
-            OperationRefused: it has.
-            BucketUnavailable, BucketRefused: the bucket cannot be asked, so it might.
+            OperationRefused: the name exists.
+            BucketUnavailable, BucketRefused: the bucket cannot be asked.
         """
         if besides is not None and besides.object_name == new.object_name and besides.workspace is new.workspace:
             return
@@ -68,7 +67,7 @@ class NameChecks:
         except BucketError:
             if new.is_edit:
                 raise
-            return False  # The playground goes on without the bucket.
+            return False  # The playground works without the bucket.
 
 
 def folder_name(old_path: str, new_path: str, workspace: Workspace | None) -> None:
@@ -77,10 +76,10 @@ def folder_name(old_path: str, new_path: str, workspace: Workspace | None) -> No
     Args:
         old_path: the folder's API path.
         new_path: its new API path.
-        workspace: of the edit folder it will be in, if it will be in one.
+        workspace: the workspace whose edit folder it moves to; None if it moves elsewhere.
 
     Raises:
-        OperationRefused: it is below the folder itself; or it is a notebook's name.
+        OperationRefused: the name is below the folder itself, or is a notebook's name.
     """
     if new_path.startswith(old_path + "/"):
         raise OperationRefused(RefusalReason.FOLDER_NAME, f"{old_path} cannot be moved into itself.")
@@ -89,10 +88,11 @@ def folder_name(old_path: str, new_path: str, workspace: Workspace | None) -> No
 
 
 def only_in_workspace(location: Location) -> OperationRefused:
-    """The refusal to delete or move, in a playground, what only the bucket has."""
+    """Return the refusal to delete or move, in a playground, a notebook that only the bucket has."""
     return OperationRefused(
         RefusalReason.WORKSPACE_COPY,
-        f"{location.api_path} is the workspace's; there is no playground copy of it. Change it in the edit folder.",
+        f"{location.api_path} is only in the workspace; there is no playground copy of it. "
+        "Change it in the edit folder.",
     )
 
 
@@ -108,7 +108,7 @@ def not_shown(folder: Location, versions: Iterable[ObjectVersion]) -> tuple[str,
 
 
 def require_shown(folder: Location, versions: Iterable[ObjectVersion]) -> None:
-    """Refuse to delete a folder with what the person who asks for it has never seen.
+    """Refuse to delete a folder with objects that the person who deletes it has never seen.
 
     Raises:
         OperationRefused: the bucket holds objects in it that are not shown.
@@ -117,12 +117,12 @@ def require_shown(folder: Location, versions: Iterable[ObjectVersion]) -> None:
         raise OperationRefused(
             RefusalReason.FOLDER_NOT_EMPTY,
             f"{folder.api_path} was not deleted: the workspace holds {_named(hidden)} in it, which this folder does "
-            "not show. Delete those in the workspace first, or the notebooks one by one.",
+            "not show. Delete those in the workspace first, or delete the notebooks one by one.",
         )
 
 
 def require_kept_there(old: Location, new: Location, versions: Iterable[ObjectVersion]) -> None:
-    """Refuse to bring a folder to another workspace with objects that this one does not show, or that one not keep.
+    """Refuse to move a folder to another workspace with objects that this one does not show or that one would not keep.
 
     Raises:
         OperationRefused: there are such objects.
@@ -140,16 +140,16 @@ def require_kept_there(old: Location, new: Location, versions: Iterable[ObjectVe
 
 
 def not_to_take_out(folder: Location, hidden: Collection[str]) -> OperationRefused:
-    """The refusal to move a folder out of its workspace with objects that no file can stand for."""
+    """Return the refusal to move a folder out of its workspace with objects that cannot be files."""
     return OperationRefused(
         RefusalReason.CROSSES_FOLDERS,
-        f"{folder.api_path} cannot leave the workspace whole: the workspace holds {_named(hidden)} in it, which "
-        "cannot go along. Move its notebooks one by one.",
+        f"{folder.api_path} cannot be moved out of the workspace as a whole: the workspace holds {_named(hidden)} "
+        "in it, which cannot be moved along. Move its notebooks one by one.",
     )
 
 
 def _named(names: Collection[str]) -> str:
-    """How many objects, and some of their names."""
+    """Return the number of objects, and some of their names."""
     some = ", ".join(sorted(names)[:_MOST_NAMES])
     more = len(names) - _MOST_NAMES
     count = "1 other object" if len(names) == 1 else f"{len(names)} other objects"
@@ -157,7 +157,7 @@ def _named(names: Collection[str]) -> str:
 
 
 def not_in_workspace_yet(location: Location, why: str) -> OperationRefused:
-    """The refusal to move edits that could not be brought to the bucket first."""
+    """Return the refusal to move edits that could not be uploaded first."""
     return OperationRefused(
         RefusalReason.NOT_IN_WORKSPACE_YET,
         f"{location.api_path} was not renamed: its last changes are not in the workspace yet. {why}",
@@ -165,7 +165,7 @@ def not_in_workspace_yet(location: Location, why: str) -> OperationRefused:
 
 
 def under_way_elsewhere(api_path: str) -> OperationRefused:
-    """The refusal of an act that would meet one which another server on the same disk is at work on."""
+    """Return the refusal of a move that overlaps with one that another server on the same disk is running."""
     return OperationRefused(
         RefusalReason.ACT_UNDER_WAY,
         f"{api_path} is being renamed or deleted by another Jupyter server on this disk: try again when that is done.",
@@ -173,11 +173,11 @@ def under_way_elsewhere(api_path: str) -> OperationRefused:
 
 
 def not_a_notebook(old: Location, new: Location, why: Unfit) -> OperationRefused:
-    """The refusal to give an object of the workspace a notebook's name."""
+    """Return the refusal to give an object of the workspace a notebook's name."""
     cause = (
-        "it is not a notebook, and the workspace would get it as one. Choose another name"
+        "its content is not a notebook. Choose another name"
         if why is Unfit.UNREADABLE
-        else "whether it is a notebook could not be checked. Try again"
+        else "its content could not be checked. Try again"
     )
     return OperationRefused(
         RefusalReason.NOT_A_NOTEBOOK, f"{old.api_path} was not renamed to {new.name}: {cause}; nothing was changed."
@@ -185,7 +185,7 @@ def not_a_notebook(old: Location, new: Location, why: Unfit) -> OperationRefused
 
 
 def journal_replaced(api_path: str) -> OperationRefused:
-    """The refusal of an act that the journal which a restart finds would know nothing of."""
+    """Return the refusal of a move whose intent a restart would not find, because the journal was replaced."""
     return OperationRefused(
         RefusalReason.JOURNAL_REPLACED,
         f"{api_path} was not renamed or deleted: the server's journal was replaced or removed while the server ran "
@@ -194,28 +194,28 @@ def journal_replaced(api_path: str) -> OperationRefused:
 
 
 def refused_by_disk(api_path: str, error: OSError | OperationRefused, new_path: str = "") -> Exception:
-    """The error of an act that the disk did not do, and by which nothing was changed.
+    """Return the error of a move that the disk refused and that changed nothing.
 
     Args:
         api_path: the file or folder.
-        error: what the disk said.
-        new_path: the name it was to get.
+        error: the error of the disk.
+        new_path: its new API path; empty if it is deleted.
     """
     if isinstance(error, FileExistsError):
         return path_exists(new_path or api_path)
-    if isinstance(error, OperationRefused) or error.errno in _TOLD_BY_THE_SURFACE:
+    if isinstance(error, OperationRefused) or error.errno in _REPORTED_AS_THEY_ARE:
         return error
     return OperationRefused(
         RefusalReason.DISK_REFUSES,
-        f"{api_path} was not changed: the disk does not do it ({error.strerror or type(error).__name__}).",
+        f"{api_path} was not changed: the disk refused ({error.strerror or type(error).__name__}).",
     )
 
 
 def name_exists(location: Location) -> OperationRefused:
-    """The refusal when a name is taken on the disk or in the bucket."""
+    """Return the refusal of a name that exists on the disk or in the bucket."""
     return path_exists(location.api_path)
 
 
 def path_exists(api_path: str) -> OperationRefused:
-    """The refusal when a name is taken on the disk."""
+    """Return the refusal of a name that exists on the disk."""
     return OperationRefused(RefusalReason.NAME_EXISTS, f"File already exists: {api_path}")

@@ -1,4 +1,4 @@
-"""A rename that gives an object a notebook's name: only what is a notebook gets one (promise P10)."""
+"""Checks renames that give an object a notebook's name: only a notebook may get one."""
 
 import contextlib
 import tempfile
@@ -23,11 +23,11 @@ from jupyter_terra_env.rules.workspace import Location
 
 
 class NotebookChecks:
-    """Judges an object as it would be judged if it were uploaded under its new name.
+    """Checks an object as if it were uploaded under its new name.
 
     Args:
         storage: working copies and buckets.
-        gate: judges content.
+        gate: checks content.
     """
 
     def __init__(self, storage: NotebookStorage, gate: UploadGate) -> None:
@@ -35,17 +35,17 @@ class NotebookChecks:
         self._gate = gate
 
     async def require_fit(self, old: Location, new: Location, version: ObjectVersion | SeenVersion) -> None:
-        """Refuse to make a notebook of an object that is none.
+        """Refuse to give a notebook's name to an object that is not a notebook.
 
         Args:
             old: its place.
             new: its new place.
-            version: what is moved there.
+            version: the version that is moved.
 
         Raises:
-            OperationRefused: it is no notebook, or could not be checked.
-            WorkspaceConflict: somebody has changed it meanwhile.
-            BucketUnavailable, BucketRefused: as the port says; it is not on this disk.
+            OperationRefused: it is not a notebook, or could not be checked.
+            WorkspaceConflict: another person has changed it meanwhile.
+            BucketUnavailable, BucketRefused: see the port; its content is not on this disk.
         """
         if old.is_notebook or not new.is_notebook:
             return
@@ -59,7 +59,7 @@ class NotebookChecks:
 
     @contextlib.asynccontextmanager
     async def _content(self, location: Location, version: ObjectVersion | SeenVersion) -> AsyncIterator[Snapshot]:
-        """What the object holds: the working copy's content, if it is the same."""
+        """Read the content of the object, from the working copy if it has the same content."""
         snapshot = await self._storage.copies.snapshot(self._storage.os_path(location))
         if snapshot is not None:
             with snapshot.file:
@@ -73,5 +73,5 @@ class NotebookChecks:
 
 
 def _unnamed_file(folder: Path) -> BinaryIO:
-    """A file of which nothing is left, however this process ends."""
+    """Return a file that disappears when this process ends for any reason."""
     return cast("BinaryIO", tempfile.TemporaryFile(dir=folder))

@@ -1,4 +1,4 @@
-"""Move and delete single objects, conditionally; an act whose answer was lost is settled by looking (promise P4)."""
+"""Moves and deletes single objects conditionally; a request whose answer was lost is settled by looking."""
 
 from typing import Protocol
 
@@ -7,7 +7,7 @@ from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.moves.moves_by_copy import MovesByCopy
 from jupyter_terra_env.notebooks.moves.name_checks import name_exists
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
-from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
+from jupyter_terra_env.notebooks.storage.object_versions import Rounds
 from jupyter_terra_env.rules.act_copies import is_own_copy
 from jupyter_terra_env.rules.edit_lock import Claim, read_lock
 from jupyter_terra_env.rules.errors import (
@@ -22,28 +22,27 @@ from jupyter_terra_env.rules.errors import (
 )
 from jupyter_terra_env.rules.workspace import Location
 
-_ROUNDS = 5
 _OTHERS = {Claim.OTHERS, Claim.MINE_ELSEWHERE}
 
 
 class Versioned(Protocol):
-    """What names a version."""
+    """A version of an object that can be named in a request."""
 
     @property
     def precondition(self) -> MatchVersion:
-        """Only this version."""
+        """The precondition that matches this version only."""
 
     @property
     def crc32c(self) -> str | None:
-        """Base64 CRC32C of the content; None when it is not known."""
+        """Base64 CRC32C of the content; None if unknown."""
 
 
 class ObjectWrites:
-    """The conditional acts on one object. A name that no file can have is moved and deleted like any other.
+    """Moves and deletes one object at a time, including objects whose names no file can have.
 
     Args:
         storage: buckets and journal.
-        locks: what somebody else edits stays where it is.
+        locks: knows who holds the edit lock of an object.
     """
 
     def __init__(self, storage: NotebookStorage, locks: LockTable) -> None:
@@ -58,20 +57,22 @@ class ObjectWrites:
             old: its place.
             new: its new place.
             seen: the version that is moved.
-            act_id: of the act; where the bucket does not rename, the copy carries it.
+            act_id: id of the move; a copy carries it if the bucket cannot rename.
 
         Returns:
-            The version under the new name; None when somebody has made another of it already.
+            The version under the new name; None if another person has changed it there already.
 
         Raises:
             OperationRefused: the new name exists.
-            WorkspaceConflict: the object is not the one that was seen, or gone.
-            LockHeldElsewhere: somebody else is editing it.
-            LeftUnfinished: whether it was moved is not known.
-            BucketUnavailable, BucketRefused: as the port says; it was not moved.
+            WorkspaceConflict: the object has changed since it was seen, or is gone.
+            LockHeldElsewhere: another person is editing it.
+            LeftUnfinished: it is unknown whether it was moved.
+            BucketUnavailable, BucketRefused: see the port; it was not moved.
         """
         version = seen.precondition
-        for _ in range(_ROUNDS):
+        rounds = Rounds(old)
+        while True:
+            rounds.begin()
             try:
                 return await self._by_copy.move(old, new, version, act_id)
             except LeftUnfinished:
@@ -90,24 +91,25 @@ class ObjectWrites:
                 if target is not None:
                     await self.drop_copy(new, target)
                 version = self._still(old, current, version, error)
-        raise kept_changing(old)
 
     async def drop_copy(self, new: Location, copy: ObjectVersion) -> None:
-        """Take the copy of an act back that is not finished, unless somebody edits it; see ``MovesByCopy.drop``."""
+        """Delete the copy of an incomplete move, unless another person is editing it; see ``MovesByCopy.drop``."""
         if self.is_free(new, copy):
             await self._by_copy.drop(new, copy)
 
     async def delete(self, location: Location, seen: Versioned) -> None:
-        """Delete the object; one that is gone already is deleted.
+        """Delete the object. An object that is gone already counts as deleted.
 
         Raises:
-            WorkspaceConflict: the object is not the one that was seen.
-            LockHeldElsewhere: somebody else is editing it.
-            LeftUnfinished: whether it was deleted is not known.
-            BucketUnavailable, BucketRefused: as the port says; it was not deleted.
+            WorkspaceConflict: the object has changed since it was seen.
+            LockHeldElsewhere: another person is editing it.
+            LeftUnfinished: it is unknown whether it was deleted.
+            BucketUnavailable, BucketRefused: see the port; it was not deleted.
         """
         bucket, version = self._storage.bucket(location), seen.precondition
-        for _ in range(_ROUNDS):
+        rounds = Rounds(location)
+        while True:
+            rounds.begin()
             try:
                 await bucket.delete(location.object_name, version)
             except ObjectNotFound:
@@ -119,18 +121,17 @@ class ObjectWrites:
                 version = self._still(location, current, version, error)
             else:
                 return
-        raise kept_changing(location)
 
     def require_free(self, location: Location, version: ObjectVersion, *, named: bool) -> None:
-        """Let an act go on over a version that was just read.
+        """Refuse to move or delete an object that another person is editing.
 
         Args:
             location: the notebook, or another object of a folder.
-            version: as it was read.
-            named: tell which notebook it is: the user asked for something else.
+            version: the version that was just read.
+            named: whether the error names the notebook, because the request was about its folder.
 
         Raises:
-            LockHeldElsewhere: the lock is not ours, nor free.
+            LockHeldElsewhere: its lock is neither ours nor free.
         """
         saw = self._locks.record_version if location.is_delocalized else self._claim
         claim = saw(location, version)
@@ -142,12 +143,12 @@ class ObjectWrites:
             )
 
     def note(self, location: Location, version: ObjectVersion) -> None:
-        """Take note of an object that was just made."""
+        """Record the lock of an object that was just written."""
         if location.is_delocalized:
             self._locks.record_version(location, version)
 
     def is_free(self, location: Location, version: ObjectVersion) -> bool:
-        """Whether nobody else holds the lock of a version that was just read."""
+        """Whether no one else holds the lock of a version that was just read."""
         return self._claim(location, version) not in _OTHERS
 
     def _claim(self, location: Location, version: ObjectVersion) -> Claim:
@@ -164,11 +165,11 @@ class ObjectWrites:
     def _still(
         self, location: Location, current: ObjectVersion | None, seen: MatchVersion, error: Exception
     ) -> MatchVersion:
-        """The version to name in the next attempt: the same content with other metadata.
+        """Return the version to name in the next attempt, which has the same content and other metadata.
 
         Raises:
-            WorkspaceConflict: the object holds other content than the one seen, or has gone.
-            Exception: the error itself, when nothing has changed and trying again at once would not help.
+            WorkspaceConflict: the content of the object has changed since it was seen, or it is gone.
+            Exception: the error itself, if nothing has changed and trying again at once would not help.
         """
         if current is None:
             raise WorkspaceConflict(ConflictReason.REMOTE_DELETED, about=location.api_path) from error
@@ -181,5 +182,5 @@ class ObjectWrites:
 
 
 def left_unfinished(error: BucketError) -> LeftUnfinished:
-    """The error of an act that goes on by itself."""
+    """Return the error of a move that goes on in the background."""
     return LeftUnfinished(error.bucket, error.trouble, str(error))

@@ -1,12 +1,13 @@
-"""Plans renames and deletions: which objects, at which versions.
+"""Plans renames and deletions: finds the objects and the versions they are about.
 
-What cannot be done whole is refused here, before anything changes.
+A move that cannot be completed is refused here, before anything changes.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 
 from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.notebooks.concurrency import for_each
 from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.moves.intents import PlannedObject, SeenVersion
 from jupyter_terra_env.notebooks.moves.name_checks import (
@@ -28,24 +29,23 @@ from jupyter_terra_env.rules.sync import ABSENT_GENERATION, Baseline
 from jupyter_terra_env.rules.whole_content import Unfit
 from jupyter_terra_env.rules.workspace import Location
 
-_AT_ONCE = 8
 _STILL_WAITS_SECONDS = (0.5, 0.5, 1.0, 0.5)
-"""A program has often just finished: a file counts as still two seconds after it was written."""
+"""Waits for a program that has just finished writing: a file counts as still two seconds after its last write."""
 
 Plan = tuple[PlannedObject, ...]
 Seen = ObjectVersion | SeenVersion
 
 
 class MovePlans:
-    """Looks at disk, journal and bucket, and says which objects an act is about.
+    """Finds the objects that a move is about, from disk, journal and bucket.
 
     Args:
         storage: disk, buckets and journal.
         delocalizer: brings edits to the bucket before their object moves.
-        locks: what somebody else edits stays where it is.
-        localizer: brings what leaves the workspace to the disk first.
-        acts: tells whose locks objects carry.
-        checks: what gets a notebook's name has to be one.
+        locks: knows whether the lock of a notebook is ours.
+        localizer: brings notebooks that leave the workspace to the disk first.
+        writes: refuses objects that another person is editing.
+        checks: refuses a notebook's name for objects that are not notebooks.
     """
 
     def __init__(
@@ -54,43 +54,43 @@ class MovePlans:
         delocalizer: Delocalizer,
         locks: LockTable,
         localizer: Localizer,
-        acts: ObjectWrites,
+        writes: ObjectWrites,
         checks: NotebookChecks,
     ) -> None:
         self._storage = storage
         self._delocalizer = delocalizer
         self._locks = locks
         self._localizer = localizer
-        self._acts = acts
+        self._writes = writes
         self._checks = checks
 
     async def working_copies(self, old: Location, *, is_folder: bool) -> list[Location]:
-        """The files at or below a place of an edit folder that go to the bucket."""
+        """Return the files at or below a place of an edit folder that are delocalized."""
         if not is_folder:
             return [old] if old.is_delocalized else []
         return await self._storage.copies.run(self._working_copies_below, old)
 
     async def pay(self, notebooks: Iterable[Location]) -> None:
-        """Bring edits to the bucket, so that the objects carry them along.
+        """Upload edits, so that the objects that move include them.
 
         Raises:
-            WorkspaceConflict, OperationRefused: it cannot be done; each stays as it is.
+            WorkspaceConflict, OperationRefused: an upload is not possible; the notebooks stay as they are.
         """
-        await _each(self._pay, [place for place in notebooks if await self._storage.has_edits(place)])
+        await for_each([place for place in notebooks if await self._storage.has_edits(place)], self._pay)
 
     async def have_edits(self, notebooks: Iterable[Location]) -> bool:
-        """Whether any working copy holds what its object does not."""
+        """Whether any working copy holds edits that its object does not have."""
         return any([await self._storage.has_edits(place) for place in notebooks])
 
     async def to_move(self, old: Location, new: Location, *, is_folder: bool) -> Plan:
-        """The objects that get new names, in this workspace or another.
+        """Return the objects that get new names, in this workspace or another.
 
         Raises:
-            OperationRefused: the other workspace would not keep, or show, one of them; or it would get a notebook's
-                name, and is none.
-            WorkspaceConflict: somebody changed the notebook since it was opened.
-            LockHeldElsewhere: somebody else is editing one of them.
-            BucketUnavailable, BucketRefused: as the port says.
+            OperationRefused: the other workspace would not keep or show one of them, or an object that is not a
+                notebook would get a notebook's name.
+            WorkspaceConflict: another person changed the notebook since it was opened.
+            LockHeldElsewhere: another person is editing one of them.
+            BucketUnavailable, BucketRefused: see the port.
         """
         if not is_folder:
             seen = await self._version_to_move(old, await self._storage.baseline(old))
@@ -107,7 +107,7 @@ class MovePlans:
         )
 
     async def to_delete(self, old: Location, *, is_folder: bool) -> Plan:
-        """The objects that go; see ``to_move``. A working copy that never was the object goes alone.
+        """Return the objects to delete; see ``to_move``. A working copy that does not come from its object goes alone.
 
         Raises:
             OperationRefused: a folder holds objects that are not shown.
@@ -124,13 +124,13 @@ class MovePlans:
         return tuple(PlannedObject.of(version, version.name, None) for version in versions)
 
     async def to_take_out(self, old: Location, *, is_folder: bool) -> Plan | None:
-        """The objects that go once their files have left; see ``to_move``.
+        """Return the objects to delete once their files have left the workspace; see ``to_move``.
 
         Returns:
-            None when a file is not on the disk as the bucket has it: see ``bring_here``.
+            None if a file on the disk is missing or differs from its object: see ``bring_here``.
 
         Raises:
-            OperationRefused: a folder holds objects that are not shown, and for which no file can stand.
+            OperationRefused: a folder holds objects that are not shown and cannot be files.
         """
         if not is_folder:
             if not await self._storage.copies.run(self._storage.os_path(old).is_file):
@@ -142,18 +142,18 @@ class MovePlans:
         return tuple(PlannedObject.of(version, version.name, None) for version in versions)
 
     async def bring_here(self, old: Location, *, is_folder: bool) -> None:
-        """Bring the newest content of a notebook, or of all of a folder, to the disk.
+        """Bring the newest content of a notebook, or of all notebooks of a folder, to the disk.
 
         Raises:
-            ObjectNotFound: neither disk nor bucket has it.
-            OperationRefused: a folder holds objects that no file can stand for.
-            BucketUnavailable, BucketRefused: as the port says.
+            ObjectNotFound: neither the disk nor the bucket has it.
+            OperationRefused: a folder holds objects that cannot be files.
+            BucketUnavailable, BucketRefused: see the port.
         """
         if is_folder:
             wanted = await self._not_here(old, await self._free_objects(old))
         else:
             wanted = [old]
-        await _each(self._bring_here, wanted)
+        await for_each(wanted, self._bring_here)
 
     def _working_copies_below(self, folder: Location) -> list[Location]:
         os_path = self._storage.entry(folder.api_path)
@@ -161,14 +161,14 @@ class MovePlans:
         return [place for path in paths if (place := folder.child(path)).is_delocalized]
 
     async def _free_objects(self, folder: Location) -> tuple[ObjectVersion, ...]:
-        """Every object below a folder, shown or not, when nobody else edits any of them."""
+        """Return every object below a folder, shown or not; refuse if another person is editing one of them."""
         listed = await self._storage.bucket(folder).list_all(folder.object_prefix)
         for version in listed:
-            self._acts.require_free(folder.at(version.name), version, named=True)
+            self._writes.require_free(folder.at(version.name), version, named=True)
         return listed
 
     async def _not_here(self, folder: Location, versions: Iterable[ObjectVersion]) -> list[Location]:
-        """The notebooks whose working copy is not exactly what the bucket holds."""
+        """Return the notebooks whose working copy is missing or differs from the object."""
         versions = tuple(versions)
         if hidden := not_shown(folder, versions):
             raise not_to_take_out(folder, hidden)
@@ -176,7 +176,7 @@ class MovePlans:
         for version in versions:
             place = folder.at(version.name)
             if not place.belongs_in_bucket:
-                continue  # The marker some tools make for a folder.
+                continue  # The marker that some tools create for a folder.
             baseline = await self._storage.baseline(place)
             on_disk = await self._storage.copies.run(self._storage.os_path(place).is_file)
             if not on_disk or baseline is None or baseline.generation != version.generation:
@@ -205,25 +205,25 @@ class MovePlans:
     async def _version_to_delete(self, location: Location) -> Seen | None:
         baseline = await self._storage.baseline(location)
         if baseline is not None and baseline.generation != ABSENT_GENERATION:
-            # An upload of edits whose answer was lost has made a version that the journal does not know.
+            # An upload of edits may have made a version that the journal does not know, if its answer was lost.
             certain = None if await self._storage.has_edits(location) else baseline
             return await self._version_to_move(location, certain, known=baseline)
         version = await self._storage.stat(location)
         digest = await self._storage.copies.digest(self._storage.os_path(location))
         if version is None or (digest is not None and digest.crc32c != version.crc32c):
             return None
-        self._acts.require_free(location, version, named=False)
+        self._writes.require_free(location, version, named=False)
         return version
 
     async def _version_to_move(
         self, location: Location, baseline: Baseline | None, *, known: Baseline | None = None
     ) -> Seen | None:
-        """The version to name: the one seen here, if it carries our record, else the current one, if it is free.
+        """Return the version to name: the one seen here if its lock is ours, else the current one if it is free.
 
         Args:
             location: the notebook.
-            baseline: what was seen here, if the object is surely at it.
-            known: what was seen here; None for ``baseline``.
+            baseline: the version seen here, if the object is certainly at it.
+            known: the version seen here; None means the same as ``baseline``.
         """
         if baseline is not None and (seen := _seen(baseline)) is not None and self._locks.may_write(location, baseline):
             return seen
@@ -234,11 +234,11 @@ class MovePlans:
         has_seen = known is not None and known.generation != ABSENT_GENERATION
         if has_seen and not await self._is_same(location, known, version):
             raise WorkspaceConflict(ConflictReason.REMOTE_CHANGED)
-        self._acts.require_free(location, version, named=False)
+        self._writes.require_free(location, version, named=False)
         return version
 
     async def _require_seen(self, place: Location, version: ObjectVersion) -> None:
-        """Refuse to delete a version that the working copy beside it does not come from."""
+        """Refuse to delete a version that its working copy does not come from."""
         baseline = await self._storage.baseline(place)
         if baseline is not None and baseline.generation != ABSENT_GENERATION:
             if not await self._is_same(place, baseline, version):
@@ -250,25 +250,11 @@ class MovePlans:
             raise WorkspaceConflict(ConflictReason.NAME_TAKEN, about=place.api_path)
 
     async def _is_same(self, place: Location, baseline: Baseline | None, version: ObjectVersion) -> bool:
-        """Whether an object holds what was seen here, or what this disk holds now: nobody's unseen work is in it."""
+        """Whether an object holds what was seen here or what this disk holds now: it contains no unseen work."""
         if baseline is not None and baseline.generation == version.generation:
             return True
         digest = await self._storage.copies.digest(self._storage.os_path(place))
         return digest is not None and digest.crc32c == version.crc32c
-
-
-async def _each(act: Callable[[Location], Awaitable[None]], places: Iterable[Location]) -> None:
-    """Do something for each, several at once; the first failure is raised when all have ended."""
-    slots = asyncio.Semaphore(_AT_ONCE)
-
-    async def do(place: Location) -> None:
-        async with slots:
-            await act(place)
-
-    outcomes = await asyncio.gather(*(do(place) for place in places), return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
 
 
 def _seen(baseline: Baseline) -> SeenVersion | None:

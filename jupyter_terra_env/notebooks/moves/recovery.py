@@ -1,20 +1,20 @@
-"""Renames and deletions that have begun: whose they are, and finished when a server which died left them halfway.
+"""Decides which moves run, and when: new ones at once, interrupted ones in the background and at the next start.
 
-Protocol: docs/protocol/journal.md, Intents. How one is finished is in ``finishing``.
+Protocol: docs/protocol/journal.md, Intents. ``runner`` has the steps of a run.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, replace
 
 from jupyter_terra_env.notebooks.moves.act_owners import ActOwners
 from jupyter_terra_env.notebooks.moves.executor import MoveExecutor
-from jupyter_terra_env.notebooks.moves.finishing import Finishing, name_of
-from jupyter_terra_env.notebooks.moves.intents import ActiveMove, Intent, Intents, Outcome
+from jupyter_terra_env.notebooks.moves.intents import ActiveMove, Intent, Intents
 from jupyter_terra_env.notebooks.moves.name_checks import under_way_elsewhere
 from jupyter_terra_env.notebooks.moves.object_writes import ObjectWrites
+from jupyter_terra_env.notebooks.moves.runner import MoveRunner, RunResult, name_of
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.rules.errors import BucketError, BucketUnavailable, OperationRefused
 from jupyter_terra_env.rules.recovery import Act
@@ -23,13 +23,13 @@ from jupyter_terra_env.rules.workspace import Location
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Left:
-    """An intent that this server is not at work on.
+    """An intent that this server is not running.
 
     Attributes:
         number: its number.
-        text: as the journal has it.
-        intent: what it says.
-        is_elsewhere: another server, which lives, carries it out.
+        text: the text that the journal stores.
+        intent: the intent.
+        is_elsewhere: whether another server is running it.
     """
 
     number: int
@@ -39,26 +39,27 @@ class _Left:
 
 
 class MoveRecovery:
-    """Knows the intents of the journal, and finishes those that nobody is at work on.
+    """Runs moves, and completes those in the journal that no living server is running.
 
     Args:
         storage: disk, buckets and journal.
-        intents: the journal's.
-        owners: tells which servers live.
-        carrier: does what is left.
-        acts: tells whose locks objects carry.
-        locate: the place an API path is.
-        pause_seconds: how long to wait after so many failures, and whether their cause may pass by itself.
-        log: told what could not be finished, and why.
+        intents: the journal's intents.
+        owners: knows which servers are alive.
+        executor: does the steps of moves.
+        writes: recognises who holds the locks of objects.
+        locate: returns the place of an API path.
+        pause_seconds: returns the wait before the next try, from the number of failures and whether their cause may
+            pass by itself.
+        log: receives what could not be completed, and why.
     """
 
-    def __init__(  # noqa: PLR0913 - six parts, a question, a time and a log, each by name
+    def __init__(  # noqa: PLR0913 - five parts, two functions and a log
         self,
         storage: NotebookStorage,
         intents: Intents,
         owners: ActOwners,
         executor: MoveExecutor,
-        acts: ObjectWrites,
+        writes: ObjectWrites,
         *,
         locate: Callable[[str], Location | None],
         pause_seconds: Callable[[int, bool], float],
@@ -67,11 +68,10 @@ class MoveRecovery:
         self._storage = storage
         self._intents = intents
         self._owners = owners
-        self._executor = executor
         self._locate = locate
         self._pause_seconds = pause_seconds
         self._log = log
-        self._finisher = Finishing(storage, executor, acts, undo=self.undo, log=log)
+        self._runner = MoveRunner(storage, intents, executor, writes, log=log)
         self._at_work: set[int] = set()
         self._finishing = asyncio.Lock()
         self._later: asyncio.Task[None] | None = None
@@ -79,7 +79,7 @@ class MoveRecovery:
 
     @contextlib.asynccontextmanager
     async def begin(self, intent: Intent) -> AsyncIterator[ActiveMove]:
-        """Write an intent down, and keep others from it meanwhile. Who began it ends it, or leaves it for later."""
+        """Record an intent, and keep other runs away from it within the context. It is removed by its run."""
         owner = await self._storage.copies.run(self._owners.me)
         number, known = await self._storage.copies.run(self._intents.add, replace(intent, owner=owner))
         self._at_work.add(number)
@@ -89,43 +89,35 @@ class MoveRecovery:
             self._at_work.discard(number)
             self._give_back()
 
-    async def replace(self, begun: ActiveMove, intent: Intent) -> ActiveMove:
-        """Put another intent in the place of one."""
-        await self._storage.copies.run(self._intents.replace, begun.number, intent)
-        return self._placed(begun.number, intent)
+    async def run(self, intent: Intent) -> None:
+        """Record an intent and run it. The caller has the turns of its notebooks.
 
-    async def give_up(self, begun: ActiveMove) -> None:
-        """End an intent of which nothing was done."""
-        await self._storage.copies.run(self._intents.remove, begun.number)
-
-    async def undo(self, begun: ActiveMove, outcome: Outcome) -> Collection[str]:
-        """Move objects back, each with the version its move made, and end the intent; or leave that for later.
-
-        Returns:
-            The object names, under the new name, of those that could not be moved back.
+        Raises:
+            LeftUnfinished: the bucket stopped answering halfway; the move goes on in the background.
+            TerraEnvError, OSError: the move was not completed; see ``MoveRunner.run``.
         """
-        if not outcome.moved:
-            await self.give_up(begun)
-            return ()
-        undoing = await self.replace(begun, begun.intent.undone(outcome.moved))
-        back = await self._executor.objects(undoing, [(planned, planned) for planned in undoing.intent.objects])
-        if isinstance(back.failure, BucketUnavailable):
-            self.later()
-            return ()
-        await self._executor.end(undoing, skipped=back.skipped, versions=back.moved)
-        return back.skipped
+        async with self.begin(intent) as move:
+            try:
+                result = await self._runner.run(move, is_first=True)
+            except Exception:
+                self.later()
+                raise
+            if result.unfinished is not None:
+                self.later()
+            if result.error is not None:
+                raise result.error
 
     async def finish(self) -> None:
-        """Finish everything; what the bucket keeps from it is tried again in the background. Never raises."""
+        """Complete every move; those that cannot be completed yet are tried again in the background. Never raises."""
         if await self._try_all():
             self.later()
 
     async def settle(self, *paths: str) -> None:
-        """Finish what was begun and would be met by an act on these API paths.
+        """Complete the moves that would overlap with a move of these API paths.
 
         Raises:
-            OperationRefused: another server on this disk is at work on it.
-            BucketUnavailable, BucketRefused: as the port says; it is not finished.
+            OperationRefused: another server on this disk is running one of them.
+            BucketUnavailable, BucketRefused: see the port; one of them is not complete.
         """
         for left in await self._left():
             if any(left.intent.touches(path) for path in paths):
@@ -134,12 +126,12 @@ class MoveRecovery:
                 await self._finish(left)
 
     def later(self) -> None:
-        """Try again in the background until everything is finished."""
+        """Try again in the background until every move is complete."""
         if not self._closed and (self._later is None or self._later.done()):
-            self._later = asyncio.create_task(self._keep_trying(), name="finish begun moves")
+            self._later = asyncio.create_task(self._keep_trying(), name="complete interrupted moves")
 
     async def close(self) -> None:
-        """Stop trying; the journal keeps what is left for the next start."""
+        """Stop trying; the journal keeps the intents for the next start."""
         self._closed = True
         if self._later is not None:
             self._later.cancel()
@@ -148,7 +140,7 @@ class MoveRecovery:
 
     @contextlib.asynccontextmanager
     async def turns(self, places: Iterable[Location]) -> AsyncIterator[None]:
-        """Be the only one who writes, moves or deletes the objects of these notebooks."""
+        """Hold the right to write, move or delete the objects of these notebooks."""
         async with contextlib.AsyncExitStack() as stack:
             for place in sorted({place.api_path: place for place in places}.values(), key=lambda one: one.api_path):
                 await stack.enter_async_context(self._storage.writes.turn(place))
@@ -164,37 +156,37 @@ class MoveRecovery:
             failures, passing = failures + 1, isinstance(error, BucketUnavailable)
 
     async def _try_all(self) -> Exception | None:
-        """Try once.
+        """Try once to complete every move.
 
         Returns:
-            The last thing that kept an intent from being finished.
+            The last error that prevented it; None if all are complete.
         """
         last: Exception | None = None
         for left in await self._left():
             if left.is_elsewhere:
-                last = under_way_elsewhere(left.intent.path)  # Its server may die: look again.
+                last = under_way_elsewhere(left.intent.path)  # Its server may die: try again later.
                 continue
             try:
                 await self._finish(left)
             except (BucketError, OperationRefused) as error:
                 last = error
-                self._log.warning("%s has begun and is not finished yet: %s", name_of(left.intent), error)
-            except Exception as error:  # noqa: BLE001 - a server starts whatever a disk has come to
+                self._log.warning("%s was interrupted and is not complete yet: %s", name_of(left.intent), error)
+            except Exception as error:  # noqa: BLE001 - a server must start with any disk
                 last = error
-                self._log.exception("%s has begun and could not be finished.", name_of(left.intent))
+                self._log.exception("%s was interrupted and could not be completed.", name_of(left.intent))
         return last
 
     async def _left(self) -> list[_Left]:
-        """The intents that this server is not at work on.
+        """Return the intents that this server is not running.
 
-        What another version wrote, or for another bucket, is left alone.
+        Intents that another version wrote, or that are about another bucket, are left alone.
         """
         left = []
         for number, text in await self._storage.copies.run(self._intents.all):
             try:
                 intent = Intent.from_json(text)
             except ValueError:
-                self._log.warning("The journal holds an intent that this version cannot read; it is left alone.")
+                self._log.warning("The journal holds an intent that this version cannot read; it is ignored.")
                 continue
             if number not in self._at_work and self._is_about_these_buckets(intent):
                 is_elsewhere = await self._storage.copies.run(self._owners.is_alive, intent.owner)
@@ -211,14 +203,14 @@ class MoveRecovery:
         return new is not None and new.workspace.bucket == (intent.new_bucket or intent.bucket)
 
     def _give_back(self) -> None:
-        """Let other servers finish what this one has left, once it is closed and at no act any more."""
+        """Let other servers complete the moves of this one, once it is closed and runs none any more."""
         if self._closed and not self._at_work:
             self._owners.close()
 
     def _placed(self, number: int, intent: Intent) -> ActiveMove:
         old = self._locate(intent.path)
         if old is None:
-            raise ValueError("an intent is about a workspace folder")
+            raise ValueError("the intent is not about a workspace folder")
         new = None if intent.new_path is None else self._locate(intent.new_path)
         return ActiveMove(number=number, intent=intent, old=old, new=new)
 
@@ -228,13 +220,31 @@ class MoveRecovery:
             if left.number in self._at_work or not await self._storage.copies.run(
                 self._intents.claim, left.number, left.text, me
             ):
-                return  # Somebody else has finished it meanwhile, or is at it.
-            begun = self._placed(left.number, replace(left.intent, owner=me))
+                return  # Another run has completed it meanwhile, or is running.
+            move = self._placed(left.number, replace(left.intent, owner=me))
             self._at_work.add(left.number)
             try:
-                objects = [begun.location(planned.name) for planned in begun.intent.objects]
-                async with self.turns([begun.old, *([] if begun.new is None else [begun.new]), *objects]):
-                    await self._finisher.carry_on(begun)
+                objects = [move.location(planned.name) for planned in move.intent.objects]
+                async with self.turns([move.old, *([] if move.new is None else [move.new]), *objects]):
+                    result = await self._runner.run(move, is_first=False)
+                self._report(move, result)
             finally:
                 self._at_work.discard(left.number)
                 self._give_back()
+
+    def _report(self, move: ActiveMove, result: RunResult) -> None:
+        """Log the result of a later run.
+
+        Raises:
+            BucketUnavailable: the move is not complete yet.
+        """
+        if result.unfinished is not None:
+            raise result.unfinished
+        if result.error is not None:
+            self._log.warning("%s was not completed: %s", name_of(move.intent), result.error)
+        elif not result.staying:
+            self._log.info("%s was completed.", name_of(move.intent))
+        for path in result.staying:
+            self._log.warning(
+                "%s stays: another person has changed or locked it, its new name is taken, or the bucket refuses.", path
+            )

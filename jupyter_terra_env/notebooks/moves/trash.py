@@ -1,4 +1,4 @@
-"""The trash of the desktop, as Jupyter uses it (``delete_to_trash``): asked first, so that nothing is half deleted.
+"""The trash of the desktop, as Jupyter uses it (``delete_to_trash``): checked first, so that nothing is half deleted.
 
 Functions block: call them off the event loop.
 """
@@ -20,15 +20,15 @@ _OWN_IMPLEMENTATION = send2trash.__module__ == plat_other.__name__
 
 
 class TrashUnusable(OSError):
-    """The trash does not take a file."""
+    """The trash refused a file."""
 
 
 def require(entry: Path, api_path: str) -> None:
-    """Refuse, before anything changes, to delete what the trash could not take; nothing where there is no file.
+    """Refuse, before anything changes, to delete a file that the trash could not take. A missing file is accepted.
 
     Raises:
-        OperationRefused: it could not.
-        PermissionError: it is not this user's to delete.
+        OperationRefused: the trash cannot be used.
+        PermissionError: this user may not delete the file.
     """
     if not os.path.lexists(entry) or not _OWN_IMPLEMENTATION:
         return
@@ -53,22 +53,22 @@ def send(entry: Path, *, as_if: Path) -> None:
 
     Args:
         entry: the file or folder.
-        as_if: the place that the trash is to name as the one it came from.
+        as_if: the place that the trash records as its origin.
 
     Raises:
-        TrashUnusable: the trash does not take it.
+        TrashUnusable: the trash refused it.
     """
     try:
         send2trash(entry)
     except OSError as error:
-        raise TrashUnusable(error.errno, f"the trash does not take it: {error.strerror or error}") from error
-    # The trash has it, whatever it says of where it came from.
+        raise TrashUnusable(error.errno, f"the trash refused it: {error.strerror or error}") from error
+    # The file is in the trash, even if its origin cannot be corrected.
     with contextlib.suppress(OSError):
         _name_place(entry, as_if)
 
 
 def _trash_of(entry: Path) -> Path:
-    """The folder that send2trash uses for a file (freedesktop.org: Trash specification)."""
+    """Return the trash folder that send2trash uses for a file (freedesktop.org: Trash specification)."""
     home = os.path.realpath(os.path.expanduser("~"))  # noqa: PTH111 - as send2trash does
     if entry.lstat().st_dev == os.lstat(home).st_dev:
         return Path(os.fsdecode(plat_other.HOMETRASH_B))
@@ -77,7 +77,7 @@ def _trash_of(entry: Path) -> Path:
 
 
 def _name_place(entry: Path, as_if: Path) -> None:
-    """Put right where the trash says that a file came from: it was taken out of its place first."""
+    """Correct the origin that the trash records: the file was moved aside before it was sent."""
     trashes = [Path(os.fsdecode(plat_other.HOMETRASH_B)), _trash_of(as_if.parent)]
     aside, name = quote(os.fsencode(f"{entry.parent.name}/{entry.name}")), quote(os.fsencode(as_if.name))
     pattern = f"{glob.escape(entry.stem)}*.trashinfo"

@@ -23,3 +23,26 @@ def kept_changing(location: Location) -> BucketUnavailable:
     return BucketUnavailable(
         location.workspace.bucket, BucketTrouble.OVERLOADED, f"gs://…/{location.object_name} kept changing"
     )
+
+
+class Rounds:
+    """Limits how often a compare-and-set on an object is tried again at once.
+
+    Args:
+        location: where the object is.
+        most: number of tries.
+    """
+
+    def __init__(self, location: Location, *, most: int = 5) -> None:
+        self._location = location
+        self._left = most
+
+    def begin(self) -> None:
+        """Begin the next try.
+
+        Raises:
+            BucketUnavailable: every try has been used; the object kept changing.
+        """
+        if self._left == 0:
+            raise kept_changing(self._location)
+        self._left -= 1

@@ -236,7 +236,7 @@ class TestADiskThatWentBackInTime:
 
         env.intents.add = without
 
-    def test_what_nobody_changed_is_the_baseline(self, env, outsider):
+    def test_an_unchanged_object_becomes_the_baseline(self, env, outsider):
         env.save("a.ipynb", b"old")
         env.give_back("a.ipynb")
         self.restored_within(env, outsider, "end", lambda: env.rename("a.ipynb", "b.ipynb"), lambda: None)

@@ -46,16 +46,16 @@ class TestWhatIsPlanned:
         env.open("deep/a.ipynb")
         loop_of, discard, objects, set_aside = [], Aside.discard, env.executor.objects, env.executor.set_aside
 
-        async def saved_meanwhile(begun, steps):
+        async def saved_meanwhile(move, steps):
             loop_of.append(asyncio.get_running_loop())
             if moment == "while the bucket is asked":
                 await env.storage.save(env.at("deep/new.ipynb"), b"acknowledged")
-            return await objects(begun, steps)
+            return await objects(move, steps)
 
-        async def saved_before(begun):
+        async def saved_before(move):
             if moment == "before":
                 await env.storage.save(env.at("deep/new.ipynb"), b"acknowledged")
-            await set_aside(begun)
+            await set_aside(move)
 
         def saved_then(aside, **kwargs):
             if moment == "while the files go":
@@ -76,10 +76,10 @@ class TestWhatIsPlanned:
         env.file("deep/log.txt").write_bytes(b"begun")
         objects = env.executor.objects
 
-        async def written_meanwhile(begun, steps):
+        async def written_meanwhile(move, steps):
             open_file.write(b" and more")
             open_file.flush()
-            return await objects(begun, steps)
+            return await objects(move, steps)
 
         monkeypatch.setattr(env.executor, "objects", written_meanwhile)
         with env.file("deep/log.txt").open("ab") as open_file:
@@ -110,15 +110,15 @@ class TestWhatIsPlanned:
         assert env.save("deep/sub/a.ipynb", b"next").place is Place.IN_WORKSPACE
 
     def test_a_version_that_was_downloaded_meanwhile_is_not_replaced(self, env, outsider, monkeypatch):
-        """Somebody opens the notebook while its file is aside: both contents are there when the deletion fails."""
+        """The notebook is opened while its file is aside: both contents are there when the deletion fails."""
         env.save("a.ipynb", b"one")
         env.file("a.ipynb").write_bytes(b"not sent")
         objects = env.executor.objects
 
-        async def opened_meanwhile(begun, steps):
+        async def opened_meanwhile(move, steps):
             outsider.put("a.ipynb", b"theirs")
             env.file("a.ipynb").write_bytes(b"theirs")
-            return await objects(begun, steps)
+            return await objects(move, steps)
 
         monkeypatch.setattr(env.executor, "objects", opened_meanwhile)
         with pytest.raises(WorkspaceConflict):
@@ -173,8 +173,8 @@ class TestTrash:
         env.save("deep/a.ipynb", b"a")
         objects = env.executor.objects
 
-        async def full_by_then(begun, steps):
-            done = await objects(begun, steps)
+        async def full_by_then(move, steps):
+            done = await objects(move, steps)
             shutil.rmtree(the_trash)
             the_trash.write_text("no trash any more")
             return done

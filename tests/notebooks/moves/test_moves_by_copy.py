@@ -95,7 +95,7 @@ class TestWithinABucket:
             env.rename("a.ipynb", "b.ipynb")
         assert (outsider.content("a.ipynb"), outsider.content("b.ipynb")) == (b"mine", b"theirs")
 
-    def test_not_what_somebody_changed(self, env, outsider, no_renames, changed_meanwhile):
+    def test_not_an_object_that_another_person_changed(self, env, outsider, no_renames, changed_meanwhile):
         env.save("a.ipynb", b"mine")
         changed_meanwhile("a.ipynb")
         with pytest.raises(WorkspaceConflict):
@@ -103,7 +103,7 @@ class TestWithinABucket:
         assert (outsider.names(), outsider.content("a.ipynb"), env.begun()) == (["a.ipynb"], b"theirs", [])
 
     @pytest.mark.parametrize("meanwhile", ["content", "metadata"])
-    def test_what_somebody_changes_between_copy_and_deletion(self, env, outsider, monkeypatch, meanwhile):
+    def test_an_object_that_is_changed_between_copy_and_deletion(self, env, outsider, monkeypatch, meanwhile):
         env.save("a.ipynb", b"mine")
         refuse(env, MOVE)
         store = type(env.storage.bucket(env.at("a.ipynb")))
@@ -185,7 +185,7 @@ class TestFoundAtTheStart:
         assert env.save("b.ipynb", b"next").place is Place.IN_WORKSPACE
 
     @pytest.mark.parametrize("meanwhile", ["changed", "locked"])
-    def test_what_somebody_works_on_stays_and_the_copy_goes(self, env, outsider, between, meanwhile):
+    def test_an_object_that_another_person_edits_stays_and_the_copy_goes(self, env, outsider, between, meanwhile):
         if meanwhile == "changed":
             outsider.put("a.ipynb", b"theirs")
         else:
@@ -194,7 +194,7 @@ class TestFoundAtTheStart:
         assert (outsider.names(), env.begun()) == (["a.ipynb"], [])
         assert env.read("a.ipynb") == b"one"
 
-    def test_a_copy_that_somebody_has_changed_is_theirs(self, env, outsider, between):
+    def test_a_copy_that_another_person_has_changed_is_theirs(self, env, outsider, between):
         outsider.put("b.ipynb", b"theirs", metadata=dict(outsider.get("b.ipynb").metadata))
         env.recover()
         assert (outsider.content("a.ipynb"), outsider.content("b.ipynb")) == (b"one", b"theirs")

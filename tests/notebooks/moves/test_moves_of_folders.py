@@ -95,7 +95,7 @@ class TestRename:
         assert env.read("deep/a.ipynb") == b"two"
 
     @pytest.mark.parametrize("locked", ["deep/b.ipynb", "deep/.hidden.ipynb", "deep/data.csv"])
-    def test_is_refused_whole_when_somebody_edits_one(self, env, outsider, locked):
+    def test_is_refused_whole_when_another_person_edits_one(self, env, outsider, locked):
         for name in ("deep/a.ipynb", "deep/b.ipynb", "deep/.hidden.ipynb", "deep/data.csv"):
             outsider.put(name, b"x")
         lock_for_others(env, outsider, locked)
@@ -144,7 +144,7 @@ class TestRename:
 
     @pytest.mark.parametrize("changed", [0, 3, 7])
     def test_a_change_meanwhile_undoes_it(self, env, outsider, monkeypatch, changed):
-        """Journal note, race 7."""
+        """See race 7 in docs/protocol/journal.md."""
         for number in range(8):
             env.save(f"deep/{number}.ipynb", b"mine")
             env.give_back(f"deep/{number}.ipynb")
@@ -170,7 +170,7 @@ class TestRename:
         goes_away_halfway(MOVE)
         with pytest.raises(LeftUnfinished) as left:
             env.rename_folder("deep", "new")
-        assert "goes on by itself" in left.value.sentence
+        assert "continues by itself" in left.value.sentence
         env.faults.clear()
         env.run(env.recovery.finish())
         assert env.begun() == []
@@ -228,7 +228,7 @@ class TestDelete:
         env.delete_folder("deep")
         assert outsider.names() == []
 
-    def test_is_refused_whole_when_somebody_edits_one(self, env, outsider):
+    def test_is_refused_whole_when_another_person_edits_one(self, env, outsider):
         outsider.put("deep/a.ipynb", b"x")
         outsider.put("deep/b.ipynb", b"x")
         lock_for_others(env, outsider, "deep/b.ipynb")
@@ -236,7 +236,7 @@ class TestDelete:
             env.delete_folder("deep")
         assert outsider.names() == ["deep/a.ipynb", "deep/b.ipynb"]
 
-    def test_is_refused_whole_when_somebody_changed_one(self, env, outsider):
+    def test_is_refused_whole_when_another_person_changed_one(self, env, outsider):
         env.save("deep/a.ipynb", b"x")
         env.save("deep/b.ipynb", b"x")
         outsider.put("deep/b.ipynb", b"theirs")
@@ -258,9 +258,9 @@ class TestDelete:
         env.save("deep/b.ipynb", b"one")
         objects = env.executor.objects
 
-        async def saved_meanwhile(begun, steps):
+        async def saved_meanwhile(move, steps):
             await env.storage.save(env.at("deep/b.ipynb"), b"an acknowledged save")
-            return await objects(begun, steps)
+            return await objects(move, steps)
 
         monkeypatch.setattr(env.executor, "objects", saved_meanwhile)
         env.delete_folder("deep")

@@ -78,7 +78,7 @@ class TestOut:
         with pytest.raises(OperationRefused, match="already exists"):
             env.rename("a.ipynb", "/ws/playground/b.ipynb")
 
-    def test_of_what_somebody_edits(self, env, outsider):
+    def test_of_a_notebook_that_another_person_edits(self, env, outsider):
         outsider.put("a.ipynb", b"theirs")
         until_ms = env.clock.now_ms() + 150_000
         outsider.lock("a.ipynb", lastLockedBy="f" * 64, lockExpiresAt=str(until_ms))
@@ -197,7 +197,7 @@ class TestIn:
         assert outsider.names() == ["mine/z.ipynb"]
 
     def test_what_arrives_is_owed_before_it_is_there(self, env, outsider, monkeypatch):
-        """Journal note: a debt is written down first."""
+        """The debt is recorded before the file appears (docs/protocol/journal.md, Intents)."""
         (env.root / "mine.ipynb").write_bytes(b"a")
 
         async def dead(*_args):

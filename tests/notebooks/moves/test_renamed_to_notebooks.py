@@ -121,8 +121,8 @@ def test_from_where_no_object_is_the_upload_is_what_is_checked(env, outsider):
         env.file(old.rsplit("/", 1)[1], folder).write_bytes(TEXT)
         env.rename(old, "a.ipynb")
         env.run(env.delocalizer.pay((), 10))
-        told = env.run(env.delocalizer.current_status(env.at("a.ipynb")))
-        assert (told.place, told.reason) == (Place.ON_DISK, "unreadable")
+        result = env.run(env.delocalizer.current_status(env.at("a.ipynb")))
+        assert (result.place, result.reason) == (Place.ON_DISK, "unreadable")
         assert outsider.names() == []
         env.file("a.ipynb").unlink()
 

@@ -236,7 +236,7 @@ async def test_what_was_begun_is_finished_at_the_start(bucket, contents, edit, j
     )
     refused = await contents.rename("deep", "new")
     assert (refused.code, refused.reason) == (503, "unreachable")
-    assert "goes on by itself" in refused.message
+    assert "continues by itself" in refused.message
     bucket.faults.clear()
     notebooks = jp_serverapp.contents_manager.notebooks
     await notebooks.finish_begun_moves()
