@@ -14,6 +14,7 @@ from jupyter_terra_env.environment.workspace_folders import make_workspace_folde
 from jupyter_terra_env.notebooks.folder_workspaces import FolderWorkspaces
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Workspace
+from jupyter_terra_env.wiring.notebooks import Plan
 from jupyter_terra_env.wiring.welder import shares_unmarked_locks
 
 Log = logging.Logger | logging.LoggerAdapter[Any]
@@ -57,6 +58,36 @@ def workspaces_of(app: Any, root: Path, *, warn: Callable[[str], None]) -> tuple
         ),
         folder_buckets=app.folder_buckets,
         warn=warn,
+    )
+
+
+def plan_of(app: Any, root: Path, workspaces: tuple[Workspace, ...], *, log: Log) -> Plan:
+    """What is to be built for the workspaces of a server.
+
+    Args:
+        app: the extension application.
+        root: the server's root folder.
+        workspaces: the workspaces.
+        log: the server's log.
+
+    Raises:
+        SettingsError: a setting is wrong, or the environment's id cannot be made or read.
+    """
+    state = app.state_folder(root)
+    return Plan(
+        root=root,
+        state=state,
+        workspaces=workspaces,
+        connection=app.connection(workspaces),
+        person=person_of(app, state, log=log),
+        save_wait_seconds=app.save_wait_seconds,
+        listing_max_age_seconds=app.listing_max_age_seconds,
+        keeping=app.keeping_times,
+        pace_seconds=app.pace_seconds,
+        still_seconds=app.still_seconds,
+        deliver_program_changes=app.deliver_program_changes,
+        user_project=app.user_project or None,
+        log=log,
     )
 
 
