@@ -23,7 +23,7 @@ _TOLD_BY_THE_SURFACE = {
 
 _MOST_NAMES = 3
 _PLACEHOLDER = (11, "XkI+Dw==")
-"""Size and crc32c of the word "placeholder", which older versions of Google's console put into a new folder's marker."""
+"""Size and crc32c of the word "placeholder", which Google's console used to put into the marker of a new folder."""
 
 
 class NameChecks:
