@@ -219,7 +219,7 @@ class Monitor:
             self._log.error("Autopause cannot observe: %s: %s", source.name, what, exc_info=error)
 
     def _unseen(self, source: WorkSource, why: str, *, age_seconds: float = 0.0) -> Observation:
-        detail = f"It cannot be seen whether {source.name} work: {why}."
+        detail = f"Cannot observe {source.name}: {why}."
         work = Work(kind=WorkKind.UNKNOWN, id=source.name, detail=detail, age_seconds=age_seconds)
         return Observation(work=(work,))
 

@@ -104,7 +104,7 @@ async def test_the_report_of_a_server_that_was_just_started(autopause):
     assert report["blockers"] == report["kernels"] == []
     assert report["cost"]["running_shown"] == "unknown"
     assert report["cost_per_hour"] is None
-    assert report["message"] == "Somebody is working here."
+    assert report["message"] == "Someone is working here."
     assert report["pauses_by"] == []
 
 
