@@ -33,7 +33,7 @@ class PatientCall(Generic[T]):
 
         Raises:
             Late: it has not come back in time, or the one before has not come back yet. The latter is not waited for:
-                whoever calls often must not be held up each time.
+                a frequent caller must not be held up each time.
         """
         if self._task is not None and not self._task.done():
             raise Late(self._name)

@@ -1,4 +1,4 @@
-"""Work for a request, given up when nobody waits for its answer any more."""
+"""Work for a request, given up when the client does not wait for its answer any more."""
 
 import asyncio
 from collections.abc import Coroutine

@@ -82,7 +82,7 @@ def as_http_errors(path: str) -> Iterator[None]:
     except TerraEnvError as error:
         raise as_http_error(error, path) from error
     except HTTPError as error:
-        # Jupyter's own save turns whatever it does not know into a 500.
+        # Jupyter's own save turns every error that it does not know into a 500.
         known = _as_refusal(error) if error.status_code < _OWN_FAULT else _known_cause(error.__cause__, path)
         if known is None or known is error:
             raise
@@ -169,6 +169,6 @@ def as_http_error(error: TerraEnvError, path: str) -> Refusal:
 
 
 def raise_when_refused(status: WorkStatus) -> None:
-    """Answer a save that met another version, or somebody else's lock, with 409; the edits stay on the disk."""
+    """Answer a save that met another version, or another person's lock, with 409; the edits stay on the disk."""
     if status.place in REFUSED:
         raise Refusal(409, status.message, reason=status.reason)

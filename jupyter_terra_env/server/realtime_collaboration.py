@@ -40,7 +40,7 @@ class NoSharedDocument(APIHandler):
     auth_resource = "contents"
 
     async def prepare(self) -> None:  # type: ignore[override]  # Jupyter's is declared to return an awaitable of one
-        """Refuse whatever is asked."""
+        """Refuse every request."""
         await super().prepare()
         raise web.HTTPError(
             409,

@@ -1,4 +1,4 @@
-"""What this package's handlers share: finding the notebook a request is about, and telling of its lock in errors."""
+"""What this package's handlers share: finding the notebook of a request, and describing its lock in errors."""
 
 import json
 from typing import Any
@@ -33,12 +33,12 @@ class NotebookLookup:
 
     @property
     def announcements(self) -> Announcements:
-        """Who tells of changes."""
+        """What sends changes to tabs and events."""
         announcements: Announcements = self.settings[ANNOUNCEMENTS_SETTING]
         return announcements
 
     def locate(self, path: Any) -> Location:
-        """Find the place a request is about.
+        """Find the notebook or file that a request is about.
 
         Raises:
             HTTPError: 404 when it is not in a workspace folder, 400 when it is no path.
@@ -92,7 +92,7 @@ class LockErrorMixin(NotebookLookup, APIHandler):
         return read_object(body) if body else None
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
-        """Answer a refusal as what it is, also where an extension has wrapped it in an error of its own."""
+        """Answer a refusal with its own status, even if an extension has wrapped it in an error of its own."""
         refusal = refusal_within(kwargs.get("exc_info", (None, None, None))[1])
         if refusal is not None:
             status_code = refusal.status_code

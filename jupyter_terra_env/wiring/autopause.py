@@ -167,8 +167,10 @@ def debts_of(notebooks: WorkspaceNotebooks | None, *, root: Path, state_director
 def _parts(plan: AutopausePlan, serverapp: Any, debts: Debts, log: Log) -> AutopauseParts:
     settings = plan.settings
     requests = RequestsInFlight(monotonic=time.monotonic)
-    people = HumanActivity(monotonic=time.monotonic, every_request=settings.http_activity == "any", requests=requests)
-    tabs = FrontEnds(monotonic=time.monotonic, on_human=lambda ago: people.act("browser", ago_seconds=ago))
+    human_activity = HumanActivity(
+        monotonic=time.monotonic, every_request=settings.http_activity == "any", requests=requests
+    )
+    tabs = FrontEnds(monotonic=time.monotonic, on_human=lambda ago: human_activity.act("browser", ago_seconds=ago))
     leases = Leases(monotonic=time.monotonic, new_id=_uuid)
     runs = CellRuns(
         serverapp.kernel_manager,
@@ -192,7 +194,7 @@ def _parts(plan: AutopausePlan, serverapp: Any, debts: Debts, log: Log) -> Autop
     measured = measured_sources(
         settings,
         kernels,
-        Terminals(serverapp.web_app.settings, people),
+        Terminals(serverapp.web_app.settings, human_activity),
         marks={"JUPYTER_SERVER_URL": serverapp.connection_url, "JPY_PARENT_PID": str(os.getpid())},
         not_observed=plan.not_observed,
     )
@@ -200,7 +202,7 @@ def _parts(plan: AutopausePlan, serverapp: Any, debts: Debts, log: Log) -> Autop
         settings=settings,
         application=serverapp.web_app,
         events=serverapp.event_logger,
-        people=people,
+        human_activity=human_activity,
         requests=requests,
         tabs=tabs,
         leases=leases,
@@ -227,7 +229,7 @@ def _parts(plan: AutopausePlan, serverapp: Any, debts: Debts, log: Log) -> Autop
             Monitor,
             rules=settings.rules(),
             clocks=machine_clocks,
-            human_age=people.age_seconds,
+            human_age=human_activity.age_seconds,
             sources=[KernelSource(kernels, time.monotonic), *measured, leases, requests],
             reported_busy=kernels.reported_busy,
             chain=chain,

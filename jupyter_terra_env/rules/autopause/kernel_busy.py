@@ -137,7 +137,7 @@ def on_sentinel_sent(kernel: KernelBusy, *, request_id: str, subshell: str, now:
 
 
 def on_sentinel_reply(kernel: KernelBusy, *, request_id: str, now: float) -> KernelBusy:
-    """The shell has answered: whatever it began before the question was asked has ended."""
+    """The shell has answered: everything it began before the question was asked has ended."""
     sentinel = _sentinel(kernel, request_id)
     if sentinel is None:
         return kernel

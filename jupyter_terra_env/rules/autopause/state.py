@@ -55,7 +55,7 @@ class PauseSettings:
         warning_lead: how long before a pause it is announced.
         max_busy: longest work without a person; and longest refusal to pause for what could not be flushed.
         busy_gap: a shorter break between two pieces of work does not begin a new stretch.
-        resume_grace: time granted after a stretch that nobody watched.
+        resume_grace: time granted after a stretch that was not observed.
         max_snooze: time that can be asked for in all until the next human act.
         snooze_may_exceed_cap: whether asked-for time also moves the end of ``max_busy``.
         presence: how long after a human act the person counts as there.
@@ -118,7 +118,7 @@ class PauseState:
         grace_until: nothing is paused before.
         snooze_until: asked-for time ends here; None for none.
         snoozed: asked-for seconds since the last human act.
-        until_jobs_end: keep running until nothing works or waits.
+        until_jobs_end: keep running until nothing runs or waits.
         signals: what the last tick saw.
         attempt: number of the last attempt to pause.
         reason: why that attempt pauses.
@@ -169,24 +169,24 @@ class Tick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepAwake:
-    """Somebody asks for time."""
+    """A request for time."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepAwakeUntilJobsEnd:
-    """Somebody asks to wait for what is running."""
+    """A request to wait until jobs end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndKeepAwake:
-    """Somebody gives back the time that was asked for."""
+    """Ends the time that was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PauseNow:
-    """Somebody asks for the pause; ``force`` also over what cannot be flushed."""
+    """A request to pause now; with ``force`` even if something cannot be flushed."""
 
     force: bool
 
@@ -250,14 +250,14 @@ class StartPause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abandon:
-    """Somebody is there, or work has begun: the attempt is over."""
+    """Someone is here, or work has begun: the attempt is over."""
 
     attempt: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resume:
-    """A stretch that nobody watched is over: look again at everything that may have changed."""
+    """A stretch of time that was not observed is over: everything may have changed."""
 
     gap_seconds: float
 

@@ -33,7 +33,7 @@ class _Run:
 
 
 class CellRuns:
-    """The cells that run, by kernel. Whatever is kept of a run ends when a front end has seen the run's end.
+    """The cells that run, by kernel. The record of a run is dropped when a front end has seen its end.
 
     Args:
         kernels: the server's mapping kernel manager.
@@ -89,7 +89,7 @@ class CellRuns:
                 self.passes(kernel_id, frames)
 
     def restarted(self, kernel_id: str) -> None:
-        """A kernel was started anew; whoever is connected has seen it."""
+        """A kernel was restarted; every connected front end has seen that."""
         if self._kernels.kernel_model(kernel_id)["connections"] > 0:
             self.forget(kernel_id)
 
@@ -172,7 +172,7 @@ def _is_idle(frames: Frames) -> bool:
     try:
         return len(content) < _IDLE_BYTES and json.loads(content) == {"execution_state": "idle"}
     except ValueError:
-        # Whatever it is, it goes on to the front end.
+        # A message that is not understood still goes to the front end.
         return False
 
 

@@ -17,12 +17,12 @@ _WATCHED = "_jupyter_terra_env_watched"
 
 
 class HumanActivity:
-    """When somebody last did something, and what.
+    """The time and the source of the last human act.
 
     Args:
         monotonic: a clock, in seconds.
-        every_request: whether every request counts, as it does for Leonardo.
-        requests: the requests that the server is at.
+        every_request: whether every request counts, as for Leonardo.
+        requests: the requests that the server is working on.
     """
 
     def __init__(self, *, monotonic: Callable[[], float], every_request: bool, requests: RequestsInFlight) -> None:
@@ -33,7 +33,7 @@ class HumanActivity:
         self.last_source = ""
 
     def act(self, source: str, *, ago_seconds: float = 0.0) -> None:
-        """Somebody did something.
+        """Record a human act.
 
         Args:
             source: where it was seen.

@@ -34,10 +34,10 @@ class Observing:
     Attributes:
         monotonic: a clock, in seconds.
         audit_interval: silence of a running request, in seconds, before it is audited.
-        correct: whether a wrong ``execution_state`` is put right for whoever reads it.
+        correct: whether a wrong ``execution_state`` is corrected for every client that reads it.
         input_wait_is_idle: whether a cell that waits for ``input()`` counts as waiting instead of working.
-        on_correction: is told of each correction: the kernel's id and the state now reported.
-        log: where trouble is told.
+        on_correction: called with each correction: the kernel's id and the state now reported.
+        log: where trouble is logged.
     """
 
     monotonic: Callable[[], float]
@@ -219,7 +219,7 @@ class KernelObserver:
             _, parts = self._session.feed_identities(frames, copy=True)
             message: dict[str, Any] = self._session.deserialize(parts, content=True)
         except (ValueError, KeyError, TypeError, IndexError):
-            # Signed with another key, or not Jupyter's: whoever sent it, it says nothing about this kernel.
+            # Signed with another key, or not Jupyter's: it says nothing about this kernel.
             return None
         return message
 

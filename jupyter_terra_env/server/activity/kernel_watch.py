@@ -17,7 +17,7 @@ from jupyter_terra_env.server.activity.kernel_observer import KernelObserver, Ob
 ACTIONS_SCHEMA = "https://events.jupyter.org/jupyter_server/kernel_actions/v1"
 _SOON_SECONDS = 0.1
 _SOON_TIMES = 100
-"""A kernel's start is told before the server has finished it; waiting for a tick would miss its first cell."""
+"""A kernel's start is announced before the server has finished it; waiting for a tick would miss its first cell."""
 _NAMES_SECONDS = 2.0
 _STARTING_SECONDS = 60.0
 """A kernel that no one has talked to says ``starting`` for ever; so long it is believed."""
@@ -28,9 +28,9 @@ class KernelWatch:
 
     Args:
         kernels: the server's mapping kernel manager.
-        event_logger: the server's event logger; it tells of starts and ends at once.
+        event_logger: the server's event logger, which reports starts and ends at once.
         how: how they are observed.
-        on_restart: is told the id of a kernel that was started anew.
+        on_restart: called with the id of a kernel that was restarted.
         sessions: the server's session manager: it knows which notebook a kernel belongs to. None where there is none.
     """
 
@@ -106,7 +106,7 @@ class KernelWatch:
         return tuple(work for work in (*observed, *self._work_of_unobservable()) if work is not None)
 
     def waits(self) -> tuple[Work, ...]:
-        """The kernels whose cell waits for somebody to answer ``input()``."""
+        """The kernels whose cell waits for a person to answer ``input()``."""
         now = self._monotonic()
         return tuple(
             Work(
@@ -257,7 +257,7 @@ async def paths_in_use(serverapp: Any, state_of: Callable[[str], str | None]) ->
 
     Args:
         serverapp: the Jupyter server.
-        state_of: the state of a kernel by its id, from whoever observes it; None where nobody does, and what the
+        state_of: the observed state of a kernel by its id; None if it is not observed, and what the
             server reports has to be believed.
     """
     sessions = await ensure_async(serverapp.session_manager.list_sessions())

@@ -136,7 +136,7 @@ class ResolveHandler(WorkspaceHandler):
 def _version(body: dict[str, Any], key: str) -> str | None:
     version = body.get(key)
     if version is not None and not isinstance(version, str):
-        raise web.HTTPError(400, f"'{key}' must be the text that /terra-env/conflict told.")
+        raise web.HTTPError(400, f"'{key}' must be the text that /terra-env/conflict returned.")
     return version
 
 

@@ -25,7 +25,7 @@ class _SharingHandler(WorkspaceHandler):
         return Sharing(self.notebooks.storage, self.notebooks.locks)
 
     def email_of(self, location: Location, owner: str | None) -> str | None:
-        """The address behind a lock's hash, when it may be told."""
+        """The address behind a lock's hash, if it may be shown."""
         return None if owner is None else self.notebooks.email_of(location.workspace, owner)
 
 

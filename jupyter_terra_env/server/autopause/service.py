@@ -82,7 +82,7 @@ class AutopauseParts:
         settings: the settings of autopause.
         application: the server's web application.
         events: the server's event logger.
-        people: what people do.
+        human_activity: what people do here.
         requests: the requests that the server is working on.
         tabs: the browser tabs.
         leases: time that commands ask for.
@@ -101,7 +101,7 @@ class AutopauseParts:
     settings: AutopauseSettings
     application: Any
     events: Any
-    people: HumanActivity
+    human_activity: HumanActivity
     requests: RequestsInFlight
     tabs: FrontEnds
     leases: Leases
@@ -130,7 +130,7 @@ class AutopauseService:
         self._application = parts.application
         self._web: dict[str, Any] = parts.application.settings
         self._events = parts.events
-        self._people = parts.people
+        self._human_activity = parts.human_activity
         self._requests = parts.requests
         self._tabs = parts.tabs
         self._leases = parts.leases
@@ -159,8 +159,10 @@ class AutopauseService:
             return
         # Not before: Jupyter writes an extension's copy of the settings over the server's while it loads it.
         self._requests.watch(self._application)
-        self._people.watch_requests(self._web)
-        watch_connections(self._web, ConnectionObserver(people=self._people, kernels=self._kernels, runs=self._runs))
+        self._human_activity.watch_requests(self._web)
+        watch_connections(
+            self._web, ConnectionObserver(human_activity=self._human_activity, kernels=self._kernels, runs=self._runs)
+        )
         self._kernels.start()
         self._monitor.start()
         if self._notices is not None:
@@ -195,8 +197,8 @@ class AutopauseService:
         """Bring everything to safety.
 
         Args:
-            cause: who asks.
-            deadline_seconds: when to come back, whatever is left.
+            cause: why it is flushed.
+            deadline_seconds: when to return, even if something is left.
             before_end: whether the kernels may end then.
         """
         done = await self._flusher.flush(cause, deadline_seconds, before_end=before_end)
@@ -210,7 +212,7 @@ class AutopauseService:
             await self._flusher.release_locks(deadline_seconds)
 
     def report(self) -> dict[str, Any]:
-        """Everything that is known, ready for JSON."""
+        """The state of autopause, ready for JSON."""
         known = report(
             self._monitor.state,
             self._monitor.rules,
@@ -222,14 +224,14 @@ class AutopauseService:
         return {**known, "not_observed": list(self._not_observed)}
 
     async def handle(self, request: AutopauseRequest) -> dict[str, Any]:
-        """Do what is asked.
+        """Handle a request.
 
         Returns:
-            What the report does not say.
+            Fields to add to the report.
 
         Raises:
             InvalidRequest: its fields are wrong.
-            AutopauseRefused: it cannot be granted.
+            AutopauseRefused: it cannot be done now.
         """
         more: dict[str, Any] = {}
         match request.action:
@@ -243,7 +245,7 @@ class AutopauseService:
             case Action.PAUSE_NOW:
                 self._monitor.request(PauseNow(force=request.flag("force", otherwise=False)))
             case Action.HEARTBEAT | Action.SAVED | Action.UNSAVED | Action.LEAVE:
-                await self._hear(request)
+                await self._on_tab(request)
             case Action.TAKE_LEASE | Action.RENEW_LEASE | Action.END_LEASE:
                 more = await self._lease(request)
             case Action.FLUSH:
@@ -256,7 +258,7 @@ class AutopauseService:
                 assert_never(request.action)
         return more
 
-    async def _hear(self, request: AutopauseRequest) -> None:
+    async def _on_tab(self, request: AutopauseRequest) -> None:
         tab = request.name("tab")
         if request.action is Action.SAVED:
             self._tabs.saved(tab)
@@ -270,7 +272,7 @@ class AutopauseService:
         age = request.maybe_seconds("last_input_age_seconds")
         self._tabs.heartbeat(tab, visible=request.flag("visible"), last_input_age=age)
         if self._monitor.state.phase in {Phase.WARNING, Phase.FLUSHING, Phase.PAUSE_FAILED, Phase.PAUSE_DUE}:
-            # Whoever is there should see at once that the countdown has ended.
+            # A person who is there should see at once that the countdown has ended.
             await self._monitor.tick()
 
     async def _lease(self, request: AutopauseRequest) -> dict[str, Any]:
@@ -285,7 +287,7 @@ class AutopauseService:
         await self._monitor.tick()
         return more
 
-    # Telling
+    # Reporting
 
     def _announce(self) -> None:
         self._emit(save=None)

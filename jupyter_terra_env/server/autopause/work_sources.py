@@ -70,18 +70,18 @@ class Terminals:
 
     Args:
         settings: the web application's settings.
-        people: sees the keys typed into them.
+        human_activity: sees the keys typed into them.
     """
 
-    def __init__(self, settings: Mapping[str, Any], people: HumanActivity) -> None:
+    def __init__(self, settings: Mapping[str, Any], human_activity: HumanActivity) -> None:
         self._settings = settings
-        self._people = people
+        self._human_activity = human_activity
 
     def shells(self) -> list[TerminalShell]:
         """The shells that run in terminals; looking also has their keys watched."""
         manager = self._settings.get("terminal_manager")
         terminals = {} if manager is None else dict(manager.terminals)
-        self._people.watch_terminals(terminals)
+        self._human_activity.watch_terminals(terminals)
         return [
             TerminalShell(name=name, pid=terminal.ptyproc.pid, descriptor=terminal.ptyproc.fd)
             for name, terminal in terminals.items()
