@@ -70,7 +70,7 @@ class TerraEnvApp(ExtensionApp):
         config=True,
         help=(
             "Buckets that a file NAME/edit/.delocalize.json may make a workspace for. Empty: such files are ignored, "
-            "because whoever wrote a folder that was cloned or unpacked here wrote the file, too."
+            "because a folder that was cloned or unpacked here may have brought the file."
         ),
     )
     edit_folder = Unicode("edit", config=True, help="Name of the edit folder within a workspace's folder.")
@@ -90,7 +90,7 @@ class TerraEnvApp(ExtensionApp):
     collaborators = TextList(
         [],
         config=True,
-        help="E-mail addresses of people who share the workspaces: whose lock it is is then told by name.",
+        help="E-mail addresses of people who share the workspaces; their locks are then shown by name.",
     )
     embedded_bucket = Unicode(
         "",
@@ -106,9 +106,9 @@ class TerraEnvApp(ExtensionApp):
         help="Folder of the journal, on the persistent disk; default: .jupyter-terra-env in the server's root folder.",
     )
     save_wait_seconds = Float(
-        0.3, config=True, help="How long a save waits for its upload before it answers that the upload goes on."
+        0.3, config=True, help="Seconds that a save waits for its upload before it answers that the upload goes on."
     )
-    listing_max_age_seconds = Float(3.0, config=True, help="How long a listing of the bucket is shown again.")
+    listing_max_age_seconds = Float(3.0, config=True, help="Seconds for which a listing of the bucket is reused.")
     bucket_concurrency = Int(8, config=True, help="Transfers with buckets at once, half of them uploads.")
     storage_links = Bool(
         default_value=False,
@@ -129,7 +129,7 @@ class TerraEnvApp(ExtensionApp):
     welder_ip = Unicode(
         "127.0.0.1",
         config=True,
-        help="Address that welder_port listens on. Everybody who reaches it may read and write the workspaces.",
+        help="Address that welder_port listens on. Every client that reaches it may read and write the workspaces.",
     )
     staging_bucket = Unicode(
         "",
@@ -150,14 +150,14 @@ class TerraEnvApp(ExtensionApp):
         config=True,
         help=(
             "Whether what programs write into working copies (nbconvert, papermill, git, …) is brought to the "
-            "workspace by itself, once it is whole."
+            "workspace automatically, once it is whole."
         ),
     )
     bucket_read_timeout_seconds = Float(
         30.0, config=True, help="Longest silence of a bucket within a request before it counts as unreachable."
     )
     bucket_retry_deadline_seconds = Float(
-        8.0, config=True, help="How long reading from a bucket is tried again before it fails."
+        8.0, config=True, help="Seconds for which reading from a bucket is retried before it fails."
     )
 
     allow_other_contents_manager = Bool(
@@ -279,7 +279,7 @@ class TerraEnvApp(ExtensionApp):
             self.handlers.extend((*CONTENTS_HANDLERS, *EXPORT_HANDLERS, *WELDER_HANDLERS))
 
     async def stop_extension(self) -> None:
-        """Let uploads in flight end, and give locks back."""
+        """Let uploads in flight end, and release locks."""
         await stop_parts(self, log=self._server_log)
 
     def configured_workspaces(self, root: Path) -> tuple[Workspace, ...]:

@@ -1,7 +1,7 @@
-"""The pause machine: ``step(state, event, rules)`` gives the next state and what to do.
+"""The pause machine: ``step(state, event, rules)`` returns the next state and the effects to perform.
 
-The table at the end says which event is handled how in which phase. An event that has no place there is refused and
-changes nothing. Protocol: docs/protocol/autopause.md.
+The table at the end says which event is handled how in which phase. An event without an entry is refused and changes
+nothing. Protocol: docs/protocol/autopause.md.
 """
 
 from collections.abc import Callable, Mapping
@@ -44,7 +44,7 @@ _ANNOUNCED = (Announce(),)
 
 
 def step(state: PauseState, event: Event, rules: PauseSettings) -> Step:
-    """What an event does.
+    """Apply an event.
 
     Args:
         state: where the machine is.
@@ -52,10 +52,10 @@ def step(state: PauseState, event: Event, rules: PauseSettings) -> Step:
         rules: the settings.
 
     Returns:
-        The next state, and what its owner has to do, in order.
+        The next state, and the effects that its owner has to perform, in order.
 
     Raises:
-        AutopauseRefused: the event has no place in this phase, or what it asks for cannot be granted.
+        AutopauseRefused: the event is not allowed in this phase, or its request cannot be granted.
     """
     return _TABLE[state.phase][type(event)](state, event, rules)
 

@@ -1,4 +1,4 @@
-"""The nouns of the pause machine: its settings, states, events and effects. The verbs are in `autopause.py`."""
+"""The nouns of the pause machine: its settings, states, events and effects. The transitions are in `machine.py`."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -37,7 +37,7 @@ class StopMode(StrEnum):
 
 
 class Failure(StrEnum):
-    """Why a pause did not come about; append only, never rename."""
+    """Why a pause failed; append only, never rename."""
 
     UNFLUSHED = "unflushed"
     ACTUATORS = "actuators"
@@ -49,18 +49,18 @@ class PauseSettings:
     """Settings of the pause machine, all times in seconds.
 
     Attributes:
-        enabled: whether the machine is paused at all.
+        enabled: whether the machine is ever paused.
         idle_timeout: from the last human act or the end of the last work to the pause; 0 for never.
-        tick: how far apart ticks are.
+        tick: time between two ticks.
         warning_lead: how long before a pause it is announced.
-        max_busy: longest work without a person; and longest refusal to pause for what could not be flushed.
+        max_busy: longest unattended work; also how long unflushed files delay a pause.
         busy_gap: a shorter break between two pieces of work does not begin a new stretch.
         resume_grace: time granted after a stretch that was not observed.
         max_snooze: time that can be asked for in all until the next human act.
-        snooze_may_exceed_cap: whether asked-for time also moves the end of ``max_busy``.
-        presence: how long after a human act the person counts as there.
+        snooze_may_exceed_cap: whether asked-for time also extends ``max_busy``.
+        presence: how long after a human act the person counts as present.
         confirm: how long an accepted pause may take before it counts as failed.
-        parity: decide as Leonardo does, see ``leonardo.py``; no warning, no grace.
+        parity: decide as Leonardo does, see ``leonardo_parity.py``; no warning, no grace.
         leonardo_pauses: whether nothing here pauses the machine, and Leonardo does, by what its proxy sees.
     """
 
@@ -90,7 +90,7 @@ class Signals:
 
     Attributes:
         human_age: seconds since the last human act; None when there was none yet.
-        work: what works now.
+        work: what is running now.
         work_age: seconds since the last piece of work ended, for pieces shorter than a tick; None when there was none.
         waits: what would be work if it did not wait for a person.
         reported_busy: whether Leonardo would see a busy kernel; None when it could not ask. For parity only.
@@ -105,7 +105,7 @@ class Signals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PauseState:
-    """The pause machine. Times are on its own axis of counted seconds, see ``awake_time.py``.
+    """The pause machine. Times are on its own axis of counted seconds, see ``clock_gaps.py``.
 
     Attributes:
         phase: where it is.
@@ -122,7 +122,7 @@ class PauseState:
         signals: what the last tick saw.
         attempt: number of the last attempt to pause.
         reason: why that attempt pauses.
-        forced: whether it goes on over what could not be flushed.
+        forced: whether it pauses even if something could not be flushed.
         attempt_since: when it began.
         failures: failed attempts in a row.
         failure: why the last one failed; None when none did.

@@ -90,7 +90,7 @@ class KernelObserver:
         return kernel_busy.corrected_state(self._busy, self._reported)
 
     def attach(self) -> None:
-        """Begin to observe, and ask the sentinel's question."""
+        """Begin to observe, and ask the probe's question."""
         self.manager.observe(self._on_reported, "execution_state")
         self.manager.add_restart_callback(self.on_restart, "restart")
         self.manager.add_restart_callback(self.on_restart, "dead")
@@ -116,15 +116,15 @@ class KernelObserver:
             self._connect()
             self._update(kernel_busy.on_restart(self._busy, self._monotonic()))
         now = self._monotonic()
-        if kernel_busy.is_sentinel_unheard(self._busy, now=now, patience=_STATUS_PATIENCE_SECONDS):
-            self._update(kernel_busy.without_sentinel(self._busy))
+        if kernel_busy.is_probe_unheard(self._busy, now=now, patience=_STATUS_PATIENCE_SECONDS):
+            self._update(kernel_busy.without_probe(self._busy))
             if kernel_busy.needs_wide_subscription(self._busy) and not self._wide:
                 self._how.log.info("Kernel %s publishes on unusual topics: all of them are read.", self.id)
                 self._iopub.socket.setsockopt(zmq.SUBSCRIBE, b"")
                 self._wide = True
         shell = kernel_busy.shell_to_audit(self._busy, now=now, audit_interval=self._how.audit_interval)
         if shell is not None:
-            self._send_sentinel(shell)
+            self._send_probe(shell)
 
     def on_restart(self) -> None:
         """The kernel's process has died or was replaced."""
@@ -174,12 +174,12 @@ class KernelObserver:
                 stream.close(linger=0)
         self._iopub = self._shell = None
 
-    def _send_sentinel(self, shell: str) -> None:
+    def _send_probe(self, shell: str) -> None:
         message = self._session.msg("kernel_info_request")
         if shell != kernel_busy.MAIN_SHELL:
             message["header"]["subshell_id"] = shell
         self._update(
-            kernel_busy.on_sentinel_sent(
+            kernel_busy.on_probe_sent(
                 self._busy, request_id=message["header"]["msg_id"], subshell=shell, now=self._monotonic()
             )
         )
@@ -203,14 +203,14 @@ class KernelObserver:
             )
         )
         if state == "starting":
-            # A kernel that starts slowly says so after the sentinel was sent, and the sentinel no longer counts.
+            # A kernel that starts slowly says so after the probe was sent, and the probe no longer counts.
             self.audit()
 
     def _on_shell(self, frames: list[bytes]) -> None:
         message = self._read(frames)
         if message is not None:
             request_id = message["parent_header"].get("msg_id", "")
-            self._update(kernel_busy.on_sentinel_reply(self._busy, request_id=request_id, now=self._monotonic()))
+            self._update(kernel_busy.on_probe_reply(self._busy, request_id=request_id, now=self._monotonic()))
             if not self._busy.certain:
                 self._audit_in(_STATUS_PATIENCE_SECONDS)
 

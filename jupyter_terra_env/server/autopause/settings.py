@@ -45,66 +45,82 @@ _POSITIVE = (
 class AutopauseSettings(Configurable):
     """Autopause: when this environment is paused, how, and what keeps it running."""
 
-    enabled = Bool(True, config=True, help="Whether this environment is paused when nobody uses it.")  # noqa: FBT003
+    enabled = Bool(True, config=True, help="Whether this environment is paused when no one uses it.")  # noqa: FBT003
     idle_timeout_seconds = Float(
-        1800.0, config=True, help="From the last human act, or the end of the last work, to the pause; 0 for never."
+        1800.0,
+        config=True,
+        help="Seconds from the last human act, or the end of the last work, to the pause; 0: never.",
     )
-    warning_lead_seconds = Float(300.0, config=True, help="How long before a pause it is announced; 0 for not at all.")
-    tick_seconds = Float(15.0, config=True, help="How often it is looked what works.")
+    warning_lead_seconds = Float(
+        300.0, config=True, help="Seconds from the announcement of a pause to the pause; 0: it is not announced."
+    )
+    tick_seconds = Float(15.0, config=True, help="Seconds between activity checks.")
     max_busy_seconds = Float(
         86_400.0,
         config=True,
-        help="Longest work without a person; also longest refusal to pause for what could not be saved to the bucket.",
+        help="Longest unattended work, in seconds; also how long files that are not in the bucket delay a pause.",
     )
-    busy_gap_seconds = Float(300.0, config=True, help="A shorter break between two pieces of work begins no new one.")
-    resume_grace_seconds = Float(600.0, config=True, help="Time granted after the machine or this server was away.")
+    busy_gap_seconds = Float(
+        300.0,
+        config=True,
+        help="Seconds of a break in work; after a shorter one, max_busy_seconds does not start anew.",
+    )
+    resume_grace_seconds = Float(600.0, config=True, help="Seconds granted after the machine or this server was away.")
     http_activity = Enum(
         ("human", "any"),
         "human",
         config=True,
-        help="'human': only what people do counts; 'any': every request does, and pauses are decided as by Leonardo.",
+        help="'human': only human acts count; 'any': every request counts, and pauses are decided by Leonardo's rule.",
     )
-    terminal_jobs = Bool(True, config=True, help="Whether a terminal's job counts as work, also one that waits.")  # noqa: FBT003
+    terminal_jobs = Bool(True, config=True, help="Whether a terminal's job counts as work, even if it waits.")  # noqa: FBT003
     input_wait_is_idle = Bool(
         True,  # noqa: FBT003
         config=True,
         help="Whether a cell that waits for input() counts as waiting for a person.",
     )
-    cpu_active_cores = Float(0.10, config=True, help="Processors in use from where on a process counts; 0 for never.")
-    gpu_active_percent = Float(5.0, config=True, help="Utilisation from where on a graphics card counts; 0 for never.")
-    net_active_bytes_per_second = Float(0.0, config=True, help="Traffic from where on the network counts; 0 for never.")
-    work_samples = Int(2, config=True, help="Ticks in a row that processor, graphics card or network must be in use.")
+    cpu_active_cores = Float(0.10, config=True, help="CPU cores a process must use to count as active; 0: never.")
+    gpu_active_percent = Float(
+        5.0, config=True, help="Utilisation a graphics card must have to count as active; 0: never."
+    )
+    net_active_bytes_per_second = Float(
+        0.0, config=True, help="Traffic the network must have to count as active; 0: never."
+    )
+    work_samples = Int(
+        2,
+        config=True,
+        help="Consecutive checks in which CPU, graphics card or network must be active to count as work.",
+    )
     process_scope = Enum(
         ("machine", "server"),
         "machine",
         config=True,
-        help="Whose processes count: all of this user, or only those this server has started.",
+        help="Which processes count: 'machine': all of this user; 'server': those this server has started.",
     )
     audit_interval_seconds = Float(
-        120.0, config=True, help="Silence of a running cell after which the kernel is asked whether it is still busy."
+        120.0, config=True, help="Seconds that a cell has run after which the kernel is asked whether it is still busy."
     )
     correct_execution_state = Bool(
         True,  # noqa: FBT003
         config=True,
-        help="Whether a wrong execution_state of a kernel is put right in /api/kernels and /api/sessions.",
+        help="Whether a wrong execution_state of a kernel is corrected in /api/kernels and /api/sessions.",
     )
-    max_snooze_seconds = Float(14_400.0, config=True, help="Time that can be asked for until the next human act.")
+    max_snooze_seconds = Float(14_400.0, config=True, help="Seconds that can be asked for until the next human act.")
     snooze_may_exceed_cap = Bool(
         False,  # noqa: FBT003
         config=True,
-        help="Whether time that was asked for also moves the end of max_busy_seconds.",
+        help="Whether time that was asked for also extends max_busy_seconds.",
     )
     pause_chain = TextList(
         ["report_only"],
         config=True,
-        help=f"What pauses this environment, in the order in which it is tried: {', '.join(ACTUATORS)}.",
+        help=f"Pause methods of this environment, in the order in which they are tried: {', '.join(ACTUATORS)}.",
     )
-    actuator_seconds = Float(60.0, config=True, help="How long one of them may take before it is tried again.")
+    actuator_seconds = Float(60.0, config=True, help="Seconds that a pause method may take before it is tried again.")
     leonardo_url = Unicode("", config=True, help="Leonardo's address; default: that of TERRA_DEPLOYMENT_ENV.")
     leonardo_bump = Bool(
         False,  # noqa: FBT003
         config=True,
-        help="Whether Leonardo, which sees kernels only, is told of other use, by moving its threshold by a minute.",
+        help="Whether Leonardo, which sees kernels only, is notified of other use: its threshold is moved by a minute.",
     )
     compute_engine_mode = Enum(
         [mode.value for mode in StopMode], StopMode.STOP.value, config=True, help="How Compute Engine pauses a machine."
@@ -116,20 +132,22 @@ class AutopauseSettings(Configurable):
         help="Program and arguments that pause this environment, run without a shell; TERRA_ENV_REASON says why.",
     )
     webhook_url = Unicode("", config=True, help="Where a signed request to pause this environment is posted.")
-    webhook_secret_file = Unicode("", config=True, help="File with the secret that signs it.")
-    flush_seconds = Float(120.0, config=True, help="How long everything may take to be saved before a pause.")
-    client_save_seconds = Float(10.0, config=True, help="How long browser tabs are waited for in it.")
+    webhook_secret_file = Unicode("", config=True, help="File with the secret that signs the request to webhook_url.")
+    flush_seconds = Float(120.0, config=True, help="Seconds that saving everything before a pause may take.")
+    client_save_seconds = Float(10.0, config=True, help="Seconds that a flush waits for browser tabs to save.")
     shutdown_budget_seconds = Float(
-        25.0, config=True, help="The same when the server is stopped; from when a machine stops 30 s are left at least."
+        25.0,
+        config=True,
+        help="Seconds that saving everything may take when the server is stopped; a machine that stops leaves 30 s.",
     )
     watch_metadata = Enum(
         ("auto", "on", "off"),
         "auto",
         config=True,
-        help="Whether Compute Engine's notices of preemption and maintenance are watched; auto: where there are any.",
+        help="Whether Compute Engine's notices of preemption and maintenance are watched; auto: on its machines.",
     )
     price_table = Unicode("", config=True, help="JSON file with newer prices than the built-in ones.")
-    boot_disk_gb = Int(0, config=True, help="Size of the boot disk, for the cost; 0 for not known.")
+    boot_disk_gb = Int(0, config=True, help="Size of the boot disk in GB, for the cost; 0: not known.")
 
     def rules(self) -> PauseSettings:
         """The settings of the pause machine."""
