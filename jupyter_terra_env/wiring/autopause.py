@@ -170,7 +170,7 @@ def _parts(plan: AutopausePlan, serverapp: Any, debts: Debts, log: Log) -> Autop
     human_activity = HumanActivity(
         monotonic=time.monotonic, every_request=settings.http_activity == "any", requests=requests
     )
-    tabs = FrontEnds(monotonic=time.monotonic, on_human=lambda ago: human_activity.act("browser", ago_seconds=ago))
+    tabs = FrontEnds(monotonic=time.monotonic, on_human=lambda ago: human_activity.act(ago_seconds=ago))
     leases = Leases(monotonic=time.monotonic, new_id=_uuid)
     runs = CellRuns(
         serverapp.kernel_manager,

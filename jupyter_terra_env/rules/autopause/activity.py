@@ -10,7 +10,6 @@ class ActivityClass(StrEnum):
     """What a signal says about the machine's use."""
 
     HUMAN = "human"
-    WORK = "work"
     NOISE = "noise"
 
 
