@@ -1,4 +1,4 @@
-"""Bringing everything to safety before the machine stops: one way for all who ask, at most one at a time.
+"""Brings everything to safety before the machine stops: one flush for all callers, at most one at a time.
 
 Idle time, the longest work, a notice of the cloud, SIGTERM and the command all come here. Tabs are asked to save, the
 debts to the bucket are paid, and a manifest on the disk says what is safe and what is not.
@@ -25,7 +25,7 @@ _RESERVE_SHARE = 0.1
 
 
 class FlushCause(StrEnum):
-    """Who asks; append only, never rename."""
+    """The cause of a flush; append only, never rename."""
 
     IDLE = "idle"
     MAX_BUSY = "max-busy"
@@ -37,7 +37,7 @@ class FlushCause(StrEnum):
 
 
 class Unsafe(StrEnum):
-    """Why a file is not safe, where its owner does not say; append only, never rename."""
+    """Why a file is not safe, if its owner gives no reason; append only, never rename."""
 
     TIMEOUT = "timeout"
     ERROR = "error"
@@ -351,7 +351,7 @@ class Flusher:
 
 
 def _joined(before: FlushResult, after: FlushResult) -> FlushResult:
-    """What two looks found: the later one knows better, and does not name what it found paid."""
+    """Merge the results of two passes: the later one wins, and does not list what it found paid."""
     anew = {file.path for file in after.safe} | {file.path for file in after.unsafe}
     return FlushResult(
         safe=tuple(file for file in before.safe if file.path not in anew) + after.safe, unsafe=after.unsafe

@@ -128,7 +128,7 @@ class FrontEnds:
         return tuple(found)
 
     def _tab(self, tab_id: str) -> _Tab | None:
-        """A tab that is open, perhaps heard for the first time; None for one that has left, and beyond reason."""
+        """An open tab, created if it is new; None for a closed one, and if there are too many."""
         # The last heartbeat of a tab may overtake its farewell.
         if tab_id in self._left or (tab_id not in self._tabs and len(self._tabs) >= _MOST_TABS):
             return None

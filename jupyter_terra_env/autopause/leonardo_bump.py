@@ -10,7 +10,7 @@ from jupyter_terra_env.rules.autopause.state import PauseState
 
 _ACCEPTED = 202
 _AGAIN_SECONDS = 60.0
-"""How soon it is asked again when it did not take it, or pauses nothing."""
+"""Seconds to the next notification if Leonardo refused the last one, or pauses nothing."""
 
 
 class Thresholds(Protocol):
@@ -60,7 +60,7 @@ class LeonardoBump:
             self._notifying = asyncio.create_task(self._notify(), name="notify Leonardo")
 
     async def close(self) -> None:
-        """Give up what is under way."""
+        """Cancel a notification under way."""
         if self._notifying is not None:
             self._notifying.cancel()
             await asyncio.gather(self._notifying, return_exceptions=True)

@@ -67,7 +67,7 @@ class Pauses(Protocol):
     last: tuple[Tried, ...]
 
     async def pause(self, reason: PauseReason) -> Result:
-        """Pause the machine by the first that can."""
+        """Pause the machine with the first actuator that succeeds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

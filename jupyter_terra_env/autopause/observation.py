@@ -27,10 +27,10 @@ class WorkSource(Protocol):
 
     @property
     def name(self) -> str:
-        """What cannot be observed when asking fails."""
+        """What cannot be observed if asking fails: part of the report."""
 
     async def look(self) -> Observation:
-        """See what works now."""
+        """Observe what is running now."""
 
 
 class RateLimitedSource:

@@ -55,6 +55,6 @@ class PatientCall(Generic[T]):
 
 
 def _drop(task: asyncio.Task[T]) -> None:
-    """Take note of what a late call came to, so that nothing is logged of it."""
+    """Retrieve the outcome of a late call, so that asyncio logs nothing about it."""
     with contextlib.suppress(asyncio.CancelledError):
         task.exception()

@@ -93,7 +93,7 @@ class ProcessWatch:
         self._ours = _OwnProcesses(marks)
 
     async def look(self) -> Observation:
-        """What the processes are busy with."""
+        """The processes and terminal jobs that count as work."""
         shells = tuple(self._terminals())
         samples = await asyncio.to_thread(self._scan)
         now = self._monotonic()

@@ -132,7 +132,7 @@ class Announcements:
 
     @property
     def listeners(self) -> int:
-        """How many listen."""
+        """Number of listeners."""
         return sum(len(listeners) for listeners in self._listeners.values())
 
     async def close(self) -> None:

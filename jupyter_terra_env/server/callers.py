@@ -55,7 +55,7 @@ async def caller_may_write() -> bool:
 
 
 def as_readers_see(model: dict[str, Any]) -> dict[str, Any]:
-    """A contents model, or a status, for those who may only read."""
+    """A contents model, or a status, for a client that may only read."""
     seen = {**model, "writable": False}
     if seen.get("type") == "directory" and isinstance(seen.get("content"), list):
         seen["content"] = [as_readers_see(entry) for entry in seen["content"]]

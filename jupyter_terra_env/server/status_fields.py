@@ -51,7 +51,7 @@ def _gone_fields(location: Location, gone: Gone) -> dict[str, Any]:
 
 
 def lock_fields(view: LockView, *, email: str | None) -> dict[str, Any]:
-    """A lock as JSON; ``email`` as above."""
+    """A lock as JSON; ``email``: see ``status_fields``."""
     return {
         "state": view.state.value,
         "message": view.message,
@@ -76,7 +76,7 @@ def payment_fields(delivery_result: DeliveryResult) -> dict[str, Any]:
 
 
 def foreign_debt_fields(debt: Debt) -> dict[str, Any]:
-    """A debt to a workspace that is not configured here, as JSON: a status, as far as there is one."""
+    """A debt to a workspace that is not configured here, as JSON: the fields of a status that are known."""
     none = LockState.NONE.value
     lock = {"state": none, "message": "", "code": none, "holder": None, "email": None, "until": None, "lost": False}
     return {

@@ -5,7 +5,7 @@ from jupyter_terra_env.rules.autopause.state import PauseReason
 
 
 class ReportOnly:
-    """Tells that the machine should be paused."""
+    """Reports that the machine should be paused."""
 
     name = "report_only"
 

@@ -1,4 +1,4 @@
-"""Activity signals in three classes: human acts, work, and the noise of programs that only watch."""
+"""Activity signals: human acts and the noise of programs that only watch, and the kinds of work."""
 
 import re
 from collections.abc import Mapping

@@ -14,7 +14,7 @@ from jupyter_terra_env.server.activity.notebook_outputs import DELIMITER, Frames
 
 _MOST_RUNS = 1000
 _MOST_BYTES = 64_000_000
-"""Kept for each kernel: some hours of a progress bar that is drawn ten times a second."""
+"""Limit for each kernel: some hours of a progress bar that is drawn ten times a second."""
 _OBJECT_BYTES = 250
 """About what Python adds to a message that is kept."""
 _IDLE_BYTES = 100
@@ -158,7 +158,7 @@ class CellRuns:
         return request_id
 
     def _let_go(self, kernel_id: str, run: _Run) -> None:
-        """Keep nothing of a run that puts out too much: what its front end has saved has to do for its start."""
+        """Drop the messages of a run with too much output: its start is only in what its front end has saved."""
         self._bytes[kernel_id] -= sum(map(_size, run.passed.values()))
         run.passed, run.from_start = {}, False
 

@@ -1,4 +1,4 @@
-"""What people do here, seen where it passes: HTTP requests, messages to kernels, keys in terminals."""
+"""Human acts, observed in HTTP requests, messages to kernels and keys typed into terminals."""
 
 import json
 from collections.abc import Callable

@@ -19,7 +19,7 @@ from jupyter_terra_env.rules.autopause.kernel_busy import KernelBusy
 _TOPICS = (b"kernel.", b"status")
 """``ipykernel`` publishes ``kernel.ID.status``, others ``status``; floods of outputs have topics of their own."""
 _SETTLE_SECONDS = 0.05
-"""The server's own subscription brings the same message a moment earlier or later."""
+"""Wait before a correction: the server's own subscription gets the same message a moment earlier or later."""
 _STATUS_PATIENCE_SECONDS = 1.0
 _AFTER_RESTART_SECONDS = 0.5
 _MOST_PROGRAM_REQUESTS = 1000
@@ -81,16 +81,16 @@ class KernelObserver:
 
     @property
     def reported_state(self) -> str | None:
-        """What the server says of the kernel, corrections aside."""
+        """The state that the server reports, without corrections."""
         return self._reported
 
     @property
     def state(self) -> str | None:
-        """What the kernel is doing, as far as it is known."""
+        """The kernel's true state, as far as it is known."""
         return kernel_busy.corrected_state(self._busy, self._reported)
 
     def attach(self) -> None:
-        """Begin to observe, and ask the probe's question."""
+        """Begin to observe, and send the first probe."""
         self.manager.observe(self._on_reported, "execution_state")
         self.manager.add_restart_callback(self.on_restart, "restart")
         self.manager.add_restart_callback(self.on_restart, "dead")
@@ -109,7 +109,7 @@ class KernelObserver:
         self._disconnect()
 
     def audit(self) -> None:
-        """Look after the connection, and into a silence that has lasted too long."""
+        """Check the connection, and audit a request that has been silent for too long."""
         if self._ports != self._current_ports() and all(self._current_ports()):
             # A kernel that dies young is restarted on other ports.
             self._disconnect()

@@ -58,7 +58,7 @@ def body_with_outputs(notebook: Any, what: Unattended, *, trusted: bool) -> byte
 
 
 def packed(what: Unattended) -> bytes:
-    """It as bytes, without a look into the messages."""
+    """Serialise it without parsing the messages."""
     runs = [[run.request_id, run.cell_id, run.from_start, run.source] for run in what.runs]
     counts = [len(what.passed), len(what.buffered)]
     texts = [json.dumps([runs, counts]).encode("ascii")]
@@ -68,7 +68,7 @@ def packed(what: Unattended) -> bytes:
 
 
 def unpacked(content: memoryview) -> Unattended:
-    """What ``packed`` made bytes of."""
+    """Restore what ``packed`` has serialised."""
     texts = _texts(content)
     runs, (passed, buffered) = json.loads(next(texts))
 

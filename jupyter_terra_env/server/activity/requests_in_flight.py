@@ -24,7 +24,7 @@ from jupyter_terra_env.rules.autopause.requests_in_flight import (
 
 UPLOADING = "upload-under-way"
 _READ_AGAIN_SECONDS = 3600.0
-"""Who reads a file again within an hour may be a program that watches it."""
+"""A client that reads a file again within an hour may be a program that watches it."""
 _MOST_READ = 1000
 _MOST_UNFINISHED = 1000
 _CONTENTS = "/api/contents/"

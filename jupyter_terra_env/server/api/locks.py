@@ -16,7 +16,7 @@ class LockHandler(WorkspaceHandler):
     @web.authenticated
     @authorized
     async def post(self) -> None:
-        """Answer the status, with the lock as it is then."""
+        """Perform the action, and answer with the new status."""
         location = self.locate(self.path_in_question())
         body = self.get_json_body()
         with as_http_errors(location.api_path):

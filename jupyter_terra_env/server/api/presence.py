@@ -105,7 +105,7 @@ class PresenceSocket(NotebookLookup, WebSocketMixin, WebSocketHandler, JupyterHa
             self.notebooks.keeper.look_at(self.tab, is_looked_at=message_fields["looked_at"])
 
     def on_close(self) -> None:
-        """The tab is gone, or shows something else."""
+        """The tab was closed, or shows something else."""
         if self.end_listening is not None:
             self.end_listening()
         if self.seated is not None:

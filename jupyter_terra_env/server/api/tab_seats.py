@@ -10,7 +10,7 @@ from jupyter_terra_env.rules import tab_seats
 from jupyter_terra_env.rules.tab_seats import Seat
 
 LONGEST_WAIT_SECONDS = 5.0
-"""How long a tab may take to save before another has its seat."""
+"""How long a tab may take to save before another tab gets its seat."""
 
 Send = Callable[[dict[str, Any]], None]
 """Takes the fields of ``tabs`` in a frame."""
@@ -40,7 +40,7 @@ class SeatedTab:
         return {**asdict(tab_seats.view(self._seats.seat(self.path), self.id)), "show": False}
 
     def act(self, action: object) -> None:
-        """Take what its page has sent; anything else than an action is ignored."""
+        """Perform an action that the tab's page has sent; anything else is ignored."""
         if action == "show-editor":
             self._seats.show_editor(self.path)
         elif isinstance(action, str) and action in _ACTS:
@@ -48,7 +48,7 @@ class SeatedTab:
             self._seats.wait_for(self)
 
     def leave(self) -> None:
-        """It is gone."""
+        """The tab was closed."""
         self._seats.leave(self)
 
 
@@ -76,7 +76,7 @@ class TabSeats:
         return tab
 
     def leave(self, tab: SeatedTab) -> None:
-        """A tab is gone."""
+        """Remove a tab that was closed."""
         tabs = self._tabs.get(tab.path, {})
         if tabs.pop(tab.id, None) is None:
             return
