@@ -92,7 +92,7 @@ def plan_of(app: Any, root: Path, workspaces: tuple[Workspace, ...], *, log: Log
 
 
 def folder_workspaces_of(app: Any, root: Path, *, log: Log) -> FolderWorkspaces | None:
-    """What looks for workspaces in folders while the server runs; None unless the operator wants both.
+    """The search for workspaces in folders while the server runs; None unless storage_links and folder_buckets are set.
 
     Args:
         app: the extension application.
@@ -101,11 +101,11 @@ def folder_workspaces_of(app: Any, root: Path, *, log: Log) -> FolderWorkspaces 
     """
     if app.wired is None or not (app.storage_links and app.folder_buckets):
         return None
-    said: set[str] = set()
+    warned: set[str] = set()
 
     def warn(sentence: str) -> None:
-        if sentence not in said:
-            said.add(sentence)
+        if sentence not in warned:
+            warned.add(sentence)
             log.warning(sentence)
 
     def find() -> tuple[Workspace, ...]:
@@ -117,7 +117,7 @@ def folder_workspaces_of(app: Any, root: Path, *, log: Log) -> FolderWorkspaces 
 
 
 def person_of(app: Any, state: Path, *, log: Log) -> Person:
-    """Who works here, and in which environment.
+    """The owner of this environment, and the environment's id.
 
     Args:
         app: the extension application.
