@@ -4,7 +4,6 @@ import logging
 import os
 import secrets
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,11 @@ from jupyter_server.utils import url_path_join
 from traitlets import Bool, CaselessStrEnum, Dict, Float, Int, List, TraitError, Unicode
 
 from jupyter_terra_env.bucket.connection import Connection
-from jupyter_terra_env.closing import ClosingSteps
-from jupyter_terra_env.environment.settings import owner_email
 from jupyter_terra_env.notebooks.folder_workspaces import FolderWorkspaces
 from jupyter_terra_env.notebooks.locks.lock_keeper import KeepingTimes
 from jupyter_terra_env.notebooks.storage.write_gate import INTERVAL_SECONDS
 from jupyter_terra_env.notebooks.sync.upload_gate import STILL_SECONDS
-from jupyter_terra_env.notebooks.workspace_notebooks import UPLOADS_SECONDS, WorkspaceNotebooks
+from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Location, Workspace
 from jupyter_terra_env.safe_log import keep_safe
@@ -34,21 +31,18 @@ from jupyter_terra_env.server.configuration import settle_configuration
 from jupyter_terra_env.server.contents.exports import EXPORT_HANDLERS
 from jupyter_terra_env.server.contents.handlers import CONTENTS_HANDLERS, large_save_rules
 from jupyter_terra_env.server.contents.large_notebooks.converter import NotebookConverter
-from jupyter_terra_env.server.page_options import PLAIN_HANDLERS, tell_pages
+from jupyter_terra_env.server.page_options import PLAIN_HANDLERS, publish_page_options
 from jupyter_terra_env.server.realtime_collaboration import settle_realtime_collaboration
 from jupyter_terra_env.server.text_list import TextList
 from jupyter_terra_env.server.welder.api import WelderApi
 from jupyter_terra_env.server.welder.mounts import WELDER_HANDLERS, WELDER_SETTING, WelderPort
 from jupyter_terra_env.server.workspace_handler import ANNOUNCEMENTS_SETTING, NOTEBOOKS_SETTING
-from jupyter_terra_env.wiring.autopause import build_autopause, debts_of
-from jupyter_terra_env.wiring.notebooks import Plan, build
-from jupyter_terra_env.wiring.settings import folder_workspaces_of, person_of, workspaces_of
-from jupyter_terra_env.wiring.welder import build_welder, set_variables
+from jupyter_terra_env.wiring.autopause import AutopausePlan, build_autopause, plan_autopause
+from jupyter_terra_env.wiring.lifetime import start_parts, stop_parts
+from jupyter_terra_env.wiring.notebooks import build
+from jupyter_terra_env.wiring.settings import folder_workspaces_of, plan_of, workspaces_of
+from jupyter_terra_env.wiring.welder import build_welder
 
-_AFTER_FLUSH_SECONDS = 2.0
-_STEP_SECONDS = 3.0
-_STOPPING_SECONDS = 30.0
-"""Beyond what the steps in it are given: only what blocks in spite of all that comes near."""
 EMBEDDED_BUCKET_VARIABLE = "TERRA_ENV_EMBEDDED_BUCKET"
 
 
@@ -223,6 +217,7 @@ class TerraEnvApp(ExtensionApp):
     still_seconds = STILL_SECONDS
     classes = [AutopauseSettings]  # noqa: RUF012 - traitlets' way
     wired: WorkspaceNotebooks | None = None
+    autopause_plan: AutopausePlan | None = None
     autopause: AutopauseService | None = None
     announcements: Announcements | None = None
     converter: NotebookConverter | None = None
@@ -262,7 +257,7 @@ class TerraEnvApp(ExtensionApp):
         keep_safe(serverapp.log)
         try:
             super()._link_jupyter_server_extension(serverapp)
-            self.autopause = build_autopause(self, self.state_folder(Path(serverapp.root_dir)))
+            self.autopause_plan = plan_autopause(self, self.state_folder(Path(serverapp.root_dir)))
             if self.welder_port:
                 self.welder_listener = WelderPort(self.welder_port, self.welder_ip)
         except (TraitError, SettingsError) as error:
@@ -296,23 +291,14 @@ class TerraEnvApp(ExtensionApp):
             server: Any = self.serverapp
             root = Path(server.root_dir)
             self.folder_workspaces = folder_workspaces_of(self, root, log=self._server_log)
-            server.io_loop.add_callback(self._start)
+            server.io_loop.add_callback(start_parts, self)
         events: Any = self.settings["event_logger"]
         if SCHEMA_ID not in events.schemas:
             events.register_event_schema(SCHEMA)
-        if self.autopause is not None and self.serverapp is not None:
-            root = Path(self.serverapp.root_dir)
-            debts = debts_of(self.wired, root=root, state_directory=self.state_folder(root))
-            is_plain = self.wired is None and not self.autopause.can_pause
-            self.autopause.attach(self.serverapp, debts, log=_no_log() if is_plain else None)
-            self._tell_pages(self.serverapp, can_pause=self.autopause.can_pause)
-
-    def _tell_pages(self, serverapp: Any, *, can_pause: bool) -> None:
-        workspaces = None if self.wired is None else self.wired.workspaces
-        tell_pages(serverapp.web_app.settings, workspaces, can_pause=can_pause)
-        if workspaces is not None:
-            # Pages that are loaded after a link was made know its folders.
-            workspaces.on_change(partial(tell_pages, serverapp.web_app.settings, workspaces, can_pause=can_pause))
+        if self.autopause_plan is not None and self.serverapp is not None:
+            self.autopause = build_autopause(self.autopause_plan, self.serverapp, self.wired)
+            workspaces = None if self.wired is None else self.wired.workspaces
+            publish_page_options(self.serverapp.web_app.settings, workspaces, can_pause=self.autopause_plan.can_pause)
 
     def initialize_handlers(self) -> None:
         """Add the REST endpoints."""
@@ -328,24 +314,8 @@ class TerraEnvApp(ExtensionApp):
             self.handlers.extend((*CONTENTS_HANDLERS, *EXPORT_HANDLERS, *WELDER_HANDLERS))
 
     async def stop_extension(self) -> None:
-        """Let uploads in flight end, and give locks back."""
-        closing = ClosingSteps(self._server_log)
-        if self.welder_listener is not None:
-            await closing.step("ending Welder's API", self.welder_listener.close(), _STEP_SECONDS)
-        if self.folder_workspaces is not None:
-            await closing.step("ending the look at folders", self.folder_workspaces.close(), _STEP_SECONDS)
-        flushed = self.autopause is not None
-        if self.autopause is not None:
-            budget = self.autopause.shutdown_budget_seconds
-            await closing.step("bringing everything to safety", self.autopause.stop(), budget + _STOPPING_SECONDS)
-        if self.wired is not None and self.announcements is not None:
-            # What a flush could not bring to the bucket just now is not tried for long once more.
-            uploads = _AFTER_FLUSH_SECONDS if flushed else UPLOADS_SECONDS
-            await closing.step("ending announcements", self.announcements.close(), _STEP_SECONDS)
-            await closing.step(
-                "ending the workspaces", self.wired.close(uploads_seconds=uploads), uploads + _STOPPING_SECONDS
-            )
-            await closing.step("ending the reading of notebooks", self.wired.cage.close(), _STEP_SECONDS)
+        """Let uploads in flight end, and release locks."""
+        await stop_parts(self, log=self._server_log)
 
     def configured_workspaces(self, root: Path) -> tuple[Workspace, ...]:
         """The workspaces that settings, environment and files name.
@@ -403,23 +373,8 @@ class TerraEnvApp(ExtensionApp):
             self.exit(1)
 
     def _wire(self, root: Path, found: tuple[Workspace, ...]) -> WorkspaceNotebooks:
-        state = self.state_folder(root)
         notebooks = build(
-            Plan(
-                root=root,
-                state=state,
-                workspaces=found,
-                connection=self.connection(found),
-                person=person_of(self, state, log=self._server_log),
-                save_wait_seconds=self.save_wait_seconds,
-                listing_max_age_seconds=self.listing_max_age_seconds,
-                keeping=self.keeping_times,
-                pace_seconds=self.pace_seconds,
-                still_seconds=self.still_seconds,
-                deliver_program_changes=self.deliver_program_changes,
-                user_project=self.user_project or None,
-                log=self._server_log,
-            ),
+            plan_of(self, root, found, log=self._server_log),
             in_use=lambda: paths_in_use(self.serverapp, self._kernel_state),
             announce=self._announce,
         )
@@ -434,17 +389,6 @@ class TerraEnvApp(ExtensionApp):
     def _kernel_state(self, kernel_id: str) -> str | None:
         return None if self.autopause is None else self.autopause.kernel_state(kernel_id)
 
-    async def _start(self) -> None:
-        set_variables(self, owner_email(os.environ, self.owner_email))
-        if self.wired is not None:
-            await self.wired.start()
-        if self.folder_workspaces is not None:
-            self.folder_workspaces.start()
-        if self.welder is not None:
-            await self.welder.start()
-        if self.welder_listener is not None and self.welder is not None:
-            self.welder_listener.start(self.welder)
-
     def _announce(self, location: Location) -> None:
         if self.announcements is not None:
             self.announcements.changed(location)
@@ -452,10 +396,3 @@ class TerraEnvApp(ExtensionApp):
     def _emit(self, status: dict[str, Any]) -> None:
         events: Any = self.settings["event_logger"]
         events.emit(schema_id=SCHEMA_ID, data=status)
-
-
-def _no_log() -> logging.Logger:
-    """A log that reaches nobody: in a plain Jupyter server, that nothing can pause, a pause is no news."""
-    log = logging.getLogger("jupyter_terra_env.nobody")
-    log.disabled = True
-    return log

@@ -16,7 +16,7 @@ def machine_clocks() -> Moment:
 
 
 def boot_id() -> str:
-    """Tells this start of the machine from others; empty where the system does not say."""
+    """Identifies this start of the machine; empty if the system does not know."""
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:

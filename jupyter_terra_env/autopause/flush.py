@@ -1,4 +1,4 @@
-"""Bringing everything to safety before the machine stops: one way for all who ask, at most one at a time.
+"""Brings everything to safety before the machine stops: one flush for all callers, at most one at a time.
 
 Idle time, the longest work, a notice of the cloud, SIGTERM and the command all come here. Tabs are asked to save, the
 debts to the bucket are paid, and a manifest on the disk says what is safe and what is not.
@@ -25,7 +25,7 @@ _RESERVE_SHARE = 0.1
 
 
 class FlushCause(StrEnum):
-    """Who asks; append only, never rename."""
+    """The cause of a flush; append only, never rename."""
 
     IDLE = "idle"
     MAX_BUSY = "max-busy"
@@ -37,7 +37,7 @@ class FlushCause(StrEnum):
 
 
 class Unsafe(StrEnum):
-    """Why a file is not safe, where its owner does not say; append only, never rename."""
+    """Why a file is not safe, if its owner gives no reason; append only, never rename."""
 
     TIMEOUT = "timeout"
     ERROR = "error"
@@ -87,17 +87,17 @@ class FlushResult:
 
 
 class Debts(Protocol):
-    """The port to whatever owes something to the bucket."""
+    """The port to what owes something to the bucket."""
 
     async def pay(self, deadline_seconds: float) -> FlushResult:
-        """Pay all debts, the smallest first; return by the deadline, whatever is left."""
+        """Pay all debts, the smallest first; return by the deadline, even if some are left."""
 
     async def release_locks(self, deadline_seconds: float) -> None:
         """Give back the edit locks of what is safe; return by the deadline."""
 
 
 class Outputs(Protocol):
-    """The port to what cells have put out with nobody connected."""
+    """The port to what cells have put out with no front end connected."""
 
     async def keep(self, *, attended: bool) -> tuple[UnsafeFile, ...]:
         """Save it in the notebooks; those it could not be saved in.
@@ -155,14 +155,14 @@ class Flusher:
     Args:
         debts: what is owed to the bucket.
         tabs: who may hold unsaved text.
-        outputs: what nobody holds.
+        outputs: outputs of cells that no front end holds.
         unsaved: what the tabs have not saved, after they were waited for.
         announce: asks the tabs to save; called before they are waited for.
         manifest: where the manifest goes, on the persistent disk; None where nothing is owed.
         client_save_seconds: longest wait for the tabs.
         monotonic: a clock, in seconds.
         wall: epoch seconds.
-        log: where trouble is told.
+        log: where trouble is logged.
     """
 
     def __init__(  # noqa: PLR0913 - three ports, a voice, a place, two clocks, each by name
@@ -203,8 +203,8 @@ class Flusher:
 
         Args:
             cause: who asks.
-            deadline_seconds: when to come back, whatever is left.
-            before_end: whether the kernels may end then, so that what nobody is connected to see is saved, too. It is
+            deadline_seconds: when to return, even if something is left.
+            before_end: whether the kernels may end then, so that outputs that no front end sees are saved, too. It is
                 enough that one of those who ask says so.
         """
         began = self._monotonic()
@@ -251,7 +251,7 @@ class Flusher:
             self._log.warning("Giving back the edit locks took too long; they expire by themselves.")
 
     async def close(self, cause: FlushCause) -> None:
-        """Give up what is under way, and say what is left; whoever asks later gets *not known to be safe*.
+        """Give up the flush under way, and report what is left; later callers get *not known to be safe*.
 
         Args:
             cause: why there is no more time.
@@ -286,18 +286,18 @@ class Flusher:
         return self.last
 
     async def _settle(self, ends: float, reserve_seconds: float, *, attended: bool) -> FlushResult:
-        """Look until nobody has asked since the last look began: what came meanwhile is brought to safety, too."""
+        """Repeat until no one has asked since the last pass began: later saves are brought to safety, too."""
         paid = FlushResult()
         while True:
             asked = self._requests
             paid = _joined(paid, await self._look(ends, reserve_seconds, attended=attended))
             self._covered = asked
-            # Whoever asks after this gets a flush of their own, as this one is over.
+            # A caller who asks after this gets a new flush, as this one is over.
             if self._requests == asked or self._monotonic() >= ends:
                 return paid
 
     async def _look(self, ends: float, reserve_seconds: float, *, attended: bool) -> FlushResult:
-        """Pay, and before that save what nobody is connected to see, if the kernels may end."""
+        """Pay; first save outputs that no front end sees, if the kernels may end."""
         unkept = await self._keep(ends, attended=attended) if self._before_end else ()
         paid = await self._pay(ends, reserve_seconds)
         return FlushResult(safe=paid.safe, unsafe=paid.unsafe + unkept)
@@ -320,12 +320,12 @@ class Flusher:
                 return await self._debts.pay(deadline_seconds)
         except TimeoutError:
             return FlushResult(unsafe=(UnsafeFile(path="*", reason=Unsafe.TIMEOUT),))
-        except Exception:  # noqa: BLE001 - whatever went wrong, the answer is that nothing is known to be safe
+        except Exception:  # noqa: BLE001 - after any error nothing is known to be safe
             self._log.exception("Paying the debts to the workspace bucket failed.")
             return FlushResult(unsafe=(UnsafeFile(path="*", reason=Unsafe.ERROR),))
 
     async def _is_written(self, manifest: Path, report: FlushReport) -> bool:
-        """Write the manifest; a disk that hangs holds nobody up."""
+        """Write the manifest; a disk that hangs holds no one up."""
         try:
             async with asyncio.timeout(_WRITING_SECONDS):
                 return await on_daemon_thread(self._write, manifest, report)
@@ -351,7 +351,7 @@ class Flusher:
 
 
 def _joined(before: FlushResult, after: FlushResult) -> FlushResult:
-    """What two looks found: the later one knows better, and does not name what it found paid."""
+    """Merge the results of two passes: the later one wins, and does not list what it found paid."""
     anew = {file.path for file in after.safe} | {file.path for file in after.unsafe}
     return FlushResult(
         safe=tuple(file for file in before.safe if file.path not in anew) + after.safe, unsafe=after.unsafe

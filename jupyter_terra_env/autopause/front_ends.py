@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from jupyter_terra_env.autopause.flush import Unsafe, UnsafeFile
 
 FRESH_SECONDS = 120.0
-"""A tab that has not been heard for so long has gone, or sleeps."""
+"""A tab that has not sent a heartbeat for so long has gone, or sleeps."""
 _MOST_TABS = 200
 _UNKNOWN = "browser tab"
-"""The path of whatever a tab holds that does not say so."""
+"""The path that stands for the edits of a tab that does not name them."""
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class FrontEnds:
 
     Args:
         monotonic: a clock, in seconds.
-        on_human: is told how many seconds ago somebody typed or clicked.
+        on_human: called with how many seconds ago a person typed or clicked.
     """
 
     def __init__(self, *, monotonic: Callable[[], float], on_human: Callable[[float], None]) -> None:
@@ -47,13 +47,13 @@ class FrontEnds:
         self._answered = asyncio.Event()
 
     def heartbeat(self, tab_id: str, *, visible: bool, last_input_age: float | None) -> None:
-        """A tab tells that it is there.
+        """Handle a heartbeat of a tab.
 
         Args:
             tab_id: which one.
             visible: whether it can be seen.
-            last_input_age: seconds since the last key or click in it; None when there was none. A hidden tab's are
-                nobody's.
+            last_input_age: seconds since the last key or click in it; None when there was none. A hidden tab's
+                do not count.
         """
         if visible and last_input_age is not None:
             self._on_human(last_input_age)
@@ -84,7 +84,7 @@ class FrontEnds:
             self._answered.set()
 
     def left(self, tab_id: str) -> None:
-        """A tab was closed, for good: nobody waits for it any more."""
+        """A tab was closed for good: no flush waits for it any more."""
         self._left.append(tab_id)
         self._tabs.pop(tab_id, None)
         self._answered.set()
@@ -128,7 +128,7 @@ class FrontEnds:
         return tuple(found)
 
     def _tab(self, tab_id: str) -> _Tab | None:
-        """A tab that is open, perhaps heard for the first time; None for one that has left, and beyond reason."""
+        """An open tab, created if it is new; None for a closed one, and if there are too many."""
         # The last heartbeat of a tab may overtake its farewell.
         if tab_id in self._left or (tab_id not in self._tabs and len(self._tabs) >= _MOST_TABS):
             return None

@@ -72,18 +72,18 @@ class GpuWatch:
         )
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                told, _ = await process.communicate()
+                output, _ = await process.communicate()
         finally:
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
-        return told.decode("utf-8", "replace")
+        return output.decode("utf-8", "replace")
 
 
-def _read(told: str) -> list[tuple[str, float, str]]:
+def _read(output: str) -> list[tuple[str, float, str]]:
     cards = []
-    for line in told.splitlines():
+    for line in output.splitlines():
         index, percent, name = (cell.strip() for cell in line.split(",", 2))
         # A card in use by a virtual machine's guest says "[N/A]": nothing is known of it.
         cards.append((index, 0.0 if percent.startswith("[") else float(percent), name))

@@ -8,7 +8,7 @@ from jupyter_terra_env.rules.autopause.activity import Work, WorkKind
 from jupyter_terra_env.rules.errors import AutopauseRefusal, AutopauseRefused
 
 MOST_SECONDS = 3600.0
-"""Longest lease without renewal: whoever holds it may be killed."""
+"""Longest lease without renewal: the process that holds it may be killed."""
 MOST_LEASES = 100
 
 
@@ -39,7 +39,7 @@ class Leases:
         """Keep the machine running for a command.
 
         Args:
-            label: what to call it.
+            label: its name in reports.
             seconds: how long, at most ``MOST_SECONDS``.
 
         Returns:

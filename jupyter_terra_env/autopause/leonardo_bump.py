@@ -1,4 +1,4 @@
-"""Tells Leonardo that this environment is in use where it cannot see that: terminals, processes, time asked for."""
+"""Notifies Leonardo of use that it cannot see: terminals, processes, time that was asked for."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from jupyter_terra_env.rules.autopause.state import PauseState
 
 _ACCEPTED = 202
 _AGAIN_SECONDS = 60.0
-"""How soon it is asked again when it did not take it, or pauses nothing."""
+"""Seconds to the next notification if Leonardo refused the last one, or pauses nothing."""
 
 
 class Thresholds(Protocol):
@@ -24,12 +24,12 @@ class Thresholds(Protocol):
 
 
 class LeonardoBump:
-    """Tells Leonardo now and then, and once more when the use has ended: idle time begins there, too.
+    """Notifies Leonardo at intervals, and once more when the use has ended: its idle time begins there, too.
 
     Args:
         runtime: this machine's runtime.
         monotonic: a clock, in seconds.
-        log: where trouble is told, once each time it begins.
+        log: where trouble is logged, once each time it begins.
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class LeonardoBump:
         self._runtime = runtime
         self._monotonic = monotonic
         self._log = log
-        self._telling: asyncio.Task[None] | None = None
+        self._notifying: asyncio.Task[None] | None = None
         self._next = float("-inf")
         self._was_in_use = self._is_troubled = False
 
     def ticked(self, state: PauseState) -> None:
-        """Look at the pause machine, and tell Leonardo if it is time to.
+        """Notify Leonardo if it is time to.
 
         Args:
             state: where the machine is.
@@ -55,17 +55,17 @@ class LeonardoBump:
         in_use = is_in_use(state)
         has_ended, self._was_in_use = self._was_in_use and not in_use, in_use
         is_due = has_ended or (in_use and self._monotonic() >= self._next)
-        if is_due and (self._telling is None or self._telling.done()):
+        if is_due and (self._notifying is None or self._notifying.done()):
             self._next = self._monotonic() + _AGAIN_SECONDS
-            self._telling = asyncio.create_task(self._tell(), name="tell Leonardo")
+            self._notifying = asyncio.create_task(self._notify(), name="notify Leonardo")
 
     async def close(self) -> None:
-        """Give up what is under way."""
-        if self._telling is not None:
-            self._telling.cancel()
-            await asyncio.gather(self._telling, return_exceptions=True)
+        """Cancel a notification under way."""
+        if self._notifying is not None:
+            self._notifying.cancel()
+            await asyncio.gather(self._notifying, return_exceptions=True)
 
-    async def _tell(self) -> None:
+    async def _notify(self) -> None:
         try:
             minutes = await self._runtime.threshold()
             if minutes is None:
@@ -84,5 +84,7 @@ class LeonardoBump:
 
     def _trouble(self, what: str) -> None:
         if not self._is_troubled:
-            self._log.warning("Leonardo cannot be told that this environment is in use, and may pause it: %s.", what)
+            self._log.warning(
+                "Leonardo could not be notified that this environment is in use, and may pause it: %s.", what
+            )
         self._is_troubled = True

@@ -1,4 +1,4 @@
-"""The owner of the pause machine: reads the signals, lets it decide, and does what it says.
+"""Runs the pause machine: reads the signals, lets it decide, and performs the effects.
 
 One task ticks; an attempt to pause is a task of its own, so that ticks go on meanwhile and can end it.
 """
@@ -52,10 +52,10 @@ _CAUSES = {
 
 
 class Flushes(Protocol):
-    """The port to whatever brings everything to safety."""
+    """The port to what brings everything to safety."""
 
     async def flush(self, cause: FlushCause, deadline_seconds: float) -> FlushReport:
-        """Do it by the deadline."""
+        """Flush, and return by the deadline."""
 
     async def release_locks(self, deadline_seconds: float) -> None:
         """Give the edit locks back."""
@@ -67,17 +67,17 @@ class Pauses(Protocol):
     last: tuple[Tried, ...]
 
     async def pause(self, reason: PauseReason) -> Result:
-        """Pause the machine by the first that can."""
+        """Pause the machine with the first actuator that succeeds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
-    """What the monitor tells others.
+    """Callbacks of the monitor.
 
     Attributes:
         announce: the phase, the deadline, or the failure has changed.
         ticked: a tick is over.
-        resumed: a stretch that nobody watched is over; its length in seconds.
+        resumed: a stretch of time that was not observed is over; its length in seconds.
     """
 
     announce: Callable[[], None]
@@ -92,15 +92,15 @@ class Monitor:
         rules: its settings.
         clocks: reads the machine's clocks.
         human_age: seconds since the last human act, or None.
-        sources: whatever can tell that something works.
+        sources: the sources of work.
         reported_busy: whether Leonardo would see a busy kernel; None when that cannot be read.
         flusher: brings everything to safety.
         chain: pauses the machine.
         flush_seconds: how long an attempt may flush.
         memory: the file that keeps the state over a restart.
         boot_id: which start of the machine this is.
-        hooks: who is told.
-        log: where trouble is told.
+        hooks: called when something has changed.
+        log: where trouble is logged.
         patience_seconds: how long a source, or the disk, is waited for; None for about as long as a tick.
     """
 
@@ -170,14 +170,14 @@ class Monitor:
         Raises:
             AutopauseRefused: it cannot be granted; nothing has changed.
         """
-        self._tell(event)
+        self._decide(event)
 
     async def tick(self) -> None:
         """Read the signals and let the machine decide."""
         async with self._ticking:
             signals = await self._look()
             before = self._state.phase
-            self._tell(Tick(clocks=self._clocks(), signals=signals))
+            self._decide(Tick(clocks=self._clocks(), signals=signals))
             due = self._state.clocks.monotonic - self._remembered >= _MEMORY_SECONDS
             if due or self._state.phase is not before:
                 await self._remember()
@@ -219,13 +219,13 @@ class Monitor:
             self._log.error("Autopause cannot observe: %s: %s", source.name, what, exc_info=error)
 
     def _unseen(self, source: WorkSource, why: str, *, age_seconds: float = 0.0) -> Observation:
-        detail = f"It cannot be seen whether {source.name} work: {why}."
+        detail = f"Cannot observe {source.name}: {why}."
         work = Work(kind=WorkKind.UNKNOWN, id=source.name, detail=detail, age_seconds=age_seconds)
         return Observation(work=(work,))
 
     # Doing
 
-    def _tell(self, event: Event) -> None:
+    def _decide(self, event: Event) -> None:
         before = self._state.phase
         self._state, effects = step(self._state, event, self.rules)
         if self._state.phase is not before:
@@ -245,18 +245,18 @@ class Monitor:
                 # What is being flushed may as well be finished; its answer comes too late to pause.
                 self._log.info("Autopause: the pause was called off.")
             case Resume():
-                self._log.info("Autopause: nobody watched for %.0f seconds.", effect.gap_seconds)
+                self._log.info("Autopause: nothing was observed for %.0f seconds.", effect.gap_seconds)
                 self._hooks.resumed(effect.gap_seconds)
 
     async def _flush(self, effect: StartFlush) -> None:
         unpaid = 1
         try:
             report = await self._flusher.flush(_CAUSES[effect.reason], self._flush_seconds)
-            # Whoever came or began to work meanwhile is seen before anything is paused.
+            # A person or work that has come in the meantime is seen before anything is paused.
             await self.tick()
             unpaid = 0 if report.is_clean else max(1, len(report.paid.unsafe))
         finally:
-            self._tell(Flushed(attempt=effect.attempt, unpaid=unpaid))
+            self._decide(Flushed(attempt=effect.attempt, unpaid=unpaid))
 
     async def _pause(self, effect: StartPause) -> None:
         answer: Event = Rejected(attempt=effect.attempt)
@@ -265,7 +265,7 @@ class Monitor:
             await self._flusher.release_locks(_LOCKS_SECONDS)
             answer = self._answer(await self._chain.pause(effect.reason), effect.attempt)
         finally:
-            self._tell(answer)
+            self._decide(answer)
 
     def _answer(self, result: Result, attempt: int) -> Event:
         match result:

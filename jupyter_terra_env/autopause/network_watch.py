@@ -1,4 +1,4 @@
-"""The network cards, as a source of work: a download in the background hardly uses the processor."""
+"""The network cards, as a source of work: a download in the background hardly uses the CPU."""
 
 import re
 from collections.abc import Callable

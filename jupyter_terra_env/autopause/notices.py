@@ -69,7 +69,7 @@ class NoticeWatch:
         metadata: the metadata server.
         on_notice: begins the flush: the cause, and the seconds left.
         sleep: waits.
-        log: where trouble is told, once each time it begins.
+        log: where trouble is logged, once each time it begins.
     """
 
     def __init__(

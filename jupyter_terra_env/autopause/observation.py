@@ -1,4 +1,4 @@
-"""The port to whatever can tell that something works."""
+"""The port to the sources of work."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,18 +23,18 @@ class Observation:
 
 
 class WorkSource(Protocol):
-    """Something that can tell. It is asked once a tick."""
+    """A source of work, asked once a tick."""
 
     @property
     def name(self) -> str:
-        """What cannot be observed when asking fails."""
+        """What cannot be observed if asking fails: part of the report."""
 
     async def look(self) -> Observation:
-        """See what works now."""
+        """Observe what is running now."""
 
 
 class RateLimitedSource:
-    """A source that is asked no more often than it bears: measured over a moment, a load says nothing.
+    """Rate-limits a source: a load sampled over too short a time is meaningless.
 
     Args:
         source: what is asked.

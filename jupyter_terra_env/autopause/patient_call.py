@@ -33,7 +33,7 @@ class PatientCall(Generic[T]):
 
         Raises:
             Late: it has not come back in time, or the one before has not come back yet. The latter is not waited for:
-                whoever calls often must not be held up each time.
+                a frequent caller must not be held up each time.
         """
         if self._task is not None and not self._task.done():
             raise Late(self._name)
@@ -55,6 +55,6 @@ class PatientCall(Generic[T]):
 
 
 def _drop(task: asyncio.Task[T]) -> None:
-    """Take note of what a late call came to, so that nothing is logged of it."""
+    """Retrieve the outcome of a late call, so that asyncio logs nothing about it."""
     with contextlib.suppress(asyncio.CancelledError):
         task.exception()

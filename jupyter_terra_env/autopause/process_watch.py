@@ -1,4 +1,4 @@
-"""The processes of this machine, as a source of work: jobs of terminals, and whatever uses the processor."""
+"""The processes of this machine, as a source of work: jobs of terminals, and processes that use the CPU."""
 
 import asyncio
 import os
@@ -43,7 +43,7 @@ class ProcessLimits:
     """From where on a process counts.
 
     Attributes:
-        terminal_jobs: whether a job of a terminal counts, whatever it does.
+        terminal_jobs: whether every job of a terminal counts.
         active_cores: processors in use by a group; 0 for never.
         work_samples: scans in a row it takes.
         server_only: whether only processes started by this server count, instead of all of this user.
@@ -93,7 +93,7 @@ class ProcessWatch:
         self._ours = _OwnProcesses(marks)
 
     async def look(self) -> Observation:
-        """What the processes are busy with."""
+        """The processes and terminal jobs that count as work."""
         shells = tuple(self._terminals())
         samples = await asyncio.to_thread(self._scan)
         now = self._monotonic()

@@ -31,7 +31,7 @@ class MachineCost:
 
 
 def event_payload(state: PauseState, rules: PauseSettings, priced: MachineCost) -> dict[str, Any]:
-    """What everybody who listens is told.
+    """The payload of the event, without ``save``.
 
     Args:
         state: where the pause machine is.
@@ -65,7 +65,7 @@ def report(
     chain: PauseChain,
     flush: FlushReport | None,
 ) -> dict[str, Any]:
-    """Everything that is known.
+    """The full report.
 
     Args:
         state: where the pause machine is.

@@ -10,7 +10,7 @@ from typing import Any
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """A file's object; empty when there is none, or none that can be read."""
+    """The JSON object in a file; empty if there is no such file, or it cannot be read."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -28,7 +28,7 @@ def unobservable() -> tuple[str, ...]:
 
 
 def sentence(missing: tuple[str, ...]) -> str:
-    """What the log and the commands say of it; empty if everything can be observed."""
+    """The sentence for the log and the commands; empty if everything can be observed."""
     if not missing:
         return ""
     named = " and ".join(filter(None, (", ".join(missing[:-1]), missing[-1])))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.locks.lock_table import LockTable
-from jupyter_terra_env.notebooks.moves.name_checks import not_shown
+from jupyter_terra_env.notebooks.moves.name_checks import is_folder_marker, name_below, not_shown
 from jupyter_terra_env.notebooks.storage.durable_moves import files_below
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.rules.edit_lock import OWNER_KEY, Claim
@@ -121,8 +121,7 @@ class Sharing:
             version = await self._storage.stat_soon(location)
             return () if version is None else (version,)
         listed = await self._storage.bucket(location).list_all(location.object_prefix)
-        # The marker some tools make for a folder is nobody's work.
-        return [version for version in listed if not version.name.endswith("/") or version.size_bytes]
+        return [version for version in listed if not is_folder_marker(version)]
 
     def _held(self, location: Location, version: ObjectVersion) -> Held | None:
         place = location.at(version.name)
@@ -141,4 +140,4 @@ class Sharing:
 
 
 def _name(location: Location, version: ObjectVersion, is_folder: bool) -> str:  # noqa: FBT001
-    return version.name[len(location.object_prefix) :] if is_folder else location.name
+    return name_below(location, version) if is_folder else location.name

@@ -1,4 +1,4 @@
-"""Work for a request, given up when nobody waits for its answer any more."""
+"""Work for a request, given up when the client does not wait for its answer any more."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -16,7 +16,7 @@ class AbandonsWork(web.RequestHandler):
     _is_abandoned = False
 
     async def while_connected(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do work; it is cancelled when the client goes away."""
+        """Await work; it is cancelled when the client goes away."""
         task = asyncio.ensure_future(work)
         self._work = task
         try:

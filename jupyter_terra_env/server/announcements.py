@@ -1,4 +1,4 @@
-"""Tells whoever listens what has changed about a notebook: Jupyter's events, and the tabs that show it."""
+"""Sends changes of a notebook's status to Jupyter's events and to the tabs that show it."""
 
 import asyncio
 import logging
@@ -65,15 +65,15 @@ SCHEMA: dict[str, Any] = {
         },
     },
 }
-"""There are no addresses in events: whoever is logged in gets them all, and an operator may have them logged."""
+"""Events have no e-mail addresses: every client gets them all, and an operator may log them."""
 
 
 class Announcements:
     """Announces changes, one at a time for each notebook, and nothing twice.
 
     Args:
-        status_of: tells a notebook's status.
-        email_of_holder: tells the address of whoever holds its lock.
+        status_of: returns a notebook's status.
+        email_of_holder: returns the address of its lock's holder, or None.
         emit: sends an event of the schema.
         log: where unexpected failures go.
     """
@@ -91,20 +91,20 @@ class Announcements:
         self._emit = emit
         self._log = log
         self._listeners: defaultdict[str, list[Listener]] = defaultdict(list)
-        self._told: dict[str, NotebookStatus] = {}
-        self._telling: dict[str, asyncio.Task[None]] = {}
+        self._announced: dict[str, NotebookStatus] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._closed = False
 
     def changed(self, location: Location) -> None:
-        """Something about a notebook may have changed: look, and tell if it has."""
+        """Read a notebook's status again, and announce it if it has changed."""
         if self._closed:
             return
         path = location.api_path
         self._again.add(path)
-        telling = self._telling.get(path)
-        if telling is None or telling.done():
-            self._telling[path] = asyncio.create_task(self._tell_on(location), name=f"announce {path}")
+        task = self._tasks.get(path)
+        if task is None or task.done():
+            self._tasks[path] = asyncio.create_task(self._announce_all(location), name=f"announce {path}")
 
     async def status(self, location: Location) -> dict[str, Any]:
         """A notebook's status as JSON, for this person.
@@ -115,10 +115,10 @@ class Announcements:
         return status_fields(await self._status_of(location), email=self._email_of_holder(location))
 
     def listen(self, location: Location, listener: Listener) -> Callable[[], None]:
-        """Have every change of one notebook told.
+        """Call a listener with every change of one notebook.
 
         Returns:
-            Ends it.
+            What ends the listening.
         """
         path = location.api_path
         self._listeners[path].append(listener)
@@ -132,42 +132,42 @@ class Announcements:
 
     @property
     def listeners(self) -> int:
-        """How many listen."""
+        """Number of listeners."""
         return sum(len(listeners) for listeners in self._listeners.values())
 
     async def close(self) -> None:
-        """Tell nothing more."""
+        """Announce nothing more."""
         self._closed = True
-        telling = list(self._telling.values())
-        for task in telling:
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*telling, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _tell_on(self, location: Location) -> None:
+    async def _announce_all(self, location: Location) -> None:
         path = location.api_path
         while path in self._again:
             self._again.discard(path)
             try:
-                await self._tell(location)
+                await self._announce(location)
             except TerraEnvError:
-                self._told.pop(path, None)  # It has gone.
-            except Exception:  # noqa: BLE001 - the task's boundary: the next change is told again
+                self._announced.pop(path, None)  # It has gone.
+            except Exception:  # noqa: BLE001 - the task's boundary: the next change is announced again
                 self._log.exception("Announcing a change failed.")
-        self._telling.pop(path, None)
+        self._tasks.pop(path, None)
 
-    async def _tell(self, location: Location) -> None:
+    async def _announce(self, location: Location) -> None:
         status = await self._status_of(location)
-        if self._told.get(location.api_path) == status:
+        if self._announced.get(location.api_path) == status:
             return
-        self._told[location.api_path] = status
+        self._announced[location.api_path] = status
         fields = status_fields(status, email=self._email_of_holder(location))
-        self._give(self._emit, status_fields(status, email=None))
+        self._send(self._emit, status_fields(status, email=None))
         for listener in list(self._listeners.get(location.api_path, ())):
-            self._give(listener, fields)
+            self._send(listener, fields)
 
-    def _give(self, listener: Listener, fields: dict[str, Any]) -> None:
-        """One that cannot take a status, as a tab that has just gone, keeps no other from getting it."""
+    def _send(self, listener: Listener, fields: dict[str, Any]) -> None:
+        """Call one listener; one that fails, as a tab that has just been closed, keeps no other from being called."""
         try:
             listener(fields)
-        except Exception:  # noqa: BLE001 - the next one is told in any case
+        except Exception:  # noqa: BLE001 - the next listener is called in any case
             self._log.exception("Announcing a change failed.")

@@ -1,7 +1,7 @@
-"""Who asks: a page of another site is refused before anything is done, and a lock is for those who may write.
+"""Checks of the caller: a page of another site is refused first, and only who may write takes a lock.
 
 A request that only reads still opens: it takes an edit lock, brings a notebook to the disk, asks the bucket. So it
-needs more than the cookie that a browser sends along with whatever a foreign page asks of it.
+needs more than the cookie that a browser adds to every request of a foreign page.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from jupyter_server.utils import ensure_async
 from jupyter_terra_env.server.status_fields import STATUS_KEY
 
 _OWN_SITES = {"same-origin", "none"}
-"""``Sec-Fetch-Site`` (W3C Fetch Metadata): a page of this server, or an address somebody typed. No page can set it."""
+"""``Sec-Fetch-Site`` (W3C Fetch Metadata): a page of this server, or a typed address. No page can set it."""
 
 
 def refuse_foreign_pages(handler: JupyterHandler) -> None:
@@ -33,7 +33,7 @@ _DECIDED = "terra_env_may_write"
 
 
 async def may_write(handler: Any) -> bool:
-    """Whether the authorizer lets whoever asks write contents.
+    """Whether the authorizer lets the caller write contents.
 
     Args:
         handler: the request's; None for the server itself.
@@ -55,7 +55,7 @@ async def caller_may_write() -> bool:
 
 
 def as_readers_see(model: dict[str, Any]) -> dict[str, Any]:
-    """A contents model, or a status, for those who may only read."""
+    """A contents model, or a status, for a client that may only read."""
     seen = {**model, "writable": False}
     if seen.get("type") == "directory" and isinstance(seen.get("content"), list):
         seen["content"] = [as_readers_see(entry) for entry in seen["content"]]

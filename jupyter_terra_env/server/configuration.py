@@ -1,4 +1,4 @@
-"""What Jupyter's configuration says besides this package's own settings: what keeps workspaces out, what is ignored."""
+"""Checks of Jupyter's configuration: another contents manager beside a workspace, and settings without effect."""
 
 import os
 from collections.abc import Callable
@@ -64,7 +64,7 @@ def settle_configuration(
 
 
 def ignored_settings(server: Any, app: Any) -> tuple[str, ...]:
-    """Say which settings meant for this package have no effect.
+    """Find the settings meant for this package that have no effect.
 
     Args:
         server: a Jupyter server whose extensions are linked.

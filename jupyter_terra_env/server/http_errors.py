@@ -33,7 +33,7 @@ _REFUSED = {
     RefusalReason.NOT_SAVED_TOO_DEMANDING: 413,
     RefusalReason.READER_FAILED: 503,
 }
-"""Everything else that is refused is a 409. Jupyter has its own answers to what is outside its root or has no trash."""
+"""Every other refusal is a 409. Jupyter has its own answers for paths outside its root and for a missing trash."""
 _NOT_FOUND = 404
 _OWN_FAULT = 500
 """From here on a status says that something failed, not that it was refused."""
@@ -82,7 +82,7 @@ def as_http_errors(path: str) -> Iterator[None]:
     except TerraEnvError as error:
         raise as_http_error(error, path) from error
     except HTTPError as error:
-        # Jupyter's own save turns whatever it does not know into a 500.
+        # Jupyter's own save turns every error that it does not know into a 500.
         known = _as_refusal(error) if error.status_code < _OWN_FAULT else _known_cause(error.__cause__, path)
         if known is None or known is error:
             raise
@@ -113,11 +113,13 @@ def _known_cause(cause: BaseException | None, path: str) -> Refusal | None:
         case OSError(errno=errno.EROFS):
             return Refusal(
                 403,
-                "This disk is read-only; nothing was saved. Keep this page open until it is mended.",
+                "This disk is read-only; nothing was saved. Keep this page open until this is fixed.",
                 reason="read-only-disk",
             )
         case OSError(errno=errno.EIO):
-            return Refusal(507, "This disk fails; nothing was overwritten. Keep this page open.", reason="disk-fails")
+            return Refusal(
+                507, "The disk reported an error; nothing was overwritten. Keep this page open.", reason="disk-fails"
+            )
         case OSError(errno=errno.ENAMETOOLONG):
             return Refusal(400, "This name is too long.", reason="name-too-long")
         case KeyError() | AttributeError() | TypeError() | ValueError() | ImportError():
@@ -169,6 +171,6 @@ def as_http_error(error: TerraEnvError, path: str) -> Refusal:
 
 
 def raise_when_refused(status: WorkStatus) -> None:
-    """Answer a save that met another version, or somebody else's lock, with 409; the edits stay on the disk."""
+    """Answer a save that met another version, or another person's lock, with 409; the edits stay on the disk."""
     if status.place in REFUSED:
         raise Refusal(409, status.message, reason=status.reason)

@@ -4,6 +4,7 @@ Without this option the server's extension is off, or only the front end is inst
 """
 
 import json
+from functools import partial
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
@@ -16,14 +17,23 @@ PAGE_OPTION = "terraEnv"
 """Key in JupyterLab's page configuration."""
 
 
-def tell_pages(settings: dict[str, Any], workspaces: Workspaces | None, *, can_pause: bool) -> None:
-    """Put into the pages' configuration which folders are workspaces', and whether a pause is to be spoken of.
+def publish_page_options(settings: dict[str, Any], workspaces: Workspaces | None, *, can_pause: bool) -> None:
+    """Put into the pages' configuration the workspaces' folders, and whether autopause is shown.
+
+    Pages that are loaded after a storage link was made get its folders, too.
 
     Args:
-        settings: the web application's.
+        settings: the web application's settings.
         workspaces: None in a plain Jupyter server.
         can_pause: whether anything here can pause the machine.
     """
+    publish = partial(_put_options, settings, workspaces, can_pause=can_pause)
+    publish()
+    if workspaces is not None:
+        workspaces.on_change(publish)
+
+
+def _put_options(settings: dict[str, Any], workspaces: Workspaces | None, *, can_pause: bool) -> None:
     folders = [] if workspaces is None else [folder for each in workspaces.all for folder, _ in each.directories()]
     pairs = [] if workspaces is None else [[w.edit_directory, w.playground_directory] for w in workspaces.all]
     options = {"folders": folders, "pairs": pairs, "autopause": can_pause or bool(folders)}

@@ -20,7 +20,7 @@ _PAGE_OPTION = "disableRTC"
 _TRAIT = "disable_rtc"
 _SESSIONS = r"/api/collaboration/session/(.*)"
 _DOCUMENT_ROOMS = r"/api/collaboration/room/([^/]+(?::|%3[Aa])[^/]+(?::|%3[Aa]).+)"
-"""Format, type and id of a document, maybe quoted; other rooms are about who is there."""
+"""Format, type and id of a document, maybe quoted; other rooms hold presence only."""
 
 _SWITCHED_OFF = (
     "jupyter_terra_env: real-time collaboration (jupyter-collaboration) is switched off for this server, because its "
@@ -35,12 +35,12 @@ _LEFT_ON = (
 
 
 class NoSharedDocument(APIHandler):
-    """In the place of shared documents: a tab that was open before, or another client, may still ask for one."""
+    """Replaces the endpoint of shared documents: an open tab, or another client, may still ask for one."""
 
     auth_resource = "contents"
 
     async def prepare(self) -> None:  # type: ignore[override]  # Jupyter's is declared to return an awaitable of one
-        """Refuse whatever is asked."""
+        """Refuse every request."""
         await super().prepare()
         raise web.HTTPError(
             409,

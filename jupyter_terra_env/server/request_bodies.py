@@ -1,4 +1,4 @@
-"""Bodies of requests: JSON objects, or a refusal with a sentence."""
+"""Reads and checks the bodies of requests."""
 
 import json
 from collections.abc import Iterable
@@ -8,11 +8,11 @@ from tornado.web import HTTPError
 
 _MALFORMED = "malformed"
 MOST_BODY_BYTES = 1 << 20
-"""Of a request that brings no notebook."""
+"""The limit for a request that carries no notebook."""
 
 
 def require_short(body: bytes, most_bytes: int) -> None:
-    """Refuse a body that is longer than any sensible one.
+    """Refuse a body that is too long.
 
     Raises:
         HTTPError: 413.
@@ -25,10 +25,10 @@ def read_object(body: bytes) -> dict[str, Any]:
     """The JSON object of a body.
 
     Args:
-        body: as it came.
+        body: the bytes that were received.
 
     Raises:
-        HTTPError: 400, it is none.
+        HTTPError: 400, it is not one.
     """
     try:
         found = json.loads(body.decode("utf-8"))

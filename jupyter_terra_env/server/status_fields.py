@@ -1,4 +1,4 @@
-"""What a person is told about a notebook, as JSON: the same object in models, answers and events."""
+"""The status of a notebook as JSON: the same object in models, answers and events."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ def status_fields(status: NotebookStatus, *, email: str | None) -> dict[str, Any
 
     Args:
         status: the status.
-        email: address of the lock's holder, where it is known and may be told; None otherwise.
+        email: address of the lock's holder, if it is known and may be shown; None otherwise.
     """
     location = status.location
     edit, playground = location.in_mode(Mode.EDIT), location.in_mode(Mode.PLAYGROUND)
@@ -51,7 +51,7 @@ def _gone_fields(location: Location, gone: Gone) -> dict[str, Any]:
 
 
 def lock_fields(view: LockView, *, email: str | None) -> dict[str, Any]:
-    """A lock as JSON; ``email`` as above."""
+    """A lock as JSON; ``email``: see ``status_fields``."""
     return {
         "state": view.state.value,
         "message": view.message,
@@ -76,7 +76,7 @@ def payment_fields(delivery_result: DeliveryResult) -> dict[str, Any]:
 
 
 def foreign_debt_fields(debt: Debt) -> dict[str, Any]:
-    """A debt to a workspace that is not configured here, as JSON: a status, as far as there is one."""
+    """A debt to a workspace that is not configured here, as JSON: the fields of a status that are known."""
     none = LockState.NONE.value
     lock = {"state": none, "message": "", "code": none, "holder": None, "email": None, "until": None, "lost": False}
     return {
@@ -101,7 +101,7 @@ def foreign_debt_fields(debt: Debt) -> dict[str, Any]:
 
 
 def _moment_of(epoch_ms: int) -> str | None:
-    """A moment, or None for one beyond the calendar: whoever wrote it counts in something else."""
+    """A moment, or None for one beyond the calendar: it was written in another unit."""
     try:
         return moment(datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=epoch_ms))
     except OverflowError:

@@ -1,4 +1,4 @@
-"""A list of texts as a setting, however it is written on the command line."""
+"""A list of texts as a setting, in any of the spellings that people use on the command line."""
 
 import ast
 import json
@@ -22,11 +22,11 @@ class TextList(List):  # type: ignore[type-arg]
         super().__init__(Unicode(), default, **kwargs)
 
     def from_string_list(self, s_list: list[str]) -> list[str] | None:
-        """Read what the command line says."""
+        """Read the value of the command line."""
         return [item for text in s_list for item in self._items(text)]
 
     def validate(self, obj: Any, value: Any) -> list[str]:
-        """Refuse one text that begins and ends as a list and is none.
+        """Refuse a text that begins and ends as a list but is not one.
 
         Raises:
             TraitError: see above, or not a list of texts.

@@ -1,4 +1,4 @@
-"""What this package's handlers share: finding the notebook a request is about, and telling of its lock in errors."""
+"""What this package's handlers share: finding the notebook of a request, and describing its lock in errors."""
 
 import json
 from typing import Any
@@ -33,12 +33,12 @@ class NotebookLookup:
 
     @property
     def announcements(self) -> Announcements:
-        """Who tells of changes."""
+        """What sends changes to tabs and events."""
         announcements: Announcements = self.settings[ANNOUNCEMENTS_SETTING]
         return announcements
 
     def locate(self, path: Any) -> Location:
-        """Find the place a request is about.
+        """Find the notebook or file that a request is about.
 
         Raises:
             HTTPError: 404 when it is not in a workspace folder, 400 when it is no path.
@@ -54,7 +54,7 @@ class NotebookLookup:
 
 
 _DISK_BYTES = 255
-"""No disk has longer names."""
+"""The longest name that a disk takes."""
 
 
 def exact_query_argument(handler: web.RequestHandler, name: str) -> str:
@@ -68,7 +68,7 @@ def exact_query_argument(handler: web.RequestHandler, name: str) -> str:
 
 
 def _is_no_file(relative_path: str) -> bool:
-    """Whether it is the folder itself, a roundabout or impossible path, or hidden."""
+    """Whether a path is the folder itself, not in its plain form, impossible, or hidden."""
     if not relative_path or is_roundabout(relative_path):
         return True
     components = relative_path.split("/")
@@ -76,7 +76,7 @@ def _is_no_file(relative_path: str) -> bool:
 
 
 class LockErrorMixin(NotebookLookup, APIHandler):
-    """Base of handlers that may be refused by an edit lock: such an answer says whose it is, and until when."""
+    """Base of handlers that an edit lock may refuse: such an answer has the lock's holder and expiry."""
 
     def path_in_question(self) -> str:
         """The API path the request is about."""
@@ -92,7 +92,7 @@ class LockErrorMixin(NotebookLookup, APIHandler):
         return read_object(body) if body else None
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
-        """Answer a refusal as what it is, also where an extension has wrapped it in an error of its own."""
+        """Answer a refusal with its own status, even if an extension has wrapped it in an error of its own."""
         refusal = refusal_within(kwargs.get("exc_info", (None, None, None))[1])
         if refusal is not None:
             status_code = refusal.status_code
@@ -117,10 +117,10 @@ class WorkspaceHandler(LockErrorMixin):
 
     auth_resource = "contents"
     most_body_bytes: int | None = MOST_BODY_BYTES
-    """None for what Jupyter takes for any request."""
+    """None for Jupyter's own limit."""
 
     async def prepare(self) -> None:  # type: ignore[override]  # Jupyter's is declared to return an awaitable of one
-        """Refuse what a page of another site has a browser ask."""
+        """Refuse a long body, and a request that a page of another site had the browser send."""
         await super().prepare()
         if self.most_body_bytes is not None:
             require_short(self.request.body, self.most_body_bytes)

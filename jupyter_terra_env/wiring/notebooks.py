@@ -63,7 +63,7 @@ class Plan:
         state: folder of the journal, on the persistent disk.
         workspaces: the workspaces.
         connection: how buckets are reached.
-        person: who works here.
+        person: the owner of this environment.
         save_wait_seconds: how long a save waits for its upload.
         listing_max_age_seconds: how long a listing is shown again.
         keeping: the times of keeping locks.
@@ -99,8 +99,8 @@ def build(
 
     Args:
         plan: what is to be built.
-        in_use: tells the API paths that kernels and their clients use.
-        announce: called with a notebook of which there may be something new to tell.
+        in_use: returns the API paths that kernels and their clients use.
+        announce: called with a notebook whose status may have changed.
 
     Raises:
         SettingsError: a folder or the journal cannot be made.

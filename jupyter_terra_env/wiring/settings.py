@@ -14,6 +14,7 @@ from jupyter_terra_env.environment.workspace_folders import make_workspace_folde
 from jupyter_terra_env.notebooks.folder_workspaces import FolderWorkspaces
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Workspace
+from jupyter_terra_env.wiring.notebooks import Plan
 from jupyter_terra_env.wiring.welder import shares_unmarked_locks
 
 Log = logging.Logger | logging.LoggerAdapter[Any]
@@ -60,8 +61,38 @@ def workspaces_of(app: Any, root: Path, *, warn: Callable[[str], None]) -> tuple
     )
 
 
+def plan_of(app: Any, root: Path, workspaces: tuple[Workspace, ...], *, log: Log) -> Plan:
+    """What is to be built for the workspaces of a server.
+
+    Args:
+        app: the extension application.
+        root: the server's root folder.
+        workspaces: the workspaces.
+        log: the server's log.
+
+    Raises:
+        SettingsError: a setting is wrong, or the environment's id cannot be made or read.
+    """
+    state = app.state_folder(root)
+    return Plan(
+        root=root,
+        state=state,
+        workspaces=workspaces,
+        connection=app.connection(workspaces),
+        person=person_of(app, state, log=log),
+        save_wait_seconds=app.save_wait_seconds,
+        listing_max_age_seconds=app.listing_max_age_seconds,
+        keeping=app.keeping_times,
+        pace_seconds=app.pace_seconds,
+        still_seconds=app.still_seconds,
+        deliver_program_changes=app.deliver_program_changes,
+        user_project=app.user_project or None,
+        log=log,
+    )
+
+
 def folder_workspaces_of(app: Any, root: Path, *, log: Log) -> FolderWorkspaces | None:
-    """What looks for workspaces in folders while the server runs; None unless the operator wants both.
+    """The search for workspaces in folders while the server runs; None unless storage_links and folder_buckets are set.
 
     Args:
         app: the extension application.
@@ -70,11 +101,11 @@ def folder_workspaces_of(app: Any, root: Path, *, log: Log) -> FolderWorkspaces 
     """
     if app.wired is None or not (app.storage_links and app.folder_buckets):
         return None
-    said: set[str] = set()
+    warned: set[str] = set()
 
     def warn(sentence: str) -> None:
-        if sentence not in said:
-            said.add(sentence)
+        if sentence not in warned:
+            warned.add(sentence)
             log.warning(sentence)
 
     def find() -> tuple[Workspace, ...]:
@@ -86,7 +117,7 @@ def folder_workspaces_of(app: Any, root: Path, *, log: Log) -> FolderWorkspaces 
 
 
 def person_of(app: Any, state: Path, *, log: Log) -> Person:
-    """Who works here, and in which environment.
+    """The owner of this environment, and the environment's id.
 
     Args:
         app: the extension application.

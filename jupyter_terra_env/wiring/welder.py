@@ -12,7 +12,7 @@ from jupyter_terra_env.server.workspace_environment import set_kernel_variables,
 
 
 def build_welder(app: Any, *, new_id: Callable[[], str]) -> WelderApi | None:
-    """The API; None where no workspace is configured and none can be linked.
+    """Build the API; None if no workspace is configured and none can be linked.
 
     Args:
         app: the extension application.
@@ -46,7 +46,7 @@ def build_welder(app: Any, *, new_id: Callable[[], str]) -> WelderApi | None:
 
 
 def set_variables(app: Any, owner_email: str) -> None:
-    """Have kernels and terminals see the workspace they start in.
+    """Give kernels and terminals the variables of the workspace they start in.
 
     Args:
         app: the extension application.
@@ -62,7 +62,7 @@ def set_variables(app: Any, owner_email: str) -> None:
 
 
 def shares_unmarked_locks(app: Any, environ: Mapping[str, str]) -> bool:
-    """Whether locks that other clients took for this person may be taken at once.
+    """Whether a lock that another client took for this person may be taken at once.
 
     Args:
         app: the extension application.

@@ -207,26 +207,26 @@ function pauseRefusal(reason: string, trans: TranslationBundle): string | null {
 function pauseSentence({ code, blockers }: IPauseNews, trans: TranslationBundle): string | null {
   switch (code) {
     case 'active':
-      return trans.__('Somebody is working here.');
+      return trans.__('Someone is working here.');
     case 'working':
       return trans.__('Still running: %1.', named(blockers, trans));
     case 'idle:off':
-      return trans.__('Nobody is here and nothing works; autopause is off.');
+      return trans.__('No one is here and nothing is running; autopause is off.');
     case 'idle:max-busy':
       return trans.__(
-        'Work without a person may run only so long (max_busy_seconds): %1.',
+        'Unattended work may only run for a limited time (max_busy_seconds): %1.',
         named(blockers, trans)
       );
     case 'idle:kept':
-      return trans.__('Kept running because somebody asked for it.');
+      return trans.__('Kept running because someone asked for it.');
     case 'idle:grace':
-      return trans.__('Nobody is here and nothing works; time is granted because this server was away.');
+      return trans.__('No one is here and nothing is running; extra time is granted because this server was away.');
     case 'idle:leonardo':
       return trans.__(
-        'Nobody is here and nothing works; Leonardo pauses this environment, by its own clock and the autopause time that is set in Terra.'
+        'No one is here and nothing is running; Leonardo pauses this environment, by its own clock and the autopause time that is set in Terra.'
       );
     case 'idle:nobody':
-      return trans.__('Nobody is here and nothing works.');
+      return trans.__('No one is here and nothing is running.');
     case 'flushing':
       return trans.__('Saving everything before the pause.');
     case 'pausing':
@@ -246,20 +246,20 @@ function failureSentence(code: string, trans: TranslationBundle): string | null 
       );
     case 'pause-due:leonardo':
       return trans.__(
-        'Nobody has been here and nothing has worked for the idle time; Leonardo pauses this environment once no request has come through its proxy for the autopause time that is set in Terra, and no kernel is busy.'
+        'No one has been here and nothing has been running for the idle time; Leonardo pauses this environment once no request has come through its proxy for the autopause time that is set in Terra, and no kernel is busy.'
       );
     case 'pause-failed':
       return trans.__('Not paused.');
     case 'pause-failed:unflushed':
       return trans.__(
-        'Not paused: some files are not in the workspace yet, or not saved in a browser tab. It is tried again.'
+        'Not paused: some files are not in the workspace yet, or not saved in a browser tab. It will be tried again.'
       );
     case 'pause-failed:actuators':
       return trans.__(
-        'Not paused: nothing that is configured to pause this environment could do it. It is tried again.'
+        'Not paused: no pause method succeeded. It will be tried again.'
       );
     case 'pause-failed:still-running':
-      return trans.__('Not paused: the pause was accepted, but the environment still runs. It is tried again.');
+      return trans.__('Not paused: the pause was accepted, but the environment is still running. It will be tried again.');
     default:
       return null;
   }

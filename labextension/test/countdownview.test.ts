@@ -18,7 +18,7 @@ test('the countdown says when, why, what it costs, and what can be done', () => 
   const shown = view(WARNING);
   assert.equal(shown?.title, 'This environment pauses in');
   assert.equal(shown?.left, '4:12');
-  assert.equal(shown?.sentence, 'Nobody is here and nothing works. Press any key to keep it running.');
+  assert.equal(shown?.sentence, 'No one is here and nothing is running. Press any key to keep it running.');
   assert.deepEqual(shown?.notes, ['Running costs $0.20 per hour, paused $0.01.']);
   assert.deepEqual(shown?.buttons.map(button => button.label), ['Keep Running 1 h', 'Until Jobs End', 'Pause Now']);
 });

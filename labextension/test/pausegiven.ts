@@ -14,7 +14,7 @@ export const REPORT = {
   deadline: '2026-11-24T11:40:00Z',
   reason: 'idle',
   failure: null,
-  message: 'Nobody is here and nothing works.',
+  message: 'No one is here and nothing is running.',
   blockers: [] as object[],
   cost_per_hour: '0.203698',
   enabled: true,
@@ -47,7 +47,7 @@ export const UNFLUSHED = {
   ...REPORT,
   state: 'pause-failed',
   failure: 'unflushed',
-  message: 'Not paused: some files are not in the workspace yet. It is tried again.',
+  message: 'Not paused: some files are not in the workspace yet. It will be tried again.',
   flush: { cause: 'idle', unsafe: [{ path: 'ws/edit/a.ipynb', reason: 'remote-changed' }, { path: '*', reason: 'timeout' }] }
 };
 

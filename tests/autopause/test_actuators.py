@@ -273,9 +273,9 @@ class TestWebhook:
         assert self.pause(url)[0] is Result.ACCEPTED
         ((headers, body),) = received
         assert headers[SIGNATURE_HEADER] == "sha256=" + hmac.new(b"secret", body, hashlib.sha256).hexdigest()
-        told = json.loads(body)
-        assert (told["reason"], told["time"], told["environment"]) == ("idle", 1000, {"runtime": "r"})
-        assert headers["Idempotency-Key"] == told["request_id"]
+        answer = json.loads(body)
+        assert (answer["reason"], answer["time"], answer["environment"]) == ("idle", 1000, {"runtime": "r"})
+        assert headers["Idempotency-Key"] == answer["request_id"]
 
     def test_tries_are_one_request(self, receiver):
         url, received, answers = receiver

@@ -27,7 +27,7 @@ def test_the_status_is_said_in_words(server):
     done = type_(server)
     assert done.returncode == 0
     first, *rest = done.stdout.splitlines()
-    assert first == "active: Somebody is working here."
+    assert first == "active: Someone is working here."
     assert any(
         line.startswith("should be paused (nothing here can") and "if there is no activity" in line for line in rest
     )

@@ -63,7 +63,7 @@ def autopause(jp_fetch):
 
 
 @pytest.fixture
-def told(jp_ws_fetch, on_loop):
+def reported(jp_ws_fetch, on_loop):
     """Listen to the events of autopause."""
     sockets = []
 
@@ -104,7 +104,7 @@ async def test_the_report_of_a_server_that_was_just_started(autopause):
     assert report["blockers"] == report["kernels"] == []
     assert report["cost"]["running_shown"] == "unknown"
     assert report["cost_per_hour"] is None
-    assert report["message"] == "Somebody is working here."
+    assert report["message"] == "Someone is working here."
     assert report["pauses_by"] == []
 
 
@@ -445,8 +445,8 @@ class TestPause:
             "pause_command": [sys.executable, "-c", code],
         }
 
-    async def test_from_the_last_sign_of_life_to_the_pause(self, autopause, told, tmp_path, eventually):
-        heard = await told()
+    async def test_from_the_last_sign_of_life_to_the_pause(self, autopause, reported, tmp_path, eventually):
+        heard = await reported()
         began = time.monotonic()
         await eventually((tmp_path / "paused").exists)
         assert 3.5 <= time.monotonic() - began <= 8
@@ -465,8 +465,8 @@ class TestPause:
         assert report["attempts"][0]["actuator"] == "command"
         assert report["flush"]["clean"]
 
-    async def test_tabs_are_waited_for_until_they_have_saved(self, autopause, told, tmp_path, eventually):
-        heard = await told()
+    async def test_tabs_are_waited_for_until_they_have_saved(self, autopause, reported, tmp_path, eventually):
+        heard = await reported()
         await autopause({"action": "heartbeat", "tab": "t1", "visible": False, "last_input_age_seconds": None})
         await eventually(lambda: any(event["save"] for event in heard))
         assert not (tmp_path / "paused").exists()
@@ -490,9 +490,9 @@ class TestPause:
         assert (tmp_path / "paused").read_text() == "requested\n"
 
     async def test_pause_now_names_what_a_tab_cannot_save_and_forced_it_pauses(
-        self, autopause, told, eventually, tmp_path
+        self, autopause, reported, eventually, tmp_path
     ):
-        heard = await told()
+        heard = await reported()
         await autopause({"action": "heartbeat", "tab": "t", "visible": True, "last_input_age_seconds": None})
         await autopause({"action": "pause-now"})
         await eventually(lambda: any(event["save"] for event in heard))

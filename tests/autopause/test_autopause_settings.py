@@ -13,7 +13,7 @@ from traitlets.config import Application, Config
 from jupyter_terra_env.rules.autopause.state import PauseSettings
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.server.autopause.settings import settings_of
-from jupyter_terra_env.server.autopause.work_sources import pause_chain
+from jupyter_terra_env.wiring.pause_methods import actuators_of
 
 
 def settings(attributes=None, **configured):
@@ -21,19 +21,13 @@ def settings(attributes=None, **configured):
 
 
 def chain(environ=None, **configured):
-    return pause_chain(
-        settings(**configured),
-        environ or {},
-        client=None,
-        metadata=None,
-        on_tried=lambda tried, reason: None,
-        new_id=lambda: "id",
-    )
+    made = actuators_of(settings(**configured), environ or {}, client=None, metadata=None)
+    return [actuator.name for actuator in made]
 
 
 def test_defaults_are_the_rules_own():
     assert settings().rules() == PauseSettings()
-    assert chain().names == ("report_only",)
+    assert chain() == ["report_only"]
 
 
 def test_configuration_wins_over_the_machine_and_the_machine_over_defaults():

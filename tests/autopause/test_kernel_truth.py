@@ -62,7 +62,7 @@ async def test_a_kernel_is_observed_before_its_first_cell(new_session, observing
 async def test_a_kernel_that_reports_its_start_late_is_asked_again(
     new_session, observing, jp_serverapp, eventually, front_end
 ):
-    """A slow kernel reports its start after the sentinel was sent; no audit comes to ask again."""
+    """A slow kernel reports its start after the probe was sent; no audit comes to ask again."""
     watch = KernelWatch(jp_serverapp.kernel_manager, jp_serverapp.event_logger, observing[0])
     watch.start()
     try:
@@ -255,7 +255,7 @@ async def test_a_flood_while_the_server_stood_still_is_survived(kernel, watch, f
     await eventually(lambda: is_(reported, kernel, "idle"))
 
 
-async def test_a_lost_end_is_found_by_the_sentinel(kernel, watch, front_end, eventually, reported):
+async def test_a_lost_end_is_found_by_the_probe(kernel, watch, front_end, eventually, reported):
     """The end of a cell never arrives: our subscription is cut while it ends."""
     observer = watch.find(kernel)
     front = await front_end(kernel)
@@ -271,10 +271,10 @@ async def test_a_lost_end_is_found_by_the_sentinel(kernel, watch, front_end, eve
     await eventually(lambda: is_(reported, kernel, "idle"))
 
 
-async def test_a_sentinel_waits_for_a_long_cell_and_does_not_end_it(kernel, watch, front_end, eventually, reported):
+async def test_a_probe_waits_for_a_long_cell_and_does_not_end_it(kernel, watch, front_end, eventually, reported):
     front = await front_end(kernel)
     cell = await front.run("__import__('time').sleep(4)")
-    await eventually(lambda: watch.find(kernel).busy.sentinels)
+    await eventually(lambda: watch.find(kernel).busy.probes)
     await always(reported, kernel, "busy", 1.0)
     await front.finish(cell)
     await eventually(lambda: watch.busy_ids() == set())

@@ -35,7 +35,7 @@ def tick(cloud, jp_asyncio_loop):
     async def once(phase):
         clock.now += 10
         bump.ticked(PauseState(clocks=FakeClocks()(), phase=phase))
-        await asyncio.gather(*([bump._telling] if bump._telling else []))
+        await asyncio.gather(*([bump._notifying] if bump._notifying else []))
 
     yield once
     jp_asyncio_loop.run_until_complete(bump.close())
@@ -75,5 +75,5 @@ async def test_trouble_is_told_once_and_tried_again(tick, cloud, caplog, fault):
         await tick(Phase.WORKING)
     warnings = [record.getMessage() for record in caplog.records if record.name == "bump"]
     assert len(warnings) == 1
-    assert warnings[0].startswith("Leonardo cannot be told that this environment is in use")
+    assert warnings[0].startswith("Leonardo could not be notified that this environment is in use")
     assert cloud.thresholds == [30, 31], "a minute later each"

@@ -208,7 +208,7 @@ class TestHungSource:
         assert rig.phase is Phase.WORKING
         (work,) = rig.monitor.state.signals.work
         assert (work.kind, work.id) == ("unknown", "graphics cards")
-        assert work.detail == "It cannot be seen whether graphics cards work: no answer."
+        assert work.detail == "Cannot observe graphics cards: no answer."
         assert work.age_seconds == pytest.approx(2985)
         await rig.run(660)
         assert rig.pauses.reasons == [PauseReason.MAX_BUSY]

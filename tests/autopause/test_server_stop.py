@@ -167,7 +167,7 @@ def test_sigterm_and_the_command_at_once_are_one_flush(server_with_faults):
         faults.clear()
         try:
             assert server.end() < 15
-            told, trouble = command.communicate(timeout=30)
+            reported, trouble = command.communicate(timeout=30)
         finally:
             command.kill()
             command.communicate()
@@ -175,7 +175,7 @@ def test_sigterm_and_the_command_at_once_are_one_flush(server_with_faults):
     assert manifest(server)["cause"] == "requested"
     assert [file["path"] for file in manifest(server)["safe"]] == ["w/edit/a.ipynb"]
     assert (command.returncode, trouble) == (0, "")
-    assert json.loads(told) == {"by": "server", "paid": ["w/edit/a.ipynb"], "unpaid": []}
+    assert json.loads(reported) == {"by": "server", "paid": ["w/edit/a.ipynb"], "unpaid": []}
 
 
 def test_outputs_of_a_cell_whose_browser_has_gone_are_kept_when_the_server_is_stopped(server, tmp_path):

@@ -89,7 +89,11 @@ def test_a_key_ends_the_countdown_and_a_press_asks_for_an_hour(given, patient):
     person.open("key.ipynb")
     card = card_of(person)
     assert card.get_attribute("aria-label") == "Pause of this environment"
-    for words in ("This environment pauses in", "Nobody is here and nothing works.", "Running costs $0.20 per hour"):
+    for words in (
+        "This environment pauses in",
+        "No one is here and nothing is running.",
+        "Running costs $0.20 per hour",
+    ):
         assert words in card.inner_text()
     buttons = [button.inner_text() for button in card.get_by_role("button").all()]
     assert buttons == ["Keep Running 1 h", "Until Jobs End", "Pause Now"]

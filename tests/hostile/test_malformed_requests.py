@@ -74,8 +74,8 @@ def refused(answer, *, codes=(400,)):
     code, body = answer
     if code not in codes:
         return False
-    told = json.loads(body)
-    return isinstance(told["message"], str) and told["message"] != ""
+    reported = json.loads(body)
+    return isinstance(reported["message"], str) and reported["message"] != ""
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ async def test_a_bucket_that_does_not_take_it_keeps_the_machine_from_being_pause
     report = await until(failed)
     assert report["failure"] == "unflushed"
     assert report["message"] == (
-        "Not paused: some files are not in the workspace yet, or not saved in a browser tab. It is tried again."
+        "Not paused: some files are not in the workspace yet, or not saved in a browser tab. It will be tried again."
     )
     assert [file["path"] for file in report["flush"]["unsafe"]] == [PATH]
     assert report["retry_at"]

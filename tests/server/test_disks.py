@@ -151,9 +151,9 @@ async def test_a_failing_disk(bucket, contents, edit, jp_serverapp, monkeypatch)
 async def test_a_clock_that_is_set_changes_nothing_about_locks(bucket, contents, jp_serverapp, monkeypatch):
     await open_one(bucket, contents)
     before = (await contents.status("a.ipynb"))["lock"]["until"]
-    told = time.time_ns
+    answer = time.time_ns
     for hours in (-30, 30):
-        monkeypatch.setattr(time, "time_ns", lambda hours=hours: told() + hours * 3_600_000_000_000)
+        monkeypatch.setattr(time, "time_ns", lambda hours=hours: answer() + hours * 3_600_000_000_000)
         assert (await contents.save("a.ipynb", f"{hours}")).code == 200
         lock = (await contents.status("a.ipynb"))["lock"]
         assert lock["state"] == "held"

@@ -51,8 +51,10 @@ async def test_a_large_notebook_is_opened_and_saved_by_the_server_itself_and_the
             assert sources(opened.model["content"])[0] == large + "#" * number
             saved = await contents.save("large.ipynb", large + "#" * (number + 1))
             assert saved.code == 200, saved.body
-    told = [record for record in caplog.records if "cannot run the process that reads notebooks" in record.getMessage()]
-    assert len(told) == 1
+    reported = [
+        record for record in caplog.records if "cannot run the process that reads notebooks" in record.getMessage()
+    ]
+    assert len(reported) == 1
     await contents.settled("large.ipynb")
     assert bucket.sources("large.ipynb") == [large + "##"]
 
@@ -90,5 +92,7 @@ class TestAutopause:
 
     def test_the_log_says_it_once(self, jp_configurable_serverapp, bucket, caplog, capfd):
         jp_configurable_serverapp()
-        told = caplog.text + capfd.readouterr().err
-        assert told.count(f"This system ({sys.platform}) does not let autopause observe: processes and network.") == 1
+        reported = caplog.text + capfd.readouterr().err
+        assert (
+            reported.count(f"This system ({sys.platform}) does not let autopause observe: processes and network.") == 1
+        )

@@ -155,8 +155,8 @@ class TestNotebooksOfBoth:
         (folder / "a.ipynb").write_bytes(text)
         await app.wired.foreign_edits.look()
         await app.wired.delocalizer.settle(app.wired.workspaces.locate("Terra/edit/a.ipynb"))
-        told = await status()
-        assert (told["place"], bucket.get("a.ipynb").generation) == ("in-workspace", theirs.generation)
+        answer = await status()
+        assert (answer["place"], bucket.get("a.ipynb").generation) == ("in-workspace", theirs.generation)
         assert ("objects.insert", 200) not in bucket.requests
 
     async def test_what_welder_saves_is_not_saved_again(self, opened, folder, bucket, status, app):

@@ -69,8 +69,8 @@ def is_own_lock(metadata):
 
 
 async def test_status_and_what_is_not_there(welder):
-    told = (await welder("GET", "status")).model
-    assert {type(told[key]) for key in ("buildTime", "gitHeadCommit")} == {str}
+    reported = (await welder("GET", "status")).model
+    assert {type(reported[key]) for key in ("buildTime", "gitHeadCommit")} == {str}
     assert (await welder("GET", "nothing-here")).code == 404
     assert (await welder("GET", "objects")).code in {404, 405}
 
@@ -101,9 +101,9 @@ async def test_links(welder, linked, ask):
         assert (await welder("DELETE", "storageLinks", link())).code == 204
     assert await ask("objects/metadata") == (412, 1)
     plain = {key: value for key, value in link("Plain", None).items() if key != "localSafeModeBaseDirectory"}
-    told = link("Plain", None, f"{BUCKET}/notebooks")
+    reported = link("Plain", None, f"{BUCKET}/notebooks")
     for body in (plain, {**plain, "localSafeModeBaseDirectory": None}, {**plain, "localBaseDirectory": "Plain/"}):
-        assert (await welder("POST", "storageLinks", body)).model == told
+        assert (await welder("POST", "storageLinks", body)).model == reported
 
 
 async def test_what_a_link_brings(linked, bucket, disk, jp_root_dir, eventually):
@@ -181,14 +181,14 @@ async def test_data_in_both_alphabets(linked, localize, jp_root_dir):
 
 
 async def test_metadata(welder, linked, localize, bucket, disk, status_of, patch, jp_root_dir):
-    told = {"syncMode": "EDIT", "storageLink": await linked()}
+    reported = {"syncMode": "EDIT", "storageLink": await linked()}
 
     async def metadata(path=A):
         return (await welder("POST", "objects/metadata", {"localPath": path})).model
 
     bucket.put_notebook("a.ipynb", "1")
     await localize(f"{CLOUD}/a.ipynb", A)
-    assert await metadata() == {**told, "syncStatus": "LIVE", "lastLockedBy": None}
+    assert await metadata() == {**reported, "syncStatus": "LIVE", "lastLockedBy": None}
     somebody = somebody_elses_lock()
     for record, locked_by in (
         (somebody, somebody["lastLockedBy"]),
@@ -211,8 +211,8 @@ async def test_metadata(welder, linked, localize, bucket, disk, status_of, patch
     assert await status_of("Terra/edit/by-hand.ipynb") == "LIVE"
     bucket.client.bucket(BUCKET).delete_blob("notebooks/a.ipynb")
     for path in (A, "Terra/edit/never.ipynb"):
-        assert await metadata(path) == {**told, "syncStatus": "REMOTE_NOT_FOUND"}
-    assert await metadata("Terra/safe/a.ipynb") == {"syncMode": "SAFE", "storageLink": told["storageLink"]}
+        assert await metadata(path) == {**reported, "syncStatus": "REMOTE_NOT_FOUND"}
+    assert await metadata("Terra/safe/a.ipynb") == {"syncMode": "SAFE", "storageLink": reported["storageLink"]}
 
 
 async def test_locks(linked, localize, bucket, ask, patch):

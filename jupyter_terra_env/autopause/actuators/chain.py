@@ -26,14 +26,14 @@ class Tried:
 
 
 class PauseChain:
-    """Pauses the machine by the first actuator that can.
+    """Pauses the machine with the first actuator that succeeds.
 
     Args:
         actuators: in the order in which they are tried.
         new_id: gives a UUID; one attempt keeps it over all its tries.
         patience_seconds: how long one try may take.
         sleep: waits between tries.
-        on_tried: is told of every try.
+        on_tried: called after every try.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class PauseChain:
 
     @property
     def that_pause(self) -> tuple[str, ...]:
-        """Those that do more than to tell."""
+        """Names of the actuators that do more than report."""
         return tuple(name for name in self.names if name != ReportOnly.name)
 
     async def pause(self, reason: PauseReason) -> Result:

@@ -19,7 +19,7 @@ class CommandActuator:
     Args:
         argv: the program and its arguments.
         environ: the variables it gets, besides the reason and the request's id.
-        patience_seconds: how long it may take; then it is ended, with whatever it has started.
+        patience_seconds: how long it may take; then it is ended, with its children.
     """
 
     name = "command"

@@ -1,4 +1,4 @@
-"""Pausing a machine of Compute Engine's that nobody else manages."""
+"""Pausing a machine of Compute Engine's that no other service manages."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol

@@ -7,7 +7,7 @@ from jupyter_terra_env.autopause.actuators.port import Outcome, Result
 from jupyter_terra_env.rules.autopause.state import PauseReason
 
 _STOPPING = {"PreStopping", "Stopping", "Stopped"}
-_LOOKS = 10
+_READINGS = 10
 _BETWEEN_LOOKS_SECONDS = 2.0
 _OVERLOADED = 429
 
@@ -27,7 +27,7 @@ class LeonardoActuator:
 
     Args:
         runtime: this machine's runtime.
-        sleep: waits between looks.
+        sleep: waits between readings.
     """
 
     name = "leonardo"
@@ -39,25 +39,25 @@ class LeonardoActuator:
     async def pause(self, reason: PauseReason, request_id: str) -> Outcome:  # noqa: ARG002 - stopping is idempotent
         """See ``Actuator``."""
         try:
-            told = await self._runtime.stop()
-            if told not in (202, 409):
-                return _refusal(told)
+            code = await self._runtime.stop()
+            if code not in (202, 409):
+                return _refusal(code)
             # 409: it cannot be stopped in its present status, which may be because it is stopping.
-            return await self._verified(looks=_LOOKS if told == 202 else 1)
+            return await self._verified(readings=_READINGS if code == 202 else 1)
         except ConnectionError:
             return Outcome(result=Result.AGAIN, detail="Leonardo cannot be reached.")
 
-    async def _verified(self, looks: int) -> Outcome:
+    async def _verified(self, readings: int) -> Outcome:
         status = "unknown"
-        for look in range(looks):
+        for look in range(readings):
             if look > 0:
                 await self._sleep(_BETWEEN_LOOKS_SECONDS)
-            told, status = await self._runtime.status()
-            if told == 200 and status in _STOPPING:
+            code, status = await self._runtime.status()
+            if code == 200 and status in _STOPPING:
                 return Outcome(result=Result.ACCEPTED, detail=f"Leonardo says {status}.")
         return Outcome(result=Result.AGAIN, detail=f"Leonardo still says {status or 'nothing'}.")
 
 
-def _refusal(told: int) -> Outcome:
-    again = told >= 500 or told == _OVERLOADED
-    return Outcome(result=Result.AGAIN if again else Result.UNAVAILABLE, detail=f"Leonardo answered {told}.")
+def _refusal(code: int) -> Outcome:
+    again = code >= 500 or code == _OVERLOADED
+    return Outcome(result=Result.AGAIN if again else Result.UNAVAILABLE, detail=f"Leonardo answered {code}.")

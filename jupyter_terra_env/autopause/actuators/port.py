@@ -1,4 +1,4 @@
-"""The port to whatever can pause the machine."""
+"""The port to what can pause the machine."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +13,7 @@ class Result(StrEnum):
     ACCEPTED = "accepted"
     """The machine is being paused, and the status read back says so."""
     REPORTED = "reported"
-    """This actuator only tells of the pause."""
+    """This actuator only reports the pause."""
     UNAVAILABLE = "unavailable"
     """This actuator cannot do it here: the next one is tried."""
     AGAIN = "again"

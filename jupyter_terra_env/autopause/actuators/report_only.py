@@ -1,11 +1,11 @@
-"""No actuator: the pause is told, and somebody else has to do it."""
+"""No actuator: the pause is reported, and another program or person has to do it."""
 
 from jupyter_terra_env.autopause.actuators.port import Outcome, Result
 from jupyter_terra_env.rules.autopause.state import PauseReason
 
 
 class ReportOnly:
-    """Tells that the machine should be paused."""
+    """Reports that the machine should be paused."""
 
     name = "report_only"
 

@@ -21,6 +21,8 @@ _REPORTED_AS_THEY_ARE = {
 }
 """Errors of the disk that the server reports with sentences of its own."""
 _MOST_NAMES = 3
+_PLACEHOLDER = (11, "XkI+Dw==")
+"""Size and crc32c of the word "placeholder", which Google's console used to put into the marker of a new folder."""
 
 
 class NameChecks:
@@ -96,14 +98,23 @@ def only_in_workspace(location: Location) -> OperationRefused:
     )
 
 
+def is_folder_marker(version: ObjectVersion) -> bool:
+    """Whether this is the object that some tools make for an empty folder, and no one's work."""
+    content = (version.size_bytes, version.crc32c)
+    return version.name.endswith("/") and (version.size_bytes == 0 or content == _PLACEHOLDER)
+
+
+def name_below(folder: Location, version: ObjectVersion) -> str:
+    """An object's name below a folder; for the object of the folder itself, the folder's name with its slash."""
+    return version.name[len(folder.object_prefix) :] or f"{folder.name}/"
+
+
 def not_shown(folder: Location, versions: Iterable[ObjectVersion]) -> tuple[str, ...]:
-    """The objects below a folder that no listing shows, by their names below it; an empty folder's marker is none."""
-    start = len(folder.object_prefix)
+    """The objects below a folder that no listing shows, by their names below it; markers of folders are left out."""
     return tuple(
-        version.name[start:]
+        name_below(folder, version)
         for version in versions
-        if not folder.at(version.name).belongs_in_bucket
-        and not (version.size_bytes == 0 and version.name.endswith("/"))
+        if not folder.at(version.name).belongs_in_bucket and not is_folder_marker(version)
     )
 
 

@@ -1,4 +1,4 @@
-"""Activity signals in three classes: human acts, work, and the noise of programs that only watch."""
+"""Activity signals: human acts and the noise of programs that only watch, and the kinds of work."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,6 @@ class ActivityClass(StrEnum):
     """What a signal says about the machine's use."""
 
     HUMAN = "human"
-    WORK = "work"
     NOISE = "noise"
 
 
@@ -77,7 +76,7 @@ _IDLE_TALK = frozenset(
 def class_of_request(method: str, path: str, query: Mapping[str, str], status: int) -> ActivityClass:
     """Class of an HTTP request that the server has answered.
 
-    Front ends poll, save and store their layout without anybody being there. A person starts, stops, renames, deletes,
+    Front ends poll, save and store their layout without a person being there. A person starts, stops, renames, deletes,
     creates, uploads (a save that created the file) and opens files.
 
     Args:
@@ -144,7 +143,7 @@ def is_work(request_type: str) -> bool:
 
 
 def is_cell(request_type: str) -> bool:
-    """Whether such a request is code that somebody runs. Other requests are front ends' own, and sent at any rate.
+    """Whether such a request is code that a person runs. Other requests are front ends' own, and sent at any rate.
 
     Args:
         request_type: message type of the request, empty for none.

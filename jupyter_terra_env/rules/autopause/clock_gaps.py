@@ -2,7 +2,7 @@
 
 Three clocks are read at every tick. The monotonic one stands still while the machine is suspended, the boot clock does
 not, and the wall clock is also set by people and time servers. Where they disagree, or a tick comes far too late,
-something happened that nobody watched: that stretch is not counted, and nothing is decided on it.
+something happened that was not observed: that stretch is not counted, and nothing is decided on it.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Passed:
 
     Attributes:
         counted_seconds: time that counts; 0 for a gap.
-        gap_seconds: length of a stretch that nobody watched, or by which the wall clock was set; None for none.
+        gap_seconds: length of a stretch that was not observed, or by which the wall clock was set; None for none.
     """
 
     counted_seconds: float

@@ -134,7 +134,7 @@ def _gpus(machine: Machine, region: str, prices: PriceTable) -> Decimal | None:
 
 
 def _times(price: Decimal | None, amount: Decimal) -> Decimal | None:
-    # Nothing of a thing costs nothing, whatever its price.
+    # None of a thing costs nothing at any price.
     if amount == 0:
         return Decimal(0)
     return None if price is None else price * amount

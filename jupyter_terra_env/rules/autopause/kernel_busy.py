@@ -1,4 +1,4 @@
-"""Whether a kernel is busy: by the requests it has begun and not ended, audited by a sentinel.
+"""Whether a kernel is busy: by the requests it has begun and not ended, audited by a probe.
 
 A kernel's ``status`` messages name the request they belong to. Counting the requests that are running is right where
 one shared state is not: a subshell or the control channel answers, and becomes idle, while a cell still runs.
@@ -57,19 +57,19 @@ class KernelBusy:
     """What is known about a kernel.
 
     Attributes:
-        certain: whether a sentinel has proved that nothing was missed. Until then the reported state stands.
+        certain: whether a probe has proved that nothing was missed. Until then the reported state stands.
         running: the requests it has begun, by message id.
-        sentinels: the sentinels under way, by the shell they wait in: one that waits behind a long cell of one shell
+        probes: the probes under way, by the shell they wait in: one that waits behind a long cell of one shell
             does not put off the audit of another.
         waits_since_seconds: since when a cell has been waiting for ``input()``; None when none does.
         waiting_request: message id of the cell that waits.
         work_ended_seconds: when the last work ended; None when there was none.
-        unheard: sentinels that were answered and whose status never came, since the process began.
+        unheard: probes that were answered and whose status never came, since the process began.
     """
 
     certain: bool = False
     running: dict[str, Running] = field(default_factory=dict)
-    sentinels: dict[str, Probe] = field(default_factory=dict)
+    probes: dict[str, Probe] = field(default_factory=dict)
     waits_since_seconds: float | None = None
     waiting_request: str | None = None
     work_ended_seconds: float | None = None
@@ -113,9 +113,9 @@ def on_status(  # noqa: PLR0913 - what a message says, each by name
     """
     if state == "starting":
         return on_restart(kernel, now)
-    sentinel = _sentinel(kernel, request_id)
-    if sentinel is not None:
-        return _settled(kernel, replace(sentinel, seen=True))
+    probe = _probe(kernel, request_id)
+    if probe is not None:
+        return _settled(kernel, replace(probe, seen=True))
     if not is_work(request_type):
         return kernel
     if state == "busy":
@@ -130,23 +130,23 @@ def on_status(  # noqa: PLR0913 - what a message says, each by name
     return _ended(kernel, {request_id}, now)
 
 
-def on_sentinel_sent(kernel: KernelBusy, *, request_id: str, subshell: str, now: float) -> KernelBusy:
+def on_probe_sent(kernel: KernelBusy, *, request_id: str, subshell: str, now: float) -> KernelBusy:
     """A ``kernel_info_request`` has been put into a shell's queue."""
     sent = Probe(id=request_id, subshell=subshell, sent_seconds=now)
-    return replace(kernel, sentinels={**kernel.sentinels, subshell: sent})
+    return replace(kernel, probes={**kernel.probes, subshell: sent})
 
 
-def on_sentinel_reply(kernel: KernelBusy, *, request_id: str, now: float) -> KernelBusy:
-    """The shell has answered: whatever it began before the question was asked has ended."""
-    sentinel = _sentinel(kernel, request_id)
-    if sentinel is None:
+def on_probe_reply(kernel: KernelBusy, *, request_id: str, now: float) -> KernelBusy:
+    """The shell has answered: everything it began before the question was asked has ended."""
+    probe = _probe(kernel, request_id)
+    if probe is None:
         return kernel
     ended = {
         key
         for key, request in kernel.running.items()
-        if request.subshell == sentinel.subshell and request.since_seconds < sentinel.sent_seconds
+        if request.subshell == probe.subshell and request.since_seconds < probe.sent_seconds
     }
-    return _settled(_ended(kernel, ended, now), replace(sentinel, replied=True))
+    return _settled(_ended(kernel, ended, now), replace(probe, replied=True))
 
 
 def on_restart(kernel: KernelBusy, now: float) -> KernelBusy:
@@ -155,7 +155,7 @@ def on_restart(kernel: KernelBusy, now: float) -> KernelBusy:
     Until the subscription is known to reach the new process, messages may be missed.
     """
     fresh = _ended(kernel, set(kernel.running), now)
-    return replace(fresh, certain=False, sentinels={}, waits_since_seconds=None, waiting_request=None, unheard=0)
+    return replace(fresh, certain=False, probes={}, waits_since_seconds=None, waiting_request=None, unheard=0)
 
 
 def on_input_request(kernel: KernelBusy, *, request_id: str, now: float) -> KernelBusy:
@@ -169,14 +169,14 @@ def on_input_reply(kernel: KernelBusy) -> KernelBusy:
 
 
 def shell_to_audit(kernel: KernelBusy, *, now: float, audit_interval: float) -> str | None:
-    """The shell that has to be asked whether it is free, or None: one sentinel at a time waits in a shell.
+    """The shell that has to be asked whether it is free, or None: one probe at a time waits in a shell.
 
     Args:
         kernel: what is known.
         now: the observer's clock, seconds.
         audit_interval: seconds after which a running request is audited.
     """
-    waiting = {shell for shell, sentinel in kernel.sentinels.items() if not sentinel.replied}
+    waiting = {shell for shell, probe in kernel.probes.items() if not probe.replied}
     if not kernel.certain:
         return None if MAIN_SHELL in waiting else MAIN_SHELL
     overdue = [
@@ -187,8 +187,8 @@ def shell_to_audit(kernel: KernelBusy, *, now: float, audit_interval: float) -> 
     return min(overdue, key=lambda request: request.since_seconds).subshell if overdue else None
 
 
-def is_sentinel_unheard(kernel: KernelBusy, *, now: float, patience: float) -> bool:
-    """Whether a sentinel was answered and its status not heard.
+def is_probe_unheard(kernel: KernelBusy, *, now: float, patience: float) -> bool:
+    """Whether a probe was answered and its status not heard.
 
     Args:
         kernel: what is known.
@@ -196,15 +196,14 @@ def is_sentinel_unheard(kernel: KernelBusy, *, now: float, patience: float) -> b
         patience: how long a status may take, seconds.
     """
     return any(
-        sentinel.replied and not sentinel.seen and now - sentinel.sent_seconds >= patience
-        for sentinel in kernel.sentinels.values()
+        probe.replied and not probe.seen and now - probe.sent_seconds >= patience for probe in kernel.probes.values()
     )
 
 
-def without_sentinel(kernel: KernelBusy) -> KernelBusy:
-    """Forget the sentinels that were answered, so that others can be sent."""
-    left = {key: each for key, each in kernel.sentinels.items() if not each.replied}
-    return replace(kernel, sentinels=left, unheard=kernel.unheard + 1)
+def without_probe(kernel: KernelBusy) -> KernelBusy:
+    """Forget the probes that were answered, so that others can be sent."""
+    left = {key: each for key, each in kernel.probes.items() if not each.replied}
+    return replace(kernel, probes=left, unheard=kernel.unheard + 1)
 
 
 def needs_wide_subscription(kernel: KernelBusy) -> bool:
@@ -243,13 +242,13 @@ def _ended(kernel: KernelBusy, ids: set[str], now: float) -> KernelBusy:
     )
 
 
-def _sentinel(kernel: KernelBusy, request_id: str) -> Probe | None:
-    return next((each for each in kernel.sentinels.values() if each.id == request_id), None)
+def _probe(kernel: KernelBusy, request_id: str) -> Probe | None:
+    return next((each for each in kernel.probes.values() if each.id == request_id), None)
 
 
-def _settled(kernel: KernelBusy, sentinel: Probe) -> KernelBusy:
-    """Take note of a sentinel. Both its answer and its status: from now on nothing can have been missed."""
-    if not (sentinel.replied and sentinel.seen):
-        return replace(kernel, sentinels={**kernel.sentinels, sentinel.subshell: sentinel})
-    others = {key: each for key, each in kernel.sentinels.items() if key != sentinel.subshell}
-    return replace(kernel, sentinels=others, certain=kernel.certain or sentinel.subshell == MAIN_SHELL)
+def _settled(kernel: KernelBusy, probe: Probe) -> KernelBusy:
+    """Take note of a probe. Both its answer and its status: from now on nothing can have been missed."""
+    if not (probe.replied and probe.seen):
+        return replace(kernel, probes={**kernel.probes, probe.subshell: probe})
+    others = {key: each for key, each in kernel.probes.items() if key != probe.subshell}
+    return replace(kernel, probes=others, certain=kernel.certain or probe.subshell == MAIN_SHELL)

@@ -1,4 +1,4 @@
-"""When Leonardo, which sees kernels and requests only, is told that an environment is in use, and how.
+"""When Leonardo, which sees kernels and requests only, is notified that an environment is in use, and how.
 
 It counts idle time from ``dateAccessed``, which a change of the threshold sets to now; there is no other endpoint for
 it (Leonardo's ``ClusterComponent.scala``).
@@ -12,7 +12,7 @@ _SECONDS_PER_MINUTE = 60.0
 
 
 def is_in_use(state: PauseState) -> bool:
-    """Whether the environment is to go on running: somebody is here, something works, or time was asked for."""
+    """Whether the environment is in use: someone is here, something is running, or time was asked for."""
     match state.phase:
         case Phase.ACTIVE | Phase.WORKING:
             return True
@@ -37,5 +37,5 @@ def another_threshold(minutes: int) -> int | None:
 
 
 def seconds_between(minutes: int) -> float:
-    """How often Leonardo is told: three times within its threshold, and every ten minutes at least."""
+    """Seconds between two notifications: three within its threshold, and every ten minutes at least."""
     return min(_LONGEST_SECONDS, minutes * _SECONDS_PER_MINUTE / 3)

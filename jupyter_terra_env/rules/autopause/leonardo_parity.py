@@ -2,7 +2,7 @@
 
 Source: DataBiosphere/leonardo, ``AutopauseMonitor.scala``, ``ClusterComponent.scala``, ``DateAccessedUpdater.scala``:
 a runtime that was not accessed for the threshold is paused, unless a kernel is busy, and then for 24 hours at most from
-when it was first found busy. Whoever accesses it starts both anew; a failed question counts as not busy.
+when it was first found busy. Every access restarts both; a failed question counts as not busy.
 """
 
 from dataclasses import replace

@@ -1,7 +1,7 @@
-"""The pause machine: ``step(state, event, rules)`` gives the next state and what to do.
+"""The pause machine: ``step(state, event, rules)`` returns the next state and the effects to perform.
 
-The table at the end says which event is handled how in which phase. An event that has no place there is refused and
-changes nothing. Protocol: docs/protocol/autopause.md.
+The table at the end says which event is handled how in which phase. An event without an entry is refused and changes
+nothing. Protocol: docs/protocol/autopause.md.
 """
 
 from collections.abc import Callable, Mapping
@@ -44,7 +44,7 @@ _ANNOUNCED = (Announce(),)
 
 
 def step(state: PauseState, event: Event, rules: PauseSettings) -> Step:
-    """What an event does.
+    """Apply an event.
 
     Args:
         state: where the machine is.
@@ -52,10 +52,10 @@ def step(state: PauseState, event: Event, rules: PauseSettings) -> Step:
         rules: the settings.
 
     Returns:
-        The next state, and what its owner has to do, in order.
+        The next state, and the effects that its owner has to perform, in order.
 
     Raises:
-        AutopauseRefused: the event has no place in this phase, or what it asks for cannot be granted.
+        AutopauseRefused: the event is not allowed in this phase, or its request cannot be granted.
     """
     return _TABLE[state.phase][type(event)](state, event, rules)
 
@@ -107,7 +107,7 @@ def _watching_phase(state: PauseState, pause: Due | None, rules: PauseSettings) 
 def _is_over(state: PauseState, pause: Due, rules: PauseSettings) -> bool:
     if rules.parity:
         return leonardo_parity.is_over(state, pause)
-    # A deadline can already be past when it is first seen; nobody is paused without the warning.
+    # A deadline can already be past when it is first seen; no pause comes without the warning.
     warned = rules.warning_lead == 0 or (state.phase is Phase.WARNING and state.now - state.since >= rules.warning_lead)
     return state.now >= pause.deadline and warned
 
@@ -170,14 +170,14 @@ def _flushed(state: PauseState, event: Flushed, rules: PauseSettings) -> Step:
 def _goes_on_unflushed(state: PauseState, rules: PauseSettings) -> bool:
     """Whether the machine is paused over what could not be flushed. It is on the disk, and the manifest names it.
 
-    At the cap the machine has run for a day; and a conflict that nobody solves must not keep it running for ever.
+    At the cap the machine has run for a day; and an unresolved conflict must not keep it running for ever.
     """
     refused = 0.0 if state.unflushed_since is None else state.now - state.unflushed_since
     return state.forced or state.reason is PauseReason.MAX_BUSY or refused >= rules.max_busy
 
 
 def _keep_awake_instead(state: PauseState, event: Any, rules: PauseSettings) -> Step:
-    """Whoever asks for time while files are being flushed gets it, and the attempt ends."""
+    """A request for time while files are being flushed is granted, and ends the attempt."""
     watching = _WATCHING[type(event)](replace(state, phase=Phase.IDLE), event, rules)[0]
     return _abandoned(replace(watching, phase=state.phase), rules)
 
@@ -247,7 +247,7 @@ def _resumed(state: PauseState, rules: PauseSettings, gap_seconds: float) -> Ste
 
 
 def _was_interrupted(state: PauseState) -> bool:
-    """Whether somebody has come, or work has begun that the attempt does not override."""
+    """Whether someone has come, or work has begun that the attempt does not override."""
     if state.reason is PauseReason.REQUESTED and state.phase is Phase.FLUSHING:
         return False
     came = state.last_human > state.attempt_since

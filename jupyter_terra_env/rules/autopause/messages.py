@@ -7,7 +7,7 @@ from jupyter_terra_env.rules.autopause.machine import due
 from jupyter_terra_env.rules.autopause.state import Failure, PauseReason, PauseSettings, PauseState, Phase
 
 _CONSTANT = {
-    Phase.ACTIVE: "Somebody is working here.",
+    Phase.ACTIVE: "Someone is working here.",
     Phase.FLUSHING: "Saving everything before the pause.",
     Phase.PAUSING: "The environment is being paused.",
     Phase.PAUSED: "The environment is paused.",
@@ -18,12 +18,12 @@ _CONSTANT = {
 
 _BY_LEONARDO = {
     Phase.IDLE: (
-        "Nobody is here and nothing works; Leonardo pauses this environment, by its own clock and the autopause time "
-        "that is set in Terra."
+        "No one is here and nothing is running; Leonardo pauses this environment, by its own clock and the autopause "
+        "time that is set in Terra."
     ),
     Phase.PAUSE_DUE: (
-        "Nobody has been here and nothing has worked for the idle time; Leonardo pauses this environment once no "
-        "request has come through its proxy for the autopause time that is set in Terra, and no kernel is busy."
+        "No one has been here and nothing has been running for the idle time; Leonardo pauses this environment once "
+        "no request has come through its proxy for the autopause time that is set in Terra, and no kernel is busy."
     ),
 }
 
@@ -74,29 +74,30 @@ def _why_quiet(state: PauseState, rules: PauseSettings) -> str:
 def _quiet(state: PauseState, rules: PauseSettings) -> str:
     match _why_quiet(state, rules):
         case "off":
-            return "Nobody is here and nothing works; autopause is off."
+            return "No one is here and nothing is running; autopause is off."
         case "max-busy":
-            return f"Work without a person may run only so long (max_busy_seconds): {_named(state.signals.work)}."
+            return f"Unattended work may only run for a limited time (max_busy_seconds): {_named(state.signals.work)}."
         case "kept":
-            return "Kept running because somebody asked for it."
+            return "Kept running because someone asked for it."
         case "grace":
-            return "Nobody is here and nothing works; time is granted because this server was away."
+            return "No one is here and nothing is running; extra time is granted because this server was away."
         case "leonardo":
             return _BY_LEONARDO[Phase.IDLE]
         case _:
-            return "Nobody is here and nothing works."
+            return "No one is here and nothing is running."
 
 
 def _failed(state: PauseState) -> str:
     match state.failure:
         case Failure.UNFLUSHED:
             return (
-                "Not paused: some files are not in the workspace yet, or not saved in a browser tab. It is tried again."
+                "Not paused: some files are not in the workspace yet, or not saved in a browser tab. "
+                "It will be tried again."
             )
         case Failure.ACTUATORS:
-            return "Not paused: nothing that is configured to pause this environment could do it. It is tried again."
+            return "Not paused: no pause method succeeded. It will be tried again."
         case Failure.STILL_RUNNING:
-            return "Not paused: the pause was accepted, but the environment still runs. It is tried again."
+            return "Not paused: the pause was accepted, but the environment is still running. It will be tried again."
         case None:
             return "Not paused."
         case _:

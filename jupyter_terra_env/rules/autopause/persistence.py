@@ -10,7 +10,7 @@ VERSION = 1
 
 
 def fresh(clocks: Moment) -> PauseState:
-    """The state of a machine that was just started, which somebody did."""
+    """The state of a machine that was just started: a person did that."""
     return PauseState(clocks=clocks)
 
 
@@ -19,7 +19,7 @@ def record_of(state: PauseState, boot_id: str) -> dict[str, Any]:
 
     Args:
         state: where the machine is.
-        boot_id: tells this start of the machine from others; the monotonic clock means nothing across them.
+        boot_id: identifies this start of the machine; the monotonic clock means nothing across them.
     """
     return {
         "version": VERSION,
@@ -39,7 +39,8 @@ def record_of(state: PauseState, boot_id: str) -> dict[str, Any]:
 def restored(record: Mapping[str, Any], *, boot_id: str, clocks: Moment, rules: PauseSettings) -> PauseState:
     """The state after a restart: as if the server had not been away, and with time granted to come back to it.
 
-    What worked before counts as having worked meanwhile: nobody looked, and at the cap the benefit of doubt has ended.
+    What was running before counts as running in the meantime: no one looked, and at the cap the benefit of doubt has
+    ended.
 
     Args:
         record: what ``record_of`` gave.
@@ -82,7 +83,7 @@ def _seconds(value: Any) -> float | None:
 
 
 def _since(age: Any, away: float) -> float:
-    """An age that went on while nobody looked.
+    """An age that grew while nothing was observed.
 
     Raises:
         ValueError: it is no age.

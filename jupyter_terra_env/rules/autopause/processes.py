@@ -1,7 +1,7 @@
 """What the machine's processes are busy with: loads by kernel, by terminal, and of everything else.
 
-A job that was sent to the background and whose terminal is gone belongs to nobody any more; only its use of the
-processor tells that it works. So loads are measured over all processes, not only below kernels and terminals.
+A job that was sent to the background and whose terminal is gone belongs to no one any more; only its use of the
+CPU shows that it runs. So loads are measured over all processes, not only below kernels and terminals.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ class ProcessSample:
         parent_pid: its parent's id.
         name: the program's name, without arguments.
         cpu_seconds: processor time it has used.
-        started: when it started, by whatever clock; with the id it tells processes apart.
+        started: when it started, by any one clock; with the id it identifies a process.
     """
 
     pid: int

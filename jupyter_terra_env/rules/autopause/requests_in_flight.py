@@ -1,4 +1,4 @@
-"""HTTP requests that take long: which of them are somebody's work while they run, and for how long that is believed.
+"""HTTP requests that take long: which of them count as work while they run, and for how long.
 
 A large file that comes in or goes out over a slow line is work until it has arrived; a request that hangs is not, or a
 program that asks again and again would keep the machine running.
@@ -54,7 +54,7 @@ class RequestInFlight:
 def request_in_flight(
     method: str, path: str, query: Mapping[str, str], *, is_repeated: bool, now: float
 ) -> RequestInFlight | None:
-    """A request whose headers have come; None for this package's own, and for what only asks: it is nobody's work.
+    """A request whose headers have come; None for this package's own, and for a question, which is no work.
 
     Args:
         method: HTTP verb.
@@ -124,7 +124,7 @@ class Upload:
 def upload_in(body: bytes) -> Upload | None:
     """The upload that the body of a ``PUT`` of contents is; None for a save, which editors do by themselves.
 
-    Only a file that a person chooses comes in numbered chunks, or as base64. What tells it stands before or after the
+    Only a file that a person chooses comes in numbered chunks, or as base64. Its marks stand before or after the
     content; the content is not looked into.
 
     Args:

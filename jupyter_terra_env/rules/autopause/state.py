@@ -1,4 +1,4 @@
-"""The nouns of the pause machine: its settings, states, events and effects. The verbs are in `autopause.py`."""
+"""The nouns of the pause machine: its settings, states, events and effects. The transitions are in `machine.py`."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -37,7 +37,7 @@ class StopMode(StrEnum):
 
 
 class Failure(StrEnum):
-    """Why a pause did not come about; append only, never rename."""
+    """Why a pause failed; append only, never rename."""
 
     UNFLUSHED = "unflushed"
     ACTUATORS = "actuators"
@@ -49,18 +49,18 @@ class PauseSettings:
     """Settings of the pause machine, all times in seconds.
 
     Attributes:
-        enabled: whether the machine is paused at all.
+        enabled: whether the machine is ever paused.
         idle_timeout: from the last human act or the end of the last work to the pause; 0 for never.
-        tick: how far apart ticks are.
+        tick: time between two ticks.
         warning_lead: how long before a pause it is announced.
-        max_busy: longest work without a person; and longest refusal to pause for what could not be flushed.
+        max_busy: longest unattended work; also how long unflushed files delay a pause.
         busy_gap: a shorter break between two pieces of work does not begin a new stretch.
-        resume_grace: time granted after a stretch that nobody watched.
+        resume_grace: time granted after a stretch that was not observed.
         max_snooze: time that can be asked for in all until the next human act.
-        snooze_may_exceed_cap: whether asked-for time also moves the end of ``max_busy``.
-        presence: how long after a human act the person counts as there.
+        snooze_may_exceed_cap: whether asked-for time also extends ``max_busy``.
+        presence: how long after a human act the person counts as present.
         confirm: how long an accepted pause may take before it counts as failed.
-        parity: decide as Leonardo does, see ``leonardo.py``; no warning, no grace.
+        parity: decide as Leonardo does, see ``leonardo_parity.py``; no warning, no grace.
         leonardo_pauses: whether nothing here pauses the machine, and Leonardo does, by what its proxy sees.
     """
 
@@ -90,7 +90,7 @@ class Signals:
 
     Attributes:
         human_age: seconds since the last human act; None when there was none yet.
-        work: what works now.
+        work: what is running now.
         work_age: seconds since the last piece of work ended, for pieces shorter than a tick; None when there was none.
         waits: what would be work if it did not wait for a person.
         reported_busy: whether Leonardo would see a busy kernel; None when it could not ask. For parity only.
@@ -105,7 +105,7 @@ class Signals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PauseState:
-    """The pause machine. Times are on its own axis of counted seconds, see ``awake_time.py``.
+    """The pause machine. Times are on its own axis of counted seconds, see ``clock_gaps.py``.
 
     Attributes:
         phase: where it is.
@@ -118,11 +118,11 @@ class PauseState:
         grace_until: nothing is paused before.
         snooze_until: asked-for time ends here; None for none.
         snoozed: asked-for seconds since the last human act.
-        until_jobs_end: keep running until nothing works or waits.
+        until_jobs_end: keep running until nothing runs or waits.
         signals: what the last tick saw.
         attempt: number of the last attempt to pause.
         reason: why that attempt pauses.
-        forced: whether it goes on over what could not be flushed.
+        forced: whether it pauses even if something could not be flushed.
         attempt_since: when it began.
         failures: failed attempts in a row.
         failure: why the last one failed; None when none did.
@@ -169,24 +169,24 @@ class Tick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepAwake:
-    """Somebody asks for time."""
+    """A request for time."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepAwakeUntilJobsEnd:
-    """Somebody asks to wait for what is running."""
+    """A request to wait until jobs end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndKeepAwake:
-    """Somebody gives back the time that was asked for."""
+    """Ends the time that was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PauseNow:
-    """Somebody asks for the pause; ``force`` also over what cannot be flushed."""
+    """A request to pause now; with ``force`` even if something cannot be flushed."""
 
     force: bool
 
@@ -250,14 +250,14 @@ class StartPause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abandon:
-    """Somebody is there, or work has begun: the attempt is over."""
+    """Someone is here, or work has begun: the attempt is over."""
 
     attempt: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resume:
-    """A stretch that nobody watched is over: look again at everything that may have changed."""
+    """A stretch of time that was not observed is over: everything may have changed."""
 
     gap_seconds: float
 

@@ -14,7 +14,7 @@ from jupyter_terra_env.server.activity.notebook_outputs import DELIMITER, Frames
 
 _MOST_RUNS = 1000
 _MOST_BYTES = 64_000_000
-"""Kept for each kernel: some hours of a progress bar that is drawn ten times a second."""
+"""Limit for each kernel: some hours of a progress bar that is drawn ten times a second."""
 _OBJECT_BYTES = 250
 """About what Python adds to a message that is kept."""
 _IDLE_BYTES = 100
@@ -33,7 +33,7 @@ class _Run:
 
 
 class CellRuns:
-    """The cells that run, by kernel. Whatever is kept of a run ends when a front end has seen the run's end.
+    """The cells that run, by kernel. The record of a run is dropped when a front end has seen its end.
 
     Args:
         kernels: the server's mapping kernel manager.
@@ -89,7 +89,7 @@ class CellRuns:
                 self.passes(kernel_id, frames)
 
     def restarted(self, kernel_id: str) -> None:
-        """A kernel was started anew; whoever is connected has seen it."""
+        """A kernel was restarted; every connected front end has seen that."""
         if self._kernels.kernel_model(kernel_id)["connections"] > 0:
             self.forget(kernel_id)
 
@@ -158,7 +158,7 @@ class CellRuns:
         return request_id
 
     def _let_go(self, kernel_id: str, run: _Run) -> None:
-        """Keep nothing of a run that puts out too much: what its front end has saved has to do for its start."""
+        """Drop the messages of a run with too much output: its start is only in what its front end has saved."""
         self._bytes[kernel_id] -= sum(map(_size, run.passed.values()))
         run.passed, run.from_start = {}, False
 
@@ -172,7 +172,7 @@ def _is_idle(frames: Frames) -> bool:
     try:
         return len(content) < _IDLE_BYTES and json.loads(content) == {"execution_state": "idle"}
     except ValueError:
-        # Whatever it is, it goes on to the front end.
+        # A message that is not understood still goes to the front end.
         return False
 
 

@@ -1,4 +1,4 @@
-"""What people do here, seen where it passes: HTTP requests, messages to kernels, keys in terminals."""
+"""Human acts, observed in HTTP requests, messages to kernels and keys typed into terminals."""
 
 import json
 from collections.abc import Callable
@@ -17,12 +17,12 @@ _WATCHED = "_jupyter_terra_env_watched"
 
 
 class HumanActivity:
-    """When somebody last did something, and what.
+    """The time of the last human act.
 
     Args:
         monotonic: a clock, in seconds.
-        every_request: whether every request counts, as it does for Leonardo.
-        requests: the requests that the server is at.
+        every_request: whether every request counts, as for Leonardo.
+        requests: the requests that the server is working on.
     """
 
     def __init__(self, *, monotonic: Callable[[], float], every_request: bool, requests: RequestsInFlight) -> None:
@@ -30,18 +30,16 @@ class HumanActivity:
         self._every_request = every_request
         self._requests = requests
         self.last_seconds: float | None = None
-        self.last_source = ""
 
-    def act(self, source: str, *, ago_seconds: float = 0.0) -> None:
-        """Somebody did something.
+    def act(self, *, ago_seconds: float = 0.0) -> None:
+        """Record a human act.
 
         Args:
-            source: where it was seen.
             ago_seconds: how long ago.
         """
         at = self._monotonic() - ago_seconds
         if self.last_seconds is None or at > self.last_seconds:
-            self.last_seconds, self.last_source = at, source
+            self.last_seconds = at
 
     def age_seconds(self) -> float | None:
         """Seconds since the last act; None when there was none."""
@@ -68,7 +66,7 @@ class HumanActivity:
         is_new = request.method != "GET" or not self._requests.was_read_before(request)
         is_act = self._requests.answered(request, path, status) or (kind is ActivityClass.HUMAN and is_new)
         if is_act or (self._every_request and not is_own_path(path)):
-            self.act("http")
+            self.act()
 
     # Kernels
 
@@ -82,7 +80,7 @@ class HumanActivity:
             request_id: the message's id.
         """
         if class_of_client_message(message_type, silent=silent) is ActivityClass.HUMAN:
-            self.act("kernel")
+            self.act()
         elif message_type == "execute_request" and kernel is not None:
             kernel.on_program_request(request_id)
         if message_type == "input_reply" and kernel is not None:
@@ -116,7 +114,7 @@ class HumanActivity:
     def _watched_write(self, write: Callable[..., Any]) -> Callable[..., Any]:
         def watched(typed: Any, *args: Any, **kwargs: Any) -> Any:
             if not is_reply_of_terminal(typed):
-                self.act("terminal")
+                self.act()
             return write(typed, *args, **kwargs)
 
         return watched

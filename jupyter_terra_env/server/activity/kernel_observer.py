@@ -19,7 +19,7 @@ from jupyter_terra_env.rules.autopause.kernel_busy import KernelBusy
 _TOPICS = (b"kernel.", b"status")
 """``ipykernel`` publishes ``kernel.ID.status``, others ``status``; floods of outputs have topics of their own."""
 _SETTLE_SECONDS = 0.05
-"""The server's own subscription brings the same message a moment earlier or later."""
+"""Wait before a correction: the server's own subscription gets the same message a moment earlier or later."""
 _STATUS_PATIENCE_SECONDS = 1.0
 _AFTER_RESTART_SECONDS = 0.5
 _MOST_PROGRAM_REQUESTS = 1000
@@ -34,10 +34,10 @@ class Observing:
     Attributes:
         monotonic: a clock, in seconds.
         audit_interval: silence of a running request, in seconds, before it is audited.
-        correct: whether a wrong ``execution_state`` is put right for whoever reads it.
+        correct: whether a wrong ``execution_state`` is corrected for every client that reads it.
         input_wait_is_idle: whether a cell that waits for ``input()`` counts as waiting instead of working.
-        on_correction: is told of each correction: the kernel's id and the state now reported.
-        log: where trouble is told.
+        on_correction: called with each correction: the kernel's id and the state now reported.
+        log: where trouble is logged.
     """
 
     monotonic: Callable[[], float]
@@ -81,16 +81,16 @@ class KernelObserver:
 
     @property
     def reported_state(self) -> str | None:
-        """What the server says of the kernel, corrections aside."""
+        """The state that the server reports, without corrections."""
         return self._reported
 
     @property
     def state(self) -> str | None:
-        """What the kernel is doing, as far as it is known."""
+        """The kernel's true state, as far as it is known."""
         return kernel_busy.corrected_state(self._busy, self._reported)
 
     def attach(self) -> None:
-        """Begin to observe, and ask the sentinel's question."""
+        """Begin to observe, and send the first probe."""
         self.manager.observe(self._on_reported, "execution_state")
         self.manager.add_restart_callback(self.on_restart, "restart")
         self.manager.add_restart_callback(self.on_restart, "dead")
@@ -109,22 +109,22 @@ class KernelObserver:
         self._disconnect()
 
     def audit(self) -> None:
-        """Look after the connection, and into a silence that has lasted too long."""
+        """Check the connection, and audit a request that has been silent for too long."""
         if self._ports != self._current_ports() and all(self._current_ports()):
             # A kernel that dies young is restarted on other ports.
             self._disconnect()
             self._connect()
             self._update(kernel_busy.on_restart(self._busy, self._monotonic()))
         now = self._monotonic()
-        if kernel_busy.is_sentinel_unheard(self._busy, now=now, patience=_STATUS_PATIENCE_SECONDS):
-            self._update(kernel_busy.without_sentinel(self._busy))
+        if kernel_busy.is_probe_unheard(self._busy, now=now, patience=_STATUS_PATIENCE_SECONDS):
+            self._update(kernel_busy.without_probe(self._busy))
             if kernel_busy.needs_wide_subscription(self._busy) and not self._wide:
                 self._how.log.info("Kernel %s publishes on unusual topics: all of them are read.", self.id)
                 self._iopub.socket.setsockopt(zmq.SUBSCRIBE, b"")
                 self._wide = True
         shell = kernel_busy.shell_to_audit(self._busy, now=now, audit_interval=self._how.audit_interval)
         if shell is not None:
-            self._send_sentinel(shell)
+            self._send_probe(shell)
 
     def on_restart(self) -> None:
         """The kernel's process has died or was replaced."""
@@ -174,12 +174,12 @@ class KernelObserver:
                 stream.close(linger=0)
         self._iopub = self._shell = None
 
-    def _send_sentinel(self, shell: str) -> None:
+    def _send_probe(self, shell: str) -> None:
         message = self._session.msg("kernel_info_request")
         if shell != kernel_busy.MAIN_SHELL:
             message["header"]["subshell_id"] = shell
         self._update(
-            kernel_busy.on_sentinel_sent(
+            kernel_busy.on_probe_sent(
                 self._busy, request_id=message["header"]["msg_id"], subshell=shell, now=self._monotonic()
             )
         )
@@ -203,14 +203,14 @@ class KernelObserver:
             )
         )
         if state == "starting":
-            # A kernel that starts slowly says so after the sentinel was sent, and the sentinel no longer counts.
+            # A kernel that starts slowly says so after the probe was sent, and the probe no longer counts.
             self.audit()
 
     def _on_shell(self, frames: list[bytes]) -> None:
         message = self._read(frames)
         if message is not None:
             request_id = message["parent_header"].get("msg_id", "")
-            self._update(kernel_busy.on_sentinel_reply(self._busy, request_id=request_id, now=self._monotonic()))
+            self._update(kernel_busy.on_probe_reply(self._busy, request_id=request_id, now=self._monotonic()))
             if not self._busy.certain:
                 self._audit_in(_STATUS_PATIENCE_SECONDS)
 
@@ -219,7 +219,7 @@ class KernelObserver:
             _, parts = self._session.feed_identities(frames, copy=True)
             message: dict[str, Any] = self._session.deserialize(parts, content=True)
         except (ValueError, KeyError, TypeError, IndexError):
-            # Signed with another key, or not Jupyter's: whoever sent it, it says nothing about this kernel.
+            # Signed with another key, or not Jupyter's: it says nothing about this kernel.
             return None
         return message
 

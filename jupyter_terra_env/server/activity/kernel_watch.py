@@ -1,4 +1,4 @@
-"""All kernels of a server: which of them work, which wait for a person, and what the server says of them."""
+"""All kernels of a server: which are busy, which wait for a person, and which state the server reports."""
 
 import asyncio
 import sqlite3
@@ -17,10 +17,10 @@ from jupyter_terra_env.server.activity.kernel_observer import KernelObserver, Ob
 ACTIONS_SCHEMA = "https://events.jupyter.org/jupyter_server/kernel_actions/v1"
 _SOON_SECONDS = 0.1
 _SOON_TIMES = 100
-"""A kernel's start is told before the server has finished it; waiting for a tick would miss its first cell."""
+"""A kernel's start is announced before the server has finished it; waiting for a tick would miss its first cell."""
 _NAMES_SECONDS = 2.0
 _STARTING_SECONDS = 60.0
-"""A kernel that no one has talked to says ``starting`` for ever; so long it is believed."""
+"""For how long ``starting`` is believed: a kernel that no one has talked to reports it for ever."""
 
 
 class KernelWatch:
@@ -28,9 +28,9 @@ class KernelWatch:
 
     Args:
         kernels: the server's mapping kernel manager.
-        event_logger: the server's event logger; it tells of starts and ends at once.
+        event_logger: the server's event logger, which reports starts and ends at once.
         how: how they are observed.
-        on_restart: is told the id of a kernel that was started anew.
+        on_restart: called with the id of a kernel that was restarted.
         sessions: the server's session manager: it knows which notebook a kernel belongs to. None where there is none.
     """
 
@@ -71,7 +71,7 @@ class KernelWatch:
         self._observers.clear()
 
     def reconcile(self) -> None:
-        """Observe what is new, let go of what has gone, and audit the rest."""
+        """Observe new kernels, drop those that have ended, and audit the others."""
         running = {id_: manager for id_ in self._kernels.list_kernel_ids() if (manager := self._manager(id_))}
         for id_, observer in list(self._observers.items()):
             if running.get(id_) is not observer.manager:
@@ -100,13 +100,13 @@ class KernelWatch:
         return self._observers.get(kernel_id)
 
     def work(self) -> tuple[Work, ...]:
-        """The kernels that work."""
+        """The kernels that are busy."""
         now = self._monotonic()
         observed = (self._work_of(observer, now) for observer in self._observers.values() if not self._waits(observer))
         return tuple(work for work in (*observed, *self._work_of_unobservable()) if work is not None)
 
     def waits(self) -> tuple[Work, ...]:
-        """The kernels whose cell waits for somebody to answer ``input()``."""
+        """The kernels whose cell waits for a person to answer ``input()``."""
         now = self._monotonic()
         return tuple(
             Work(
@@ -221,7 +221,7 @@ class KernelWatch:
         return Work(kind=WorkKind.KERNEL, id=observer.id, detail=detail, age_seconds=_age(since, now) or 0.0)
 
     def _work_of_unobservable(self) -> list[Work]:
-        """What the server says of kernels elsewhere has to be believed."""
+        """Kernels on other machines cannot be observed: the state that the server reports is taken."""
         known = set(self._kernels.list_kernel_ids())
         self._unobservable &= known
         return [
@@ -257,7 +257,7 @@ async def paths_in_use(serverapp: Any, state_of: Callable[[str], str | None]) ->
 
     Args:
         serverapp: the Jupyter server.
-        state_of: the state of a kernel by its id, from whoever observes it; None where nobody does, and what the
+        state_of: the observed state of a kernel by its id; None if it is not observed, and what the
             server reports has to be believed.
     """
     sessions = await ensure_async(serverapp.session_manager.list_sessions())

@@ -1,4 +1,4 @@
-"""Websockets between front ends and kernels, with somebody looking on: what people do, and what cells put out."""
+"""Websockets between front ends and kernels, with an observer: what people do, and what cells output."""
 
 import json
 from dataclasses import dataclass
@@ -32,15 +32,15 @@ class ClientMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionObserver:
-    """Whoever is told of what goes over the websockets.
+    """Passes on what goes over the websockets.
 
     Attributes:
-        people: of what people do.
-        kernels: of questions to people, and of answers.
-        runs: of cells, and of what they put out.
+        human_activity: is called with what people do.
+        kernels: get the questions that cells ask people, and the answers.
+        runs: get the cells that are executed, and their outputs.
     """
 
-    people: HumanActivity
+    human_activity: HumanActivity
     kernels: KernelWatch
     runs: CellRuns
 
@@ -49,43 +49,43 @@ class ConnectionObserver:
         if message is None:
             return
         kernel = self.kernels.find(kernel_id)
-        self.people.on_client_message(message.type, kernel, silent=message.silent, request_id=message.id)
+        self.human_activity.on_client_message(message.type, kernel, silent=message.silent, request_id=message.id)
         if message.type == "execute_request" and message.cell_id:
             self.runs.begin(kernel_id, message.id, message.cell_id, message.code)
 
     def on_outgoing(self, kernel_id: str, channel: str | None, session: Any, frames: list[Any]) -> None:
         """A kernel has sent something to a front end."""
         if channel == "stdin":
-            self.people.on_stdin_message(session, frames, self.kernels.find(kernel_id))
+            self.human_activity.on_stdin_message(session, frames, self.kernels.find(kernel_id))
         elif channel == "iopub":
             self.runs.passes(kernel_id, frames)
 
 
-def watch_connections(settings: dict[str, Any], onlooker: ConnectionObserver) -> None:
-    """Look on at every websocket that is opened from now on.
+def watch_connections(settings: dict[str, Any], observer: ConnectionObserver) -> None:
+    """Observe every websocket that is opened from now on.
 
     Args:
         settings: the web application's settings.
-        onlooker: is told of what goes over them.
+        observer: gets what goes over them.
     """
     base = settings["kernel_websocket_connection_class"]
     if base is None or "handle_incoming_message" not in dir(base):
         return
 
     class WatchedConnection(base):  # type: ignore[misc, valid-type]
-        """The configured connection, with somebody looking on."""
+        """The configured connection, with an observer."""
 
         def connect(self) -> Any:
-            onlooker.runs.take_over(self.kernel_id, self.session_key)
+            observer.runs.take_over(self.kernel_id, self.session_key)
             return super().connect()
 
         def handle_incoming_message(self, incoming_msg: Any) -> None:
             super().handle_incoming_message(incoming_msg)
-            onlooker.on_incoming(self.kernel_id, read_client_message(incoming_msg, self.subprotocol))
+            observer.on_incoming(self.kernel_id, read_client_message(incoming_msg, self.subprotocol))
 
         def handle_outgoing_message(self, stream: Any, outgoing_msg: list[Any]) -> None:
             channel = stream if isinstance(stream, str) else getattr(stream, "channel", None)
-            onlooker.on_outgoing(self.kernel_id, channel, self.session, outgoing_msg)
+            observer.on_outgoing(self.kernel_id, channel, self.session, outgoing_msg)
             super().handle_outgoing_message(stream, outgoing_msg)
 
     settings["kernel_websocket_connection_class"] = WatchedConnection
@@ -104,8 +104,8 @@ def read_client_message(message: Any, subprotocol: str | None) -> ClientMessage 
         if isinstance(message, bytes):
             # The old protocol's binary messages carry widgets' buffers: never an act of ours to see.
             return None
-        told = json.loads(message)
-        return _told(told["header"], told.get("metadata") or {}, told.get("content") or {})
+        sent = json.loads(message)
+        return _message_of(sent["header"], sent.get("metadata") or {}, sent.get("content") or {})
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         return None
 
@@ -120,11 +120,11 @@ def _read_v1(message: bytes) -> ClientMessage:
 
     header = part(1)
     if header["msg_type"] != "execute_request":
-        return _told(header, {}, {})
-    return _told(header, part(3), part(4))
+        return _message_of(header, {}, {})
+    return _message_of(header, part(3), part(4))
 
 
-def _told(header: Any, metadata: Any, content: Any) -> ClientMessage:
+def _message_of(header: Any, metadata: Any, content: Any) -> ClientMessage:
     cell_id, code = metadata.get("cellId"), content.get("code")
     return ClientMessage(
         type=str(header["msg_type"]),

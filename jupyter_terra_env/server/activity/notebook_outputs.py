@@ -23,9 +23,9 @@ class Unattended:
     """What a kernel has done that its notebook may not show.
 
     Attributes:
-        runs: executions of cells that nobody has seen the end of.
+        runs: executions of cells whose end no front end has seen.
         passed: messages of theirs that were seen.
-        buffered: messages of the kernel since nobody has been connected.
+        buffered: messages of the kernel since no front end has been connected.
     """
 
     runs: tuple[CellRun, ...]
@@ -46,19 +46,19 @@ def requests_without_place(notebook: Any, what: Unattended) -> tuple[str, ...]:
 
 def body_with_outputs(notebook: Any, what: Unattended, *, trusted: bool) -> bytes | None:
     """The notebook with its outputs, as a front end would send it; None when it has them already."""
-    told = with_outputs(notebook, what.runs, read_messages([*what.passed, *what.buffered]))
-    if told == notebook:
+    filled = with_outputs(notebook, what.runs, read_messages([*what.passed, *what.buffered]))
+    if filled == notebook:
         return None
-    for before, after in zip(notebook["cells"], told["cells"], strict=True):
+    for before, after in zip(notebook["cells"], filled["cells"], strict=True):
         if after["cell_type"] == "code":
-            # Whatever a person has had executed is trusted, as in every front end.
+            # A cell that a person has executed is trusted, as in every front end.
             after["metadata"] = {**after["metadata"], "trusted": trusted or after is not before}
-    model = {"type": "notebook", "format": "json", "content": told}
+    model = {"type": "notebook", "format": "json", "content": filled}
     return json.dumps(model, ensure_ascii=False).encode("utf-8", errors="surrogatepass")
 
 
 def packed(what: Unattended) -> bytes:
-    """It as bytes, without a look into the messages."""
+    """Serialise it without parsing the messages."""
     runs = [[run.request_id, run.cell_id, run.from_start, run.source] for run in what.runs]
     counts = [len(what.passed), len(what.buffered)]
     texts = [json.dumps([runs, counts]).encode("ascii")]
@@ -68,7 +68,7 @@ def packed(what: Unattended) -> bytes:
 
 
 def unpacked(content: memoryview) -> Unattended:
-    """What ``packed`` made bytes of."""
+    """Restore what ``packed`` has serialised."""
     texts = _texts(content)
     runs, (passed, buffered) = json.loads(next(texts))
 
@@ -85,7 +85,7 @@ def unpacked(content: memoryview) -> Unattended:
 
 
 def read_messages(frames_of_messages: Iterable[Frames]) -> list[KernelMessage]:
-    """Messages of an IOPub channel, each once; whatever is none is left out.
+    """Messages of an IOPub channel, each once; anything else is left out.
 
     Args:
         frames_of_messages: as they come from ZeroMQ.

@@ -24,7 +24,7 @@ from jupyter_terra_env.rules.autopause.requests_in_flight import (
 
 UPLOADING = "upload-under-way"
 _READ_AGAIN_SECONDS = 3600.0
-"""Who reads a file again within an hour may be a program that watches it."""
+"""A client that reads a file again within an hour may be a program that watches it."""
 _MOST_READ = 1000
 _MOST_UNFINISHED = 1000
 _CONTENTS = "/api/contents/"
@@ -130,7 +130,7 @@ class RequestsInFlight:
             status: HTTP status of the answer.
 
         Returns:
-            Whether it is a person's act that its verb does not tell: a file, or a part of one, that was uploaded.
+            Whether it is a person's act that its verb does not show: an upload of a file, or of a part of one.
         """
         flight = self._flights.get(request)
         if flight is not None:
@@ -163,7 +163,7 @@ class RequestsInFlight:
             )
 
     def gone(self, request: Any) -> None:
-        """Whoever sent a request does not wait for its answer any more."""
+        """The client of a request does not wait for its answer any more."""
         self._end(request)
 
     def _begin(self, request: Any, base_url: str) -> bool:
@@ -199,7 +199,7 @@ _REPEATED = "_jupyter_terra_env_repeated"
 
 
 class _Watched(httputil.HTTPMessageDelegate):
-    """A handler's delegate, with somebody looking on."""
+    """A handler's delegate, with an observer."""
 
     def __init__(self, delegate: Any, request: Any, requests: RequestsInFlight) -> None:
         self._delegate = delegate
@@ -223,7 +223,7 @@ class _Watched(httputil.HTTPMessageDelegate):
         self._delegate.finish()
 
     def on_connection_close(self) -> None:
-        """Whoever sent it has gone."""
+        """The client has gone."""
         self._requests.gone(self._request)
         self._delegate.on_connection_close()
 

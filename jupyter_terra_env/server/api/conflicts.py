@@ -1,4 +1,4 @@
-"""REST endpoints for conflicts: both sides, and the ways out."""
+"""REST: both versions of a conflict, and its resolutions."""
 
 import json
 from typing import Any
@@ -65,7 +65,7 @@ class ResolveHandler(WorkspaceHandler):
     @web.authenticated
     @authorized
     async def post(self) -> None:
-        """Answer ``{path, kept_edits, status}``; a refusal comes with the state as it is now."""
+        """Answer ``{path, kept_edits, status}``; a refusal has the current state."""
         location = self.locate(self.path_in_question())
         body: dict[str, Any] = self.get_json_body() or {}
         try:
@@ -102,7 +102,7 @@ class ResolveHandler(WorkspaceHandler):
         return None
 
     async def _refuse(self, location: Location, refused: web.HTTPError) -> None:
-        """Answer a refusal with the state as it is now: what there is to look at, before choosing again."""
+        """Answer a refusal with the current state, to look at before choosing again."""
         versions = await self.notebooks.conflicts.versions(location)
         answer = {
             "message": refused.log_message,
@@ -136,12 +136,12 @@ class ResolveHandler(WorkspaceHandler):
 def _version(body: dict[str, Any], key: str) -> str | None:
     version = body.get(key)
     if version is not None and not isinstance(version, str):
-        raise web.HTTPError(400, f"'{key}' must be the text that /terra-env/conflict told.")
+        raise web.HTTPError(400, f"'{key}' must be the text that /terra-env/conflict returned.")
     return version
 
 
 def _as_json(location: Location, sides: ConflictVersions, not_shown: str | None, email: str | None) -> str:
-    """Everything but the notebooks."""
+    """All fields but the notebooks."""
     return json.dumps(
         {
             "path": location.api_path,

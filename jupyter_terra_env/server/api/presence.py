@@ -59,28 +59,28 @@ class PresenceSocket(NotebookLookup, WebSocketMixin, WebSocketHandler, JupyterHa
 
     @property
     def max_message_size(self) -> int:
-        """Clients have nothing to say, so nothing long either."""
+        """Clients send short messages only."""
         return _LONGEST_MESSAGE_BYTES
 
     async def open(self, *args: Any, **kwargs: Any) -> None:
-        """A tab shows the notebook; a lock is kept for those only who may write."""
+        """A tab shows the notebook; its lock is kept only for a client that may write."""
         super().open(*args, **kwargs)
         if self.is_writer:
             self.tab = self.notebooks.keeper.enter(self.location)
         wants = self.is_writer and self.get_query_argument("edits", "1") != "0"
-        self.seated = self.seats.enter(self.location.api_path, self.tell_of_tabs, wants=wants)
-        self.end_listening = self.announcements.listen(self.location, self.tell)
-        with contextlib.suppress(TerraEnvError):  # What is not there yet is told when it is.
-            self.tell(await self.announcements.status(self.location))
+        self.seated = self.seats.enter(self.location.api_path, self.send_tabs, wants=wants)
+        self.end_listening = self.announcements.listen(self.location, self.send_status)
+        with contextlib.suppress(TerraEnvError):  # A notebook that does not exist yet is announced when it does.
+            self.send_status(await self.announcements.status(self.location))
 
-    def tell(self, status: dict[str, Any]) -> None:
+    def send_status(self, status: dict[str, Any]) -> None:
         """Send a status."""
         self.status = status if self.is_writer else as_readers_see(status)
         if self.seated is not None:
-            self.tell_of_tabs(self.seated.fields)
+            self.send_tabs(self.seated.fields)
 
-    def tell_of_tabs(self, tabs: dict[str, Any]) -> None:
-        """Send the last status again, with what has become of the tabs; both at once when the first is known."""
+    def send_tabs(self, tabs: dict[str, Any]) -> None:
+        """Send the last status with the state of the tabs; nothing before a status is known."""
         if self.status is not None:
             with contextlib.suppress(WebSocketClosedError):
                 self.write_message(json.dumps({**self.status, "tabs": tabs}))
@@ -92,20 +92,20 @@ class PresenceSocket(NotebookLookup, WebSocketMixin, WebSocketHandler, JupyterHa
         return seats
 
     def on_message(self, message: str | bytes) -> None:
-        """Take ``{"action": …}`` or ``{"looked_at": …}``: whether a person can see the tab; all else is ignored."""
+        """Take ``{"action": …}`` or ``{"looked_at": …}``: whether a person can see the tab. All else is ignored."""
         try:
-            said = json.loads(message)
+            message_fields = json.loads(message)
         except (ValueError, RecursionError):
             return
-        if not isinstance(said, dict):
+        if not isinstance(message_fields, dict):
             return
-        if self.is_writer and self.seated is not None and "action" in said:
-            self.seated.act(said["action"])
-        if self.tab is not None and isinstance(said.get("looked_at"), bool):
-            self.notebooks.keeper.look_at(self.tab, is_looked_at=said["looked_at"])
+        if self.is_writer and self.seated is not None and "action" in message_fields:
+            self.seated.act(message_fields["action"])
+        if self.tab is not None and isinstance(message_fields.get("looked_at"), bool):
+            self.notebooks.keeper.look_at(self.tab, is_looked_at=message_fields["looked_at"])
 
     def on_close(self) -> None:
-        """The tab is gone, or shows something else."""
+        """The tab was closed, or shows something else."""
         if self.end_listening is not None:
             self.end_listening()
         if self.seated is not None:

@@ -1,4 +1,4 @@
-"""REST endpoints about who shares what: where a file is, and what a deletion would remove for whom."""
+"""REST: where a file is, and what a deletion would remove, for this person and for others."""
 
 import json
 from collections.abc import Collection
@@ -16,7 +16,7 @@ from jupyter_terra_env.server.status_fields import moment
 from jupyter_terra_env.server.workspace_handler import WorkspaceHandler
 
 _MOST_NAMES = 20
-"""A dialog shows no more; the number is exact."""
+"""Names in an answer: a dialog shows no more. The count is exact."""
 
 
 class _SharingHandler(WorkspaceHandler):
@@ -25,7 +25,7 @@ class _SharingHandler(WorkspaceHandler):
         return Sharing(self.notebooks.storage, self.notebooks.locks)
 
     def email_of(self, location: Location, owner: str | None) -> str | None:
-        """The address behind a lock's hash, when it may be told."""
+        """The address behind a lock's hash, if it may be shown."""
         return None if owner is None else self.notebooks.email_of(location.workspace, owner)
 
 
@@ -60,7 +60,7 @@ class RemovalHandler(_SharingHandler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """Answer the fields that docs/reference.md lists; ``workspace`` is null for what is in none."""
+        """Answer the fields that docs/reference.md lists; ``workspace`` is null outside workspaces."""
         location = self.notebooks.workspaces.locate(self.path_in_question())
         if location is None or not location.relative_path:
             self.finish(json.dumps({"path": self.path_in_question(), "workspace": None}))

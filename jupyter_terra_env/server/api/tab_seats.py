@@ -1,4 +1,4 @@
-"""Says to the tabs of each notebook which of them edits it. Protocol: docs/protocol/tabs.md."""
+"""Notifies the tabs of each notebook which of them edits it. Protocol: docs/protocol/tabs.md."""
 
 import asyncio
 import itertools
@@ -10,9 +10,9 @@ from jupyter_terra_env.rules import tab_seats
 from jupyter_terra_env.rules.tab_seats import Seat
 
 LONGEST_WAIT_SECONDS = 5.0
-"""How long a tab may take to save before another has its seat."""
+"""How long a tab may take to save before another tab gets its seat."""
 
-Tell = Callable[[dict[str, Any]], None]
+Send = Callable[[dict[str, Any]], None]
 """Takes the fields of ``tabs`` in a frame."""
 
 _ACTS = {"edit-here": tab_seats.ask, "give-up": tab_seats.give_up, "keep": tab_seats.keep}
@@ -22,25 +22,25 @@ class SeatedTab:
     """One tab.
 
     Args:
-        seats: where it belongs.
-        tab_id: what no other tab is called.
+        seats: the seats of all notebooks.
+        tab_id: an id that no other tab has.
         path: API path of the notebook it shows.
-        tell: sends it a frame.
+        send: sends it a frame.
     """
 
-    def __init__(self, seats: "TabSeats", tab_id: str, path: str, tell: Tell) -> None:
+    def __init__(self, seats: "TabSeats", tab_id: str, path: str, send: Send) -> None:
         self.id = tab_id
         self.path = path
-        self.tell = tell
+        self.send = send
         self._seats = seats
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What it is told of the seat now."""
+        """The state of the seat as this tab is sent it."""
         return {**asdict(tab_seats.view(self._seats.seat(self.path), self.id)), "show": False}
 
     def act(self, action: object) -> None:
-        """Take what its page has sent; anything else than an action is ignored."""
+        """Perform an action that the tab's page has sent; anything else is ignored."""
         if action == "show-editor":
             self._seats.show_editor(self.path)
         elif isinstance(action, str) and action in _ACTS:
@@ -48,7 +48,7 @@ class SeatedTab:
             self._seats.wait_for(self)
 
     def leave(self) -> None:
-        """It is gone."""
+        """The tab was closed."""
         self._seats.leave(self)
 
 
@@ -60,15 +60,15 @@ class TabSeats:
         self._tabs: dict[str, dict[str, SeatedTab]] = {}
         self._ids = itertools.count()
 
-    def enter(self, path: str, tell: Tell, *, wants: bool) -> SeatedTab:
+    def enter(self, path: str, send: Send, *, wants: bool) -> SeatedTab:
         """A tab shows a notebook.
 
         Args:
             path: API path of the notebook.
-            tell: sends the tab a frame; it is called when something changes for it, not by this.
+            send: sends the tab a frame; it is called when something changes for the tab, but not by this method.
             wants: see ``rules.tab_seats.enter``.
         """
-        tab = SeatedTab(self, str(next(self._ids)), path, tell)
+        tab = SeatedTab(self, str(next(self._ids)), path, send)
         before = self.seat(path)
         self._tabs.setdefault(path, {})[tab.id] = tab
         self._seats[path] = tab_seats.enter(before, tab.id, wants=wants)
@@ -76,7 +76,7 @@ class TabSeats:
         return tab
 
     def leave(self, tab: SeatedTab) -> None:
-        """A tab is gone."""
+        """Remove a tab that was closed."""
         tabs = self._tabs.get(tab.path, {})
         if tabs.pop(tab.id, None) is None:
             return
@@ -89,7 +89,7 @@ class TabSeats:
         return self._seats.get(path, Seat())
 
     def change(self, path: str, seat: Seat) -> None:
-        """Take over what has become of a seat, and tell the tabs for which something has changed."""
+        """Store a seat, and notify the tabs for which something has changed."""
         before = self.seat(path)
         self._seats[path] = seat
         self._announce(path, before)
@@ -98,10 +98,10 @@ class TabSeats:
         """Make the tab that edits a notebook show itself."""
         editor = self._tabs.get(path, {}).get(self.seat(path).editor or "")
         if editor is not None:
-            editor.tell({**editor.fields, "show": True})
+            editor.send({**editor.fields, "show": True})
 
     def wait_for(self, tab: SeatedTab) -> None:
-        """Give a tab the seat it asks for if there is no answer in time."""
+        """Give a tab the seat that it asks for, if the tab that has it does not answer in time."""
         if self.seat(tab.path).asked_by == tab.id:
             asyncio.get_running_loop().call_later(LONGEST_WAIT_SECONDS, self._wait_is_over, tab)
 
@@ -114,4 +114,4 @@ class TabSeats:
         for tab in list(self._tabs.get(path, {}).values()):
             is_new = tab.id not in before.tabs
             if not is_new and tab_seats.view(seat, tab.id) != tab_seats.view(before, tab.id):
-                tab.tell(tab.fields)
+                tab.send(tab.fields)

@@ -1,4 +1,4 @@
-"""The event that tells of the pause: every client of ``/api/events/subscribe`` gets it, without polling."""
+"""The event of the pause: every client of ``/api/events/subscribe`` gets it, without polling."""
 
 from typing import Any
 

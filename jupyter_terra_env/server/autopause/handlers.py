@@ -1,4 +1,4 @@
-"""REST: why this environment is still running, when it will be paused, and what is asked of that."""
+"""REST: the report of autopause, and requests to it."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 from jupyter_terra_env.rules.errors import AutopauseRefused
-from jupyter_terra_env.server.autopause.requests import InvalidRequest, read_wish
+from jupyter_terra_env.server.autopause.requests import InvalidRequest, read_request
 from jupyter_terra_env.server.request_bodies import MOST_BODY_BYTES, require_short
 from jupyter_terra_env.server.workspace_handler import AUTOPAUSE_SETTING
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class AutopauseHandler(APIHandler):
-    """``/terra-env/autopause``: a person's and a program's view of the pause."""
+    """``/terra-env/autopause``: the report, and requests of people and programs."""
 
     auth_resource = "autopause"
     _track_activity = False
@@ -38,9 +38,9 @@ class AutopauseHandler(APIHandler):
     @web.authenticated
     @authorized
     async def post(self) -> None:
-        """Do what is asked and answer the report; a lease's id and a flush's outcome are in it."""
+        """Handle a request, and answer with the report; it has a lease's id or a flush's outcome, too."""
         try:
-            request = read_wish(self._body())
+            request = read_request(self._body())
             more = await self.service.handle(request)
         except InvalidRequest as error:
             raise web.HTTPError(400, str(error), reason="malformed") from error

@@ -16,7 +16,7 @@ CORRECTIONS = Counter("terra_env_state_corrections", "Execution states that were
 ATTEMPTS = Counter("terra_env_pause_attempts", "Tries to pause the environment", ["actuator", "result", "reason"])
 FLUSH_SECONDS = Histogram("terra_env_flush_seconds", "How long bringing everything to safety took", ["cause"])
 FLUSH_PENDING = Gauge("terra_env_flush_pending_files", "Files that the last flush could not bring to safety")
-GAPS = Counter("terra_env_clock_gaps", "Stretches that nobody watched")
+GAPS = Counter("terra_env_clock_gaps", "Stretches of time that were not observed")
 COST = Gauge("terra_env_vm_cost_usd_per_hour", "Cost of the machine; absent when it is not known", ["state"])
 
 

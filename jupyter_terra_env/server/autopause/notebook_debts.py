@@ -1,4 +1,4 @@
-"""What the notebooks of this server owe to the bucket, for the flush before a pause."""
+"""The debts of this server's notebooks to the bucket, for the flush before a pause."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from jupyter_terra_env.rules.workspace import Location
 
 
 class NotebookDebts:
-    """Pays what was saved here and has not reached the bucket.
+    """Uploads the saves that have not reached the bucket.
 
     Args:
         notebooks: the wired parts.
@@ -62,7 +62,7 @@ class NotebookDebts:
 
 
 class ForeignDebts:
-    """What a server without a workspace finds on its disk: debts that it cannot pay.
+    """The debts that a server without a workspace finds on its disk; it cannot pay them.
 
     Args:
         root: the server's root folder.
@@ -74,7 +74,7 @@ class ForeignDebts:
         self._state_directory = state_directory
 
     async def pay(self, deadline_seconds: float) -> FlushResult:  # noqa: ARG002 - nothing can be paid
-        """Name them."""
+        """Report them as unsafe."""
         return FlushResult(unsafe=foreign_files(await asyncio.to_thread(self._read)))
 
     async def release_locks(self, deadline_seconds: float) -> None:

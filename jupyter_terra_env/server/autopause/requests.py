@@ -25,7 +25,7 @@ class Action(StrEnum):
 
 
 MOST_SECONDS = 31_536_000.0
-"""A year: whoever asks for more has made a mistake."""
+"""A year: a request for more is a mistake."""
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _LABEL_LENGTH = 100
 _MOST_PATHS = 200
@@ -47,15 +47,15 @@ _FIELDS: Mapping[Action, frozenset[str]] = {
 
 
 class InvalidRequest(Exception):
-    """A body that says nothing that can be asked for; the message is a sentence for the caller."""
+    """The body is no valid request; the message is a sentence for the caller."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AutopauseRequest:
-    """What is asked for.
+    """A request to autopause.
 
     Attributes:
-        action: what.
+        action: what to do.
         fields: the rest of the body.
     """
 
@@ -130,7 +130,7 @@ def _is_path(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) <= _PATH_LENGTH
 
 
-def read_wish(body: Any) -> AutopauseRequest:
+def read_request(body: Any) -> AutopauseRequest:
     """Read a body.
 
     Args:

@@ -121,7 +121,7 @@ class AutopauseSettings(Configurable):
     audit_interval_seconds = Float(
         120.0,
         config=True,
-        help="Seconds without output of a running cell after which the kernel is asked whether it is still busy.",
+        help="Seconds that a cell has run after which the kernel is asked whether it is still busy.",
     )
     correct_execution_state = Bool(
         True,  # noqa: FBT003

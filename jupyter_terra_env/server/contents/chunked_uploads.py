@@ -34,7 +34,7 @@ _ABANDONED_SECONDS = 3600.0
 _CLIENT_HEADERS = ("Authorization", "User-Agent")
 
 sender: ContextVar[tuple[str, ...] | None] = ContextVar("sender", default=None)
-"""The client whose request is handled, as far as requests tell one from another."""
+"""The client whose request is handled, as far as requests can be told apart."""
 
 
 def client_of(request: HTTPServerRequest) -> tuple[str, ...]:
@@ -124,7 +124,7 @@ class ChunkedUploads:
         """Begin an upload.
 
         Returns:
-            It, and those that were given up: nobody went on with them.
+            It, and those that were given up.
         """
         if self._gathering.get(os_path) is not None and not self._is_silent(self._gathering[os_path], SILENT_SECONDS):
             raise _in_progress(location)

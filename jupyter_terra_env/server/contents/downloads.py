@@ -52,7 +52,7 @@ class WorkspaceFileHandler(AuthenticatedFileHandler):
                 await self._answered(super().get(path, **kwargs))
 
     def _translated(self, path: str) -> contextlib.AbstractContextManager[None]:
-        """The errors of a workspace's files as the contents API tells them."""
+        """The errors of a workspace's files, as in the contents API."""
         manager: Any = self.contents_manager
         return as_http_errors(path) if manager.is_in_workspace(path) else contextlib.nullcontext()
 
@@ -72,7 +72,7 @@ class WorkspaceFileHandler(AuthenticatedFileHandler):
         return f"{kind}; charset=UTF-8" if kind == "text/plain" else kind
 
     def compute_etag(self) -> str | None:
-        """Name the content: of two contents within one second, times do not tell which is newer."""
+        """Name the content: of two contents within one second, times do not show which is newer."""
         return super().compute_etag() if self._shown is None else f'"{self._shown.sha256}"'
 
     def should_return_304(self) -> bool:

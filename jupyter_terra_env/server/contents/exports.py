@@ -41,7 +41,7 @@ class WorkspaceExportHandler(AbandonsWork, jupyter_handlers.NbconvertFileHandler
     def config(self) -> Any:
         """See ``JupyterHandler.config``: templates in the folder that the server was started in are not used.
 
-        A repository that somebody cloned may have brought them, and they are programs.
+        A cloned repository may have brought them, and they are programs.
         """
         config: Any = copy.deepcopy(super().config or Config())
         if "extra_template_basedirs" not in config.TemplateExporter:

@@ -1,4 +1,4 @@
-"""Jupyter's contents endpoints: a refusal by an edit lock tells of the lock, and large notebooks hold up nobody."""
+"""Jupyter's contents endpoints: a refusal by an edit lock describes the lock, and large notebooks hold up no one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -74,7 +74,7 @@ class WorkspaceContentsHandler(LockErrorMixin, LargeResponseMixin):
     async def _new_untitled(self, path: str, *args: Any, **kwargs: Any) -> None:
         location = self.notebooks.workspaces.locate(path)
         if location is not None:
-            # Whoever looks for a free name knows the bucket's then: not everybody asks for them.
+            # Jupyter's search for a free name then sees the bucket's names, too.
             await self.notebooks.listings.bucket_folder(location)
         await super()._new_untitled(path, *args, **kwargs)
 

@@ -125,7 +125,7 @@ class TerraContentsManager(NewFilesManager):
                 await self.notebooks.localizer.open(location, to_edit=False)
 
     async def dir_exists(self, path: str) -> bool:
-        """Whether disk or bucket have this folder. A question is answered as Jupyter does, whatever the path."""
+        """Whether disk or bucket have this folder. Any path gets an answer, as in Jupyter."""
         location = self._located_if_plain(path)
         os_path = None if location is None else self._os_path_inside(location)
         if location is None or os_path is None:
@@ -303,7 +303,7 @@ class TerraContentsManager(NewFilesManager):
 
     @contextlib.asynccontextmanager
     async def _paid(self, location: Location) -> AsyncIterator[None]:
-        """Whatever fails within, hooks of others included: what was written has its payer."""
+        """Makes sure that what was written is uploaded, even if something fails within, as a hook of others."""
         try:
             yield
         except BaseException:
@@ -392,4 +392,4 @@ def _names_in(folder: Path) -> set[str]:
     try:
         return {entry.name for entry in folder.iterdir()}
     except OSError:
-        return set()  # There is no such folder yet, or it may not be read: making the file tells.
+        return set()  # There is no such folder yet, or it may not be read: making the file will show.

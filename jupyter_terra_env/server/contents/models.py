@@ -36,7 +36,7 @@ def folder_in_bucket(location: Location, modified: datetime) -> dict[str, Any]:
 
     Args:
         location: the folder.
-        modified: the time to tell; the bucket knows none.
+        modified: the time to show; the bucket knows none.
     """
     return {
         **_common(location),
@@ -82,7 +82,7 @@ def add_bucket_entries(
         model: the folder as it is on the disk, with content.
         location: the folder.
         folder: the bucket's side of it.
-        folder_time: time to tell for folders that only object names imply.
+        folder_time: time to show for folders that only object names imply.
         is_listed: Jupyter's rule for names that are not shown.
     """
     on_disk = {entry["name"] for entry in model["content"]}
@@ -117,7 +117,7 @@ def add_marks(model: dict[str, Any], marks: Mapping[str, Mark]) -> None:
 
 
 def add_local_only(model: dict[str, Any], location: Location, folder: BucketFolder) -> None:
-    """Say, in an edit folder's model, which files stay on this disk: nobody else sees them.
+    """Mark, in an edit folder's model, the files that stay on this disk: no one else sees them.
 
     Args:
         model: the folder's model, with content and marks.

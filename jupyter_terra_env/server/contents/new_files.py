@@ -26,7 +26,7 @@ class NameTakenError(Refusal):
     def __init__(self, name: str) -> None:
         super().__init__(
             409,
-            f"{name} has been made by somebody else meanwhile; nothing was changed. Try again.",
+            f"{name} was created by another person in the meantime; nothing was changed. Try again.",
             reason=RefusalReason.NAME_EXISTS.value,
         )
 
@@ -81,7 +81,7 @@ class NewFilesManager(ContentsReader):
                         raise
                     if new_file is not None and taken_in_bucket and not await self._take_back(new_file):
                         raise
-                self.notebooks.listings.forget(folder.child("any"))  # What a listing said is not true any more.
+                self.notebooks.listings.forget(folder.child("any"))  # The listing is out of date.
         raise AssertionError("unreachable")
 
     async def _write(self, location: Location, content: bytes | memoryview, *, is_notebook: bool = False) -> None:
@@ -90,7 +90,7 @@ class NewFilesManager(ContentsReader):
             await super()._write(location, content, is_notebook=is_notebook)
             return
         if len(content) >= self.large_bytes and await self._has_object(location):
-            raise NameTakenError(location.name)  # Nobody waits for its upload: a conflict would be told later.
+            raise NameTakenError(location.name)  # No request waits for its upload: a conflict would be reported later.
         check_written(content)
         digest = await self.notebooks.storage.copies.run(digest_of, content)
         with self.perm_to_403(str(self.notebooks.storage.os_path(location))):

@@ -50,7 +50,7 @@ _only_reads: ContextVar[bool] = ContextVar("only_reads", default=False)
 
 @contextlib.contextmanager
 def only_reading() -> Iterator[None]:
-    """Within it, what this task gets is what opening would show, and nobody is going to edit it: no lock is taken."""
+    """Within it, this task gets what opening would show, but does not edit it: no lock is taken."""
     token = _only_reads.set(True)
     try:
         yield
@@ -72,7 +72,7 @@ class ContentsReader(LargeNotebookManager):
         return location is not None and location.is_delocalized and bool(self.notebooks.listings.is_listed(location))
 
     async def _is_on_disk(self, os_path: Path) -> bool:
-        # os.path tells where pathlib raises, of names that no disk can have.
+        # os.path answers where pathlib raises: for names that no disk can have.
         return bool(await self.notebooks.storage.copies.run(os.path.exists, os_path))
 
     async def _refuse_special(self, os_path: Path) -> None:
@@ -80,7 +80,7 @@ class ContentsReader(LargeNotebookManager):
         await self.notebooks.storage.copies.run(refuse_special, os_path)
 
     async def _is_folder(self, location: Location, os_path: Path) -> bool:
-        """Whether this is a folder, whatever its name: on the disk, or because the bucket has objects below it."""
+        """Whether this is a folder, with any name: on the disk, or because the bucket has objects below it."""
         if location.relative_path == "" or await self.notebooks.storage.copies.run(os.path.isdir, os_path):
             return True
         if await self._is_on_disk(os_path):
@@ -158,7 +158,7 @@ class ContentsReader(LargeNotebookManager):
         if self._is_shown_instead(location):
             return self._model_of_shown(location, type)
         try:
-            on_disk = os.path.exists(self.notebooks.storage.os_path(location))  # noqa: ASYNC240, PTH110 - as Jupyter does; tells, never raises
+            on_disk = os.path.exists(self.notebooks.storage.os_path(location))  # noqa: ASYNC240, PTH110 - as Jupyter does; it never raises
             # Jupyter shows a link that leads nowhere.
             on_disk = on_disk or os.path.islink(self.notebooks.storage.entry(location.api_path))  # noqa: ASYNC240, PTH114 - as above
         except OperationRefused:
@@ -211,7 +211,7 @@ class ContentsReader(LargeNotebookManager):
                     views.showed(location, opened.shown, digest)
                 break
             except (ObjectNotFound, PreconditionFailed):
-                continue  # Whoever edits it has just saved again.
+                continue  # The editor has just saved again.
         else:
             raise kept_changing(location)
         model = await self._with_status(location, model)
@@ -224,7 +224,7 @@ class ContentsReader(LargeNotebookManager):
             await self.notebooks.localizer.unseen_edits.shown(location)
             self.notebooks.localizer.views.shows_working_copy(location)
         elif downloaded and location.is_delocalized:
-            # A full disk keeps nobody from reading.
+            # A full disk does not prevent reading.
             with contextlib.suppress(OSError):
                 await self.notebooks.localizer.unseen_edits.mark_unseen(location)
 
@@ -340,7 +340,7 @@ class ContentsReader(LargeNotebookManager):
             try:
                 file = await stack.enter_async_context(self.notebooks.localizer.content_of(location, version))
             except (ObjectNotFound, PreconditionFailed):
-                continue  # Whoever edits it has just saved again.
+                continue  # The editor has just saved again.
             await copies.run(os.utime, file, (version.updated.timestamp(),) * 2)
             return ShownFile(file=file, sha256=(await copies.run(_digest_of_file, file)).sha256)
         raise kept_changing(location)

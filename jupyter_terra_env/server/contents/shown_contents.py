@@ -34,7 +34,7 @@ def note_read(path: str, model: dict[str, Any]) -> bool:
     """Note what was read, before others can change it.
 
     Returns:
-        Whether somebody asked for that.
+        Whether this is within ``noting_what_is_read``.
     """
     read = _read.get()
     if read is not None:

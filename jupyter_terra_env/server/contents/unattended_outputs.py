@@ -1,4 +1,4 @@
-"""Outputs of cells that ran with nobody connected, put into their notebooks before the kernels end.
+"""Outputs of cells that ran with no front end connected, put into their notebooks before the kernels end.
 
 Protocol and races: docs/protocol/autopause.md. The notebooks are saved through the server's contents manager, like
 everybody's: locks, journal and conflicts are looked after there.
@@ -55,7 +55,7 @@ class _Seen:
     """A notebook's file before it is read.
 
     Attributes:
-        inode, size_bytes, modified_ns: tell whether it has changed since.
+        inode, size_bytes, modified_ns: show whether it has changed since.
         digest: its checksums, in a workspace folder.
     """
 
@@ -66,12 +66,12 @@ class _Seen:
 
 
 class UnattendedOutputs:
-    """Keeps what cells put out while nobody was there to save it.
+    """Keeps the outputs that no front end was there to save.
 
     Args:
         runs: which cells run.
         serverapp: the Jupyter server.
-        log: where trouble is told.
+        log: where trouble is logged.
     """
 
     def __init__(self, runs: CellRuns, serverapp: Any, *, log: logging.Logger | logging.LoggerAdapter[Any]) -> None:
@@ -140,12 +140,12 @@ class UnattendedOutputs:
         except FileNotFoundError:
             self._log.info("Outputs of a deleted notebook are not kept.")
         except HTTPError as refused:
-            # With 409 they are on the disk, and whoever looks after what is owed tells of it.
+            # With 409 they are on the disk, and the status of the notebook shows that they are owed.
             if refused.status_code != 409:
-                self._log.error("Outputs of cells that ran with nobody connected could not be saved: %s", refused)
+                self._log.error("Outputs of cells that ran with no front end connected could not be saved: %s", refused)
                 return (UnsafeFile(path=path, reason=NOT_KEPT),)
-        except Exception:  # noqa: BLE001 - whatever went wrong, the flush goes on, and says that they are lost
-            self._log.exception("Outputs of cells that ran with nobody connected could not be saved.")
+        except Exception:  # noqa: BLE001 - after any error the flush goes on, and reports that they are lost
+            self._log.exception("Outputs of cells that ran with no front end connected could not be saved.")
             return (UnsafeFile(path=path, reason=NOT_KEPT),)
         if without_place:
             self._log.error("Outputs of cells whose sources were edited since they ran are not kept.")
@@ -155,7 +155,7 @@ class UnattendedOutputs:
     async def _put(self, path: str, what: Unattended) -> tuple[str, ...]:
         """Put outputs into a notebook; the requests whose outputs have no place in it."""
         if self._is_somebody_elses(path):
-            self._log.info("Outputs are not put into a notebook that somebody else edits and this server never did.")
+            self._log.info("Outputs are not put into a notebook that another person edits and this server never did.")
             return ()
         for _ in range(_ROUNDS):
             seen = await self._look(path)
@@ -217,7 +217,7 @@ class UnattendedOutputs:
         return notebook, self._contents.notary.compute_signature(notebook)
 
     async def _is_saved(self, path: str, body: MemoryFile, seen: _Seen) -> bool:
-        """Save, unless somebody else has saved since: in a workspace, not even at the last moment."""
+        """Save, unless another client has saved since: in a workspace, not even at the last moment."""
         if await self._look(path) != seen:
             return False
         try:
@@ -238,7 +238,7 @@ class UnattendedOutputs:
         else:
             with saving_only(model["content"]):
                 await ensure_async(contents.save(model, path))
-        self._log.info("Outputs of cells that ran with nobody connected are in their notebook now.")
+        self._log.info("Outputs of cells that ran with no front end connected are in their notebook now.")
 
 
 def _in_memory(content: bytes) -> MemoryFile:

@@ -61,7 +61,7 @@ class WelderApi:
         }
 
     async def start(self) -> None:
-        """Take up what a Welder has left for this disk."""
+        """Take over the records that a Welder has left for this disk."""
         if self._take_over is not None:
             await self._take_over()
 

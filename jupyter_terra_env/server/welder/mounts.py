@@ -106,7 +106,7 @@ class PortHandler(web.RequestHandler):
             raise web.HTTPError(403, "Web pages may not use this address.")
 
     def check_xsrf_cookie(self) -> None:
-        """There are no cookies here."""
+        """Welder's API has no cookies to check."""
 
     async def get(self, path: str) -> None:
         """Answer a call."""

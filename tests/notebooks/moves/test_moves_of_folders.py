@@ -202,7 +202,7 @@ class TestDelete:
         assert env.baseline("deep/sub/1.ipynb") is None
         assert env.begun() == []
 
-    @pytest.mark.parametrize("hidden", [name for name in ODD if name != "deep/"])
+    @pytest.mark.parametrize("hidden", ODD)
     def test_is_refused_whole_with_an_object_that_no_listing_shows(self, env, outsider, hidden):
         env.save("deep/a.ipynb", b"x")
         outsider.put(hidden, b"x")
@@ -210,7 +210,7 @@ class TestDelete:
         with pytest.raises(OperationRefused) as refused:
             env.delete_folder("deep")
         assert refused.value.reason == "folder-not-empty"
-        assert f"1 other object ({hidden.removeprefix('deep/')})" in str(refused.value)
+        assert f"1 other object ({hidden.removeprefix('deep/') or 'deep/'})" in str(refused.value)
         assert env.operations == ["objects.list"]
         assert sorted(outsider.names()) == sorted(["deep/a.ipynb", hidden])
         assert (env.read("deep/a.ipynb"), env.begun()) == (b"x", [])

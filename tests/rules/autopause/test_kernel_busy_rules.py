@@ -9,16 +9,16 @@ from jupyter_terra_env.rules.autopause.kernel_busy import (
     MAIN_SHELL,
     KernelBusy,
     corrected_state,
-    is_sentinel_unheard,
+    is_probe_unheard,
     needs_wide_subscription,
     on_input_reply,
     on_input_request,
+    on_probe_reply,
+    on_probe_sent,
     on_restart,
-    on_sentinel_reply,
-    on_sentinel_sent,
     on_status,
     shell_to_audit,
-    without_sentinel,
+    without_probe,
 )
 
 SURE = KernelBusy(certain=True)
@@ -29,11 +29,11 @@ def heard(kernel, state, request="r1", kind="execute_request", subshell="", now=
 
 
 def audited(kernel, *, sent=100.0, subshell=MAIN_SHELL, seen=True, replied=True):
-    kernel = on_sentinel_sent(kernel, request_id="s", subshell=subshell, now=sent)
+    kernel = on_probe_sent(kernel, request_id="s", subshell=subshell, now=sent)
     if seen:
         kernel = heard(kernel, "busy", "s", "kernel_info_request", now=sent + 1)
     if replied:
-        kernel = on_sentinel_reply(kernel, request_id="s", now=sent + 2)
+        kernel = on_probe_reply(kernel, request_id="s", now=sent + 2)
     return kernel
 
 
@@ -72,7 +72,7 @@ def test_a_new_process_says_starting():
     assert not heard(heard(SURE, "busy"), "starting", "", "").is_busy
 
 
-class TestSentinel:
+class TestProbe:
     def test_an_unsure_kernel_is_asked_at_once(self):
         assert shell_to_audit(KernelBusy(), now=0, audit_interval=120) == MAIN_SHELL
 
@@ -82,23 +82,23 @@ class TestSentinel:
         assert not audited(KernelBusy(), replied=False).certain
 
     def test_in_either_order(self):
-        kernel = on_sentinel_sent(KernelBusy(), request_id="s", subshell=MAIN_SHELL, now=1)
-        kernel = on_sentinel_reply(kernel, request_id="s", now=2)
+        kernel = on_probe_sent(KernelBusy(), request_id="s", subshell=MAIN_SHELL, now=1)
+        kernel = on_probe_reply(kernel, request_id="s", now=2)
         assert heard(kernel, "idle", "s", "kernel_info_request", now=3).certain
 
     def test_an_answer_without_a_status_is_asked_for_again(self):
         kernel = audited(KernelBusy(), sent=100, seen=False)
-        assert not is_sentinel_unheard(kernel, now=102, patience=3)
-        assert is_sentinel_unheard(kernel, now=103, patience=3)
-        assert shell_to_audit(without_sentinel(kernel), now=103, audit_interval=120) == MAIN_SHELL
+        assert not is_probe_unheard(kernel, now=102, patience=3)
+        assert is_probe_unheard(kernel, now=103, patience=3)
+        assert shell_to_audit(without_probe(kernel), now=103, audit_interval=120) == MAIN_SHELL
 
     def test_only_the_second_one_asks_for_more_topics(self):
-        once = without_sentinel(audited(KernelBusy(), seen=False))
+        once = without_probe(audited(KernelBusy(), seen=False))
         assert not needs_wide_subscription(once)
-        assert needs_wide_subscription(without_sentinel(audited(once, seen=False)))
+        assert needs_wide_subscription(without_probe(audited(once, seen=False)))
 
     def test_a_kernel_that_starts_late_is_asked_again(self):
-        kernel = on_sentinel_sent(KernelBusy(), request_id="s", subshell=MAIN_SHELL, now=1)
+        kernel = on_probe_sent(KernelBusy(), request_id="s", subshell=MAIN_SHELL, now=1)
         kernel = heard(kernel, "starting", "", "", now=2)
         assert shell_to_audit(kernel, now=2, audit_interval=120) == MAIN_SHELL
 
@@ -107,9 +107,9 @@ class TestSentinel:
         assert not audited(kernel, sent=200).is_busy
 
     def test_but_not_what_began_after_it_was_sent(self):
-        kernel = on_sentinel_sent(SURE, request_id="s", subshell=MAIN_SHELL, now=100)
+        kernel = on_probe_sent(SURE, request_id="s", subshell=MAIN_SHELL, now=100)
         kernel = heard(kernel, "busy", now=100)
-        assert on_sentinel_reply(kernel, request_id="s", now=101).is_busy
+        assert on_probe_reply(kernel, request_id="s", now=101).is_busy
 
     def test_nor_what_another_shell_does(self):
         kernel = heard(SURE, "busy", "r2", "comm_msg", "sub", now=10)
@@ -118,13 +118,13 @@ class TestSentinel:
 
     def test_somebody_elses_answer_is_none(self):
         kernel = heard(SURE, "busy", now=10)
-        assert on_sentinel_reply(kernel, request_id="x", now=11) == kernel
+        assert on_probe_reply(kernel, request_id="x", now=11) == kernel
 
-    def test_a_silent_request_is_audited_one_sentinel_at_a_time(self):
+    def test_a_silent_request_is_audited_one_probe_at_a_time(self):
         kernel = heard(SURE, "busy", now=10)
         assert shell_to_audit(kernel, now=129, audit_interval=120) is None
         assert shell_to_audit(kernel, now=130, audit_interval=120) == MAIN_SHELL
-        kernel = on_sentinel_sent(kernel, request_id="s", subshell=MAIN_SHELL, now=130)
+        kernel = on_probe_sent(kernel, request_id="s", subshell=MAIN_SHELL, now=130)
         assert shell_to_audit(kernel, now=1000, audit_interval=120) is None
 
     @pytest.mark.parametrize("kind", ["usage_request", "comm_msg", "execute_request", "complete_request", ""])
@@ -141,14 +141,14 @@ class TestSentinel:
         assert audits == 1
         assert not kernel.is_busy
 
-    def test_a_sentinel_behind_a_long_cell_does_not_put_off_the_audit_of_another_shell(self):
+    def test_a_probe_behind_a_long_cell_does_not_put_off_the_audit_of_another_shell(self):
         kernel = heard(heard(SURE, "busy", "long", subshell="sub", now=0), "busy", "lost", now=10)
-        kernel = on_sentinel_sent(kernel, request_id="waits", subshell="sub", now=120)
+        kernel = on_probe_sent(kernel, request_id="waits", subshell="sub", now=120)
         assert shell_to_audit(kernel, now=130, audit_interval=120) == MAIN_SHELL
         kernel = audited(kernel, sent=130)
         assert set(kernel.running) == {"long"}
         assert shell_to_audit(kernel, now=10_000, audit_interval=120) is None
-        assert not on_sentinel_reply(kernel, request_id="waits", now=10_001).is_busy
+        assert not on_probe_reply(kernel, request_id="waits", now=10_001).is_busy
 
     def test_a_subshell_is_audited_in_its_own_queue(self):
         kernel = heard(SURE, "busy", "r2", "comm_msg", "sub", now=10)

@@ -170,13 +170,13 @@ async def resolved(api, action, name="a.ipynb", **more):
 
 async def test_both_sides_are_told(bucket, contents, api, jp_serverapp):
     await parted(bucket, contents)
-    told = (await looked(api)).model
-    assert sources(told["mine"]) == ["1 mine", "2"]
-    assert sources(told["theirs"]) == ["1", "2 theirs"]
-    assert sources(told["base"]) == ["1", "2"]
-    assert (told["can_merge"], sources(told["merged"])) == (True, ["1 mine", "2 theirs"])
-    assert (told["reason"], told["is_deleted"], told["too_large"]) == ("remote-changed", False, False)
-    assert told["theirs_version"] == str(bucket.get("a.ipynb").generation)
+    reported = (await looked(api)).model
+    assert sources(reported["mine"]) == ["1 mine", "2"]
+    assert sources(reported["theirs"]) == ["1", "2 theirs"]
+    assert sources(reported["base"]) == ["1", "2"]
+    assert (reported["can_merge"], sources(reported["merged"])) == (True, ["1 mine", "2 theirs"])
+    assert (reported["reason"], reported["is_deleted"], reported["too_large"]) == ("remote-changed", False, False)
+    assert reported["theirs_version"] == str(bucket.get("a.ipynb").generation)
 
 
 @pytest.mark.parametrize(
@@ -263,15 +263,17 @@ async def test_a_composed_merge_names_what_it_was_made_from(bucket, contents, ap
 
 async def test_who_and_when_is_said_where_it_is_known(bucket, contents, api, jp_serverapp):
     await parted(bucket, contents)
-    told = (await looked(api)).model
-    assert told["theirs_by"] is None, "somebody's plain client"
-    assert datetime.fromisoformat(told["mine_updated"]).tzinfo is not None
+    reported = (await looked(api)).model
+    assert reported["theirs_by"] is None, "somebody's plain client"
+    assert datetime.fromisoformat(reported["mine_updated"]).tzinfo is not None
     blob = bucket.client.bucket(bucket.name).blob("notebooks/a.ipynb")
     blob.metadata = {"lastLockedBy": owner_hash(bucket.name, "bob@example.org"), "lockExpiresAt": "0"}
     blob.upload_from_string(text_of(notebook("1", "2 theirs, again")))
-    told = (await looked(api)).model
-    assert told["theirs_by"] == "bob@example.org"
-    assert datetime.fromisoformat(told["theirs_updated"]) == bucket.get("a.ipynb").time_created.replace(microsecond=0)
+    reported = (await looked(api)).model
+    assert reported["theirs_by"] == "bob@example.org"
+    assert datetime.fromisoformat(reported["theirs_updated"]) == bucket.get("a.ipynb").time_created.replace(
+        microsecond=0
+    )
 
 
 async def test_a_choice_made_on_an_older_look_is_refused(bucket, contents, api, jp_serverapp):

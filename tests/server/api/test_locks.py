@@ -85,7 +85,7 @@ def presence(jp_ws_fetch, jp_serverapp):
         socket.close()
 
 
-async def told(socket):
+async def reported(socket):
     return json.loads(await asyncio.wait_for(socket.read_message(), 10))
 
 
@@ -98,21 +98,21 @@ async def test_opens_read_only_with_their_content_and_says_whose_it_is(bucket, c
     assert sources(model["content"]) == ["theirs"]
     assert (model["writable"], model["type"], model["format"]) == (False, "notebook", "json")
     assert model["hash_algorithm"] == "sha256"
-    told = model["terra"]["lock"]
-    assert (told["state"], told["holder"], told["email"]) == (
+    reported = model["terra"]["lock"]
+    assert (reported["state"], reported["holder"], reported["email"]) == (
         "held-by-other",
         owner_hash(bucket.name, OTHER),
         OTHER,
     )
-    assert told["actions"] == ["playground", "copy", "wait"]
-    assert told["until"] is not None
+    assert reported["actions"] == ["playground", "copy", "wait"]
+    assert reported["until"] is not None
     assert not (edit / "a.ipynb").exists()
 
 
 async def test_a_stranger_is_told_by_hash_only(bucket, contents, jp_serverapp):
     bucket.put_notebook("a.ipynb", "1", metadata=record(bucket, STRANGER))
-    told = (await contents.open("a.ipynb")).model["terra"]["lock"]
-    assert (told["holder"], told["email"]) == (owner_hash(bucket.name, STRANGER), None)
+    reported = (await contents.open("a.ipynb")).model["terra"]["lock"]
+    assert (reported["holder"], reported["email"]) == (owner_hash(bucket.name, STRANGER), None)
 
 
 async def test_files_of_other_types_are_shown_read_only_too(bucket, contents, jp_serverapp, monkeypatch):
@@ -253,15 +253,15 @@ async def test_presence_tells_the_status_and_every_change(bucket, contents, pres
     bucket.put_notebook("a.ipynb", "1")
     await contents.open("a.ipynb")
     socket = await presence("a.ipynb")
-    first = await told(socket)
+    first = await reported(socket)
     assert (first["path"], first["lock"]["state"]) == (f"{EDIT}/a.ipynb", "held")
     lock(bucket, "a.ipynb", record(bucket, OTHER))
     await contents.save("a.ipynb", "mine")
-    while (status := await told(socket))["place"] != "locked":
+    while (status := await reported(socket))["place"] != "locked":
         pass
     assert status["lock"]["email"] == OTHER
     lock(bucket, "a.ipynb", {EXPIRY_KEY: "0"})
-    while (status := await told(socket))["lock"]["state"] != "free":
+    while (status := await reported(socket))["lock"]["state"] != "free":
         pass
     assert status["writable"] is True
 
@@ -283,7 +283,7 @@ async def test_presence_of_what_is_only_in_the_bucket(bucket, contents, presence
     bucket.put_notebook("a.ipynb", "theirs", metadata=record(bucket, OTHER))
     await contents.open("a.ipynb")
     socket = await presence("a.ipynb")
-    status = await told(socket)
+    status = await reported(socket)
     assert (status["place"], status["lock"]["state"]) == ("in-workspace", "held-by-other")
 
 
@@ -488,7 +488,7 @@ async def test_a_reader_of_a_workspace_stays_one_whatever_is_asked(bucket, conte
     assert (await contents.open("a.ipynb")).model["writable"] is False
     bucket.mark()
     socket = await presence("a.ipynb")
-    states = [(await told(socket))["lock"]["state"]]
+    states = [(await reported(socket))["lock"]["state"]]
     await until(lambda: ("objects.get", 200) in bucket.requests)  # The tab's coming looks at the object.
     states.append((await contents.status("a.ipynb"))["lock"]["state"])
     socket.close()

@@ -49,9 +49,9 @@ async def test_what_stays_on_this_disk_has_no_place_in_the_bucket(bucket, edit, 
     bucket.put_notebook("a.ipynb", "shared")
     bucket.mark()
     for name, folder in (("data.csv", "edit"), ("a.ipynb", "playground")):
-        told = await ask("whereabouts", name, folder)
-        assert (told["uri"], told["is_in_workspace"]) == (None, False)
-        assert told["disk_path"].endswith(f"{folder}/{name}")
+        reported = await ask("whereabouts", name, folder)
+        assert (reported["uri"], reported["is_in_workspace"]) == (None, False)
+        assert reported["disk_path"].endswith(f"{folder}/{name}")
     assert bucket.requests == []
 
 
@@ -59,20 +59,20 @@ async def test_an_outage_is_told_and_the_disk_is_shown(bucket, contents, ask, jp
     bucket.put_notebook("a.ipynb", "shared")
     await contents.open("a.ipynb")
     bucket.faults.add(Fault(operation="objects.get", action=AnswerWith(status=503), times=100))
-    told = await ask("whereabouts", "a.ipynb")
-    assert told["disk_path"]
-    assert told["reason"] in {"server-error", "overloaded", "unreachable"}
-    assert (await ask("removal", "a.ipynb"))["reason"] == told["reason"]
+    reported = await ask("whereabouts", "a.ipynb")
+    assert reported["disk_path"]
+    assert reported["reason"] in {"server-error", "overloaded", "unreachable"}
+    assert (await ask("removal", "a.ipynb"))["reason"] == reported["reason"]
 
 
 async def test_what_deleting_one_notebook_removes(bucket, contents, ask, jp_serverapp):
     bucket.put_notebook("a.ipynb", "shared")
     await contents.open("a.ipynb")
     bucket.mark()
-    told = await ask("removal", "a.ipynb")
-    assert told["is_folder"] is False
-    assert told["shared"] == {"count": 1, "names": ["a.ipynb"]}
-    assert (told["on_disk_only"], told["hidden"], told["held"]) == (NOTHING, NOTHING, [])
+    reported = await ask("removal", "a.ipynb")
+    assert reported["is_folder"] is False
+    assert reported["shared"] == {"count": 1, "names": ["a.ipynb"]}
+    assert (reported["on_disk_only"], reported["hidden"], reported["held"]) == (NOTHING, NOTHING, [])
     assert bucket.writes == []
     assert (await contents.delete("a.ipynb")).code == 204
     assert bucket.names() == []
@@ -86,12 +86,12 @@ async def test_what_deleting_a_folder_removes_and_what_it_cannot(bucket, content
     await contents.open("f/a.ipynb")
     (edit / "f" / "data.csv").write_text("1")
     (edit / "f" / ".hidden").write_text("1")
-    told = await ask("removal", "f")
-    assert told["is_folder"] is True
-    assert told["shared"] == {"count": 2, "names": ["a.ipynb", "deep/b.ipynb"]}
-    assert told["on_disk_only"] == {"count": 1, "names": ["data.csv"]}
-    assert told["hidden"] == {"count": 1, "names": ["cohort.csv"]}
-    assert told["held"] == [{"path": f"{WORKSPACE}/edit/f/deep/b.ipynb", "email": None, "by_same_person": False}]
+    reported = await ask("removal", "f")
+    assert reported["is_folder"] is True
+    assert reported["shared"] == {"count": 2, "names": ["a.ipynb", "deep/b.ipynb"]}
+    assert reported["on_disk_only"] == {"count": 1, "names": ["data.csv"]}
+    assert reported["hidden"] == {"count": 1, "names": ["cohort.csv"]}
+    assert reported["held"] == [{"path": f"{WORKSPACE}/edit/f/deep/b.ipynb", "email": None, "by_same_person": False}]
     refused = await contents.delete("f")
     assert refused.code == 409
     assert len(bucket.names()) == 4
@@ -104,18 +104,18 @@ async def test_what_stays_on_this_disk_is_removed_for_nobody_else(bucket, edit, 
     (playground / "a.ipynb").write_text("{}")
     bucket.mark()
     for name, folder in (("data.csv", "edit"), ("a.ipynb", "playground")):
-        told = await ask("removal", name, folder)
-        assert told["shared"] == NOTHING
-        assert told["on_disk_only"] == {"count": 1, "names": [name]}
+        reported = await ask("removal", name, folder)
+        assert reported["shared"] == NOTHING
+        assert reported["on_disk_only"] == {"count": 1, "names": [name]}
     assert bucket.requests == []
 
 
 async def test_a_long_list_is_counted_and_not_told_whole(bucket, ask, jp_serverapp):
     for number in range(25):
         bucket.put_notebook(f"f/{number:02}.ipynb", "shared")
-    told = await ask("removal", "f")
-    assert told["shared"]["count"] == 25
-    assert len(told["shared"]["names"]) == 20
+    reported = await ask("removal", "f")
+    assert reported["shared"]["count"] == 25
+    assert len(reported["shared"]["names"]) == 20
 
 
 async def test_a_listing_tells_what_stays_on_this_disk(bucket, contents, edit, playground, jp_serverapp):

@@ -77,6 +77,30 @@ async def test_objects_that_no_listing_shows(bucket, contents, edit, the_trash, 
     assert (edit / "f" / "b.ipynb").exists()
 
 
+@pytest.mark.parametrize("content", ["", "placeholder"])
+async def test_the_marker_that_a_tool_made_for_a_folder_goes_with_it(
+    bucket, contents, edit, the_trash, jp_serverapp, content
+):
+    await open_two(bucket, contents)
+    bucket.put("notebooks/f/", content)
+    bucket.put("notebooks/f/empty/", content)
+    assert (await contents.delete("f")).code == 204
+    assert bucket.names() == ["notebooks/a.ipynb"]
+    assert not (edit / "f").exists()
+
+
+async def test_an_object_of_the_folder_s_own_name_is_named_in_the_refusal(
+    bucket, contents, edit, the_trash, jp_serverapp
+):
+    await open_two(bucket, contents)
+    bucket.put("notebooks/f/", "a,b")
+    refused = await contents.delete("f")
+    assert (refused.code, refused.reason) == (409, "folder-not-empty")
+    assert "1 other object (f/)" in refused.message
+    assert "notebooks/f/" in bucket.names()
+    assert (edit / "f" / "b.ipynb").exists()
+
+
 async def test_a_bucket_that_refuses(bucket, contents, edit, the_trash, jp_serverapp):
     await open_two(bucket, contents)
     bucket.faults.add(Fault(operation="objects.delete", action=AnswerWith(status=403, reason="forbidden"), times=9))

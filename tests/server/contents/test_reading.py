@@ -59,7 +59,7 @@ def tab(jp_ws_fetch, jp_serverapp):
         socket.close()
 
 
-async def told(socket, condition):
+async def answer(socket, condition):
     """The first status that is so."""
     async with asyncio.timeout(15):
         while not condition(status := json.loads(await socket.read_message())):
@@ -73,7 +73,7 @@ async def test_a_reader_is_told_of_a_newer_version_and_when_it_was_saved(bucket,
     assert shown["shown_version"] == shown["workspace_version"] == str(bucket.get("a.ipynb").generation)
     socket = await tab("a.ipynb")
     bucket.put_notebook("a.ipynb", "2", metadata=saved_by(bucket, OTHER, "two"))
-    newer = await told(socket, lambda status: status["workspace_version"] != shown["shown_version"])
+    newer = await answer(socket, lambda status: status["workspace_version"] != shown["shown_version"])
     blob = bucket.get("a.ipynb")
     assert newer["workspace_version"] == str(blob.generation)
     assert newer["workspace_saved_at"] == blob.time_created.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -85,9 +85,9 @@ async def test_a_reader_follows_also_when_nobody_holds_the_lock(bucket, contents
     await contents.open("a.ipynb")
     socket = await tab("a.ipynb")
     bucket.put_notebook("a.ipynb", "2")
-    free = await told(socket, lambda status: status["lock"]["state"] == "free")
+    free = await answer(socket, lambda status: status["lock"]["state"] == "free")
     bucket.put_notebook("a.ipynb", "3")
-    await told(socket, lambda status: status["workspace_version"] not in {None, free["workspace_version"]})
+    await answer(socket, lambda status: status["workspace_version"] not in {None, free["workspace_version"]})
 
 
 async def test_a_reader_is_told_that_it_was_deleted(bucket, contents, tab):
@@ -95,7 +95,7 @@ async def test_a_reader_is_told_that_it_was_deleted(bucket, contents, tab):
     await contents.open("a.ipynb")
     socket = await tab("a.ipynb")
     bucket.client.bucket(bucket.name).blob("notebooks/a.ipynb").delete()
-    status = await told(socket, lambda status: status["gone"] is not None)
+    status = await answer(socket, lambda status: status["gone"] is not None)
     assert status["gone"] == {"how": "deleted", "path": None}
     assert (status["place"], status["reason"]) == ("gone", "deleted")
     assert status["workspace_version"] is None
@@ -110,7 +110,7 @@ async def test_a_reader_is_told_the_new_name(bucket, contents, tab, new_name, me
     socket = await tab("a.ipynb")
     there = bucket.client.bucket(bucket.name)
     there.rename_blob(there.blob("notebooks/a.ipynb"), f"notebooks/{new_name}")
-    status = await told(socket, lambda status: status["gone"] is not None)
+    status = await answer(socket, lambda status: status["gone"] is not None)
     assert status["gone"] == {"how": "renamed", "path": f"{EDIT}/{new_name}"}
     assert status["place"] == "gone"
 
@@ -127,7 +127,7 @@ async def test_copies_that_were_there_before_are_not_taken_for_the_renamed_one(b
     if is_saved_since:
         bucket.put_notebook("b.ipynb", "2", metadata={**metadata, WRITE_ID_KEY: "two"})
     await socket.write_message(json.dumps({"looked_at": True}))
-    status = await told(socket, lambda status: status["gone"] is not None)
+    status = await answer(socket, lambda status: status["gone"] is not None)
     if is_saved_since:
         assert status["gone"] == {"how": "missing", "path": None}
         assert "moved or deleted" in status["message"]
@@ -141,7 +141,7 @@ async def test_a_deletion_beside_older_copies_is_a_deletion(bucket, contents, ta
     await contents.open("a.ipynb")
     socket = await tab("a.ipynb")
     bucket.client.bucket(bucket.name).blob("notebooks/a.ipynb").delete()
-    status = await told(socket, lambda status: status["gone"] is not None)
+    status = await answer(socket, lambda status: status["gone"] is not None)
     assert status["gone"] == {"how": "deleted", "path": None}
 
 
@@ -150,9 +150,9 @@ async def test_a_notebook_that_comes_back_is_there_again(bucket, contents, tab):
     await contents.open("a.ipynb")
     socket = await tab("a.ipynb")
     bucket.client.bucket(bucket.name).blob("notebooks/a.ipynb").delete()
-    await told(socket, lambda status: status["gone"] is not None)
+    await answer(socket, lambda status: status["gone"] is not None)
     bucket.put_notebook("a.ipynb", "2", metadata=record(bucket, OTHER))
-    status = await told(socket, lambda status: status["gone"] is None)
+    status = await answer(socket, lambda status: status["gone"] is None)
     assert (status["place"], status["lock"]["state"]) == ("in-workspace", "held-by-other")
 
 
@@ -161,10 +161,10 @@ async def test_who_edits_is_told_that_it_was_deleted_and_keeps_what_is_saved(buc
     await contents.open("a.ipynb")
     socket = await tab("a.ipynb")
     bucket.client.bucket(bucket.name).blob("notebooks/a.ipynb").delete()
-    status = await told(socket, lambda status: status["gone"] is not None)
+    status = await answer(socket, lambda status: status["gone"] is not None)
     assert status["place"] == "gone"
     assert (await contents.save("a.ipynb", "mine")).code == 409
-    status = await told(socket, lambda status: status["place"] == "conflict")
+    status = await answer(socket, lambda status: status["place"] == "conflict")
     assert status["reason"] == "remote-deleted"
     assert "mine" in (edit / "a.ipynb").read_text(encoding="utf-8")
 
@@ -172,7 +172,7 @@ async def test_who_edits_is_told_that_it_was_deleted_and_keeps_what_is_saved(buc
 async def test_a_new_notebook_that_is_not_in_the_workspace_yet_is_not_gone(bucket, edit, contents, tab):
     (edit / "a.ipynb").write_text(text_of(notebook("1")), encoding="utf-8")
     socket = await tab("a.ipynb")
-    status = await told(socket, lambda status: status["lock"]["state"] == "free" or status["place"] == "in-workspace")
+    status = await answer(socket, lambda status: status["lock"]["state"] == "free" or status["place"] == "in-workspace")
     assert status["gone"] is None
 
 
@@ -183,7 +183,7 @@ async def test_a_notebook_that_was_taken_over_says_so_without_a_save(bucket, con
     blob = bucket.client.bucket(bucket.name).blob("notebooks/a.ipynb")
     blob.metadata = record(bucket, ME)
     blob.patch()
-    status = await told(socket, lambda status: status["lock"]["state"] == "held-elsewhere")
+    status = await answer(socket, lambda status: status["lock"]["state"] == "held-elsewhere")
     assert (status["lock"]["lost"], status["writable"]) == (True, False)
 
 
@@ -203,7 +203,7 @@ async def test_what_a_tab_says_besides_is_no_trouble(bucket, contents, tab, mess
     socket = await tab("a.ipynb", looked_at=False)
     await socket.write_message(message, binary=isinstance(message, bytes))
     bucket.put_notebook("a.ipynb", "2")
-    await told(socket, lambda status: status["lock"]["state"] == "free")
+    await answer(socket, lambda status: status["lock"]["state"] == "free")
 
 
 async def test_events_tell_a_newer_version_and_what_is_gone(bucket, contents, tab, jp_serverapp):
@@ -217,7 +217,7 @@ async def test_events_tell_a_newer_version_and_what_is_gone(bucket, contents, ta
     await contents.open("a.ipynb")
     socket = await tab("a.ipynb")
     bucket.client.bucket(bucket.name).blob("notebooks/a.ipynb").delete()
-    await told(socket, lambda status: status["gone"] is not None)
+    await answer(socket, lambda status: status["gone"] is not None)
     async with asyncio.timeout(5):
         while not events or events[-1]["gone"] is None:  # noqa: ASYNC110 - listeners set no asyncio events
             await asyncio.sleep(0.05)

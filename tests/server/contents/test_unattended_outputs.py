@@ -411,13 +411,13 @@ async def test_saved_while_outputs_are_put_in(
     saved = []
 
     if moment == "reading":
-        told = unattended_outputs.body_with_outputs
+        answer = unattended_outputs.body_with_outputs
 
         def body(*args, **kwargs):
             if not saved:
                 saving = contents.save("a.ipynb", steps(4), "typed meanwhile")
                 saved.append(asyncio.run_coroutine_threadsafe(saving, loop).result(20))
-            return told(*args, **kwargs)
+            return answer(*args, **kwargs)
 
         monkeypatch.setattr(unattended_outputs, "body_with_outputs", body)
     else:

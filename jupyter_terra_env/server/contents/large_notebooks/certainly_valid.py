@@ -1,4 +1,4 @@
-"""A quick look at a notebook that tells most valid ones; what it doubts, ``nbformat`` has to check.
+"""A quick check that recognises most valid notebooks; ``nbformat`` has to check the others.
 
 The types below are narrower than the schema of notebook format 4.5, never wider: tests hold them to it.
 """

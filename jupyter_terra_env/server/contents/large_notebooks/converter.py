@@ -99,7 +99,7 @@ class Checked:
 
 
 class RenderJob:
-    """A notebook that is being read: the process waits to be told whether it is trusted.
+    """A notebook that is being read: the process waits to hear whether it is trusted.
 
     Attributes:
         signature: what the trust depends on.

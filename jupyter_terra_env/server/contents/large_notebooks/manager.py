@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -59,12 +60,29 @@ class _UnreadFile:
     file: io.BufferedReader
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Showing:
+    """A task within ``stand_ins``.
+
+    Attributes:
+        task: the task; those that it starts inherit the variable, but get notebooks.
+        stack: closes what the stand-ins need.
+    """
+
+    task: asyncio.Task[Any]
+    stack: contextlib.AsyncExitStack
+
+
+_showing: ContextVar[_Showing | None] = ContextVar("showing", default=None)
+
+
+def _showing_here() -> _Showing | None:
+    showing = _showing.get()
+    return showing if showing is not None and showing.task is asyncio.current_task() else None
+
+
 class LargeNotebookManager(UnusualNotebooks):
     """Reads and writes large notebooks of workspace folders beside the event loop."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._showing: dict[asyncio.Task[Any], contextlib.AsyncExitStack] = {}
 
     # What handlers ask for
 
@@ -76,11 +94,11 @@ class LargeNotebookManager(UnusualNotebooks):
             yield
             return
         async with contextlib.AsyncExitStack() as stack:
-            self._showing[task] = stack
+            token = _showing.set(_Showing(task=task, stack=stack))
             try:
                 yield
             finally:
-                self._showing.pop(task, None)
+                _showing.reset(token)
 
     async def written(self, model: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
         """A model with the JSON of the notebook in the place of its stand-in.
@@ -144,12 +162,13 @@ class LargeNotebookManager(UnusualNotebooks):
         Raises:
             NotConvertedError: the process failed; Jupyter's own code may succeed.
         """
-        task = asyncio.current_task()
-        if task is None or not isinstance(model.get("content"), StandIn):
+        showing = _showing_here()
+        if showing is None or not isinstance(model.get("content"), StandIn):
             return model
         written, _ = await self.written({key: model[key] for key in ("type", "format", "content")})
         # The process takes few notebooks at once; and what reads from here on, as checkpoints may, gets notebooks.
-        await self._showing.pop(task).aclose()
+        _showing.set(None)
+        await showing.stack.aclose()
         body = MemoryFile("copied")
         await self.run_beside(_write_all, body, json_pieces(written))
         prepared = await self.prepare(model["type"], body)
@@ -176,10 +195,9 @@ class LargeNotebookManager(UnusualNotebooks):
         capture_validation_error: dict[str, Any] | None = None,
         raw: bool = False,  # noqa: FBT001, FBT002
     ) -> Any:
-        task = asyncio.current_task()
-        stack = None if task is None else self._showing.get(task)
-        if stack is not None and as_version == 4:
-            found = await self._stand_in(Path(os_path), stack)
+        showing = _showing_here()
+        if showing is not None and as_version == 4:
+            found = await self._stand_in(Path(os_path), showing.stack)
             if found is not None:
                 return found if raw else found[0]
         return await super()._read_notebook(os_path, as_version, capture_validation_error, raw)

@@ -31,7 +31,7 @@ class LargeSaves(PathMatches):
         self._manager = manager
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
-        """See ``Matcher.match``; a body whose length is not told is not large."""
+        """See ``Matcher.match``; a body of unknown length is not large."""
         length = request.headers.get("Content-Length", "")
         found = super().match(request) if request.method == "PUT" and length.isdecimal() else None
         if found is None:
@@ -49,7 +49,7 @@ class StreamingSaveMixin(LargeResponseMixin):
     _refusal: web.HTTPError | None = None
 
     async def prepare(self) -> None:  # type: ignore[override]  # Jupyter's is declared to return an awaitable of one
-        """Make ready for the body. A refusal is told when all of it has come: many clients hear nothing before."""
+        """Prepare for the body. A refusal is sent once all of it has come: many clients read nothing before."""
         self._body = MemoryFile("body")
         try:
             await super().prepare()

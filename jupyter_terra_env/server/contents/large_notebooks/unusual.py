@@ -1,7 +1,7 @@
 """The part of the contents manager that has small notebooks of an unusual structure checked in child processes.
 
 Nearly all small notebooks have the structure that is checked in little time; Jupyter's own code does that in the
-server. What has another structure, and could keep the server busy, is checked with limits, whoever asks for it.
+server. What has another structure, and could keep the server busy, is checked with limits for every caller.
 """
 
 import json

@@ -1,18 +1,21 @@
 """Large notebooks when something is wrong: who asks, the process, the server's hooks."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 import socket
 import threading
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from jupyter_server.auth.authorizer import Authorizer
-from workspace_kit import WORKSPACE, notebook, text_of
+from workspace_kit import WORKSPACE, notebook, sources, text_of
 
 from jupyter_terra_env.notebooks.untrusted import cage
+from jupyter_terra_env.server.contents.large_notebooks.manager import StandIn
 
 
 def _body(*cell_sources):
@@ -258,4 +261,27 @@ async def test_a_client_that_goes_away_leaves_nothing_behind(bucket, letters, si
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
         writer.transport.abort()
     assert (await letters("GET", "a.ipynb")).model["content"] == expected.model["content"]
-    assert sizes.manager._showing == {}
+    assert open_files("a.ipynb") == []
+
+
+def open_files(name):
+    """Paths of the files of a name that this process has open."""
+    paths = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # That of the listing itself is closed by now.
+            paths.append(os.readlink(descriptor))  # noqa: PTH115 - a deleted file has no path to resolve
+    return [path for path in paths if path.endswith(f"/{name}")]
+
+
+async def test_only_the_task_of_a_request_gets_stand_ins(bucket, sizes):
+    """A task that other code starts within the request inherits its context, but cannot handle stand-ins."""
+    bucket.put_notebook("a.ipynb", "1")
+    sizes.all_are_large()
+    path = f"{WORKSPACE}/edit/a.ipynb"
+    async with sizes.manager.stand_ins():
+        own = await sizes.manager.get(path)
+        others = await asyncio.create_task(sizes.manager.get(path))
+        assert isinstance(own["content"], StandIn)
+        assert sources(others["content"]) == ["1"]
+    assert sources((await sizes.manager.get(path))["content"]) == ["1"]
+    assert open_files("a.ipynb") == []
