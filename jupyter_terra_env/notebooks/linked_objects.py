@@ -293,10 +293,7 @@ class LinkedObjects:
         found = self._links.match(path)
         place = None if found is None else found[1]
         if place is not None and place.belongs_in_bucket and _is_object_of(place, bucket_name, name):
-            # Not while an upload of the same file is under way, nor another call like this: each would undo what the
-            # other has looked at.
-            async with self._notebooks.storage.writes.turn(place):
-                await self._notebooks.localizer.open_workspace_version(place)
+            await self._notebooks.localizer.open_workspace_version(place)
             self._notebooks.localizer.views.shows_working_copy(place)
             return
         bucket = self._notebooks.bucket_threads.bucket(bucket_name, self._user_project(bucket_name))

@@ -115,6 +115,32 @@ class Journal:
                 return None
             return self._attempts.begin(path, bucket, object_name, over=over, crc32c=crc32c)
 
+    def detach_attempts(self, path: str, bucket: str, object_name: str, *, seen: Baseline) -> Baseline | None:
+        """Stop recognising open uploads over a baseline, because another content is about to become the working copy.
+
+        If one of them takes effect later, its version counts as another person's: it is opened, never replaced by a
+        working copy that does not stand on it. An upload that is being prepared finds that the baseline has moved on.
+
+        Args:
+            path: API path of the working copy.
+            bucket: bucket name.
+            object_name: the object.
+            seen: the baseline that the replacement was decided on.
+
+        Returns:
+            The baseline as it is now; None, and nothing has changed, if it is not the one that was seen.
+        """
+        with self._database.transaction():
+            current = self.baseline(path, bucket, object_name)
+            if current is None or current.row_token != seen.row_token or not _is_at_same_version(current, seen):
+                return None
+            if not current.attempts:
+                return current
+            self._attempts.end_all(path)
+            detached = replace(current, row_token=self._new_token(), attempts=())
+            self._replace_row(path, bucket, object_name, expected=current, new=detached)
+            return detached
+
     def end_attempt(self, attempt_id: str) -> None:
         """Record that an upload certainly has no effect and will have none."""
         self._attempts.end(attempt_id)

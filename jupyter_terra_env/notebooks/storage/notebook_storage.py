@@ -235,13 +235,21 @@ class NotebookStorage:
                 appearing = partial(self.appearing_now, keeping.owed_as)
             return await install(keep_old_as=keeping.kept, appearing=appearing)
 
-    def stands_now(self, location: Location, seen: Baseline | None) -> bool:
-        """Whether the baseline is still the one that was seen; for use off the event loop."""
-        now = self.baseline_now(location)
-        if now is None or seen is None:
-            return now is seen
-        version = (seen.row_token, seen.generation, seen.metageneration)
-        return (now.row_token, now.generation, now.metageneration) == version
+    def begin_install_now(self, location: Location, seen: Baseline | None) -> tuple[bool, Baseline | None]:
+        """Prepare the journal for a downloaded version that is about to become the working copy.
+
+        For use off the event loop, in the turn of the working copy's folder.
+
+        Returns:
+            Whether the baseline is still the one that was seen, and the baseline that the install stands on: open
+            uploads over it are no longer recognised (see ``Journal.detach_attempts``).
+        """
+        if seen is None:
+            return self.baseline_now(location) is None, None
+        stands_on = self._journal.detach_attempts(
+            location.api_path, location.workspace.bucket, location.object_name, seen=seen
+        )
+        return stands_on is not None, stands_on
 
     async def note_not_shown(self, location: Location) -> None:
         """Record that the object is about to be shown in the place of the working copy."""

@@ -226,7 +226,7 @@ class WorkingCopies:
             expected: what ``os_path`` was last seen to hold; None for nothing.
             keep_old_as: a free name for the old file; None to replace it.
             appearing: entered, off the event loop, before the old file gets that name; see ``create``.
-            is_wanted: asked off the event loop, right before anything changes.
+            is_wanted: called off the event loop, right before anything changes, if the file holds what is expected.
 
         Returns:
             False, and nothing changed, when ``os_path`` holds something else or the free name is taken by now.
@@ -322,7 +322,7 @@ class WorkingCopies:
                 written = os.fstat(file.fileno())
             # Nothing slow between the last look and the rename: another program may write here too.
             with turn_in(here.parent):
-                if not is_wanted() or self.digest_now(os_path) != expected:
+                if self.digest_now(os_path) != expected or not is_wanted():
                     return False
                 if keep_old_as is not None and not _kept(here, here.with_name(keep_old_as.name), appearing):
                     return False

@@ -113,9 +113,9 @@ class ConflictResolution:
             case Resolution.TAKE_THEIRS if self._theirs is None:
                 return await self._set_aside()
             case Resolution.TAKE_THEIRS:
-                return await self._localizer.open_workspace_version(self.location, may_replace=self._require)
+                return await self._localizer.replace_by_workspace_version(self.location, may_replace=self._require)
             case Resolution.KEEP_BOTH if self._theirs is not None:
-                return await self._localizer.open_workspace_version(
+                return await self._localizer.replace_by_workspace_version(
                     self.location, may_replace=self._require, owe_kept=self._owe_kept
                 )
             case Resolution.KEEP_BOTH | Resolution.REPLACE_THEIRS:
