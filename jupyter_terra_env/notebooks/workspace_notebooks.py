@@ -27,6 +27,7 @@ from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.foreign_edits import ForeignEdits
 from jupyter_terra_env.notebooks.sync.localizer import Localizer
 from jupyter_terra_env.notebooks.sync.resolution import name_of
+from jupyter_terra_env.notebooks.sync.saving import Saving
 from jupyter_terra_env.notebooks.sync.upload_gate import UploadGate
 from jupyter_terra_env.notebooks.untrusted.cage import Cage
 from jupyter_terra_env.rules import status
@@ -110,7 +111,8 @@ class WorkspaceNotebooks:
         locks: who edits what.
         keeper: keeps and gives back locks.
         localizer: opening.
-        delocalizer: saving.
+        delocalizer: uploading.
+        saving: saving, and delivering what was saved.
         foreign_edits: what programs write into working copies.
         gate: keeps what is broken or half-written from the bucket.
         conflicts: the ways out when both sides have changed.
@@ -133,6 +135,7 @@ class WorkspaceNotebooks:
     keeper: LockKeeper
     localizer: Localizer
     delocalizer: Delocalizer
+    saving: Saving
     foreign_edits: ForeignEdits
     gate: UploadGate
     conflicts: Conflicts

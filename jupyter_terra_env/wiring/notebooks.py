@@ -44,6 +44,7 @@ from jupyter_terra_env.notebooks.sync.conflicts import Conflicts
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.foreign_edits import ForeignEdits
 from jupyter_terra_env.notebooks.sync.localizer import Localizer
+from jupyter_terra_env.notebooks.sync.saving import Saving
 from jupyter_terra_env.notebooks.sync.seen_files import SeenFiles
 from jupyter_terra_env.notebooks.sync.unseen_edits import mark_existing_unseen
 from jupyter_terra_env.notebooks.sync.upload_attempts import UploadAttempts
@@ -230,6 +231,7 @@ def build(
         keeper=keeper,
         localizer=localizer,
         delocalizer=delocalizer,
+        saving=Saving(storage, delocalizer, localizer.unseen_edits, localizer.views),
         foreign_edits=foreign_edits,
         gate=gate,
         conflicts=Conflicts(storage, localizer, delocalizer, locks, bases, cage),

@@ -304,7 +304,7 @@ def test_an_upload_in_chunks(disk, before):
             env.open(NAME)
 
     def act(env, _):
-        uploads = ChunkedUploads(env.storage, monotonic=time.monotonic)
+        uploads = ChunkedUploads(env.storage, env.saves, monotonic=time.monotonic)
         for chunk, text in ((1, "one "), (2, "two "), (-1, "three")):
             env.run(uploads.take(env.at(NAME), chunk, text, "text"))
         acknowledge(disk)

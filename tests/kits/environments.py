@@ -50,6 +50,7 @@ from jupyter_terra_env.notebooks.sync.conflicts import Conflicts
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.foreign_edits import ForeignEdits
 from jupyter_terra_env.notebooks.sync.localizer import Localizer
+from jupyter_terra_env.notebooks.sync.saving import Saving
 from jupyter_terra_env.notebooks.sync.seen_files import SeenFiles
 from jupyter_terra_env.notebooks.sync.unseen_edits import mark_existing_unseen
 from jupyter_terra_env.notebooks.sync.upload_attempts import UploadAttempts
@@ -290,6 +291,7 @@ class Environment:
             look_seconds=settings.get("look_seconds", 60.0),
         )
         self.localizer = Localizer(self.storage, self.delocalizer, self.locks, self.bases)
+        self.saves = Saving(self.storage, self.delocalizer, self.localizer.unseen_edits, self.localizer.views)
         self.conflicts = Conflicts(self.storage, self.localizer, self.delocalizer, self.locks, self.bases, self.cage)
         self.intents = Intents(self.database, new_id=lambda: secrets.token_hex(8))
         self.owners = ActOwners(self.journal_file.parent / "acts", new_id=lambda: secrets.token_hex(8))
@@ -374,8 +376,8 @@ class Environment:
 
     async def typing_over(self, name, content):
         """Save as the contents manager does, whether or not the notebook may be written."""
-        await self.localizer.unseen_edits.keep_not_shown(self.at(name))
-        return await self.saving(name, content)
+        await self.saves.save(self.at(name), content)
+        return await self.saves.deliver(self.at(name))
 
     # … and done.
 

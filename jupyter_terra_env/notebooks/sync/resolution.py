@@ -13,6 +13,7 @@ from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
 from jupyter_terra_env.notebooks.storage.working_copies import ChangedMeanwhile
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.localizer import Localizer
+from jupyter_terra_env.notebooks.sync.saving import Saving
 from jupyter_terra_env.rules.errors import (
     ConflictReason,
     ObjectNotFound,
@@ -69,6 +70,7 @@ class ConflictResolution:
         self._localizer = localizer
         self._delocalizer = delocalizer
         self._locks = locks
+        self._saving = Saving(storage, delocalizer, localizer.unseen_edits, localizer.views)
         self._merge_with = merge
         self.location = location
         self.touched: list[Location] = [location]
@@ -91,9 +93,8 @@ class ConflictResolution:
         self._mine = mine_version
         if content is not None:
             mine = await self._digest()
-            await self._localizer.unseen_edits.keep_not_shown(self.location)
             try:
-                await self._storage.save(self.location, content, replaces=None if mine_version is None else mine)
+                await self._saving.save(self.location, content, replaces=None if mine_version is None else mine)
             except ChangedMeanwhile:
                 raise _mine_changed() from None
             if mine_version is not None:
