@@ -140,19 +140,14 @@ def build(
     def pause(failures: int, passing: bool) -> float:  # noqa: FBT001 - a callback
         return pause_seconds(failures, passing=passing, chance=random.random())
 
-    def lock_changed(location: Location) -> None:
-        announce(location)
-        delocalizer.lock_changed(location)
-        keeper.lock_changed(location)
-
     locks = LockTable(
         storage,
         locks_of=locks_of,
         holder_of=plan.person.holder_in,
         now_ms=clock.now_ms,
         is_time_known=lambda: clock.is_set,
-        on_change=lock_changed,
     )
+    locks.on_change(announce)
     listings = BucketListings(
         storage, max_age_seconds=plan.listing_max_age_seconds, monotonic=time.monotonic, log=plan.log
     )
@@ -166,6 +161,7 @@ def build(
         pause_seconds=pause,
         log=plan.log,
     )
+    locks.on_change(delocalizer.lock_changed)
     foreign_edits = ForeignEdits(
         storage,
         delocalizer,
@@ -183,6 +179,7 @@ def build(
         log=plan.log,
         times=plan.keeping,
     )
+    locks.on_change(keeper.lock_changed)
     localizer = Localizer(storage, delocalizer, locks, bases)
     acts = ObjectWrites(storage, locks)
     executor = MoveExecutor(

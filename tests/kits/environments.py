@@ -254,8 +254,8 @@ class Environment:
             holder_of=self.person.holder_in,
             now_ms=self.clock.now_ms,
             is_time_known=lambda: True,
-            on_change=self._lock_changed,
         )
+        self.locks.on_change(self.news.append)
         self.cage = Cage(self.log)
         judge = settings.get("judge", anything)
         self.gate = UploadGate(
@@ -281,6 +281,7 @@ class Environment:
             log=self.log,
             pause_seconds=lambda failures, passing: settings.get("pause_seconds", 30.0),
         )
+        self.locks.on_change(self.delocalizer.lock_changed)
         self.foreign_edits = ForeignEdits(
             self.storage,
             self.delocalizer,
@@ -325,10 +326,6 @@ class Environment:
     def _connected(self, connection):
         with mock.patch.dict(os.environ, {"STORAGE_EMULATOR_HOST": self._front.url}):
             return gcs.connect(connection)
-
-    def _lock_changed(self, location):
-        self.news.append(location)
-        self.delocalizer.lock_changed(location)
 
     @property
     def journal_file(self):

@@ -1,12 +1,11 @@
 """The edit locks of one server: what is held, what was seen of others', and the baselines that go with them."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from weakref import WeakValueDictionary
 
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.locks.bucket_locks import BucketLocks, HeldLock
+from jupyter_terra_env.notebooks.storage.keyed_locks import KeyedLocks
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.rules.edit_lock import (
     Claim,
@@ -63,7 +62,6 @@ class LockTable:
         holder_of: this environment, as it takes part in a workspace's locks.
         now_ms: the bucket's time, epoch milliseconds.
         is_time_known: whether the bucket has told its time; until then ``now_ms`` may be hours off.
-        on_change: called with a location when what is known of its lock has changed.
     """
 
     def __init__(
@@ -74,17 +72,20 @@ class LockTable:
         holder_of: Callable[[Workspace], Holder],
         now_ms: Callable[[], int],
         is_time_known: Callable[[], bool],
-        on_change: Callable[[Location], None],
     ) -> None:
         self._storage = storage
         self._locks_of = locks_of
         self._holder_of = holder_of
         self._now_ms = now_ms
         self._is_time_known = is_time_known
-        self._on_change = on_change
+        self._listeners: list[Callable[[Location], None]] = []
         self._known: dict[str, _Known] = {}
         self._not_permitted: set[str] = set()
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns = KeyedLocks()
+
+    def on_change(self, listener: Callable[[Location], None]) -> None:
+        """Call a listener with each notebook of whose lock something new is known, after those added before it."""
+        self._listeners.append(listener)
 
     def view(self, location: Location) -> LockView:
         """The lock of a notebook as it was last seen. Asks nobody."""
@@ -204,7 +205,7 @@ class LockTable:
             ObjectNotFound: there is no object.
             BucketUnavailable, BucketRefused: as the port says; 403 means that locks cannot be written here.
         """
-        async with self._turn(location):
+        async with self._turns.of(location.api_path):
             return await self._take(location, lambda locks: locks.acquire(location.object_name, read))
 
     async def renew(self, location: Location) -> None:
@@ -213,7 +214,7 @@ class LockTable:
 
     async def take_over(self, location: Location) -> ObjectVersion:
         """Take the lock even from another environment of the same person; see ``acquire``."""
-        async with self._turn(location):
+        async with self._turns.of(location.api_path):
             return await self._take(location, lambda locks: locks.take_over(location.object_name))
 
     async def resume(self, location: Location) -> None:
@@ -245,7 +246,7 @@ class LockTable:
         Raises:
             BucketUnavailable, BucketRefused: as the port says; the lock then expires by itself.
         """
-        async with self._turn(location):
+        async with self._turns.of(location.api_path):
             if unless():
                 return
             version = await self._locks_of(location.workspace).release(location.object_name)
@@ -256,12 +257,6 @@ class LockTable:
             if self._known.pop(location.api_path, None) is not None:
                 # Given back is not lost: the new view starts afresh.
                 self.record_version(location, version)
-
-    def _turn(self, location: Location) -> asyncio.Lock:
-        turn = self._turns.get(location.api_path)
-        if turn is None:
-            turn = self._turns[location.api_path] = asyncio.Lock()
-        return turn
 
     async def _take(self, location: Location, act: Callable[[BucketLocks], Awaitable[HeldLock]]) -> ObjectVersion:
         try:
@@ -308,7 +303,8 @@ class LockTable:
             return  # It is the same knowledge still.
         self._known[location.api_path] = known
         if before is None or (before.view, _content_of(before), before.gone) != (view, _content_of(known), gone):
-            self._on_change(location)
+            for listener in self._listeners:
+                listener(location)
 
 
 def _content_of(known: _Known) -> int | None:

@@ -12,7 +12,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
-from weakref import WeakValueDictionary
 
 from jupyter_terra_env.daemon_threads import DaemonThreads
 from jupyter_terra_env.notebooks.storage.durable_names import keep_as, put_under_free_name, sync, sync_directory
@@ -25,6 +24,7 @@ from jupyter_terra_env.notebooks.storage.file_digests import (
     digest_of,
 )
 from jupyter_terra_env.notebooks.storage.folder_turns import turn_in
+from jupyter_terra_env.notebooks.storage.keyed_locks import KeyedLocks
 from jupyter_terra_env.notebooks.storage.own_contents import OwnContents
 from jupyter_terra_env.notebooks.storage.pinned_folders import pinned
 from jupyter_terra_env.notebooks.storage.regular_files import open_regular, refuse_special
@@ -91,7 +91,7 @@ class WorkingCopies:
     def __init__(self) -> None:
         self._threads = DaemonThreads(4, name="terra-env-disk")
         self._digests: OrderedDict[str, tuple[_Signature, FileDigest]] = OrderedDict()
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._locks = KeyedLocks()
         self.own = OwnContents()
 
     def close(self, seconds: float = _CLOSING_SECONDS) -> bool:
@@ -121,11 +121,7 @@ class WorkingCopies:
 
     def lock(self, os_path: Path) -> asyncio.Lock:
         """The lock under which this path's file is replaced. Held for disk work only, never for a request."""
-        key = str(os_path)
-        lock = self._locks.get(key)
-        if lock is None:
-            lock = self._locks[key] = asyncio.Lock()
-        return lock
+        return self._locks.of(str(os_path))
 
     async def digest(self, os_path: Path) -> FileDigest | None:
         """Checksums of the bytes on the disk now; remembered while the file is unchanged.

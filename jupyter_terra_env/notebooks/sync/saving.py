@@ -81,7 +81,7 @@ class Saving:
 
     @asynccontextmanager
     async def uploading_on_failure(self, location: Location) -> AsyncIterator[None]:
-        """Within it, a save may fail once the file is replaced, in a hook for example: its upload starts all the same."""
+        """Within it, a save may fail once the file is replaced, in a hook for example: its upload starts even so."""
         try:
             yield
         except BaseException:
