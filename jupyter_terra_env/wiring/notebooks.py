@@ -100,8 +100,8 @@ def build(
 
     Args:
         plan: what is to be built.
-        in_use: tells the API paths that kernels and their clients use.
-        announce: called with a notebook of which there may be something new to tell.
+        in_use: returns the API paths that kernels and their clients use.
+        announce: called with a notebook whose status may have changed.
 
     Raises:
         SettingsError: a folder or the journal cannot be made.

@@ -355,7 +355,7 @@ class Environment:
 
     async def status_of(self, name, folder="edit"):
         location = self.at(name, folder)
-        if self.delocalizer.is_paying(location):
+        if self.delocalizer.is_uploading(location):
             await self.delocalizer.settle(location)
         return await self.delocalizer.current_status(location)
 
@@ -499,7 +499,7 @@ class Environment:
         self.run(self.dying())
 
     async def dying(self, *, starts_again=True):
-        payers = [payer.task for payer in self.delocalizer._payers.values()]
+        payers = [payer.task for payer in self.delocalizer._tasks.values()]
         for task in payers:
             task.cancel()
         await asyncio.gather(*payers, return_exceptions=True)

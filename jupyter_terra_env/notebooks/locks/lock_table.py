@@ -39,7 +39,7 @@ class _Known:
 
     Attributes:
         location: the notebook.
-        view: what a person is told.
+        view: what a person is shown.
         version: the object as it was last read or written; None when it has to be read.
         gone: what became of the object, when it was there and is not any more.
     """
@@ -61,7 +61,7 @@ class LockTable:
         locks_of: a workspace's locks.
         holder_of: this environment, as it takes part in a workspace's locks.
         now_ms: the bucket's time, epoch milliseconds.
-        is_time_known: whether the bucket has told its time; until then ``now_ms`` may be hours off.
+        is_time_known: whether the bucket has reported its time; until then ``now_ms`` may be hours off.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class LockTable:
         self._listeners.append(listener)
 
     def view(self, location: Location) -> LockView:
-        """The lock of a notebook as it was last seen. Asks nobody."""
+        """The lock of a notebook as it was last seen. Sends no request."""
         if not location.is_delocalized:
             return NO_LOCK
         known = self._known.get(location.api_path)
@@ -138,7 +138,7 @@ class LockTable:
         return claim
 
     def record_absent(self, location: Location, gone: Gone | None = None) -> None:
-        """Take note that there is no object: nobody can hold its lock.
+        """Record that there is no object: no one can hold its lock.
 
         Args:
             location: the notebook.
@@ -201,7 +201,7 @@ class LockTable:
             The object with our record, which is the baseline now if its content is the baseline's.
 
         Raises:
-            LockHeldElsewhere: somebody holds it, or this person does in another environment.
+            LockHeldElsewhere: another person holds it, or this person does in another environment.
             ObjectNotFound: there is no object.
             BucketUnavailable, BucketRefused: as the port says; 403 means that locks cannot be written here.
         """
@@ -209,7 +209,7 @@ class LockTable:
             return await self._take(location, lambda locks: locks.acquire(location.object_name, read))
 
     async def renew(self, location: Location) -> None:
-        """Renew a lock of ours, by one request if nobody has changed the object; see ``acquire``."""
+        """Renew a lock of ours, by one request if the object has not changed; see ``acquire``."""
         await self.acquire(location, self.last_version(location))
 
     async def take_over(self, location: Location) -> ObjectVersion:
@@ -308,5 +308,5 @@ class LockTable:
 
 
 def _content_of(known: _Known) -> int | None:
-    """The content version that is known; a person is told of others, not of changed metadata."""
+    """The content version that is known; a person is notified of another one, not of changed metadata."""
     return None if known.version is None else known.version.generation

@@ -253,7 +253,7 @@ class MoveExecutor:
         """Let every part know what has moved or gone."""
         self._forget_listings(begun)
         for old in notebooks:
-            self._delocalizer.forget(old)
+            self._delocalizer.forget_status(old)
             new = None if begun.intent.new_path is None else self._locate(begun.new_path(old.api_path))
             if new is None:
                 self._locks.forget(old)
@@ -265,7 +265,7 @@ class MoveExecutor:
             else:
                 self._locks.forget(old)
             self._on_moved(old, new)
-            self._delocalizer.forget(new)
+            self._delocalizer.forget_status(new)
             if new.is_delocalized and await self._storage.is_owed(new):
                 self._delocalizer.start(new)
 

@@ -44,8 +44,8 @@ class Moved:
         bucket: bucket name.
         object_name: the object's new name.
         generation: of the object under its new name; 0 when it has none yet; None when the row's stays true.
-        metageneration: likewise.
-        metadata: likewise.
+        metageneration: of the object under its new name, as ``generation``.
+        metadata: custom metadata of the object under its new name.
     """
 
     old_path: str
@@ -258,7 +258,7 @@ class Journal:
         return bool(self._database.rows("SELECT 1 FROM not_shown WHERE path = ?", (path,)))
 
     def is_new(self) -> bool:
-        """Whether this journal was begun without any knowledge, and nobody has looked for notebooks since."""
+        """Whether this journal was begun empty, and the disk has not been searched for notebooks since."""
         return self.is_not_shown("")
 
     def begin_with(self, paths: Iterable[str]) -> None:

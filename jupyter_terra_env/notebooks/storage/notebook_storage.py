@@ -147,7 +147,7 @@ class NotebookStorage:
         Args:
             location: the working copy.
             content: what it is to hold.
-            replaces: what it has to hold still; None for whatever it holds.
+            replaces: what it must still hold; None to replace any content.
             keep_old_as: a free name in its folder for what it holds; None to replace it.
             first: called off the event loop, under the file's lock, before it is replaced; its errors are raised.
             is_notebook: the content is a notebook that has been validated.
@@ -198,7 +198,7 @@ class NotebookStorage:
 
     @contextlib.contextmanager
     def appearing_now(self, location: Location) -> Iterator[None]:
-        """Within it, a file appears under a free name: it is owed as a new object, whatever was known of that name.
+        """Within it, a file appears under a free name: it is owed as a new object, even if that name had a baseline.
 
         For use off the event loop, under the lock of that path. An error means that no file appeared.
         """
@@ -267,7 +267,7 @@ class NotebookStorage:
         await self.copies.run(self._journal.note_shown, location.api_path)
 
     async def is_not_shown(self, location: Location) -> bool:
-        """Whether whoever has the notebook open was shown something else than the working copy."""
+        """Whether the person who has the notebook open was shown something else than the working copy."""
         return await self.copies.run(self._journal.is_not_shown, location.api_path)
 
     async def settle_if_equal(self, location: Location) -> bool:

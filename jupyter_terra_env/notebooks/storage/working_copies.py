@@ -45,7 +45,7 @@ class Download:
     Attributes:
         temporary: the file, in the working copy's folder.
         digest: its checksums.
-        modified: becomes the file's time, so that a listing tells the same time before and after opening.
+        modified: becomes the file's time, so that a listing shows the same time before and after opening.
     """
 
     temporary: Path
@@ -67,7 +67,7 @@ def _nothing(_: FileDigest) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Signature:
-    """What a file system tells of a file without reading it; another content means another signature."""
+    """What a file system reports of a file without reading it; other content has another signature."""
 
     inode: int
     size_bytes: int
@@ -75,7 +75,7 @@ class _Signature:
     changed_ns: int
 
     def is_written_as(self, info: os.stat_result) -> bool:
-        """Whether nobody has written since: names and permissions may be others."""
+        """Whether the content is unchanged since; names and permissions may differ."""
         return (self.inode, self.size_bytes, self.modified_ns) == (info.st_ino, info.st_size, info.st_mtime_ns)
 
 
@@ -165,7 +165,7 @@ class WorkingCopies:
             os_path: the file.
             content: what it is to hold.
             before: called, off the event loop, with the new content's checksums before the file is replaced.
-            replaces: what the file has to hold still; None for whatever it holds.
+            replaces: what the file must still hold; None to replace any content.
             keep_old_as: a free name for the old file; None to replace it.
 
         Raises:
@@ -228,15 +228,6 @@ class WorkingCopies:
             False, and nothing changed, when ``os_path`` holds something else or the free name is taken by now.
         """
         return await self.run(self._install, download, os_path, expected, keep_old_as, appearing, is_wanted)
-
-    async def keep_as(self, os_path: Path, new: Path) -> None:
-        """Give a file's present content a second, free name, durably.
-
-        Raises:
-            FileExistsError: the name is taken.
-        """
-        async with self.lock(os_path):
-            await self.run(keep_as, os_path, new)
 
     def _write(
         self,

@@ -119,6 +119,6 @@ class VersionInstaller:
         async with copies.lock(look.os_path):
             if await copies.digest(look.os_path) != digest:
                 return False
-            self._delocalizer.forget(location)
+            self._delocalizer.forget_status(location)
             await copies.run(self._bases.keep, location.api_path, look.os_path)
             return await self._storage.advance_if_held(location, stands_on, locked, digest)

@@ -67,9 +67,9 @@ class Localizer:
 
     Args:
         storage: disk, buckets and journal.
-        delocalizer: pays what an opened notebook still owes the bucket.
+        delocalizer: uploads what an opened notebook still owes the bucket.
         locks: taken for what is opened to be edited.
-        bases: told what a working copy began with.
+        bases: keeps what a working copy began with.
 
     Attributes:
         kept_edits: keeps edits that were not shown.
@@ -203,29 +203,29 @@ class Localizer:
             raise error
         if location.is_delocalized:
             self._locks.record_unknown(location)
-            tell = status.offline if look.is_settled else status.not_yet_in_workspace
-            self._delocalizer.tell(location, tell(error))
+            because = status.offline if look.is_settled else status.not_yet_in_workspace
+            self._delocalizer.report_status(location, because(error))
             self._late.go_on_asking(location)
         return Opened()
 
     def _is_offline(self, location: Location) -> bool:
-        """Whether opening is the last that told of a notebook, and it could not ask the bucket."""
-        told = self._delocalizer.last_told(location)
-        paying = self._delocalizer.is_paying(location)
-        return not paying and told is not None and told.place in {Place.OFFLINE, Place.ON_DISK}
+        """Whether the last status is that of an opening that could not ask the bucket."""
+        last = self._delocalizer.last_status(location)
+        is_uploading = self._delocalizer.is_uploading(location)
+        return not is_uploading and last is not None and last.place in {Place.OFFLINE, Place.ON_DISK}
 
     async def _answered_late(self, location: Location, version: ObjectVersion | None) -> None:
-        """Tell what the bucket holds, now that it has answered; the working copy, which is being shown, stays."""
+        """Report what the bucket holds, now that it has answered; the working copy, which is being shown, stays."""
         look = await self._installer.look(location)
         if look.digest is None or not self._is_offline(location):
             return
         claim = None if version is None else self._locks.record_version(location, version)
         if decide_open(look.baseline, look.crc32c, as_remote(version)) is OpenStep.DOWNLOAD:
-            self._delocalizer.tell(location, status.newer_in_workspace())
+            self._delocalizer.report_status(location, status.newer_in_workspace())
         elif version is None or claim not in _OTHERS:
-            self._tell(location, look, as_remote(version))
+            self._report(location, look, as_remote(version))
         else:
-            self._tell(location, look, as_remote(version), held=_held_by(version, claim))
+            self._report(location, look, as_remote(version), held=_held_by(version, claim))
 
     async def _open_to_edit(
         self, location: Location, look: Look, version: ObjectVersion, *, take_lock: bool
@@ -252,7 +252,7 @@ class Localizer:
         return opened and replace(opened, read_only=self._locks.view(location).state in READ_ONLY)
 
     async def _taken(self, location: Location, version: ObjectVersion) -> ObjectVersion:
-        """The version with our lock on it; as it is where the lock cannot be written, which the lock's view tells."""
+        """The version with our lock on it; as it is where the lock cannot be written, which the lock's view shows."""
         try:
             # A lock that is taken too late for this opening is kept all the same.
             taken = await self._late.soon(asyncio.create_task(self._locks.acquire(location, version)))
@@ -267,11 +267,11 @@ class Localizer:
         remote = as_remote(version)
         same = look.crc32c is not None and standing(look.baseline, look.crc32c, remote) is Standing.EQUAL
         if look.has_edits:
-            self._tell(location, look, remote, held=_held_by(version, claim))
+            self._report(location, look, remote, held=_held_by(version, claim))
             if not same:
                 await self.unseen_edits.mark_unseen(location)
         else:
-            self._delocalizer.forget(location)
+            self._delocalizer.forget_status(location)
         return Opened(read_only=True, shown=None if same else version)
 
     async def _open(
@@ -306,25 +306,25 @@ class Localizer:
             if not await self._storage.advance(location, look.baseline, version, checksum):
                 return _TAKE_ANOTHER_LOOK
         if location.is_delocalized:
-            self._tell(location, look, remote)
+            self._report(location, look, remote)
         return Opened()
 
-    def _tell(
+    def _report(
         self, location: Location, look: Look, remote: Remote | None, *, held: LockHeldElsewhere | None = None
     ) -> None:
-        """Say what is known after looking, and pay what is owed unless somebody else is editing."""
+        """Report what is known after looking, and upload what is owed unless another person is editing."""
         if look.crc32c is None:
             return
         match standing(look.baseline, look.crc32c, remote):
             case Standing.EQUAL | Standing.NEVER_STORED:
-                self._delocalizer.forget(location)
+                self._delocalizer.forget_status(location)
             case Standing.OWED:
                 if held is None:
                     self._delocalizer.start(location)
                 else:
-                    self._delocalizer.tell(location, status.locked(held))
+                    self._delocalizer.report_status(location, status.locked(held))
             case ConflictReason() as parted:
-                self._delocalizer.tell(location, status.conflict(parted))
+                self._delocalizer.report_status(location, status.conflict(parted))
 
 
 def _held_by(version: ObjectVersion, claim: Claim | None) -> LockHeldElsewhere:

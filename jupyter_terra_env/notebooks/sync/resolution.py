@@ -47,7 +47,7 @@ class ConflictResolution:
         storage: disk, buckets and journal.
         localizer: shows the bucket's version.
         delocalizer: sends what was decided.
-        locks: only their holder replaces what somebody else wrote.
+        locks: only their holder replaces what another person wrote.
         merge: merges mine with a version of theirs; gives None when that needs a person's decision.
         location: the notebook.
 
@@ -83,8 +83,8 @@ class ConflictResolution:
 
         Args:
             content: what is on the screen; None when the working copy is that.
-            mine_version: SHA-256 of the working copy that was looked at; None for whatever it holds.
-            theirs_version: what was looked at, as ``name_of`` names it; None for whatever is there.
+            mine_version: SHA-256 of the working copy that was looked at; None for any content.
+            theirs_version: what was looked at, as ``name_of`` names it; None for any version.
 
         Raises:
             OperationRefused: mine has changed.
@@ -183,7 +183,7 @@ class ConflictResolution:
                 except FileExistsError:
                     continue
                 await self._storage.forget(self.location)
-                self._delocalizer.forget(self.location)
+                self._delocalizer.forget_status(self.location)
             return kept
         raise kept_changing(self.location)
 
@@ -217,7 +217,7 @@ class ConflictResolution:
         raise kept_changing(self.location)
 
     async def _take_lock(self) -> ObjectVersion | None:
-        """Theirs, with our lock on it: from here on nobody else replaces it."""
+        """Theirs, with our lock on it: from here on no one else replaces it."""
         if self._theirs is None:
             return None
         held = await self._locks.acquire(self.location, self._theirs)
@@ -243,14 +243,14 @@ class ConflictResolution:
                 baseline = await self._storage.baseline(self.location)
                 if not await self._storage.advance(self.location, baseline, held, held.crc32c):
                     return False
-            self._delocalizer.forget(self.location)
+            self._delocalizer.forget_status(self.location)
         return True
 
     async def _move_on(self, place: Location) -> Location:
         """Give a kept file, which the bucket never had, the next free name.
 
         Returns:
-            The place of the file then: as it was, if somebody has changed it since or no name was free.
+            The place of the file then: unchanged, if the file was changed since or no name was free.
         """
         copies, old = self._storage.copies, self._storage.os_path(place)
         async with self._storage.writes.turn(place), copies.lock(old):
@@ -261,7 +261,7 @@ class ConflictResolution:
                     await copies.run(self._move_on_now, place, target)
                 except FileExistsError:
                     return place
-            self._delocalizer.forget(place)
+            self._delocalizer.forget_status(place)
         self.touched.append(target)
         return target
 

@@ -1,4 +1,4 @@
-"""Edits that whoever saves next has not seen: remembered, and kept in a file of their own before they are replaced.
+"""Edits that the person who saves next has not seen: recorded, and kept in a file of their own before a save.
 
 Protocol and races: docs/protocol/open-and-save.md, Edits that were not shown.
 """
@@ -37,7 +37,7 @@ class UnseenEdits:
     async def shown(self, location: Location) -> None:
         """Remember that a working copy is what is shown from now on."""
         if location.is_delocalized:
-            # A disk that does not take it keeps nobody from reading: the next save keeps a file too many.
+            # A full disk must not keep a person from reading: the next save keeps a file too many.
             with contextlib.suppress(OSError):
                 await self._storage.note_shown(location)
 
@@ -63,7 +63,7 @@ class UnseenEdits:
         try:
             return place.belongs_in_bucket and await self._storage.stat_soon(place) is not None
         except BucketError:
-            return False  # Keeping edits must not wait for the network; opening the file will tell.
+            return False  # Keeping edits must not wait for the network; opening the file will show it.
 
 
 def mark_existing_unseen(journal: Journal, root: Path, workspaces: Workspaces) -> None:
