@@ -117,9 +117,9 @@ class WorkspaceNotebooks:
         gate: keeps what is broken or half-written from the bucket.
         conflicts: the ways out when both sides have changed.
         previews: what a preview shows.
-        marks: what a listing says beyond names.
+        badges: what a listing says beyond names.
         moves: renaming and deleting.
-        begun_moves: renames and deletions that were left halfway.
+        recovery: finishes renames and deletions that were left halfway.
         cage: does the work on what others wrote.
         database: the journal's, behind ``storage``.
         bucket_threads: the threads behind ``storage``.
