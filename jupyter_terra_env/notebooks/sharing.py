@@ -24,7 +24,7 @@ class Whereabouts:
     Attributes:
         on_disk: its path on the disk; None when the disk has no copy.
         updated: when the bucket was last given its content, UTC, aware; None when it has none.
-        editor: the hash in the lock of the person who edited it last, by the object; None when no one is named.
+        editor: the hash in the lock of whoever edited it last, as the object tells; None when nobody is named.
         trouble: why the bucket could not be asked; None when it was asked, or has nothing to do with the file.
     """
 
@@ -36,7 +36,7 @@ class Whereabouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A notebook that another person edits.
+    """A notebook that somebody else edits.
 
     Attributes:
         location: the notebook.
@@ -57,7 +57,7 @@ class Removal:
         shared: names, below the folder or of the file itself, that go for everybody in the workspace.
         on_disk_only: names that only this disk has.
         hidden: names that the bucket has and no listing shows: the deletion is refused for them.
-        held: what another person edits: the deletion is refused for it.
+        held: what somebody else edits: the deletion is refused for it.
         trouble: why the bucket could not be asked.
     """
 
@@ -121,7 +121,7 @@ class Sharing:
             version = await self._storage.stat_soon(location)
             return () if version is None else (version,)
         listed = await self._storage.bucket(location).list_all(location.object_prefix)
-        # The marker that some tools make for a folder is no one's work.
+        # The marker some tools make for a folder is nobody's work.
         return [version for version in listed if not version.name.endswith("/") or version.size_bytes]
 
     def _held(self, location: Location, version: ObjectVersion) -> Held | None:
