@@ -1,4 +1,4 @@
-"""The bucket's time, from the ``Date`` of its answers: two machines agree on it, whatever their own clocks say."""
+"""The bucket's time, from the ``Date`` of its answers: two machines agree on it even if their own clocks differ."""
 
 import logging
 import threading
@@ -12,13 +12,13 @@ _NOTICEABLE_MS = 60_000
 
 
 def machine_clock() -> Callable[[], int]:
-    """This machine's wall clock as it is now, carried on by a clock that nobody sets.
+    """This machine's wall clock as it is now, carried on by a monotonic clock.
 
     A wall clock that is set between two answers would make a lock of ours last for hours. Where the system offers one,
     the clock that carries on does not stand still while the machine sleeps.
 
     Returns:
-        A function that tells epoch milliseconds.
+        A function that returns epoch milliseconds.
     """
     if not hasattr(time, "CLOCK_BOOTTIME"):
         return lambda: time.time_ns() // 1_000_000
@@ -27,11 +27,11 @@ def machine_clock() -> Callable[[], int]:
 
 
 class BucketClock:
-    """Tells the bucket's time between its answers, by this machine's clock. Safe to share between threads.
+    """Gives the bucket's time between its answers, by this machine's clock. Safe to share between threads.
 
     Args:
         local_ms: this machine's clock, epoch milliseconds; it may be wrong, but is not set, see ``machine_clock``.
-        log: where a machine's wrong clock is told of, once.
+        log: reports a machine's wrong clock, once.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class BucketClock:
         # HTTP dates are UTC; one that names no zone is not to be read in this machine's.
         bucket_ms = int(told.replace(tzinfo=told.tzinfo or UTC).timestamp() * 1000)
         with self._guard:
-            # The header tells whole seconds: the true time is on average half a second later.
+            # The header has whole seconds: the true time is on average half a second later.
             self._is_set = True
             ahead_ms = self._ahead_ms = bucket_ms + _HALF_SECOND_MS - self._local_ms()
             wrong = abs(ahead_ms) > _NOTICEABLE_MS

@@ -41,7 +41,7 @@ from jupyter_terra_env.rules.errors import BucketError, BucketRefused, BucketTro
 
 CONNECT_TIMEOUT_SECONDS: Final = 3.0
 QUESTION_TIMEOUT_SECONDS: Final = 10.0
-"""Longest silence while an object is looked up or fetched, or a folder listed: somebody is waiting for it."""
+"""Longest silence while an object is looked up or fetched, or a folder listed: a person is waiting for it."""
 _SINGLE_REQUEST_UPLOAD_BYTES: Final = 8 << 20
 """Above this the client uploads in a resumable session."""
 _CHUNK_BYTES: Final = 16 << 20
@@ -229,7 +229,7 @@ class GcsBucket:
         """The version that an upload made, if it holds what was sent.
 
         The answer alone may be damaged, so a mismatch is looked at again. Nothing is deleted: by then the object may
-        be somebody else's.
+        be another person's.
 
         Raises:
             DamagedWrite: this very upload stored something else.

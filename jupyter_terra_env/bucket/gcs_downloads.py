@@ -75,7 +75,7 @@ def crc32c_of(file: BinaryIO | BoundedFile) -> str:
 
 
 def _checksum_of(handle: Any, generation: int, **how: Any) -> str | None:
-    """Ask for the checksum that the answer to a download did not tell."""
+    """Ask for the checksum that the answer to a download did not have."""
     handle.reload(if_generation_match=generation, **how)
     checksum: str | None = handle.crc32c
     return checksum

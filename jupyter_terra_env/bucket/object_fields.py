@@ -1,6 +1,6 @@
 """What a bucket keeps on an object besides its content and its custom metadata, and an upload must not drop.
 
-An upload makes a new object: whatever it does not name is gone (Cloud Storage: "Object metadata", fixed-key metadata).
+An upload makes a new object: anything it does not name is gone (Cloud Storage: "Object metadata", fixed-key metadata).
 ``contentEncoding`` is not carried: what is uploaded is plain. Storage class and encryption key are the bucket's
 defaults. Holds and retention cannot be carried, as nothing replaces an object that has one; contexts are not.
 """
@@ -30,7 +30,7 @@ class ObjectFields:
 
     @classmethod
     def of(cls, known: Mapping[str, Any]) -> Self:
-        """Read fields from a mapping; whatever else is in it is left."""
+        """Read fields from a mapping; other entries are ignored."""
         names = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in known.items() if name in names and isinstance(value, str)})
 

@@ -154,7 +154,7 @@ class BucketStore(Protocol):
 
         Args:
             name: object name.
-            file: the content; whatever it holds is compared with what the bucket says it has stored.
+            file: the content, which is compared with what the bucket says it has stored.
             content_type: media type.
             metadata: custom metadata.
             precondition: the version to be replaced.

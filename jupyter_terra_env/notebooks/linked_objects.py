@@ -164,7 +164,7 @@ class LinkedObjects:
         Raises:
             NoStorageLink, InSafeFolder: there is nothing to lock.
             ObjectNotFound: the bucket does not have it.
-            LockHeldElsewhere: somebody else holds the lock.
+            LockHeldElsewhere: another person holds the lock.
             BucketUnavailable, BucketRefused: as the port says.
         """
         place = self._edit_place(path)
@@ -188,7 +188,7 @@ class LinkedObjects:
             NoStorageLink, InSafeFolder: the path is not saved to a bucket.
             ObjectNotFound: there is no such file.
             WorkspaceConflict: the object is not the one the file came from.
-            LockHeldElsewhere: somebody else holds the lock.
+            LockHeldElsewhere: another person holds the lock.
             NotDelivered: the bucket does not have it yet.
         """
         place = self._edit_place(path)
@@ -207,7 +207,7 @@ class LinkedObjects:
         self._notebooks.localizer.views.shows_working_copy(place)
         work = await self._notebooks.delocalizer.after_save(place, wait_seconds=_SAVE_SECONDS)
         if work.reason == ConflictReason.REMOTE_DELETED and path in self._reported_absent:
-            # The client was told that the object has gone, and saves all the same: it is made anew.
+            # The client knows that the object has gone, and saves all the same: it is created again.
             await self._storage.expect_absent_again(place)
             work = await self._notebooks.delocalizer.after_save(place, wait_seconds=_SAVE_SECONDS)
         self._raise_for(place, work)
@@ -220,7 +220,7 @@ class LinkedObjects:
             NoStorageLink, InSafeFolder: the path is not saved to a bucket.
             NothingKnown: there is an object, which was never seen here.
             WorkspaceConflict: the object is another one by now.
-            LockHeldElsewhere: somebody else holds the lock.
+            LockHeldElsewhere: another person holds the lock.
             BucketUnavailable, BucketRefused: as the port says.
         """
         place = self._edit_place(path)
@@ -240,7 +240,7 @@ class LinkedObjects:
                 await self._storage.forget(place)
         self._remember_absent(path)
         self._notebooks.locks.forget(place)
-        self._notebooks.delocalizer.forget(place)
+        self._notebooks.delocalizer.forget_status(place)
         self._notebooks.listings.forget(place)
 
     # Parts
@@ -288,10 +288,7 @@ class LinkedObjects:
         found = self._links.match(path)
         place = None if found is None else found[1]
         if place is not None and place.belongs_in_bucket and _is_object_of(place, bucket_name, name):
-            # Not while an upload of the same file is under way, nor another call like this: each would undo what the
-            # other has looked at.
-            async with self._notebooks.storage.writes.turn(place):
-                await self._notebooks.localizer.open_workspace_version(place)
+            await self._notebooks.localizer.open_workspace_version(place)
             self._notebooks.localizer.views.shows_working_copy(place)
             return
         bucket = self._notebooks.bucket_threads.bucket(bucket_name, self._user_project(bucket_name))

@@ -22,7 +22,7 @@ class Mark:
 
     Attributes:
         place: where its work is, when it is not where it should be.
-        lock: who edits it, when it is somebody else.
+        lock: who edits it, when it is another person.
     """
 
     place: Place | None = None
@@ -30,11 +30,11 @@ class Mark:
 
 
 class ListingBadges:
-    """Marks notebooks, from what the listing itself and the journal tell: no request, no look at a file.
+    """Marks notebooks by the listing itself and the journal, without a request or a look at a file.
 
     Args:
         places: the journal.
-        delocalizer: what was told of each notebook.
+        delocalizer: knows the last status of each notebook.
         locks: who takes part in locks.
         foreign_edits: what programs wrote.
     """
@@ -72,8 +72,8 @@ class ListingBadges:
     def _mark(self, location: Location, version: ObjectVersion | None, owed: Collection[str]) -> Mark:
         if not location.is_delocalized:
             return Mark()
-        told = self._delocalizer.last_told(location)
-        place = None if told is None or told.place not in _WORTH_A_MARK else told.place
+        last = self._delocalizer.last_status(location)
+        place = None if last is None or last.place not in _WORTH_A_MARK else last.place
         if place is None and location.api_path in owed:
             place = Place.ON_DISK
         return Mark(place=place, lock=None if version is None else self._foreign(location, version))

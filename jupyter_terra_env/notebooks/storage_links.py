@@ -35,7 +35,7 @@ class StorageLinks:
         storage: disk and buckets.
         listings: listings, by which a link's notebooks are found.
         localizer: brings them to the disk.
-        delocalizer: pays what a link's folder owes before the link goes.
+        delocalizer: uploads what a link's folder owes before the link goes.
         root: the server's root folder.
         state: folder of the file with the links.
         user_project: the operator's project for requester-pays buckets.

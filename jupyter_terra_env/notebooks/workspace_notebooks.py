@@ -27,6 +27,7 @@ from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.foreign_edits import ForeignEdits
 from jupyter_terra_env.notebooks.sync.localizer import Localizer
 from jupyter_terra_env.notebooks.sync.resolution import name_of
+from jupyter_terra_env.notebooks.sync.saving import Saving
 from jupyter_terra_env.notebooks.sync.upload_gate import UploadGate
 from jupyter_terra_env.notebooks.untrusted.cage import Cage
 from jupyter_terra_env.rules import status
@@ -110,18 +111,19 @@ class WorkspaceNotebooks:
         locks: who edits what.
         keeper: keeps and gives back locks.
         localizer: opening.
-        delocalizer: saving.
+        delocalizer: uploading.
+        saving: saving, and delivering what was saved.
         foreign_edits: what programs write into working copies.
         gate: keeps what is broken or half-written from the bucket.
         conflicts: the ways out when both sides have changed.
         previews: what a preview shows.
-        marks: what a listing says beyond names.
+        badges: what a listing says beyond names.
         moves: renaming and deleting.
-        begun_moves: renames and deletions that were left halfway.
+        recovery: finishes renames and deletions that were left halfway.
         cage: does the work on what others wrote.
         database: the journal's, behind ``storage``.
         bucket_threads: the threads behind ``storage``.
-        email_of: the address behind the hash in a workspace's lock, when it may be told.
+        email_of: the address behind the hash in a workspace's lock, when it may be shown.
         log: the server's log.
     """
 
@@ -133,6 +135,7 @@ class WorkspaceNotebooks:
     keeper: LockKeeper
     localizer: Localizer
     delocalizer: Delocalizer
+    saving: Saving
     foreign_edits: ForeignEdits
     gate: UploadGate
     conflicts: Conflicts
@@ -234,7 +237,7 @@ class WorkspaceNotebooks:
         )
 
     async def status_of_debt(self, location: Location) -> NotebookStatus:
-        """What is known of a notebook that owes something to the bucket, whatever has become of its file.
+        """What is known of a notebook that owes something to the bucket, even if its file has gone.
 
         Never raises: one that cannot be looked at says so itself, and does not keep others from being named.
         """
@@ -243,9 +246,9 @@ class WorkspaceNotebooks:
         except OperationRefused as refused:
             work = status.not_to_be_read(refused)
         except ObjectNotFound:
-            told = self.delocalizer.last_told(location)
-            is_known = told is not None and told.place is status.Place.ON_DISK and told.reason is not None
-            work = told if told is not None and is_known else status.gone_from_disk()
+            last = self.delocalizer.last_status(location)
+            is_known = last is not None and last.place is status.Place.ON_DISK and last.reason is not None
+            work = last if last is not None and is_known else status.gone_from_disk()
         except Exception:
             self.log.exception("A notebook that is not in the workspace cannot be looked at.")
             work = status.disk_unreadable()
@@ -260,7 +263,7 @@ class WorkspaceNotebooks:
             raise
 
     async def shown_version(self, location: Location, instead: ObjectVersion | None) -> str | None:
-        """Names what whoever has just read a notebook was shown, as ``NotebookStatus.seen`` does.
+        """Names the version that was shown to the person who has just read a notebook, as ``NotebookStatus.seen`` does.
 
         Args:
             location: the notebook.
@@ -275,7 +278,7 @@ class WorkspaceNotebooks:
         return None if baseline is None or baseline.crc32c is None else str(baseline.generation)
 
     def email_of_holder(self, location: Location) -> str | None:
-        """The address of whoever holds a notebook's lock, when it may be told."""
+        """The address of the holder of a notebook's lock, when it may be shown."""
         lock = self.locks.view(location).lock
         return None if lock is None else self.email_of(location.workspace, lock.holder.owner)
 

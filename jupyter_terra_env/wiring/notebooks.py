@@ -44,6 +44,7 @@ from jupyter_terra_env.notebooks.sync.conflicts import Conflicts
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.foreign_edits import ForeignEdits
 from jupyter_terra_env.notebooks.sync.localizer import Localizer
+from jupyter_terra_env.notebooks.sync.saving import Saving
 from jupyter_terra_env.notebooks.sync.seen_files import SeenFiles
 from jupyter_terra_env.notebooks.sync.unseen_edits import mark_existing_unseen
 from jupyter_terra_env.notebooks.sync.upload_attempts import UploadAttempts
@@ -139,19 +140,14 @@ def build(
     def pause(failures: int, passing: bool) -> float:  # noqa: FBT001 - a callback
         return pause_seconds(failures, passing=passing, chance=random.random())
 
-    def lock_changed(location: Location) -> None:
-        announce(location)
-        delocalizer.lock_changed(location)
-        keeper.lock_changed(location)
-
     locks = LockTable(
         storage,
         locks_of=locks_of,
         holder_of=plan.person.holder_in,
         now_ms=clock.now_ms,
         is_time_known=lambda: clock.is_set,
-        on_change=lock_changed,
     )
+    locks.on_change(announce)
     listings = BucketListings(
         storage, max_age_seconds=plan.listing_max_age_seconds, monotonic=time.monotonic, log=plan.log
     )
@@ -165,6 +161,7 @@ def build(
         pause_seconds=pause,
         log=plan.log,
     )
+    locks.on_change(delocalizer.lock_changed)
     foreign_edits = ForeignEdits(
         storage,
         delocalizer,
@@ -182,6 +179,7 @@ def build(
         log=plan.log,
         times=plan.keeping,
     )
+    locks.on_change(keeper.lock_changed)
     localizer = Localizer(storage, delocalizer, locks, bases)
     writes = ObjectWrites(storage, locks)
     executor = MoveExecutor(
@@ -230,6 +228,7 @@ def build(
         keeper=keeper,
         localizer=localizer,
         delocalizer=delocalizer,
+        saving=Saving(storage, delocalizer, localizer.unseen_edits, localizer.views),
         foreign_edits=foreign_edits,
         gate=gate,
         conflicts=Conflicts(storage, localizer, delocalizer, locks, bases, cage),

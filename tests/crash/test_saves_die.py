@@ -133,7 +133,11 @@ def test_a_save(disk, before, answer_is_lost):
 def contents_manager(env):
     """Jupyter's verbs, over the parts of this environment."""
     parts = SimpleNamespace(
-        workspaces=Workspaces((WORKSPACE,)), storage=env.storage, localizer=env.localizer, delocalizer=env.delocalizer
+        workspaces=Workspaces((WORKSPACE,)),
+        storage=env.storage,
+        localizer=env.localizer,
+        delocalizer=env.delocalizer,
+        saving=env.saves,
     )
     return TerraContentsManager(root_dir=str(env.root), notebooks=parts)
 
@@ -254,7 +258,7 @@ def test_a_way_out_where_theirs_is_deleted(disk, way_out):
         assert env.save(NAME, MINE).place is Place.CONFLICT
 
     def act(env, _):
-        env.delocalizer.tell(env.at(NAME), status.conflict(ConflictReason.REMOTE_DELETED))
+        env.delocalizer.report_status(env.at(NAME), status.conflict(ConflictReason.REMOTE_DELETED))
         env.run(env.conflicts.resolve(env.at(NAME), way_out, content=None, theirs_version=None))
 
     prepare(disk, story)
@@ -269,7 +273,7 @@ def test_a_way_out_whose_name_is_taken_in_the_bucket(disk):
     """Between the look for a free name and the upload: the kept file gets the next one, at whichever step it dies."""
 
     def act(env, outsider):
-        env.delocalizer.tell(env.at(NAME), conflict())
+        env.delocalizer.report_status(env.at(NAME), conflict())
         looks = env.localizer.unseen_edits.free_name
 
         async def taken_after(location):
@@ -304,7 +308,7 @@ def test_an_upload_in_chunks(disk, before):
             env.open(NAME)
 
     def act(env, _):
-        uploads = ChunkedUploads(env.storage, monotonic=time.monotonic)
+        uploads = ChunkedUploads(env.storage, env.saves, monotonic=time.monotonic)
         for chunk, text in ((1, "one "), (2, "two "), (-1, "three")):
             env.run(uploads.take(env.at(NAME), chunk, text, "text"))
         acknowledge(disk)
@@ -322,7 +326,7 @@ def test_an_upload_in_chunks(disk, before):
 @pytest.mark.parametrize("way_out", [Resolution.KEEP_BOTH, Resolution.TAKE_THEIRS, Resolution.REPLACE_THEIRS])
 def test_a_way_out(disk, way_out):
     def act(env, _):
-        env.delocalizer.tell(env.at(NAME), conflict())
+        env.delocalizer.report_status(env.at(NAME), conflict())
         env.run(env.conflicts.resolve(env.at(NAME), way_out, content=b"on the screen", theirs_version=None))
 
     prepare(disk, parted)
@@ -379,7 +383,7 @@ def test_a_merge(disk):
         assert env.save(NAME, mine).place is Place.CONFLICT
 
     def act(env, _):
-        env.delocalizer.tell(env.at(NAME), conflict())
+        env.delocalizer.report_status(env.at(NAME), conflict())
         env.run(env.conflicts.resolve(env.at(NAME), Resolution.MERGE, content=None, theirs_version=None))
 
     prepare(disk, story)

@@ -50,6 +50,7 @@ from jupyter_terra_env.notebooks.sync.conflicts import Conflicts
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.foreign_edits import ForeignEdits
 from jupyter_terra_env.notebooks.sync.localizer import Localizer
+from jupyter_terra_env.notebooks.sync.saving import Saving
 from jupyter_terra_env.notebooks.sync.seen_files import SeenFiles
 from jupyter_terra_env.notebooks.sync.unseen_edits import mark_existing_unseen
 from jupyter_terra_env.notebooks.sync.upload_attempts import UploadAttempts
@@ -253,8 +254,8 @@ class Environment:
             holder_of=self.person.holder_in,
             now_ms=self.clock.now_ms,
             is_time_known=lambda: True,
-            on_change=self._lock_changed,
         )
+        self.locks.on_change(self.news.append)
         self.cage = Cage(self.log)
         judge = settings.get("judge", anything)
         self.gate = UploadGate(
@@ -280,6 +281,7 @@ class Environment:
             log=self.log,
             pause_seconds=lambda failures, passing: settings.get("pause_seconds", 30.0),
         )
+        self.locks.on_change(self.delocalizer.lock_changed)
         self.foreign_edits = ForeignEdits(
             self.storage,
             self.delocalizer,
@@ -290,6 +292,7 @@ class Environment:
             look_seconds=settings.get("look_seconds", 60.0),
         )
         self.localizer = Localizer(self.storage, self.delocalizer, self.locks, self.bases)
+        self.saves = Saving(self.storage, self.delocalizer, self.localizer.unseen_edits, self.localizer.views)
         self.conflicts = Conflicts(self.storage, self.localizer, self.delocalizer, self.locks, self.bases, self.cage)
         self.intents = Intents(self.database, new_id=lambda: secrets.token_hex(8))
         self.owners = ActOwners(self.journal_file.parent / "acts", new_id=lambda: secrets.token_hex(8))
@@ -324,10 +327,6 @@ class Environment:
         with mock.patch.dict(os.environ, {"STORAGE_EMULATOR_HOST": self._front.url}):
             return gcs.connect(connection)
 
-    def _lock_changed(self, location):
-        self.news.append(location)
-        self.delocalizer.lock_changed(location)
-
     @property
     def journal_file(self):
         return self.root / ".jupyter-terra-env" / "journal.sqlite3"
@@ -356,7 +355,7 @@ class Environment:
 
     async def status_of(self, name, folder="edit"):
         location = self.at(name, folder)
-        if self.delocalizer.is_paying(location):
+        if self.delocalizer.is_uploading(location):
             await self.delocalizer.settle(location)
         return await self.delocalizer.current_status(location)
 
@@ -374,8 +373,8 @@ class Environment:
 
     async def typing_over(self, name, content):
         """Save as the contents manager does, whether or not the notebook may be written."""
-        await self.localizer.unseen_edits.keep_not_shown(self.at(name))
-        return await self.saving(name, content)
+        await self.saves.save(self.at(name), content)
+        return await self.saves.deliver(self.at(name))
 
     # … and done.
 
@@ -500,7 +499,7 @@ class Environment:
         self.run(self.dying())
 
     async def dying(self, *, starts_again=True):
-        payers = [payer.task for payer in self.delocalizer._payers.values()]
+        payers = [payer.task for payer in self.delocalizer._tasks.values()]
         for task in payers:
             task.cancel()
         await asyncio.gather(*payers, return_exceptions=True)

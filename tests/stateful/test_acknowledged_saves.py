@@ -164,9 +164,8 @@ class AcknowledgedSaves(RuleBasedStateMachine):
 
     async def _saving(self, env, location, content):
         """A save as the contents manager does it, answered while the upload begins."""
-        await env.localizer.unseen_edits.keep_not_shown(location)
-        await env.storage.save(location, content)
-        await env.delocalizer.after_save(location, wait_seconds=0.0)
+        await env.saves.save(location, content)
+        await env.saves.deliver(location, wait_seconds=0.0)
 
     @rule(who=people, name=names)
     def look_at_a_conflict(self, who, name):

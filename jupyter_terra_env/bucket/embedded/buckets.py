@@ -79,7 +79,7 @@ def delete(database: Database, call: Call) -> Response:
 
 
 def test_iam_permissions(database: Database, call: Call) -> Response:
-    """Answer buckets.testIamPermissions: whoever reaches the embedded bucket may do everything."""
+    """Answer buckets.testIamPermissions: every caller of the embedded bucket may do everything."""
     with database.read() as transaction:
         required_bucket(transaction, call)
     permissions = call.query.all("permissions")

@@ -134,7 +134,7 @@ class FaultPlan:
 
     @property
     def unconditional(self) -> list[str]:
-        """Requests that would change an object whatever its version is, from the first on; they are never forgotten."""
+        """Requests that would change an object at any version, from the first on; they are never forgotten."""
         with self._lock:
             return list(self._unconditional)
 
@@ -192,7 +192,7 @@ class FaultPlan:
 def exchange(
     bucket: EmbeddedBucket, request: Request, plan: FaultPlan | None, patience_seconds: float | None = None
 ) -> Delivery:
-    """Carry out a request, with whatever fault is planned for it.
+    """Carry out a request, with the fault that is planned for it, if any.
 
     Args:
         bucket: Answers the request.

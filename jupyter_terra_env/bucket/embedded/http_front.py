@@ -1,7 +1,7 @@
 """The embedded bucket behind HTTP/1.1 on the loopback interface.
 
 Every request needs the token of this start, as a Bearer token or as the first piece of the path, so that
-`STORAGE_EMULATOR_HOST=http://127.0.0.1:PORT/TOKEN` is all an unmodified client has to be told.
+`STORAGE_EMULATOR_HOST=http://127.0.0.1:PORT/TOKEN` is all that an unmodified client needs.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Requests and responses as plain data, whatever carries them."""
+"""Requests and responses as plain data, independent of what carries them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,7 @@
 """The glob patterns of `matchGlob` (GCS: "Object listing: filter by glob").
 
 A name is matched by following all ways through the pattern at once, one character at a time: the time is that of the
-pattern's length times the name's, whatever both are. Regular expressions would try the ways one after another.
+pattern's length times the name's, for any pattern and name. Regular expressions would try the ways one after another.
 """
 
 import re

@@ -28,8 +28,8 @@ class StoredBucket:
     def soft_delete_seconds(self) -> int:
         """How long what is deleted can be restored; 0 when it cannot.
 
-        GCS keeps it seven days unless told otherwise; here nothing is kept unless asked for, because every autosave
-        would stay on the disk.
+        GCS keeps it seven days by default; here nothing is kept unless configured, because every autosave would stay on
+        the disk.
         """
         return int((self.properties.get("softDeletePolicy") or {}).get("retentionDurationSeconds") or 0)
 

@@ -61,7 +61,7 @@ class EmbeddedAdapter(HTTPAdapter):
         return self.build_response(request, _urllib3_response(delivery, request))
 
     def close(self) -> None:
-        """Do nothing: the bucket belongs to whoever opened it, and may serve other sessions."""
+        """Do nothing: the bucket belongs to the code that opened it, and may serve other sessions."""
 
 
 def _request(prepared: requests.PreparedRequest) -> Request:

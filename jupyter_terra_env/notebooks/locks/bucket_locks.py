@@ -33,7 +33,7 @@ class HeldLock:
 
     Attributes:
         version: the object as our record was written to it. Its generation may be another than the one the caller
-            has seen: whoever holds the lock has still to look before writing over it (promise P2).
+            has seen: the holder of the lock must still look before writing over it (promise P2).
         lock: that record.
     """
 
@@ -71,17 +71,17 @@ class BucketLocks:
             seen: the object as it was just read; None to read it now.
 
         Raises:
-            LockHeldElsewhere: somebody holds it, or this person does in another environment.
+            LockHeldElsewhere: another person holds it, or this person does in another environment.
             ObjectNotFound: there is no object.
             BucketUnavailable, BucketRefused: as the port says; 403 means that locks cannot be written here.
         """
         return await self._write(name, seen, {Claim.FREE, Claim.MINE})
 
     async def take_over(self, name: str) -> HeldLock:
-        """Take the lock even from another environment of the same person; never from somebody else.
+        """Take the lock even from another environment of the same person; never from another person.
 
         Raises:
-            LockHeldElsewhere: somebody else holds it.
+            LockHeldElsewhere: another person holds it.
             ObjectNotFound, BucketUnavailable, BucketRefused: as for ``acquire``.
         """
         return await self._write(name, None, {Claim.FREE, Claim.MINE, Claim.MINE_ELSEWHERE})
@@ -105,7 +105,7 @@ class BucketLocks:
             except (PreconditionFailed, ObjectNotFound):
                 continue
             except BucketUnavailable:
-                # Reading again tells whether it has happened.
+                # Reading again shows whether it has happened.
                 unanswered += 1
                 if unanswered > _UNANSWERED:
                     raise

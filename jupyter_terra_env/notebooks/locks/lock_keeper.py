@@ -42,8 +42,8 @@ class Tab:
 
     Attributes:
         location: the notebook; changes when it is renamed.
-        is_looked_at: whether a person can see it, as far as the tab tells. What others do with the notebook is told
-            within seconds then, also while this environment edits it or nobody does.
+        is_looked_at: whether a person can see it, as far as the tab reports. If so, what others do with the notebook is
+            shown within seconds, also while this environment edits it or no one does.
     """
 
     location: Location
@@ -57,7 +57,7 @@ class LockKeeper:
         locks: the locks.
         writes: the lock of a notebook whose object is being written is left alone.
         watch: looks at the locks that are waited for.
-        in_use: tells the API paths that kernels and their clients use just now.
+        in_use: returns the API paths that kernels and their clients use just now.
         monotonic: seconds from some fixed point.
         log: where unexpected failures go.
         times: how long what lasts.
@@ -131,7 +131,7 @@ class LockKeeper:
                 self._used_until[path] = self._monotonic()
 
     def moved(self, old: Location, new: Location) -> None:
-        """A notebook was renamed; whoever shows it shows it still."""
+        """Follow a renamed notebook: tabs that show it still show it."""
         tabs = self._tabs.pop(old.api_path, set())
         for tab in tabs:
             tab.location = new
@@ -215,7 +215,7 @@ class LockKeeper:
             self._watch.begin(self._to_be_watched())
 
     async def _used_by_kernels(self) -> frozenset[str] | None:
-        """What kernels use; None while that cannot be told: no lock waits for an answer that is late."""
+        """What kernels use; None while that is not known: no lock waits for a late answer."""
         if self._asking is None:
             self._asking = asyncio.ensure_future(self._in_use())
         done, _ = await asyncio.wait({self._asking}, timeout=self._times.look)
@@ -225,7 +225,7 @@ class LockKeeper:
         try:
             used = frozenset(asked.result())
         except Exception:  # noqa: BLE001 - another part's fault must not cost locks
-            # Told once: it is asked every two seconds.
+            # Logged once: it is asked every two seconds.
             self._log.log(logging.DEBUG if self._blind else logging.ERROR, _BLIND, exc_info=True)
             self._blind = True
             return None
@@ -277,7 +277,7 @@ class LockKeeper:
         try:
             await act(location)
         except (LockHeldElsewhere, ObjectNotFound):
-            pass  # The view tells; the next save or opening says so, too.
+            pass  # The view shows it; the next save or opening reports it, too.
         except (BucketError, TimeoutError):
             self._not_before[location.api_path] = self._monotonic() + self._times.retry
         except Exception:  # noqa: BLE001 - the task's boundary
@@ -289,7 +289,7 @@ class LockKeeper:
 
     async def _renew(self, location: Location) -> None:
         if not self._writes.is_busy(location):
-            # Whether one that is given up took effect, the next reading tells.
+            # The next reading shows whether one that is given up took effect.
             async with asyncio.timeout(self._times.longest):
                 await self._locks.renew(location)
 

@@ -1,12 +1,11 @@
 """The edit locks of one server: what is held, what was seen of others', and the baselines that go with them."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from weakref import WeakValueDictionary
 
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.locks.bucket_locks import BucketLocks, HeldLock
+from jupyter_terra_env.notebooks.storage.keyed_locks import KeyedLocks
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.rules.edit_lock import (
     Claim,
@@ -40,7 +39,7 @@ class _Known:
 
     Attributes:
         location: the notebook.
-        view: what a person is told.
+        view: what a person is shown.
         version: the object as it was last read or written; None when it has to be read.
         gone: what became of the object, when it was there and is not any more.
     """
@@ -62,8 +61,7 @@ class LockTable:
         locks_of: a workspace's locks.
         holder_of: this environment, as it takes part in a workspace's locks.
         now_ms: the bucket's time, epoch milliseconds.
-        is_time_known: whether the bucket has told its time; until then ``now_ms`` may be hours off.
-        on_change: called with a location when what is known of its lock has changed.
+        is_time_known: whether the bucket has reported its time; until then ``now_ms`` may be hours off.
     """
 
     def __init__(
@@ -74,20 +72,23 @@ class LockTable:
         holder_of: Callable[[Workspace], Holder],
         now_ms: Callable[[], int],
         is_time_known: Callable[[], bool],
-        on_change: Callable[[Location], None],
     ) -> None:
         self._storage = storage
         self._locks_of = locks_of
         self._holder_of = holder_of
         self._now_ms = now_ms
         self._is_time_known = is_time_known
-        self._on_change = on_change
+        self._listeners: list[Callable[[Location], None]] = []
         self._known: dict[str, _Known] = {}
         self._not_permitted: set[str] = set()
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns = KeyedLocks()
+
+    def on_change(self, listener: Callable[[Location], None]) -> None:
+        """Call a listener with each notebook of whose lock something new is known, after those added before it."""
+        self._listeners.append(listener)
 
     def view(self, location: Location) -> LockView:
-        """The lock of a notebook as it was last seen. Asks nobody."""
+        """The lock of a notebook as it was last seen. Sends no request."""
         if not location.is_delocalized:
             return NO_LOCK
         known = self._known.get(location.api_path)
@@ -137,7 +138,7 @@ class LockTable:
         return claim
 
     def record_absent(self, location: Location, gone: Gone | None = None) -> None:
-        """Take note that there is no object: nobody can hold its lock.
+        """Record that there is no object: no one can hold its lock.
 
         Args:
             location: the notebook.
@@ -200,20 +201,20 @@ class LockTable:
             The object with our record, which is the baseline now if its content is the baseline's.
 
         Raises:
-            LockHeldElsewhere: somebody holds it, or this person does in another environment.
+            LockHeldElsewhere: another person holds it, or this person does in another environment.
             ObjectNotFound: there is no object.
             BucketUnavailable, BucketRefused: as the port says; 403 means that locks cannot be written here.
         """
-        async with self._turn(location):
+        async with self._turns.of(location.api_path):
             return await self._take(location, lambda locks: locks.acquire(location.object_name, read))
 
     async def renew(self, location: Location) -> None:
-        """Renew a lock of ours, by one request if nobody has changed the object; see ``acquire``."""
+        """Renew a lock of ours, by one request if the object has not changed; see ``acquire``."""
         await self.acquire(location, self.last_version(location))
 
     async def take_over(self, location: Location) -> ObjectVersion:
         """Take the lock even from another environment of the same person; see ``acquire``."""
-        async with self._turn(location):
+        async with self._turns.of(location.api_path):
             return await self._take(location, lambda locks: locks.take_over(location.object_name))
 
     async def resume(self, location: Location) -> None:
@@ -245,7 +246,7 @@ class LockTable:
         Raises:
             BucketUnavailable, BucketRefused: as the port says; the lock then expires by itself.
         """
-        async with self._turn(location):
+        async with self._turns.of(location.api_path):
             if unless():
                 return
             version = await self._locks_of(location.workspace).release(location.object_name)
@@ -256,12 +257,6 @@ class LockTable:
             if self._known.pop(location.api_path, None) is not None:
                 # Given back is not lost: the new view starts afresh.
                 self.record_version(location, version)
-
-    def _turn(self, location: Location) -> asyncio.Lock:
-        turn = self._turns.get(location.api_path)
-        if turn is None:
-            turn = self._turns[location.api_path] = asyncio.Lock()
-        return turn
 
     async def _take(self, location: Location, act: Callable[[BucketLocks], Awaitable[HeldLock]]) -> ObjectVersion:
         try:
@@ -308,9 +303,10 @@ class LockTable:
             return  # It is the same knowledge still.
         self._known[location.api_path] = known
         if before is None or (before.view, _content_of(before), before.gone) != (view, _content_of(known), gone):
-            self._on_change(location)
+            for listener in self._listeners:
+                listener(location)
 
 
 def _content_of(known: _Known) -> int | None:
-    """The content version that is known; a person is told of others, not of changed metadata."""
+    """The content version that is known; a person is notified of another one, not of changed metadata."""
     return None if known.version is None else known.version.generation

@@ -27,8 +27,8 @@ class LockWatch:
     """Learns what others do with notebooks.
 
     Args:
-        places: the buckets.
-        locks: told what was seen.
+        storage: the buckets.
+        locks: records what was seen.
         now_ms: the bucket's time, epoch milliseconds.
         log: where unexpected failures go.
     """

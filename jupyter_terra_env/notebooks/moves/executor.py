@@ -251,7 +251,7 @@ class MoveExecutor:
         """Notify the other parts of the notebooks that have moved or gone."""
         self._forget_listings(move)
         for old in notebooks:
-            self._delocalizer.forget(old)
+            self._delocalizer.forget_status(old)
             new = None if move.intent.new_path is None else self._locate(move.new_path(old.api_path))
             if new is None:
                 self._locks.forget(old)
@@ -263,7 +263,7 @@ class MoveExecutor:
             else:
                 self._locks.forget(old)
             self._on_moved(old, new)
-            self._delocalizer.forget(new)
+            self._delocalizer.forget_status(new)
             if new.is_delocalized and await self._storage.is_owed(new):
                 self._delocalizer.start(new)
 

@@ -139,7 +139,7 @@ class BucketListings:
         return Kind.FILE if not location.is_notebook and await self.has_notebook(location) else Kind.NOTHING
 
     async def is_folder(self, location: Location) -> bool:
-        """Whether the bucket shows a folder at this place, whatever its name; False when it cannot be asked."""
+        """Whether the bucket shows a folder at this place, under any name; False when it cannot be asked."""
         if not location.is_notebook or not location.belongs_in_bucket:
             return await self.has_folder(location)
         try:
@@ -148,7 +148,7 @@ class BucketListings:
             return False
 
     def is_listed(self, location: Location) -> bool:
-        """Whether a listing that is still remembered has this notebook. Asks nobody."""
+        """Whether a listing that is still remembered has this notebook. Sends no request."""
         known = self._remembered.get(_key(location.parent))
         return known is not None and known.folder.done() and location.name in known.folder.result().notebooks
 

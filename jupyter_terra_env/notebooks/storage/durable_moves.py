@@ -21,10 +21,10 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 def entries_below(folder: Path) -> Iterator[Path]:
-    """Everything below a folder that is no folder itself, however deep; links are not followed, and are told.
+    """Everything below a folder that is not a folder itself, at any depth; links are included and not followed.
 
     Raises:
-        OSError: a folder cannot be read: nobody knows what is in it.
+        OSError: a folder cannot be read, so its content is not known.
     """
 
     def refuse(error: OSError) -> None:
@@ -38,7 +38,7 @@ def entries_below(folder: Path) -> Iterator[Path]:
 
 
 def signature(path: Path) -> str:
-    """What a file system tells of a file without reading it; another content means another signature."""
+    """What a file system reports of a file without reading it; other content has another signature."""
     info = path.lstat()
     return f"{info.st_ino}:{info.st_size}:{info.st_mtime_ns}"
 
@@ -58,7 +58,7 @@ def signatures(path: Path) -> dict[Path, str]:
 
 
 def require_movable(old: Path, new: Path) -> None:
-    """Make sure, as far as the disk tells, that a file or folder could be renamed. Changes nothing.
+    """Check, as far as the disk reports it, that a file or folder could be renamed. Changes nothing.
 
     Raises:
         OperationRefused: the new folder's name is that of a file.
@@ -73,7 +73,7 @@ def require_movable(old: Path, new: Path) -> None:
         return
     needed = {old.parent, into}
     if old.is_dir() and not old.is_symlink() and old.parent != new.parent:
-        needed.add(old)  # A folder that moves to another has to be told so.
+        needed.add(old)  # A folder that moves to another one must be writable, for its "..".
         if old.lstat().st_dev != into.stat().st_dev:
             needed |= {Path(directory) for directory, _, _ in os.walk(old)}
     for folder in needed:
@@ -124,7 +124,7 @@ def move_file(old: Path, new: Path) -> bool:
     except FileExistsError:
         if not _is_one(old.lstat(), new.lstat()):
             raise
-        old.unlink()  # Whoever began to move it died between the two names.
+        old.unlink()  # The process that began to move it died between the two names.
     except OSError as error:
         if error.errno not in NO_HARD_LINKS:
             raise
@@ -243,7 +243,7 @@ def _drop(temporary: Path) -> None:
 
 def _sync(file: Path) -> None:
     if file.is_symlink() or not file.is_file():
-        return  # A pipe has nothing to be made durable, and opening it would wait for somebody at its other end.
+        return  # A pipe has nothing to be made durable, and opening it would wait for a process at its other end.
     with file.open("rb") as content:
         sync(content.fileno())
 

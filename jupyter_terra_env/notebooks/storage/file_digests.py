@@ -58,7 +58,7 @@ class SnapshotHandover:
         return snapshot
 
     def abandon(self) -> None:
-        """Nobody is going to close what is opened."""
+        """Close the file as soon as it is opened: no one is waiting for it."""
         with self._guard:
             self._abandoned = True
             self._close()

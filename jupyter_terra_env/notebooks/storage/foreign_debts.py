@@ -46,7 +46,7 @@ def on_the_disk(debts: Iterable[Debt], root: Path) -> tuple[Debt, ...]:
 
 
 def recorded_debts(state_directory: Path) -> tuple[Debt, ...]:
-    """All debts of a journal that nobody has open; empty when there is no journal. Writes nothing.
+    """All debts of a journal that no server has open; empty when there is no journal. Writes nothing.
 
     Blocks: call it off the event loop.
 

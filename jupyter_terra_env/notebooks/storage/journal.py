@@ -44,8 +44,8 @@ class Moved:
         bucket: bucket name.
         object_name: the object's new name.
         generation: of the object under its new name; 0 when it has none yet; None when the row's stays true.
-        metageneration: likewise.
-        metadata: likewise.
+        metageneration: of the object under its new name, as ``generation``.
+        metadata: custom metadata of the object under its new name.
     """
 
     old_path: str
@@ -114,6 +114,32 @@ class Journal:
             if current is None or current.row_token != over.row_token or not _is_at_same_version(current, over):
                 return None
             return self._attempts.begin(path, bucket, object_name, over=over, crc32c=crc32c)
+
+    def detach_attempts(self, path: str, bucket: str, object_name: str, *, seen: Baseline) -> Baseline | None:
+        """Stop recognising open uploads over a baseline, because another content is about to become the working copy.
+
+        If one of them takes effect later, its version counts as another person's: it is opened, never replaced by a
+        working copy that does not stand on it. An upload that is being prepared finds that the baseline has moved on.
+
+        Args:
+            path: API path of the working copy.
+            bucket: bucket name.
+            object_name: the object.
+            seen: the baseline that the replacement was decided on.
+
+        Returns:
+            The baseline as it is now; None, and nothing has changed, if it is not the one that was seen.
+        """
+        with self._database.transaction():
+            current = self.baseline(path, bucket, object_name)
+            if current is None or current.row_token != seen.row_token or not _is_at_same_version(current, seen):
+                return None
+            if not current.attempts:
+                return current
+            self._attempts.end_all(path)
+            detached = replace(current, row_token=self._new_token(), attempts=())
+            self._replace_row(path, bucket, object_name, expected=current, new=detached)
+            return detached
 
     def end_attempt(self, attempt_id: str) -> None:
         """Record that an upload certainly has no effect and will have none."""
@@ -232,7 +258,7 @@ class Journal:
         return bool(self._database.rows("SELECT 1 FROM not_shown WHERE path = ?", (path,)))
 
     def is_new(self) -> bool:
-        """Whether this journal was begun without any knowledge, and nobody has looked for notebooks since."""
+        """Whether this journal was begun empty, and the disk has not been searched for notebooks since."""
         return self.is_not_shown("")
 
     def begin_with(self, paths: Iterable[str]) -> None:

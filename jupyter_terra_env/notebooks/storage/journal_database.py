@@ -68,7 +68,7 @@ class JournalDatabase:
 
     Args:
         file: path of the database; its folder is created.
-        log: told when a damaged database is put aside, and when the open one is not at its place any more.
+        log: logs when a damaged database is put aside, and when the open one is no longer at its place.
 
     Raises:
         SettingsError: the database cannot be opened, or a newer version of this package made it.
@@ -127,7 +127,7 @@ class JournalDatabase:
             self._connection.close()
 
     def execute(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
-        """Run a statement that returns no rows; the cursor tells how many it changed.
+        """Run a statement that returns no rows; the cursor says how many it changed.
 
         Raises:
             OSError: the disk is full, read-only or failing; nothing was changed.

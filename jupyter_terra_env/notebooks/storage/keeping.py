@@ -17,3 +17,7 @@ class Keeping:
 
     kept: Path
     owed_as: Location | None = None
+
+
+class KeptNameTaken(Exception):
+    """The name for edits that were not shown is taken, or none was given; nothing has changed."""

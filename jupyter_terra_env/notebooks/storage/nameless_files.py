@@ -1,4 +1,4 @@
-"""Copies without a name: nobody else can write into them, and nothing is left of them when their process dies."""
+"""Copies without a name: no one else can write into them, and nothing is left of them when their process dies."""
 
 import contextlib
 import errno

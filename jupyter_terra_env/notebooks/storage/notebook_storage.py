@@ -10,7 +10,7 @@ from jupyter_terra_env.notebooks.storage.durable_names import keep_as, sync_dire
 from jupyter_terra_env.notebooks.storage.file_digests import FileDigest
 from jupyter_terra_env.notebooks.storage.folder_turns import turn_in
 from jupyter_terra_env.notebooks.storage.journal import Debt, Journal, Moved
-from jupyter_terra_env.notebooks.storage.keeping import Keeping
+from jupyter_terra_env.notebooks.storage.keeping import Keeping, KeptNameTaken
 from jupyter_terra_env.notebooks.storage.kept_fields import with_fields
 from jupyter_terra_env.notebooks.storage.patience import PATIENCE_SECONDS, within
 from jupyter_terra_env.notebooks.storage.pinned_folders import resolve_inside
@@ -20,6 +20,10 @@ from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 from jupyter_terra_env.rules.readback import WriteAttempt
 from jupyter_terra_env.rules.sync import Baseline, is_settled
 from jupyter_terra_env.rules.workspace import Location, Workspace
+
+
+def _nothing() -> None:
+    """Nothing has to be done first."""
 
 
 class NotebookStorage:
@@ -136,14 +140,16 @@ class NotebookStorage:
         replaces: FileDigest | None = None,
         is_notebook: bool = False,
         keep_old_as: Path | None = None,
+        first: Callable[[], None] = _nothing,
     ) -> None:
         """Write a working copy durably; what it then owes the bucket is in the journal first (promise P1).
 
         Args:
             location: the working copy.
             content: what it is to hold.
-            replaces: what it has to hold still; None for whatever it holds.
+            replaces: what it must still hold; None to replace any content.
             keep_old_as: a free name in its folder for what it holds; None to replace it.
+            first: called off the event loop, under the file's lock, before it is replaced; its errors are raised.
             is_notebook: the content is a notebook that has been validated.
 
         Raises:
@@ -152,7 +158,7 @@ class NotebookStorage:
             OperationRefused, PermissionError: it may not be replaced; see ``WorkingCopies.write``.
             OSError: the disk is full, read-only or failing; the old file is untouched.
         """
-        before = partial(self._owe, location, is_notebook=is_notebook)
+        before = partial(self._before_saving, location, first, is_notebook=is_notebook)
         await self.copies.write(
             self.os_path(location), content, before=before, replaces=replaces, keep_old_as=keep_old_as
         )
@@ -192,7 +198,7 @@ class NotebookStorage:
 
     @contextlib.contextmanager
     def appearing_now(self, location: Location) -> Iterator[None]:
-        """Within it, a file appears under a free name: it is owed as a new object, whatever was known of that name.
+        """Within it, a file appears under a free name: it is owed as a new object, even if that name had a baseline.
 
         For use off the event loop, under the lock of that path. An error means that no file appeared.
         """
@@ -205,9 +211,10 @@ class NotebookStorage:
                 self._journal.forget(location.api_path)
             raise
 
-    async def adopt(self, location: Location, complete: Path) -> None:
+    async def adopt(self, location: Location, complete: Path, *, first: Callable[[], None] = _nothing) -> None:
         """Make a complete file of the same folder the working copy; see ``save``."""
-        await self.copies.adopt(complete, self.os_path(location), before=partial(self._owe, location))
+        before = partial(self._before_saving, location, first)
+        await self.copies.adopt(complete, self.os_path(location), before=before)
 
     async def install(
         self,
@@ -235,13 +242,21 @@ class NotebookStorage:
                 appearing = partial(self.appearing_now, keeping.owed_as)
             return await install(keep_old_as=keeping.kept, appearing=appearing)
 
-    def stands_now(self, location: Location, seen: Baseline | None) -> bool:
-        """Whether the baseline is still the one that was seen; for use off the event loop."""
-        now = self.baseline_now(location)
-        if now is None or seen is None:
-            return now is seen
-        version = (seen.row_token, seen.generation, seen.metageneration)
-        return (now.row_token, now.generation, now.metageneration) == version
+    def begin_install_now(self, location: Location, seen: Baseline | None) -> tuple[bool, Baseline | None]:
+        """Prepare the journal for a downloaded version that is about to become the working copy.
+
+        For use off the event loop, in the turn of the working copy's folder.
+
+        Returns:
+            Whether the baseline is still the one that was seen, and the baseline that the install stands on: open
+            uploads over it are no longer recognised (see ``Journal.detach_attempts``).
+        """
+        if seen is None:
+            return self.baseline_now(location) is None, None
+        stands_on = self._journal.detach_attempts(
+            location.api_path, location.workspace.bucket, location.object_name, seen=seen
+        )
+        return stands_on is not None, stands_on
 
     async def note_not_shown(self, location: Location) -> None:
         """Record that the object is about to be shown in the place of the working copy."""
@@ -252,25 +267,8 @@ class NotebookStorage:
         await self.copies.run(self._journal.note_shown, location.api_path)
 
     async def is_not_shown(self, location: Location) -> bool:
-        """Whether whoever has the notebook open was shown something else than the working copy."""
+        """Whether the person who has the notebook open was shown something else than the working copy."""
         return await self.copies.run(self._journal.is_not_shown, location.api_path)
-
-    async def keep_not_shown(self, location: Location, kept: Path) -> Path | None:
-        """Give a working copy that was not shown a second name, durably.
-
-        Args:
-            location: the working copy.
-            kept: a free name in its folder.
-
-        Returns:
-            ``kept``, or None when there is nothing to keep.
-
-        Raises:
-            FileExistsError: the name is taken.
-        """
-        os_path = self.os_path(location)
-        async with self.copies.lock(os_path):
-            return await self.copies.run(self._keep_not_shown, location, os_path, kept)
 
     async def settle_if_equal(self, location: Location) -> bool:
         """Drop a debt if the working copy is known to be what the bucket holds, or is gone.
@@ -340,6 +338,12 @@ class NotebookStorage:
         """See ``forget``; for use off the event loop."""
         self._journal.forget(location.api_path)
 
+    def _before_saving(
+        self, location: Location, first: Callable[[], None], digest: FileDigest, *, is_notebook: bool = False
+    ) -> None:
+        first()
+        self._owe(location, digest, is_notebook=is_notebook)
+
     def _owe(self, location: Location, digest: FileDigest, *, is_notebook: bool = False) -> None:
         """Write down a debt for content that is about to become the working copy."""
         if is_notebook:
@@ -350,19 +354,36 @@ class NotebookStorage:
     def _expect_absent_again(self, location: Location) -> None:
         self._journal.expect_absent_again(location.api_path, location.workspace.bucket, location.object_name)
 
-    def _keep_not_shown(self, location: Location, os_path: Path, kept: Path) -> Path | None:
+    def keep_unseen_now(self, location: Location, kept: Path | None) -> None:
+        """Give a working copy that was not shown a second name, durably.
+
+        For use off the event loop, under the working copy's lock.
+
+        Args:
+            location: the working copy.
+            kept: a free name in its folder; None when no name was needed a moment ago.
+
+        Raises:
+            KeptNameTaken: the name is taken, or none was given.
+            OSError: the disk does not take it; nothing may be replaced then.
+        """
         if not self._journal.is_not_shown(location.api_path):
-            return None  # Another save has kept it.
+            return  # All is seen, or another save has kept it.
+        os_path = self.os_path(location)
         if not os_path.is_file():
             self._journal.note_shown(location.api_path)
-            return None
-        keep_as(os_path, kept)
+            return
+        if kept is None:
+            raise KeptNameTaken
+        try:
+            keep_as(os_path, kept)
+        except FileExistsError:
+            raise KeptNameTaken from None
         try:
             self._journal.note_shown(location.api_path)
         except OSError:
             kept.unlink()  # Each save that is refused for want of room would keep one more.
             raise
-        return kept
 
     def baseline_now(self, location: Location) -> Baseline | None:
         """See ``baseline``; for use off the event loop."""

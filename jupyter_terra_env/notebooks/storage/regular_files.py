@@ -51,7 +51,7 @@ def refuse_special(path: Path) -> None:
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise _no_file(path) from error
-        return  # Whoever opens it is told why that cannot be.
+        return  # Opening it reports why that is not possible.
     if not stat.S_ISDIR(info.st_mode):
         _require(path, info)
 

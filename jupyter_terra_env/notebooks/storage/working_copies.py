@@ -12,7 +12,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
-from weakref import WeakValueDictionary
 
 from jupyter_terra_env.daemon_threads import DaemonThreads
 from jupyter_terra_env.notebooks.storage.durable_names import keep_as, put_under_free_name, sync, sync_directory
@@ -25,6 +24,7 @@ from jupyter_terra_env.notebooks.storage.file_digests import (
     digest_of,
 )
 from jupyter_terra_env.notebooks.storage.folder_turns import turn_in
+from jupyter_terra_env.notebooks.storage.keyed_locks import KeyedLocks
 from jupyter_terra_env.notebooks.storage.own_contents import OwnContents
 from jupyter_terra_env.notebooks.storage.pinned_folders import pinned
 from jupyter_terra_env.notebooks.storage.regular_files import open_regular, refuse_special
@@ -45,7 +45,7 @@ class Download:
     Attributes:
         temporary: the file, in the working copy's folder.
         digest: its checksums.
-        modified: becomes the file's time, so that a listing tells the same time before and after opening.
+        modified: becomes the file's time, so that a listing shows the same time before and after opening.
     """
 
     temporary: Path
@@ -67,7 +67,7 @@ def _nothing(_: FileDigest) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Signature:
-    """What a file system tells of a file without reading it; another content means another signature."""
+    """What a file system reports of a file without reading it; other content has another signature."""
 
     inode: int
     size_bytes: int
@@ -75,7 +75,7 @@ class _Signature:
     changed_ns: int
 
     def is_written_as(self, info: os.stat_result) -> bool:
-        """Whether nobody has written since: names and permissions may be others."""
+        """Whether the content is unchanged since; names and permissions may differ."""
         return (self.inode, self.size_bytes, self.modified_ns) == (info.st_ino, info.st_size, info.st_mtime_ns)
 
 
@@ -91,7 +91,7 @@ class WorkingCopies:
     def __init__(self) -> None:
         self._threads = DaemonThreads(4, name="terra-env-disk")
         self._digests: OrderedDict[str, tuple[_Signature, FileDigest]] = OrderedDict()
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._locks = KeyedLocks()
         self.own = OwnContents()
 
     def close(self, seconds: float = _CLOSING_SECONDS) -> bool:
@@ -121,11 +121,7 @@ class WorkingCopies:
 
     def lock(self, os_path: Path) -> asyncio.Lock:
         """The lock under which this path's file is replaced. Held for disk work only, never for a request."""
-        key = str(os_path)
-        lock = self._locks.get(key)
-        if lock is None:
-            lock = self._locks[key] = asyncio.Lock()
-        return lock
+        return self._locks.of(str(os_path))
 
     async def digest(self, os_path: Path) -> FileDigest | None:
         """Checksums of the bytes on the disk now; remembered while the file is unchanged.
@@ -169,7 +165,7 @@ class WorkingCopies:
             os_path: the file.
             content: what it is to hold.
             before: called, off the event loop, with the new content's checksums before the file is replaced.
-            replaces: what the file has to hold still; None for whatever it holds.
+            replaces: what the file must still hold; None to replace any content.
             keep_old_as: a free name for the old file; None to replace it.
 
         Raises:
@@ -226,21 +222,12 @@ class WorkingCopies:
             expected: what ``os_path`` was last seen to hold; None for nothing.
             keep_old_as: a free name for the old file; None to replace it.
             appearing: entered, off the event loop, before the old file gets that name; see ``create``.
-            is_wanted: asked off the event loop, right before anything changes.
+            is_wanted: called off the event loop, right before anything changes, if the file holds what is expected.
 
         Returns:
             False, and nothing changed, when ``os_path`` holds something else or the free name is taken by now.
         """
         return await self.run(self._install, download, os_path, expected, keep_old_as, appearing, is_wanted)
-
-    async def keep_as(self, os_path: Path, new: Path) -> None:
-        """Give a file's present content a second, free name, durably.
-
-        Raises:
-            FileExistsError: the name is taken.
-        """
-        async with self.lock(os_path):
-            await self.run(keep_as, os_path, new)
 
     def _write(
         self,
@@ -322,7 +309,7 @@ class WorkingCopies:
                 written = os.fstat(file.fileno())
             # Nothing slow between the last look and the rename: another program may write here too.
             with turn_in(here.parent):
-                if not is_wanted() or self.digest_now(os_path) != expected:
+                if self.digest_now(os_path) != expected or not is_wanted():
                     return False
                 if keep_old_as is not None and not _kept(here, here.with_name(keep_old_as.name), appearing):
                     return False

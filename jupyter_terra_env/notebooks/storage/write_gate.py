@@ -5,8 +5,8 @@ Source of the rule: Cloud Storage's quotas, writes to an object.
 
 import asyncio
 from collections.abc import Callable
-from weakref import WeakValueDictionary
 
+from jupyter_terra_env.notebooks.storage.keyed_locks import KeyedLocks
 from jupyter_terra_env.rules.workspace import Location
 
 INTERVAL_SECONDS = 1.0
@@ -24,15 +24,12 @@ class WriteGate:
     def __init__(self, *, monotonic: Callable[[], float], interval_seconds: float) -> None:
         self._monotonic = monotonic
         self._interval_seconds = interval_seconds
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._locks = KeyedLocks()
         self._changed_at: dict[str, float] = {}
 
     def turn(self, location: Location) -> asyncio.Lock:
         """The mutex under which a notebook's object is written, deleted or renamed."""
-        lock = self._locks.get(location.api_path)
-        if lock is None:
-            lock = self._locks[location.api_path] = asyncio.Lock()
-        return lock
+        return self._locks.of(location.api_path)
 
     def is_busy(self, location: Location) -> bool:
         """Whether the object of a notebook is being written, deleted or renamed."""

@@ -103,7 +103,7 @@ class Conflicts:
         storage: disk, buckets and journal.
         localizer: shows the bucket's version.
         delocalizer: sends what was decided.
-        locks: only their holder replaces what somebody else wrote.
+        locks: only their holder replaces what another person wrote.
         bases: what both sides began with.
         cage: reads and merges what others wrote.
     """
@@ -183,8 +183,8 @@ class Conflicts:
             location: the notebook.
             way_out: which; a composed merge needs both versions named, for it was made from these.
             content: what is on the screen, made safe first; None when the working copy is that.
-            theirs_version: what was looked at, as ``ConflictVersions`` names it; None for whatever is there.
-            mine_version: likewise for the working copy.
+            theirs_version: what was looked at, as ``ConflictVersions`` names it; None for any version.
+            mine_version: SHA-256 of the working copy that was looked at; None for any content.
 
         Returns:
             The OS path of the file that holds mine; None when mine is the working copy.
@@ -193,7 +193,7 @@ class Conflicts:
             OperationRefused: there is no conflict (any more), nothing that could be merged, or mine has changed since
                 it was looked at.
             WorkspaceConflict: theirs has changed since it was looked at.
-            LockHeldElsewhere: replace, merge: somebody else is editing.
+            LockHeldElsewhere: replace, merge: another person is editing.
             BucketUnavailable, BucketRefused: as the port says.
         """
         resolution = ConflictResolution(
@@ -212,22 +212,22 @@ class Conflicts:
         try:
             return await resolution.deliver(kept)
         except BaseException:
-            await self._start_payers(resolution)
+            await self._start_uploads(resolution)
             raise
 
     @asynccontextmanager
     async def _paid(self, resolution: ConflictResolution) -> AsyncIterator[None]:
-        """Within it a way out may fail at any step: what it owes then has its payer, and what is told stays true."""
+        """Within it, a way out may fail at any step: the upload of what it owes starts, and the status stays true."""
         before = await self._storage.baseline(resolution.location)
         try:
             yield
         except BaseException:
             if await self._storage.baseline(resolution.location) != before:
-                self._delocalizer.forget(resolution.location)
-            await self._start_payers(resolution)
+                self._delocalizer.forget_status(resolution.location)
+            await self._start_uploads(resolution)
             raise
 
-    async def _start_payers(self, resolution: ConflictResolution) -> None:
+    async def _start_uploads(self, resolution: ConflictResolution) -> None:
         for place in resolution.touched:
             await self._delocalizer.start_if_owed(place)
 

@@ -54,7 +54,7 @@ class Delocalizer:
         locks: only over a version that carries our record may an upload go.
         uploads: makes each upload, and settles those without an answer.
         gate: keeps what is broken or half-written from the bucket.
-        on_news: called with a location when there is something new to tell of where its work is.
+        on_news: called with a location when the status of its work may have changed.
         save_wait_seconds: how long a save waits for its upload.
         pause_seconds: how long to wait after so many failures, and whether their cause may pass by itself.
         log: where unexpected failures go.
@@ -80,7 +80,7 @@ class Delocalizer:
         self._save_wait_seconds = save_wait_seconds
         self._pause_seconds = pause_seconds
         self._log = log
-        self._payers: dict[str, UploadTask] = {}
+        self._tasks: dict[str, UploadTask] = {}
         self._last: dict[str, WorkStatus] = {}
         self._slots = asyncio.Semaphore(_UPLOADS_AT_ONCE)
         self._closing = False
@@ -107,24 +107,24 @@ class Delocalizer:
 
     async def settle(self, location: Location) -> WorkStatus:
         """Upload the working copy, and wait until an attempt that begins now has succeeded or failed."""
-        payer = self.start(location)
-        return await payer.result(payer.retry_now())
+        upload = self.start(location)
+        return await upload.result(upload.retry_now())
 
     def start(self, location: Location) -> UploadTask:
         """Begin an upload, or have the one in flight go again with the newest content."""
         path = location.api_path
-        payer = self._payers.get(path)
-        if payer is not None and not payer.is_over:
-            payer.retry_now()
-            return payer
-        payer = self._payers[path] = UploadTask(partial(self._attempt, location), name=f"delocalize {path}")
-        payer.task.add_done_callback(lambda _: self._end(location, payer))
+        upload = self._tasks.get(path)
+        if upload is not None and not upload.is_over:
+            upload.retry_now()
+            return upload
+        upload = self._tasks[path] = UploadTask(partial(self._attempt, location), name=f"delocalize {path}")
+        upload.task.add_done_callback(lambda _: self._end(location, upload))
         self._on_news(location)
-        return payer
+        return upload
 
     async def start_if_owed(self, location: Location) -> None:
-        """Let a debt that was written down have its payer, unless a person has to decide first."""
-        if not location.is_delocalized or self.is_paying(location) or not await self._storage.is_owed(location):
+        """Start the upload of a recorded debt, unless a person has to decide first."""
+        if not location.is_delocalized or self.is_uploading(location) or not await self._storage.is_owed(location):
             return
         last = self._last.get(location.api_path)
         is_refused = last is not None and last.place in REFUSED
@@ -132,15 +132,15 @@ class Delocalizer:
             self.start(location)
 
     def lock_changed(self, location: Location) -> None:
-        """Go on with what was kept back by somebody else's lock, once that has gone."""
+        """Go on with what was kept back by another person's lock, once that has gone."""
         last = self._last.get(location.api_path)
         if last is not None and last.place is Place.LOCKED and self._locks.view(location).state is LockState.FREE:
             self.start(location)
 
-    def is_paying(self, location: Location) -> bool:
+    def is_uploading(self, location: Location) -> bool:
         """Whether an upload of this notebook is under way, or waits for its next attempt."""
-        payer = self._payers.get(location.api_path)
-        return payer is not None and not payer.is_over
+        upload = self._tasks.get(location.api_path)
+        return upload is not None and not upload.is_over
 
     async def pay(self, locations: Iterable[Location], deadline_seconds: float) -> dict[str, WorkStatus]:
         """Try at once to bring everything to the bucket.
@@ -148,7 +148,7 @@ class Delocalizer:
         What the bucket refuses or a person has to decide is tried once; what may pass by itself, until the deadline.
 
         Args:
-            locations: what is owed according to the journal; payers that are at work are asked in any case.
+            locations: what is owed according to the journal; uploads that are under way are included in any case.
             deadline_seconds: how long to wait.
 
         Returns:
@@ -156,11 +156,11 @@ class Delocalizer:
         """
         for location in locations:
             self.start(location)
-        payers = {path: payer for path, payer in self._payers.items() if not payer.is_over}
+        uploads = {path: upload for path, upload in self._tasks.items() if not upload.is_over}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(deadline_seconds):
-                await asyncio.gather(*(payer.finish() for payer in payers.values()), return_exceptions=True)
-        return {path: self._last.get(path) or payer.status or status.uploading() for path, payer in payers.items()}
+                await asyncio.gather(*(upload.finish() for upload in uploads.values()), return_exceptions=True)
+        return {path: self._last.get(path) or upload.status or status.uploading() for path, upload in uploads.items()}
 
     async def current_status(self, location: Location) -> WorkStatus:
         """Where the work of a notebook is, as far as it is known without asking the bucket.
@@ -175,7 +175,7 @@ class Delocalizer:
             raise ObjectNotFound(f"{location.api_path} is not on this disk.")
         if not location.is_delocalized:
             return status.kept_on_disk(location)
-        if self.is_paying(location):
+        if self.is_uploading(location):
             return self._while_uploading(location)
         last = self._last.get(location.api_path)
         if last is not None and last.place in REFUSED:
@@ -195,18 +195,18 @@ class Delocalizer:
             return last
         return status.owed() if await self._storage.is_owed(location) else status.never_sent()
 
-    def last_told(self, location: Location) -> WorkStatus | None:
-        """What was told of a notebook last, without a look at the disk."""
-        return self._while_uploading(location) if self.is_paying(location) else self._last.get(location.api_path)
+    def last_status(self, location: Location) -> WorkStatus | None:
+        """The last reported status of a notebook, without a look at the disk."""
+        return self._while_uploading(location) if self.is_uploading(location) else self._last.get(location.api_path)
 
-    def tell(self, location: Location, news: WorkStatus) -> None:
-        """Take note of what another part found out about a notebook."""
+    def report_status(self, location: Location, news: WorkStatus) -> None:
+        """Record the status that another part found out about a notebook, and announce it if it is new."""
         if self._last.get(location.api_path) != news:
             self._last[location.api_path] = news
             self._on_news(location)
 
-    def forget(self, location: Location) -> None:
-        """Drop what was told about a notebook."""
+    def forget_status(self, location: Location) -> None:
+        """Drop the last reported status of a notebook."""
         if self._last.pop(location.api_path, None) is not None:
             self._on_news(location)
 
@@ -214,14 +214,14 @@ class Delocalizer:
         """Let everything be tried once more, then give up: the work stays on the disk, the debt in the journal."""
         self._closing = True
         await self.pay((), deadline_seconds)
-        late = [payer.task for payer in self._payers.values() if not payer.is_over]
+        late = [upload.task for upload in self._tasks.values() if not upload.is_over]
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
-    def _end(self, location: Location, payer: UploadTask) -> None:
-        if self._payers.get(location.api_path) is payer:
-            del self._payers[location.api_path]
+    def _end(self, location: Location, upload: UploadTask) -> None:
+        if self._tasks.get(location.api_path) is upload:
+            del self._tasks[location.api_path]
             self._on_news(location)
 
     def _while_uploading(self, location: Location) -> WorkStatus:
@@ -252,17 +252,17 @@ class Delocalizer:
             news = status.not_fit(unfit.reason)
             may_pass = unfit.reason is Unfit.STILL_BEING_WRITTEN
             again_in_seconds = unfit.again_in_seconds
-        except Exception as error:  # noqa: BLE001 - the task's boundary: the work is on the disk, and that is told
+        except Exception as error:  # noqa: BLE001 - the task's boundary: the work is on the disk, and the status says so
             news = self._status_after(error)
             again_in_seconds = self._pause_seconds(failures + 1, may_pass)
-        self.tell(location, news)
+        self.report_status(location, news)
         return Attempt(status=news, again_in_seconds=None if self._closing else again_in_seconds, may_pass=may_pass)
 
     def _status_after(self, error: Exception) -> WorkStatus:
         """What is said of work that stays on the disk because of an error that is not the bucket's."""
         match error:
             case OperationRefused():
-                # What has its name on the disk now is not what was saved; somebody may put that back.
+                # What has its name on the disk now is not what was saved; a person may put that back.
                 return status.not_to_be_read(error)
             case OSError():
                 why = error.strerror or type(error).__name__
@@ -277,7 +277,7 @@ class Delocalizer:
 
         Raises:
             WorkspaceConflict: they have parted.
-            LockHeldElsewhere: somebody else is editing.
+            LockHeldElsewhere: another person is editing.
             NotWhole: the working copy is broken, half-written, or may not be read.
             BucketUnavailable, BucketRefused: as the port says.
         """
@@ -303,8 +303,8 @@ class Delocalizer:
                 await self._storage.writes.wait(location)
         raise kept_changing(location)
 
-    def _tell_not_yet(self, location: Location, error: BucketError) -> None:
-        self.tell(location, status.not_yet_in_workspace(error))
+    def _report_unanswered(self, location: Location, error: BucketError) -> None:
+        self.report_status(location, status.not_yet_in_workspace(error))
 
     async def _deliver(
         self, location: Location, baseline: Baseline, snapshot: Snapshot, *, look_first: bool
@@ -331,5 +331,5 @@ class Delocalizer:
     async def _upload(self, location: Location, baseline: Baseline, snapshot: Snapshot) -> None:
         async with self._gate.private_copy(self._storage.os_path(location), snapshot) as content:
             if content is not None:
-                unanswered = partial(self._tell_not_yet, location)
+                unanswered = partial(self._report_unanswered, location)
                 await self._uploads.upload(location, baseline, snapshot, content, unanswered=unanswered)

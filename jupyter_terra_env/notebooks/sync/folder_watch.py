@@ -22,7 +22,7 @@ class FolderWatch:
 
     Args:
         on_change: called on another thread with the OS paths that have changed.
-        log: where it is told that folders cannot be watched, once.
+        log: logs once that folders cannot be watched.
     """
 
     def __init__(

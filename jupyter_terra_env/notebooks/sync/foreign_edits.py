@@ -32,7 +32,7 @@ class _Finding(Enum):
     EQUAL = auto()
     """It holds what the bucket was seen to hold."""
     A_PROGRAM = auto()
-    NOBODY_ASKED = auto()
+    UNASKED = auto()
     """It was there before anything was known, or is a copy of edits: it stays on this disk."""
 
 
@@ -155,7 +155,7 @@ class ForeignEdits:
             try:
                 await self._consider_one(location)
             except (OSError, OperationRefused):
-                continue  # It has gone, or may not be read: whoever opens it is told.
+                continue  # It has gone or may not be read: opening it reports that.
 
     async def _consider_one(self, location: Location) -> None:
         match await self._examine(location):
@@ -164,12 +164,12 @@ class ForeignEdits:
                 self._follow(location, self._delocalizer.start(location))
             case _Finding.A_PROGRAM:
                 self._named[location.api_path] = location
-                self._delocalizer.tell(location, status.never_sent())
+                self._delocalizer.report_status(location, status.never_sent())
             case _Finding.EQUAL:
                 self._named.pop(location.api_path, None)
                 if await self._storage.is_owed(location):
                     self._delocalizer.start(location)
-            case _Finding.OURS | _Finding.NOBODY_ASKED:
+            case _Finding.OURS | _Finding.UNASKED:
                 self._named.pop(location.api_path, None)
 
     async def _examine(self, location: Location) -> _Finding:
@@ -179,7 +179,7 @@ class ForeignEdits:
         async with copies.lock(os_path):
             if await copies.run(copies.is_as_placed, os_path):
                 return _Finding.OURS
-            if self._delivers and self._delocalizer.is_paying(location):
+            if self._delivers and self._delocalizer.is_uploading(location):
                 return _Finding.A_PROGRAM  # It is read when it is still.
             digest = await copies.digest(os_path)
             baseline = await self._storage.baseline(location)
@@ -188,7 +188,7 @@ class ForeignEdits:
             if copies.own.has_placed(digest):
                 return _Finding.OURS
             if baseline is None and await self._was_not_asked_for(location):
-                return _Finding.NOBODY_ASKED
+                return _Finding.UNASKED
             return _Finding.A_PROGRAM
 
     async def _was_not_asked_for(self, location: Location) -> bool:
@@ -196,22 +196,22 @@ class ForeignEdits:
             return True
         return not self._has_looked and await self._storage.is_not_shown(location)
 
-    def _follow(self, location: Location, payer: UploadTask) -> None:
+    def _follow(self, location: Location, upload: UploadTask) -> None:
         """Say, once it is in the bucket, that a screen which shows the notebook is older."""
         if any(task.get_name() == location.api_path for task in self._followed):
             return
-        task = asyncio.create_task(self._tell_when_brought(location, payer), name=location.api_path)
+        task = asyncio.create_task(self._report_when_uploaded(location, upload), name=location.api_path)
         self._followed.add(task)
         task.add_done_callback(self._followed.discard)
 
-    async def _tell_when_brought(self, location: Location, payer: UploadTask) -> None:
-        await asyncio.wait({payer.task})
-        told = self._delocalizer.last_told(location)
-        if told is None or told.place is not Place.IN_WORKSPACE:
+    async def _report_when_uploaded(self, location: Location, upload: UploadTask) -> None:
+        await asyncio.wait({upload.task})
+        last = self._delocalizer.last_status(location)
+        if last is None or last.place is not Place.IN_WORKSPACE:
             return
         digest = await self._storage.copies.digest(self._storage.os_path(location))
         if digest is not None and not self._storage.copies.own.has_placed(digest):
-            self._delocalizer.tell(location, status.brought_for_program())
+            self._delocalizer.report_status(location, status.brought_for_program())
 
     async def _try_locked_again(self) -> None:
         """Nobody looks at the locks of notebooks that no tab shows."""
@@ -221,8 +221,8 @@ class ForeignEdits:
                 self._delocalizer.start(location)
 
     def _is_locked(self, location: Location) -> bool:
-        told = self._delocalizer.last_told(location)
-        return told is not None and told.place is Place.LOCKED
+        last = self._delocalizer.last_status(location)
+        return last is not None and last.place is Place.LOCKED
 
 
 def _from_thread(

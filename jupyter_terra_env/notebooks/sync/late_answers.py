@@ -14,15 +14,15 @@ from jupyter_terra_env.rules.errors import BucketError, LockHeldElsewhere, Objec
 from jupyter_terra_env.rules.workspace import Location
 
 _MOST_FAILURES = 60
-"""About an hour: by then nobody looks at what was opened."""
+"""About an hour: by then no one looks at what was opened."""
 _LOG = logging.getLogger(__name__)
 
 
 class LateAnswers:
-    """Owns what goes on in the background after somebody has stopped waiting for it.
+    """Owns work that goes on in the background after its caller has stopped waiting for it.
 
     Args:
-        places: the buckets.
+        storage: the buckets.
         is_wanted: whether the answer about a notebook is still news.
         on_answer: takes the object as it was read, None when there is none.
     """

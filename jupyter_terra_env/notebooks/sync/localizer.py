@@ -4,20 +4,18 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.locks.lock_table import LockTable
-from jupyter_terra_env.notebooks.storage.file_digests import FileDigest, digest_file
+from jupyter_terra_env.notebooks.storage.file_digests import FileDigest
 from jupyter_terra_env.notebooks.storage.keeping import Keeping
 from jupyter_terra_env.notebooks.storage.merge_bases import MergeBases
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.object_versions import as_remote, kept_changing
-from jupyter_terra_env.notebooks.storage.patience import within
 from jupyter_terra_env.notebooks.storage.temporary_files import temporary_file
-from jupyter_terra_env.notebooks.storage.working_copies import Download
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
+from jupyter_terra_env.notebooks.sync.installing import Look, VersionInstaller
 from jupyter_terra_env.notebooks.sync.late_answers import LateAnswers
 from jupyter_terra_env.notebooks.sync.unseen_edits import UnseenEdits
 from jupyter_terra_env.notebooks.sync.views import Views, refuse_too_large
@@ -28,19 +26,15 @@ from jupyter_terra_env.rules.errors import (
     ConflictReason,
     LockHeldElsewhere,
     ObjectNotFound,
-    PreconditionFailed,
 )
 from jupyter_terra_env.rules.lock_view import READ_ONLY
 from jupyter_terra_env.rules.status import Place
 from jupyter_terra_env.rules.sync import (
-    Baseline,
     OpenStep,
     Remote,
     Standing,
     adopted_checksum,
     decide_open,
-    has_unsaved_edits,
-    is_settled,
     standing,
 )
 from jupyter_terra_env.rules.workspace import Location, Mode
@@ -68,35 +62,14 @@ _TAKE_ANOTHER_LOOK = None
 """Something changed meanwhile."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Look:
-    """What was seen of a notebook before deciding."""
-
-    os_path: Path
-    digest: FileDigest | None
-    baseline: Baseline | None
-
-    @property
-    def crc32c(self) -> str | None:
-        return None if self.digest is None else self.digest.crc32c
-
-    @property
-    def has_edits(self) -> bool:
-        return self.digest is not None and has_unsaved_edits(self.baseline, self.digest.crc32c)
-
-    @property
-    def is_settled(self) -> bool:
-        return self.digest is None or is_settled(self.baseline, self.digest.crc32c)
-
-
 class Localizer:
     """Makes the working copy what opening should show.
 
     Args:
         storage: disk, buckets and journal.
-        delocalizer: pays what an opened notebook still owes the bucket.
+        delocalizer: uploads what an opened notebook still owes the bucket.
         locks: taken for what is opened to be edited.
-        bases: told what a working copy began with.
+        bases: keeps what a working copy began with.
 
     Attributes:
         kept_edits: keeps edits that were not shown.
@@ -107,7 +80,7 @@ class Localizer:
         self._storage = storage
         self._delocalizer = delocalizer
         self._locks = locks
-        self._bases = bases
+        self._installer = VersionInstaller(storage, delocalizer, bases)
         self.unseen_edits = UnseenEdits(storage)
         self._late = LateAnswers(storage, is_wanted=self._is_offline, on_answer=self._answered_late)
         self.views = Views(storage, locks)
@@ -134,7 +107,7 @@ class Localizer:
         if not location.belongs_in_bucket:
             return Opened()
         for _ in range(_ROUNDS):
-            look = await self._look(location)
+            look = await self._installer.look(location)
             if location.mode is Mode.PLAYGROUND and look.has_edits:
                 return Opened()
             try:
@@ -168,20 +141,10 @@ class Localizer:
             file.flush()
             yield temporary
 
-    async def open_workspace_version(
-        self,
-        location: Location,
-        *,
-        may_replace: Callable[[FileDigest | None, ObjectVersion | None], None] | None = None,
-        owe_kept: Callable[[Path], None] | None = None,
-    ) -> Path | None:
-        """Show the bucket's version even over edits, which are kept beside it as a file of their own.
+    async def open_workspace_version(self, location: Location) -> Path | None:
+        """Make the bucket's version the working copy, even over edits, which are kept beside it in a file of their own.
 
-        Args:
-            location: the notebook.
-            may_replace: given the working copy and the object that this is about to act on, raises if it must not.
-            owe_kept: called with the path of the file with the edits before it is made, which is then owed to the
-                bucket; None to keep it on this disk only.
+        An upload of these edits that is under way ends first: it makes another version.
 
         Returns:
             The OS path of the file that holds the edits; None when there were none.
@@ -190,8 +153,26 @@ class Localizer:
             ObjectNotFound: the bucket has no such object.
             BucketUnavailable, BucketRefused: as the port says.
         """
+        async with self._storage.writes.turn(location):
+            return await self.replace_by_workspace_version(location)
+
+    async def replace_by_workspace_version(
+        self,
+        location: Location,
+        *,
+        may_replace: Callable[[FileDigest | None, ObjectVersion | None], None] | None = None,
+        owe_kept: Callable[[Path], None] | None = None,
+    ) -> Path | None:
+        """See ``open_workspace_version``; the caller holds the notebook's turn.
+
+        Args:
+            location: the notebook.
+            may_replace: given the working copy and the object that this is about to act on, raises if it must not.
+            owe_kept: called with the path of the file with the edits before it is made, which is then owed to the
+                bucket; None to keep it on this disk only.
+        """
         for _ in range(_ROUNDS):
-            look = await self._look(location)
+            look = await self._installer.look(location)
             version = await self._storage.stat(location)
             if may_replace is not None:
                 may_replace(look.digest, version)
@@ -203,18 +184,13 @@ class Localizer:
                 keeping = Keeping(kept=kept, owed_as=None if owe_kept is None else location.sibling(kept.name))
                 if owe_kept is not None:
                     owe_kept(kept)
-            if await self._download(location, look, version, keeping=keeping):
+            if await self._installer.install(location, look, version, keeping=keeping):
                 return None if keeping is None else keeping.kept
         raise kept_changing(location)
 
-    async def _look(self, location: Location) -> _Look:
-        os_path = self._storage.os_path(location)
-        digest = await self._storage.copies.digest(os_path)
-        return _Look(os_path=os_path, digest=digest, baseline=await self._storage.baseline(location))
-
     async def discard(self, location: Location) -> None:
         """Remove a working copy that turned out to be unreadable, if it holds nothing but the bucket's version."""
-        look = await self._look(location)
+        look = await self._installer.look(location)
         async with self._storage.copies.lock(look.os_path):
             if look.digest is not None and look.digest == await self._storage.copies.digest(look.os_path):
                 if look.has_edits:
@@ -222,37 +198,37 @@ class Localizer:
                 await self._storage.copies.run(look.os_path.unlink)
                 await self._storage.forget(location)
 
-    def _open_offline(self, location: Location, look: _Look, error: BucketError) -> Opened:
+    def _open_offline(self, location: Location, look: Look, error: BucketError) -> Opened:
         if look.digest is None:
             raise error
         if location.is_delocalized:
             self._locks.record_unknown(location)
-            tell = status.offline if look.is_settled else status.not_yet_in_workspace
-            self._delocalizer.tell(location, tell(error))
+            because = status.offline if look.is_settled else status.not_yet_in_workspace
+            self._delocalizer.report_status(location, because(error))
             self._late.go_on_asking(location)
         return Opened()
 
     def _is_offline(self, location: Location) -> bool:
-        """Whether opening is the last that told of a notebook, and it could not ask the bucket."""
-        told = self._delocalizer.last_told(location)
-        paying = self._delocalizer.is_paying(location)
-        return not paying and told is not None and told.place in {Place.OFFLINE, Place.ON_DISK}
+        """Whether the last status is that of an opening that could not ask the bucket."""
+        last = self._delocalizer.last_status(location)
+        is_uploading = self._delocalizer.is_uploading(location)
+        return not is_uploading and last is not None and last.place in {Place.OFFLINE, Place.ON_DISK}
 
     async def _answered_late(self, location: Location, version: ObjectVersion | None) -> None:
-        """Tell what the bucket holds, now that it has answered; the working copy, which is being shown, stays."""
-        look = await self._look(location)
+        """Report what the bucket holds, now that it has answered; the working copy, which is being shown, stays."""
+        look = await self._installer.look(location)
         if look.digest is None or not self._is_offline(location):
             return
         claim = None if version is None else self._locks.record_version(location, version)
         if decide_open(look.baseline, look.crc32c, as_remote(version)) is OpenStep.DOWNLOAD:
-            self._delocalizer.tell(location, status.newer_in_workspace())
+            self._delocalizer.report_status(location, status.newer_in_workspace())
         elif version is None or claim not in _OTHERS:
-            self._tell(location, look, as_remote(version))
+            self._report(location, look, as_remote(version))
         else:
-            self._tell(location, look, as_remote(version), held=_held_by(version, claim))
+            self._report(location, look, as_remote(version), held=_held_by(version, claim))
 
     async def _open_to_edit(
-        self, location: Location, look: _Look, version: ObjectVersion, *, take_lock: bool
+        self, location: Location, look: Look, version: ObjectVersion, *, take_lock: bool
     ) -> Opened | None:
         """Take the lock, beside the download where there is one."""
         claim = self._locks.record_version(location, version)
@@ -276,7 +252,7 @@ class Localizer:
         return opened and replace(opened, read_only=self._locks.view(location).state in READ_ONLY)
 
     async def _taken(self, location: Location, version: ObjectVersion) -> ObjectVersion:
-        """The version with our lock on it; as it is where the lock cannot be written, which the lock's view tells."""
+        """The version with our lock on it; as it is where the lock cannot be written, which the lock's view shows."""
         try:
             # A lock that is taken too late for this opening is kept all the same.
             taken = await self._late.soon(asyncio.create_task(self._locks.acquire(location, version)))
@@ -286,22 +262,22 @@ class Localizer:
             self._locks.record_unknown(location)
         return taken or version
 
-    async def _open_read_only(self, location: Location, look: _Look, version: ObjectVersion, claim: Claim) -> Opened:
+    async def _open_read_only(self, location: Location, look: Look, version: ObjectVersion, claim: Claim) -> Opened:
         """Show what the bucket has, and leave the working copy alone."""
         remote = as_remote(version)
         same = look.crc32c is not None and standing(look.baseline, look.crc32c, remote) is Standing.EQUAL
         if look.has_edits:
-            self._tell(location, look, remote, held=_held_by(version, claim))
+            self._report(location, look, remote, held=_held_by(version, claim))
             if not same:
                 await self.unseen_edits.mark_unseen(location)
         else:
-            self._delocalizer.forget(location)
+            self._delocalizer.forget_status(location)
         return Opened(read_only=True, shown=None if same else version)
 
     async def _open(
         self,
         location: Location,
-        look: _Look,
+        look: Look,
         version: ObjectVersion | None,
         *,
         taking: "asyncio.Task[ObjectVersion] | None" = None,
@@ -323,67 +299,32 @@ class Localizer:
             if step is OpenStep.NOT_FOUND:
                 raise ObjectNotFound(f"{location.api_path} is neither on this disk nor in the workspace.")
         elif step is OpenStep.DOWNLOAD:
-            done = await self._download(location, look, version, taking=taking)
+            done = await self._installer.install(location, look, version, taking=taking)
             return Opened(downloaded=True) if done else _TAKE_ANOTHER_LOOK
         elif step is OpenStep.ADOPT:
             checksum = adopted_checksum(look.baseline, remote)
             if not await self._storage.advance(location, look.baseline, version, checksum):
                 return _TAKE_ANOTHER_LOOK
         if location.is_delocalized:
-            self._tell(location, look, remote)
+            self._report(location, look, remote)
         return Opened()
 
-    def _tell(
-        self, location: Location, look: _Look, remote: Remote | None, *, held: LockHeldElsewhere | None = None
+    def _report(
+        self, location: Location, look: Look, remote: Remote | None, *, held: LockHeldElsewhere | None = None
     ) -> None:
-        """Say what is known after looking, and pay what is owed unless somebody else is editing."""
+        """Report what is known after looking, and upload what is owed unless another person is editing."""
         if look.crc32c is None:
             return
         match standing(look.baseline, look.crc32c, remote):
             case Standing.EQUAL | Standing.NEVER_STORED:
-                self._delocalizer.forget(location)
+                self._delocalizer.forget_status(location)
             case Standing.OWED:
                 if held is None:
                     self._delocalizer.start(location)
                 else:
-                    self._delocalizer.tell(location, status.locked(held))
+                    self._delocalizer.report_status(location, status.locked(held))
             case ConflictReason() as parted:
-                self._delocalizer.tell(location, status.conflict(parted))
-
-    async def _download(
-        self,
-        location: Location,
-        look: _Look,
-        version: ObjectVersion,
-        *,
-        keeping: Keeping | None = None,
-        taking: "asyncio.Task[ObjectVersion] | None" = None,
-    ) -> bool:
-        """Download one generation and put it in place; False if object, working copy or baseline changed meanwhile."""
-        copies = self._storage.copies
-        with temporary_file(look.os_path) as (file, temporary):
-            reading = self._storage.bucket(location).read_into(location.object_name, version.generation, file)
-            patience = None if look.digest is None else self._storage.patience_seconds
-            try:
-                await within(patience, reading, location.workspace.bucket, size_bytes=version.size_bytes)
-            except (ObjectNotFound, PreconditionFailed):
-                return False
-            file.flush()
-            digest = await copies.run(digest_file, file)
-            locked = version if taking is None else await taking
-            if locked.generation != version.generation:
-                return False
-            download = Download(temporary=temporary, digest=digest, modified=version.updated)
-            stands = partial(self._storage.stands_now, location, look.baseline)
-            if not await self._storage.install(look.os_path, download, stands, expected=look.digest, keeping=keeping):
-                return False
-        # A save that waited for the lock is on the disk now, made on what was there before: the look is taken again.
-        async with copies.lock(look.os_path):
-            if await copies.digest(look.os_path) != digest:
-                return False
-            self._delocalizer.forget(location)
-            await copies.run(self._bases.keep, location.api_path, look.os_path)
-            return await self._storage.advance_if_held(location, look.baseline, locked, digest)
+                self._delocalizer.report_status(location, status.conflict(parted))
 
 
 def _held_by(version: ObjectVersion, claim: Claim | None) -> LockHeldElsewhere:

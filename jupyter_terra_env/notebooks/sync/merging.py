@@ -56,7 +56,7 @@ async def merged(cage: Cage, base: bytes, mine: bytes, theirs: bytes, *, limits:
 
 
 async def as_notebook(cage: Cage, content: bytes) -> bytes | None:
-    """A stored notebook as the contents API tells it, as JSON; None when it is none.
+    """A stored notebook as the contents API returns it, as JSON; None if it is not a notebook.
 
     Marks of trust are left out: what is shown here was not vetted by anybody.
 

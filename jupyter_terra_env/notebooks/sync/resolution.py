@@ -13,6 +13,7 @@ from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
 from jupyter_terra_env.notebooks.storage.working_copies import ChangedMeanwhile
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.localizer import Localizer
+from jupyter_terra_env.notebooks.sync.saving import Saving
 from jupyter_terra_env.rules.errors import (
     ConflictReason,
     ObjectNotFound,
@@ -46,7 +47,7 @@ class ConflictResolution:
         storage: disk, buckets and journal.
         localizer: shows the bucket's version.
         delocalizer: sends what was decided.
-        locks: only their holder replaces what somebody else wrote.
+        locks: only their holder replaces what another person wrote.
         merge: merges mine with a version of theirs; gives None when that needs a person's decision.
         location: the notebook.
 
@@ -69,6 +70,7 @@ class ConflictResolution:
         self._localizer = localizer
         self._delocalizer = delocalizer
         self._locks = locks
+        self._saving = Saving(storage, delocalizer, localizer.unseen_edits, localizer.views)
         self._merge_with = merge
         self.location = location
         self.touched: list[Location] = [location]
@@ -81,8 +83,8 @@ class ConflictResolution:
 
         Args:
             content: what is on the screen; None when the working copy is that.
-            mine_version: SHA-256 of the working copy that was looked at; None for whatever it holds.
-            theirs_version: what was looked at, as ``name_of`` names it; None for whatever is there.
+            mine_version: SHA-256 of the working copy that was looked at; None for any content.
+            theirs_version: what was looked at, as ``name_of`` names it; None for any version.
 
         Raises:
             OperationRefused: mine has changed.
@@ -91,9 +93,8 @@ class ConflictResolution:
         self._mine = mine_version
         if content is not None:
             mine = await self._digest()
-            await self._localizer.unseen_edits.keep_not_shown(self.location)
             try:
-                await self._storage.save(self.location, content, replaces=None if mine_version is None else mine)
+                await self._saving.save(self.location, content, replaces=None if mine_version is None else mine)
             except ChangedMeanwhile:
                 raise _mine_changed() from None
             if mine_version is not None:
@@ -113,9 +114,9 @@ class ConflictResolution:
             case Resolution.TAKE_THEIRS if self._theirs is None:
                 return await self._set_aside()
             case Resolution.TAKE_THEIRS:
-                return await self._localizer.open_workspace_version(self.location, may_replace=self._require)
+                return await self._localizer.replace_by_workspace_version(self.location, may_replace=self._require)
             case Resolution.KEEP_BOTH if self._theirs is not None:
-                return await self._localizer.open_workspace_version(
+                return await self._localizer.replace_by_workspace_version(
                     self.location, may_replace=self._require, owe_kept=self._owe_kept
                 )
             case Resolution.KEEP_BOTH | Resolution.REPLACE_THEIRS:
@@ -182,7 +183,7 @@ class ConflictResolution:
                 except FileExistsError:
                     continue
                 await self._storage.forget(self.location)
-                self._delocalizer.forget(self.location)
+                self._delocalizer.forget_status(self.location)
             return kept
         raise kept_changing(self.location)
 
@@ -216,7 +217,7 @@ class ConflictResolution:
         raise kept_changing(self.location)
 
     async def _take_lock(self) -> ObjectVersion | None:
-        """Theirs, with our lock on it: from here on nobody else replaces it."""
+        """Theirs, with our lock on it: from here on no one else replaces it."""
         if self._theirs is None:
             return None
         held = await self._locks.acquire(self.location, self._theirs)
@@ -242,14 +243,14 @@ class ConflictResolution:
                 baseline = await self._storage.baseline(self.location)
                 if not await self._storage.advance(self.location, baseline, held, held.crc32c):
                     return False
-            self._delocalizer.forget(self.location)
+            self._delocalizer.forget_status(self.location)
         return True
 
     async def _move_on(self, place: Location) -> Location:
         """Give a kept file, which the bucket never had, the next free name.
 
         Returns:
-            The place of the file then: as it was, if somebody has changed it since or no name was free.
+            The place of the file then: unchanged, if the file was changed since or no name was free.
         """
         copies, old = self._storage.copies, self._storage.os_path(place)
         async with self._storage.writes.turn(place), copies.lock(old):
@@ -260,7 +261,7 @@ class ConflictResolution:
                     await copies.run(self._move_on_now, place, target)
                 except FileExistsError:
                     return place
-            self._delocalizer.forget(place)
+            self._delocalizer.forget_status(place)
         self.touched.append(target)
         return target
 

@@ -18,7 +18,7 @@ class Changes:
     Attributes:
         files: files that were not seen before as they are now.
         folders: every folder there is; for a look at everything only.
-        everything: a folder came or went: only a look at everything tells what has changed.
+        everything: a folder came or went: only a look at everything shows what has changed.
     """
 
     files: tuple[Location, ...] = ()
@@ -73,7 +73,7 @@ class SeenFiles:
             path = os.path.relpath(os_path, self._root)
             if path.startswith(".."):
                 continue
-            everything = everything or os.path.isdir(os_path)  # noqa: PTH112 - names as the system tells them
+            everything = everything or os.path.isdir(os_path)  # noqa: PTH112 - names as the system reports them
             changed += self._changed_at(path)
         return Changes(files=tuple(changed), everything=everything)
 

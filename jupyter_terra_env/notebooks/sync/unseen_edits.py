@@ -1,4 +1,4 @@
-"""Edits that whoever saves next has not seen: remembered, and kept in a file of their own before they are replaced.
+"""Edits that the person who saves next has not seen: recorded, and kept in a file of their own before a save.
 
 Protocol and races: docs/protocol/open-and-save.md, Edits that were not shown.
 """
@@ -12,11 +12,8 @@ from pathlib import Path
 from jupyter_terra_env.notebooks.storage.durable_moves import files_below
 from jupyter_terra_env.notebooks.storage.journal import Journal
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
-from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
 from jupyter_terra_env.rules.errors import BucketError, SettingsError
 from jupyter_terra_env.rules.workspace import MAX_COMPONENT_BYTES, Location, Workspaces
-
-_ROUNDS = 5
 
 
 class UnseenEdits:
@@ -40,27 +37,17 @@ class UnseenEdits:
     async def shown(self, location: Location) -> None:
         """Remember that a working copy is what is shown from now on."""
         if location.is_delocalized:
-            # A disk that does not take it keeps nobody from reading: the next save keeps a file too many.
+            # A full disk must not keep a person from reading: the next save keeps a file too many.
             with contextlib.suppress(OSError):
                 await self._storage.note_shown(location)
 
-    async def keep_not_shown(self, location: Location) -> Path | None:
-        """Give the working copy a second name, if whoever saves now was shown the object in its place.
+    async def name_if_unseen(self, location: Location) -> Path | None:
+        """A free name for the edits of a working copy, if the person who saves now was shown the object in its place.
 
         Returns:
-            The OS path of the kept file; None when there was nothing to keep.
-
-        Raises:
-            OSError: the disk does not take it; nothing may be replaced then.
+            The OS path; None when the working copy was shown.
         """
-        if not await self._storage.is_not_shown(location):
-            return None
-        for _ in range(_ROUNDS):
-            try:
-                return await self._storage.keep_not_shown(location, await self.free_name(location))
-            except FileExistsError:
-                continue
-        raise kept_changing(location)
+        return await self.free_name(location) if await self._storage.is_not_shown(location) else None
 
     async def free_name(self, location: Location) -> Path:
         """A name for edits beside the working copy that neither disk nor bucket has; the disk alone counts offline."""
@@ -76,7 +63,7 @@ class UnseenEdits:
         try:
             return place.belongs_in_bucket and await self._storage.stat_soon(place) is not None
         except BucketError:
-            return False  # Keeping edits must not wait for the network; opening the file will tell.
+            return False  # Keeping edits must not wait for the network; opening the file will show it.
 
 
 def mark_existing_unseen(journal: Journal, root: Path, workspaces: Workspaces) -> None:

@@ -46,7 +46,7 @@ class UploadAttempts:
     Args:
         storage: disk, buckets and journal.
         locks: an upload renews the lock.
-        bases: told what the bucket holds.
+        bases: keeps what the bucket holds.
         on_change: called with a location after its object was written.
     """
 
@@ -78,11 +78,11 @@ class UploadAttempts:
             location: the working copy.
             baseline: what it last equalled.
             snapshot: what is uploaded, as the working copy's file.
-            content: the same in a file that nobody else can write into while it travels.
+            content: the same in a file that no one else can write into while it travels.
             unanswered: called before an upload without an answer is settled, which takes a while in an outage.
 
         Raises:
-            WorkspaceConflict: somebody else's version is there, or the object is gone.
+            WorkspaceConflict: another person's version is there, or the object is gone.
             BucketUnavailable, BucketRefused: as the port says.
         """
         attempt = await self._storage.begin_attempt(location, baseline, snapshot.digest.crc32c)
@@ -123,8 +123,8 @@ class UploadAttempts:
             taken effect yet, and the working copy may be uploaded again.
 
         Raises:
-            WorkspaceConflict: somebody else's version is there, or the object is gone.
-            LockHeldElsewhere: somebody else is editing an object that was never here.
+            WorkspaceConflict: another person's version is there, or the object is gone.
+            LockHeldElsewhere: another person is editing an object that was never here.
             BucketUnavailable, BucketRefused: as the port says.
         """
         baseline = await self._storage.baseline(location) or baseline
@@ -144,7 +144,7 @@ class UploadAttempts:
         if parted is ConflictReason.NAME_TAKEN and version is not None:
             self._locks.require_free(location, version)  # Who edits it is why nothing is sent.
             if version.size_bytes == 0:
-                # Nobody can lose anything of an empty object: the new notebook goes over it.
+                # No one can lose anything of an empty object: the new notebook replaces it.
                 await self._record(location, baseline, version, version.crc32c)
                 return False
         if parted is not None:
@@ -158,7 +158,7 @@ class UploadAttempts:
 
         Raises:
             WorkspaceConflict: the object is gone.
-            LockHeldElsewhere: somebody else is editing.
+            LockHeldElsewhere: another person is editing.
             BucketUnavailable, BucketRefused: as the port says.
         """
         try:
@@ -166,7 +166,7 @@ class UploadAttempts:
         except WorkspaceConflict as parted:
             if parted.reason is ConflictReason.REMOTE_DELETED or has_unsaved_edits(baseline, digest.crc32c):
                 raise
-            # Somebody else's newer version: the working copy holds nothing that is not in the bucket's history.
+            # Another person's newer version: the working copy holds nothing that is not in the bucket's history.
             await self._storage.settle_attempts(location, digest)
             return
         version = self._locks.last_version(location)
@@ -178,7 +178,7 @@ class UploadAttempts:
         """Take the lock of an object that others may have had meanwhile, and see that it still holds what we saw.
 
         Raises:
-            LockHeldElsewhere: somebody else is editing.
+            LockHeldElsewhere: another person is editing.
             WorkspaceConflict, BucketUnavailable, BucketRefused: see ``read_back``.
         """
         try:
@@ -218,7 +218,7 @@ def content_type(name: str, stored: str | None = None) -> str:
     Args:
         name: file name.
         stored: what it is stored with; it stays, unless it says nothing of a notebook. None for a new object, which
-            gets what Terra UI gives it, or what its name tells.
+            gets what Terra UI gives it, or the type of its name.
     """
     if name.endswith(".ipynb"):
         return NOTEBOOK_CONTENT_TYPE if stored in _SAY_NOTHING else stored

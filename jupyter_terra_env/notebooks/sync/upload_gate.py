@@ -152,9 +152,9 @@ class UploadGate:
                 return 0.0
             info = os_path.lstat()
         except OSError:
-            return 0.0  # Whoever reads it is told.
+            return 0.0  # Reading it reports the error.
         if not stat.S_ISREG(info.st_mode):
-            return 0.0  # Nobody waits for what is no file: opening it names what it is.
+            return 0.0  # What is not a file never settles: opening it says what it is.
         signature = (info.st_ino, info.st_size, info.st_mtime_ns)
         age = self._wall() - info.st_mtime
         if age < 0:

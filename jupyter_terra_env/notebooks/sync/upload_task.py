@@ -1,4 +1,4 @@
-"""One notebook's payer: tries to bring its working copy to the bucket until that has succeeded, or makes no sense."""
+"""Uploads one notebook's working copy: tries until it succeeds, or until another try makes no sense."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ class UploadTask:
     """Runs attempts, one after another, with pauses that a new save ends.
 
     Args:
-        attempt: makes one; told how many have failed before it, in a row.
+        attempt: makes one, given how many have failed before it in a row.
         name: of the task.
     """
 
@@ -37,10 +37,10 @@ class UploadTask:
         self._ended = 0
         self._wanted = 1
         self._wake = asyncio.Event()
-        self._word = asyncio.Condition()
+        self._changed = asyncio.Condition()
         self._may_pass = True
         self.status: WorkStatus | None = None
-        self.task = asyncio.create_task(self._pay(), name=name)
+        self.task = asyncio.create_task(self._run(), name=name)
 
     @property
     def is_over(self) -> bool:
@@ -63,19 +63,19 @@ class UploadTask:
         Returns:
             What it came to.
         """
-        async with self._word:
-            await self._word.wait_for(lambda: self._ended >= attempt or self.is_over)
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._ended >= attempt or self.is_over)
         if self.status is None:
-            raise RuntimeError("a payer that has ended says what came of it")
+            raise RuntimeError("an upload that has ended has a status")
         return self.status
 
     async def finish(self) -> None:
         """Try (again) at once, and wait until that has succeeded, or only a person can help."""
         self.retry_now()
-        async with self._word:
-            await self._word.wait_for(lambda: self.is_over or (self._wanted <= self._ended and not self._may_pass))
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.is_over or (self._wanted <= self._ended and not self._may_pass))
 
-    async def _pay(self) -> None:
+    async def _run(self) -> None:
         failures = 0
         while True:
             self._wake.clear()
@@ -84,9 +84,9 @@ class UploadTask:
             attempt = await self._attempt(failures)
             self.status = attempt.status
             self._may_pass = attempt.may_pass
-            async with self._word:
+            async with self._changed:
                 self._ended = number
-                self._word.notify_all()
+                self._changed.notify_all()
             if self._wanted > number:
                 failures = 0
             elif attempt.again_in_seconds is None:

@@ -72,7 +72,7 @@ class Views:
         return version if step is OpenStep.DOWNLOAD else None
 
     def instead(self, location: Location) -> ShownVersion | None:
-        """The version that was shown last in the place of a working copy; None when that itself was. Asks nobody."""
+        """The version that was shown last in the place of a working copy; None for the working copy. No request."""
         return self._shown.get(location.api_path)
 
     def showed(self, location: Location, version: ObjectVersion, digest: FileDigest) -> None:
@@ -97,7 +97,7 @@ class Views:
 
 
 def refuse_too_large(location: Location, size_bytes: int, largest_bytes: int) -> None:
-    """Refuse to show what nobody could look at.
+    """Refuse to show what is too large to look at.
 
     Raises:
         OperationRefused: it is larger than may be.

@@ -98,7 +98,7 @@ class Conversation:
         self._longest_seconds = limits.wall_seconds + _GRACE_SECONDS
 
     async def send(self, words: dict[str, Any]) -> None:
-        """Tell the job something.
+        """Send the job a message.
 
         Raises:
             NotDoneError: it is gone.
@@ -166,7 +166,7 @@ class Cage:
     async def talk(
         self, job: str, request: dict[str, Any], files: Sequence[int], limits: Limits, *, lane: Lane
     ) -> AsyncIterator[Conversation]:
-        """Have a job done; whatever of it still runs when the context is left is killed.
+        """Run a job; processes of it that still run when the context is left are killed.
 
         Args:
             job: ``MODULE:FUNCTION``, a ``zygote.Job``.

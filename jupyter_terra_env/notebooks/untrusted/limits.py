@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one job may use. The kernel ends the child at each of them, whatever the child is doing.
+    """What one job may use. The kernel ends the child at each of these limits.
 
     Attributes:
         cpu_seconds: processor time.

@@ -44,7 +44,7 @@ class Conversation:
         """Answer.
 
         Raises:
-            ConnectionError: nobody waits for it any more.
+            ConnectionError: no one is waiting for it any more.
         """
         self._answers.sendall(json.dumps(answer).encode("ascii") + b"\n")
 
@@ -172,7 +172,7 @@ class _Children:
 
 def _work(request: dict[str, Any], conversation: Conversation) -> None:
     module, _, name = request["do"].partition(":")
-    # Nobody waits for an answer any more: then there is none.
+    # No one is waiting for the answer any more.
     with contextlib.suppress(ConnectionError):
         try:
             job: Job = getattr(importlib.import_module(module), name)
@@ -189,7 +189,7 @@ def _work(request: dict[str, Any], conversation: Conversation) -> None:
 
 
 def _was_quick(files: list[int]) -> bool:
-    """Whether somebody else may find out the same as this job, in a time that does not matter."""
+    """Whether the job was so quick that other code may do the same work in an acceptable time."""
     with contextlib.suppress(OSError):
         size_bytes = sum(os.fstat(file).st_size for file in files)
         return time.process_time() < _QUICK_SECONDS + size_bytes / _QUICK_BYTES_PER_SECOND
@@ -197,7 +197,7 @@ def _was_quick(files: list[int]) -> bool:
 
 
 def _die_with(lifeline: int) -> None:
-    """End, whatever this process is doing, when the other end of a socket is closed, through which nothing is sent."""
+    """End this process as soon as the other end of a socket is closed; nothing is sent through it."""
     # What SIGIO does by itself is to end a process.
     signal.signal(signal.SIGIO, signal.SIG_DFL)
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())

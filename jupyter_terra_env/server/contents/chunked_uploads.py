@@ -22,6 +22,7 @@ from tornado.web import HTTPError
 
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.temporary_files import make_parent, temporary_prefix
+from jupyter_terra_env.notebooks.sync.saving import Saving
 from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.contents.models import folder_in_bucket
@@ -61,12 +62,14 @@ class ChunkedUploads:
     """Uploads in progress, by target.
 
     Args:
-        places: where complete files go.
+        storage: the disk, for the parts of files.
+        saving: saves complete files.
         monotonic: seconds from some fixed point.
     """
 
-    def __init__(self, storage: NotebookStorage, *, monotonic: Callable[[], float]) -> None:
+    def __init__(self, storage: NotebookStorage, saving: Saving, *, monotonic: Callable[[], float]) -> None:
         self._storage = storage
+        self._saving = saving
         self._monotonic = monotonic
         self._gathering: dict[Path, _Gathering] = {}
 
@@ -101,7 +104,7 @@ class ChunkedUploads:
             gathering.size_bytes = await self._storage.copies.run(_append, part, gathering.size_bytes, received)
             if chunk != LAST_CHUNK:
                 return part
-            await self._storage.adopt(location, part)
+            await self._saving.adopt(location, part)
             self._end(os_path, gathering)
         return os_path
 

@@ -120,8 +120,7 @@ class DurableFileManager(AsyncLargeFileManager):
 
     async def _write(self, location: Location, content: bytes | memoryview, *, is_notebook: bool = False) -> None:
         with self.perm_to_403(str(self.notebooks.storage.os_path(location))):
-            await self.notebooks.storage.save(location, content, replaces=_replaces.get(), is_notebook=is_notebook)
-        self.notebooks.localizer.views.shows_working_copy(location)
+            await self.notebooks.saving.save(location, content, replaces=_replaces.get(), is_notebook=is_notebook)
 
     async def _get_file(
         self, location: Location, content: Any, type: str | None, format: str | None, *, hashed: bool

@@ -3,9 +3,7 @@
 Outside the workspace folders, and in a server without workspaces, everything is Jupyter's own.
 """
 
-import contextlib
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +44,7 @@ class TerraContentsManager(NewFilesManager):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if self.notebooks is not None:
-            self._uploads = ChunkedUploads(self.notebooks.storage, monotonic=time.monotonic)
+            self._uploads = ChunkedUploads(self.notebooks.storage, self.notebooks.saving, monotonic=time.monotonic)
 
     @default("files_handler_class")
     def _files_handler_class_default(self) -> type:
@@ -181,8 +179,7 @@ class TerraContentsManager(NewFilesManager):
             if chunk is not None:
                 return await self._save_chunk(location, model, chunk)
             check_model(self._checkable(model))
-            async with self._paid(location):
-                await self.notebooks.localizer.unseen_edits.keep_not_shown(location)
+            async with self.notebooks.saving.uploading_on_failure(location):
                 with without_checkpoint(location, self.checkpoints), saving_what_it_stands_for(model.get("content")):
                     saved = await super().save(model, path)
                 return saved if model["type"] == "directory" else await self._delocalize(location, saved)
@@ -261,10 +258,10 @@ class TerraContentsManager(NewFilesManager):
             await super().restore_checkpoint(checkpoint_id, path)
             return
         with as_http_errors(location.api_path):
-            async with self._paid(location):
+            async with self.notebooks.saving.uploading_on_failure(location):
                 await self._restore(location, checkpoint_id)
                 if location.is_delocalized:
-                    raise_when_refused(await self.notebooks.delocalizer.after_save(location))
+                    raise_when_refused(await self.notebooks.saving.deliver(location))
 
     # Parts of the verbs
 
@@ -289,33 +286,21 @@ class TerraContentsManager(NewFilesManager):
         if chunk == 1:
             self.run_pre_save_hooks(model=model, path=location.api_path)
         os_path = self.notebooks.storage.os_path(location)
-        async with self._paid(location):
-            if chunk == LAST_CHUNK:
-                await self.notebooks.localizer.unseen_edits.keep_not_shown(location)
+        async with self.notebooks.saving.uploading_on_failure(location):
             part = await self._uploads.take(location, chunk, model["content"], model["format"])
             if chunk != LAST_CHUNK:
                 return model_of_part(location, part)
-            self.notebooks.localizer.views.shows_working_copy(location)
             saved: dict[str, Any] = await super().get(location.api_path, content=False)
             self.run_post_save_hooks(model=saved, os_path=str(os_path))
             self.emit(data={"action": "save", "path": location.api_path})
             return await self._delocalize(location, saved)
-
-    @contextlib.asynccontextmanager
-    async def _paid(self, location: Location) -> AsyncIterator[None]:
-        """Makes sure that what was written is uploaded, even if something fails within, as a hook of others."""
-        try:
-            yield
-        except BaseException:
-            await self.notebooks.delocalizer.start_if_owed(location)
-            raise
 
     async def _delocalize(self, location: Location, saved: dict[str, Any]) -> dict[str, Any]:
         """Send a saved file on its way to the bucket, and say in the model how far it got."""
         if location.is_delocalized:
             # Nothing is gained by waiting for the upload of a large file: it takes longer than any save should.
             wait_seconds = 0.0 if saved["size"] >= self.large_bytes else None
-            status = await self.notebooks.delocalizer.after_save(location, wait_seconds=wait_seconds)
+            status = await self.notebooks.saving.deliver(location, wait_seconds=wait_seconds)
             raise_when_refused(status)
         else:
             status = await self.notebooks.delocalizer.current_status(location)
@@ -350,7 +335,6 @@ class TerraContentsManager(NewFilesManager):
         except FileNotFoundError:
             self.checkpoints.no_such_checkpoint(location.api_path, checkpoint_id)
         else:
-            await self.notebooks.localizer.unseen_edits.keep_not_shown(location)
             await self._write(location, content)
 
     async def _to_change(self, location: Location, *, localized: bool = False) -> bool:

@@ -122,7 +122,7 @@ class NewFilesManager(ContentsReader):
         async with self.notebooks.storage.writes.turn(location):
             if not await self.notebooks.storage.take_back(location, digest):
                 return False
-            self.notebooks.delocalizer.forget(location)
+            self.notebooks.delocalizer.forget_status(location)
         await self.checkpoints.delete_all_checkpoints(location.api_path)
         return True
 

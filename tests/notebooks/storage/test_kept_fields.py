@@ -175,6 +175,6 @@ class TestDamage:
             await env.storage.save(env.at("a.ipynb"), b"two")
             env.delocalizer.start(env.at("a.ipynb"))
             await until(lambda: not env.faults.pending)
-            return env.delocalizer.last_told(env.at("a.ipynb"))
+            return env.delocalizer.last_status(env.at("a.ipynb"))
 
         assert env.run(told()).place is Place.ON_DISK

@@ -319,7 +319,7 @@ class TestUnavailable:
         told = env.save("a.ipynb", b"one")
         assert told.place is Place.ON_DISK
         assert "it is tried again until it succeeds" in told.message
-        env.run(until(lambda: not env.delocalizer.is_paying(env.at("a.ipynb"))))
+        env.run(until(lambda: not env.delocalizer.is_uploading(env.at("a.ipynb"))))
         assert uploads_of(env) == [0] * 12 + [200]
         assert env.run(env.status_of("a.ipynb")).place is Place.IN_WORKSPACE
 
@@ -328,7 +328,7 @@ class TestUnavailable:
         env.faults.add(broken(UPLOAD))
         assert env.save("a.ipynb", b"one").place is Place.ON_DISK
         env.run(env.storage.save(env.at("a.ipynb"), b"two"))
-        env.run(until(lambda: not env.delocalizer.is_paying(env.at("a.ipynb"))))
+        env.run(until(lambda: not env.delocalizer.is_uploading(env.at("a.ipynb"))))
         assert list(outsider.history("a.ipynb").values()) == [b"two"]
 
     def test_a_save_does_not_wait_for_the_pause_to_end(self, env, outsider):
@@ -363,7 +363,7 @@ class TestUnavailable:
         env.restart()
         env.recover()
         env.faults.clear()
-        env.run(until(lambda: not env.delocalizer.is_paying(env.at("a.ipynb"))))
+        env.run(until(lambda: not env.delocalizer.is_uploading(env.at("a.ipynb"))))
         assert env.run(env.status_of("a.ipynb")).place is Place.CONFLICT
         assert (env.read("a.ipynb"), outsider.content("a.ipynb")) == (b"mine", b"theirs")
         assert env.owed() == ["ws/edit/a.ipynb"]
@@ -548,7 +548,7 @@ class TestDebts:
         assert env.save("a.ipynb", b"one").place is Place.UPLOADING
         assert env.owed() == ["ws/edit/a.ipynb"]
         env.faults.release()
-        env.run(until(lambda: not env.delocalizer.is_paying(env.at("a.ipynb"))))
+        env.run(until(lambda: not env.delocalizer.is_uploading(env.at("a.ipynb"))))
         assert env.owed() == []
 
     def test_what_the_bucket_has_is_not_owed(self, env, outsider):

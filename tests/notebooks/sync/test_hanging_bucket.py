@@ -190,5 +190,5 @@ def test_a_preview_shows_the_disk(on_disk):
 def test_keeping_edits_does_not_wait(on_disk):
     on_disk.run(on_disk.storage.note_not_shown(on_disk.at("a.ipynb")))
     on_disk.faults.add(Fault(operation=GET, action=Hang()))
-    kept = soon(on_disk, on_disk.localizer.unseen_edits.keep_not_shown(on_disk.at("a.ipynb")))
-    assert kept.read_bytes() == b"one"
+    soon(on_disk, on_disk.saves.save(on_disk.at("a.ipynb"), b"two"))
+    assert on_disk.read("a (my edits).ipynb") == b"one"

@@ -96,7 +96,7 @@ class TestOpening:
         assert env.open("a.ipynb").place is Place.IN_WORKSPACE
         outsider.lock("a.ipynb")
         assert env.open("a.ipynb").place is Place.IN_WORKSPACE
-        assert env.run(env.localizer._look(env.at("a.ipynb"))).has_edits is False
+        assert env.run(env.localizer._installer.look(env.at("a.ipynb"))).has_edits is False
 
 
 class TestEditsAreKept:

@@ -407,7 +407,7 @@ class TestInterrupted:
         """Every debt has its payer, or waits for a person, who is told."""
         for debt in env.journal.debts():
             location = env.locate(debt.path)
-            if not env.delocalizer.is_paying(location):
+            if not env.delocalizer.is_uploading(location):
                 status = await env.delocalizer.current_status(location)
                 assert status.place in REFUSED, (debt.path, status)
 

@@ -70,7 +70,7 @@ class TestLooking:
     def test_after_a_restart(self, parted):
         parted.restart()
         parted.recover()
-        parted.run(until(lambda: not parted.delocalizer.is_paying(parted.at(NAME))))
+        parted.run(until(lambda: not parted.delocalizer.is_uploading(parted.at(NAME))))
         assert look(parted).theirs == THEIRS
 
     def test_what_was_saved_here_last_is_the_base(self, env, outsider):

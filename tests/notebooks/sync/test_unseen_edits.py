@@ -280,6 +280,31 @@ class TestDisks:
         env.type_over(NAME, b"theirs, typed over")
         assert kept_files(env) == {KEPT: b"my edits"}
 
+    def test_a_save_that_finds_no_room_leaves_no_file_and_is_kept_from_later(self, env, outsider, monkeypatch):
+        shown_theirs(env, outsider)
+        with monkeypatch.context() as patched:
+            patched.setattr("jupyter_terra_env.notebooks.storage.working_copies._sync_file", full)
+            with pytest.raises(OSError, match="No space"):
+                env.type_over(NAME, b"theirs, typed over")
+        assert (env.read(NAME), kept_files(env)) == (b"my edits", {})
+        env.type_over(NAME, b"theirs, typed over")
+        assert kept_files(env) == {KEPT: b"my edits"}
+
+    def test_a_name_that_is_taken_meanwhile_gives_way_to_the_next(self, env, outsider, monkeypatch):
+        shown_theirs(env, outsider)
+        free_name = env.localizer.unseen_edits.free_name
+
+        async def taken_at_once(location):
+            free = await free_name(location)
+            if free.name == KEPT:
+                free.write_bytes(b"of a program")
+            return free
+
+        monkeypatch.setattr(env.localizer.unseen_edits, "free_name", taken_at_once)
+        env.type_over(NAME, b"theirs, typed over")
+        assert kept_files(env) == {KEPT: b"of a program", "a (my edits 2).ipynb": b"my edits"}
+        assert env.read(NAME) == b"theirs, typed over"
+
 
 def full(_path):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -104,7 +104,7 @@ class TestBeforeTheUploadTaskGoesOn:
 
     def test_so_does_opening_without_the_bucket(self, started):
         started.run(started.localizer.open(started.at(NAME)))
-        assert started.delocalizer.last_told(started.at(NAME)).place is Place.ON_DISK
+        assert started.delocalizer.last_status(started.at(NAME)).place is Place.ON_DISK
         assert started.run(started.delocalizer.current_status(started.at(NAME))).place is Place.ON_DISK
 
     def test_a_save_of_the_baselines_content_is_owed(self, started):
