@@ -7,7 +7,7 @@ import type { Contents } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { namesForCopy, nameOf } from './names';
 import { noticeToOpen } from './notices';
-import { keepScreen, screenOf, writeNew } from './screen';
+import { keepScreen, screenOf, writeNew } from './notebookcontent';
 import type { INotebookStatus } from './status';
 
 /**

@@ -1,7 +1,7 @@
 /** The server's sentences in the person's language: each has a code; one that is not known here is shown as it came. Pure. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { IPauseNews } from './autopause';
+import type { IPauseNews } from './pause/report';
 import { byBucket } from './bucketsentences';
 import type { ILock, INotebookStatus } from './status';
 

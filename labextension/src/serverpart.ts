@@ -1,7 +1,7 @@
 /** What the page knows of the server's part of this extension before it asks anything. Pure. */
 
-import type { FolderPair } from './folderpairs';
-import { isFields } from './status';
+import type { FolderPair } from './modepaths';
+import { isFields } from './validate';
 
 /** Key in JupyterLab's page configuration. */
 export const PAGE_OPTION = 'terraEnv';

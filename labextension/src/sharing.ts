@@ -2,7 +2,7 @@
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { nameOf } from './names';
-import { isFields } from './status';
+import { isFields, text } from './validate';
 
 /** Where one file is. */
 export interface IWhereabouts {
@@ -195,8 +195,4 @@ function names(data: unknown): INames {
     count: isFields(data) && typeof data.count === 'number' ? data.count : 0,
     names: listed.filter((name): name is string => typeof name === 'string')
   };
-}
-
-function text(value: unknown): string | null {
-  return typeof value === 'string' && value !== '' ? value : null;
 }

@@ -1,5 +1,7 @@
 /** What the server tells about a notebook, checked before anything relies on it. */
 
+import { Fields, isFields, oneOf, text } from './validate';
+
 export type Mode = 'edit' | 'playground';
 
 export const PLACES = [
@@ -77,8 +79,6 @@ export interface INotebookStatus {
 
 /** The marks of a folder's entry: what is worth a sign beside its name. */
 export type Mark = 'conflict' | 'not-in-workspace' | 'locked' | 'this-disk';
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * Read an answer of the status endpoint, a frame of the presence socket or an event.
@@ -167,10 +167,6 @@ export function markOf(terra: unknown): Mark | null {
   return behind.includes(String(terra.place)) ? 'not-in-workspace' : null;
 }
 
-export function isFields(data: unknown): data is Fields {
-  return typeof data === 'object' && data !== null && !Array.isArray(data);
-}
-
 type Work = Pick<
   INotebookStatus,
   | 'mode'
@@ -235,12 +231,4 @@ function parseLock(data: unknown): ILock | null {
     lost: data.lost === true,
     actions: LOCK_ACTIONS.filter(action => actions.includes(action))
   };
-}
-
-function oneOf<T extends string>(known: readonly T[], value: unknown): T | null {
-  return known.find(item => item === value) ?? null;
-}
-
-function text(value: unknown): string | null {
-  return typeof value === 'string' && value !== '' ? value : null;
 }

@@ -1,8 +1,9 @@
 /** Several tabs of one notebook: which of them edits. Protocol: docs/protocol/tabs.md. Pure. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { INotebookStatus, isFields, isHeldElsewhere } from './status';
+import { INotebookStatus, isHeldElsewhere } from './status';
 import type { IBanner, ITabState } from './views';
+import { isFields } from './validate';
 
 /** What a frame of the presence socket tells of the tabs. */
 export interface ITabs {

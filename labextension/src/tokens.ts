@@ -1,7 +1,7 @@
 import { Token } from '@lumino/coreutils';
 import type { OpenNotebooks } from './model';
-import type { PauseModel } from './pausemodel';
-import type { PauseWish } from './restapi';
+import type { PauseModel } from './pause/model';
+import type { PauseRequest } from './pause/restapi';
 
 /** The open notebooks and their states, for all plugins of this extension. */
 export const IOpenNotebooks = new Token<OpenNotebooks>(
@@ -19,7 +19,7 @@ export interface IAutopause {
    *
    * @throws Refusal with the server's sentence.
    */
-  ask(wish: PauseWish): Promise<void>;
+  ask(request: PauseRequest): Promise<void>;
 }
 
 export const IAutopause = new Token<IAutopause>(

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Episode, choices } from '../src/conflicts';
-import { xsrfCookie } from '../src/cookies';
-import { FolderPairs } from '../src/folderpairs';
+import { ConflictPrompt, choices } from '../src/conflict/prompt';
+import { xsrfCookie } from '../src/restapi';
+import { ModePaths } from '../src/modepaths';
 import { Marks } from '../src/marks';
 import { NotebookState } from '../src/model';
 import { firstFree, namesForCopy } from '../src/names';
@@ -30,7 +30,7 @@ test('the last xsrf cookie counts', () => {
 });
 
 test('the path in the other folder is known, whatever the folders are called', () => {
-  const pairs = new FolderPairs([['ws/write', 'ws/safe'], ['plain', null]]);
+  const pairs = new ModePaths([['ws/write', 'ws/safe'], ['plain', null]]);
   assert.equal(pairs.toPlayground('ws/write/other/c.ipynb'), 'ws/safe/other/c.ipynb');
   assert.equal(pairs.toEdit('ws/safe/c.ipynb'), 'ws/write/c.ipynb');
   assert.equal(pairs.toPlayground('ws/writes/c.ipynb'), null);
@@ -43,7 +43,7 @@ test('the path in the other folder is known, whatever the folders are called', (
 });
 
 test('a workspace folder may be the root, with the playground inside of it', () => {
-  const pairs = new FolderPairs([['', 'safe']]);
+  const pairs = new ModePaths([['', 'safe']]);
   assert.equal(pairs.modeOf('a.ipynb'), 'edit');
   assert.equal(pairs.modeOf('safe/a.ipynb'), 'playground');
   assert.equal(pairs.toPlayground('b/a.ipynb'), 'safe/b/a.ipynb');
@@ -63,7 +63,7 @@ test('a mark is what was told last', () => {
 });
 
 test('a person is asked once about a conflict, and again about the next', () => {
-  const episode = new Episode();
+  const episode = new ConflictPrompt();
   const [conflict, fine] = [status({ place: 'conflict' }), status()];
   assert.equal(episode.isDue, false);
   episode.note(conflict);

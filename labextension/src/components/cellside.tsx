@@ -1,11 +1,11 @@
 import type { ICell } from '@jupyterlab/nbformat';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { ILine, detailsOf, lineChanges, linesOf, outputsOf, plainLines, sameOutputs, textOf } from '../cellmerge';
-import { emptyWords } from '../conflictwords';
-import { same } from '../notebookdiff';
+import { ILine, detailsOf, lineChanges, linesOf, outputsOf, plainLines, sameOutputs, textOf } from '../conflict/cellmerge';
+import { emptyWords } from '../conflict/words';
+import { same } from '../conflict/notebookdiff';
 import { IShownOutput, shownOutput } from '../shownoutput';
-import type { Act } from '../threeway';
+import type { Act } from '../conflict/threeway';
 
 /** A page shows no more of one cell. */
 const MOST_LINES = 1500;

@@ -1,9 +1,9 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { lineChanges, textOf } from '../cellmerge';
-import type { ConflictChoices, IFold } from '../conflictchoices';
-import { mergeWaits, optionLabel, rowWords } from '../conflictwords';
-import { Choice, IRow, isOfBoth, optionsOf } from '../threeway';
+import { lineChanges, textOf } from '../conflict/cellmerge';
+import type { ConflictChoices, IFold } from '../conflict/choices';
+import { mergeWaits, optionLabel, rowWords } from '../conflict/words';
+import { Choice, IRow, isOfBoth, optionsOf } from '../conflict/threeway';
 import { CellSide, Lines } from './cellside';
 import { ConflictPreview } from './conflictpreview';
 

@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import type { IWork } from '../autopause';
-import { IPauseKnown, whyInWords } from '../pauseviews';
+import type { IWork } from '../pause/report';
+import { IPauseKnown, whyInWords } from '../pause/views';
 import { clockTime } from '../views';
 import { Items } from './countdown';
 

@@ -6,7 +6,7 @@ import type { Contents } from '@jupyterlab/services';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import { IOpenNotebook, OpenNotebooks } from '../model';
 import { nameOf, namesForCopy } from '../names';
-import { keepScreen, showServerVersion, whileNothingIsSaved, writeNew } from '../screen';
+import { keepScreen, showServerVersion, whileNothingIsSaved, writeNew } from '../notebookcontent';
 import { EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
 
 const TOLD_MS = 15_000;
@@ -28,7 +28,7 @@ export const changedOnDiskPlugin: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ) => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
-    const desk = new ChangedOnDisk(app.serviceManager.contents, documents, trans);
+    const guard = new ChangedOnDisk(app.serviceManager.contents, documents, trans);
     const { contents } = app.serviceManager;
     const get = contents.get.bind(contents);
     // JupyterLab asks so first in each save, and once more after it.
@@ -50,7 +50,7 @@ export const changedOnDiskPlugin: JupyterFrontEndPlugin<void> = {
       const isQuestion = options?.content === false && options.hash === true;
       const saving = isQuestion ? [...beginning].find(opened => opened.state.path === path && beginning.delete(opened)) : undefined;
       const model = await get(path, options);
-      return saving !== undefined && isOther(saving, model) ? desk.decide(saving, model) : model;
+      return saving !== undefined && isOther(saving, model) ? guard.decide(saving, model) : model;
     };
   }
 };

@@ -11,7 +11,7 @@ import { keepOnThisDisk } from '../keptscreen';
 import { noticeToOpen } from '../notices';
 import { IServer, toPlayground } from '../playground';
 import { changeLock } from '../restapi';
-import { keepScreen, screenOf, showServerVersion, whileNothingIsSaved, writeNew } from '../screen';
+import { keepScreen, screenOf, showServerVersion, whileNothingIsSaved, writeNew } from '../notebookcontent';
 import { INotebookStatus, isConflict, isHeldElsewhere } from '../status';
 import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
 import { isReadOnly, modeView, placeView } from '../views';

@@ -5,16 +5,16 @@ import type { INotebookContent } from '@jupyterlab/nbformat';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
-import type { ConflictChoices } from '../conflictchoices';
-import { Episode, choices } from '../conflicts';
-import { mergeNotes, mineHead, theirsHead, whyNoMerge } from '../conflictwords';
+import type { ConflictChoices } from '../conflict/choices';
+import { ConflictPrompt, choices } from '../conflict/prompt';
+import { mergeNotes, mineHead, theirsHead, whyNoMerge } from '../conflict/words';
 import { IOpenNotebook, OpenNotebooks } from '../model';
 import { nameOf } from '../names';
 import { IPlace, placeOf } from '../notebookplace';
-import { sameCells } from '../notebookdiff';
+import { sameCells } from '../conflict/notebookdiff';
 import { present } from '../present';
 import { IConflict, IResolved, Refusal, Resolution, getConflict, getStatus, resolve } from '../restapi';
-import { keepScreen, screenOf, showServerVersion, whileNothingIsSaved } from '../screen';
+import { keepScreen, screenOf, showServerVersion, whileNothingIsSaved } from '../notebookcontent';
 import { INotebookStatus, isConflict } from '../status';
 import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
 import { moment } from '../when';
@@ -64,7 +64,7 @@ function askOncePerConflict(
   tracker: INotebookTracker,
   ask: (opened: IOpenNotebook) => unknown
 ): void {
-  const episodes = new WeakMap<object, Episode>();
+  const episodes = new WeakMap<object, ConflictPrompt>();
   const consider = (opened: IOpenNotebook) => {
     const episode = episodes.get(opened.panel.context);
     const isSeen = opened.panel.isVisible && document.visibilityState === 'visible';
@@ -76,7 +76,7 @@ function askOncePerConflict(
   const considerAll = () => notebooks.all.forEach(consider);
   notebooks.forEach(opened => {
     // Several views of one document are asked about once.
-    const episode = episodes.get(opened.panel.context) ?? new Episode();
+    const episode = episodes.get(opened.panel.context) ?? new ConflictPrompt();
     episodes.set(opened.panel.context, episode);
     const note = () => {
       if (opened.state.status !== null) {
@@ -123,7 +123,7 @@ class ConflictDesk {
       if (conflict === null) {
         return;
       }
-      const { modelOf } = await import('../conflictdialog');
+      const { modelOf } = await import('../conflict/dialog');
       model = modelOf(conflict, screenOf(opened.panel), model);
       const choice = await this._ask(opened, conflict, model, changedAgain);
       if (choice === null || (await this._take(opened, conflict, { choice, model, place }))) {
@@ -234,7 +234,7 @@ class ConflictDesk {
   ): Promise<Resolution | null> {
     const trans = this._trans;
     const now = present();
-    const { ConflictDialog, whoMoved } = await import('../conflictdialog');
+    const { ConflictDialog, whoMoved } = await import('../conflict/dialog');
     const dialog = new ConflictDialog(
       conflict.isDeleted
         ? trans.__('“%1” was deleted in the workspace', nameOf(state.path))

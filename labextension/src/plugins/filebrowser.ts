@@ -6,12 +6,13 @@ import type { Contents } from '@jupyterlab/services';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
 import { showMark } from '../components/mark';
-import { FolderPairs } from '../folderpairs';
+import { ModePaths } from '../modepaths';
 import { Marks } from '../marks';
 import { serverPart } from '../restapi';
-import { exists } from '../screen';
-import { isFields, parseStatus } from '../status';
+import { exists } from '../notebookcontent';
+import { parseStatus } from '../status';
 import { CommandIds, EVENT_SCHEMA, EXTENSION, TRANSLATION_DOMAIN } from '../tokens';
+import { isFields } from '../validate';
 
 /** Marks in the folders of workspaces, and what can be done with their notebooks without opening them. */
 export const fileBrowserPlugin: JupyterFrontEndPlugin<void> = {
@@ -28,7 +29,7 @@ export const fileBrowserPlugin: JupyterFrontEndPlugin<void> = {
   ) => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     markEntries(app, browsers, trans);
-    const folders = new FolderPairs(serverPart().pairs);
+    const folders = new ModePaths(serverPart().pairs);
     const chosen = (): Contents.IModel | null => {
       const browser = browsers.tracker.currentWidget;
       const items = browser === null ? [] : [...browser.selectedItems()];

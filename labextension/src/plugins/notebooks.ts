@@ -7,8 +7,9 @@ import { NotebookState, OpenNotebooks } from '../model';
 import { setLanguage } from '../present';
 import { UnexpectedAnswer, getStatus, serverPart, setRefusalWords } from '../restapi';
 import { refusalInWords, statusInWords } from '../sentences';
-import { isFields, parseStatus } from '../status';
+import { parseStatus } from '../status';
 import { EVENT_SCHEMA, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
+import { isFields } from '../validate';
 
 /** Keeps the state of each open notebook: from the server's answers and events, and from its document. */
 export const notebooksPlugin: JupyterFrontEndPlugin<OpenNotebooks> = {

@@ -3,7 +3,7 @@ import type { Contents } from '@jupyterlab/services';
 import { IOpenNotebook, OpenNotebooks } from '../model';
 import { ISnapshot, changesBetween, snapshotOf } from '../ownchanges';
 import { isToFollow } from '../reading';
-import { screenOf, showServerVersion, whileNothingIsSaved } from '../screen';
+import { screenOf, showServerVersion, whileNothingIsSaved } from '../notebookcontent';
 import { INotebookStatus, shownVersion } from '../status';
 import { EXTENSION, IOpenNotebooks } from '../tokens';
 import { isReadOnly } from '../views';

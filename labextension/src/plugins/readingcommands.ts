@@ -9,7 +9,7 @@ import { nameOf } from '../names';
 import { noticeToOpen } from '../notices';
 import { hasOwnChanges } from '../reading';
 import { getStatus, openWorkspaceVersion } from '../restapi';
-import { showServerVersion, whileNothingIsSaved } from '../screen';
+import { showServerVersion, whileNothingIsSaved } from '../notebookcontent';
 import { EXTENSION, IOpenNotebooks, ReadingCommandIds, TRANSLATION_DOMAIN } from '../tokens';
 
 /** The ways on from a view that is outdated, of a notebook that has gone, or that this disk has broken. */

@@ -7,7 +7,7 @@ import { dueAt } from '../autosave';
 import { IOpenNotebook, OpenNotebooks } from '../model';
 import { getStatus } from '../restapi';
 import { SaveQueue } from '../savequeue';
-import { SAVE_QUEUES } from '../screen';
+import { SAVE_QUEUES } from '../notebookcontent';
 import { isKeptOnDisk } from '../status';
 import { EXTENSION, IOpenNotebooks } from '../tokens';
 

@@ -4,7 +4,7 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import { IOpenNotebook, OpenNotebooks } from '../model';
 import { nameOf } from '../names';
-import { keepScreen, showServerVersion, whileNothingIsSaved } from '../screen';
+import { keepScreen, showServerVersion, whileNothingIsSaved } from '../notebookcontent';
 import type { ITabs } from '../tabs';
 import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
 

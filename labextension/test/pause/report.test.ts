@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { PHASES, parseNews, parseReport, saveAskedBy, updatedByNews } from '../src/autopause';
-import { INPUT, JOB, REPORT, UNFLUSHED, WORKING, report } from './pausegiven';
+import { PHASES, parseNews, parseReport, saveAskedBy, updatedByNews } from '../../src/pause/report';
+import { INPUT, JOB, REPORT, UNFLUSHED, WORKING, report } from './given';
 
 test('the report is read', () => {
   const read = report({ ...WORKING, waits: [INPUT], keep_awake: { ...REPORT.keep_awake, until: '2026-11-24T12:00:00Z' } });

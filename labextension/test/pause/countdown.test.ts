@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { Phase } from '../src/autopause';
-import { announcement, countdownView } from '../src/countdownview';
-import { trans } from './given';
-import { INPUT, ONLY_TOLD, REPORT, UNFLUSHED, WARNING, WORKING, known } from './pausegiven';
+import type { Phase } from '../../src/pause/report';
+import { announcement, countdownView } from '../../src/pause/countdown';
+import { trans } from '../given';
+import { INPUT, ONLY_TOLD, REPORT, UNFLUSHED, WARNING, WORKING, known } from './given';
 
 const view = (data: object, change: object = {}) => countdownView(known(data, change), trans);
 const said = (data: object, before: Phase | null, change: object = {}) => announcement(known(data, change), before, trans);

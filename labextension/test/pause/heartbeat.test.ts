@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { BEAT_MS, Heartbeat, IBeat } from '../src/heartbeat';
+import { BEAT_MS, Heartbeat, IBeat } from '../../src/pause/heartbeat';
 
 /** A tab, and time that the test moves. */
 class Tab {

@@ -1,8 +1,8 @@
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { mergedText } from '../src/cellmerge';
-import { Choice, IRow, choiceOf, compose, differences, isOfBoth, threeWay, undecided, whoMoved } from '../src/threeway';
+import { mergedText } from '../../src/conflict/cellmerge';
+import { Choice, IRow, choiceOf, compose, differences, isOfBoth, threeWay, undecided, whoMoved } from '../../src/conflict/threeway';
 
 const code = (id: string | undefined, source: string, outputs: unknown[] = [], more: object = {}) => ({
   cell_type: 'code',

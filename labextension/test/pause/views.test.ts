@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { PHASES } from '../src/autopause';
-import { countdown, roughly } from '../src/durations';
-import { offeredAtAnyTime, pauseBadge, secondsToAskFor, whyInWords } from '../src/pauseviews';
-import { trans } from './given';
-import { INPUT, JOB, ONLY_TOLD, REPORT, UNFLUSHED, WARNING, WORKING, known, report } from './pausegiven';
+import { PHASES } from '../../src/pause/report';
+import { countdown, roughly } from '../../src/pause/durations';
+import { offeredAtAnyTime, pauseBadge, secondsToAskFor, whyInWords } from '../../src/pause/views';
+import { trans } from '../given';
+import { INPUT, JOB, ONLY_TOLD, REPORT, UNFLUSHED, WARNING, WORKING, known, report } from './given';
 
 const badge = (data: object, change: object = {}) => pauseBadge(known(data, change), trans);
 

@@ -1,7 +1,6 @@
 /** What the server tells of the pause of the environment, checked before anything relies on it. */
 
-import { isFields } from './status';
-
+import { isFields, text } from '../validate';
 export const PHASES = [
   'active',
   'working',
@@ -141,7 +140,3 @@ function paths(data: unknown): string[] {
 
 /** Stands for all that is owed, when it is not known which. */
 const ALL = '*';
-
-function text(value: unknown): string | null {
-  return typeof value === 'string' && value !== '' ? value : null;
-}

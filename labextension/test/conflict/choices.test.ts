@@ -1,10 +1,10 @@
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ConflictChoices } from '../src/conflictchoices';
-import { mergeWaits, mineHead, optionLabel, rowWords, theirsHead, whyNoMerge } from '../src/conflictwords';
-import type { IRow } from '../src/threeway';
-import { trans } from './given';
+import { ConflictChoices } from '../../src/conflict/choices';
+import { mergeWaits, mineHead, optionLabel, rowWords, theirsHead, whyNoMerge } from '../../src/conflict/words';
+import type { IRow } from '../../src/conflict/threeway';
+import { trans } from '../given';
 
 const code = (id: string, source: string) => ({ cell_type: 'code', id, metadata: {}, source, outputs: [], execution_count: null });
 const notebook = (...cells: object[]) => ({ cells, metadata: {}, nbformat: 4, nbformat_minor: 5 }) as unknown as INotebookContent;

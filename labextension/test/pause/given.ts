@@ -1,7 +1,7 @@
 /** What tests of the pause start from. */
 
-import { IPauseReport, parseReport } from '../src/autopause';
-import type { IPauseKnown } from '../src/pauseviews';
+import { IPauseReport, parseReport } from '../../src/pause/report';
+import type { IPauseKnown } from '../../src/pause/views';
 
 const CELL = { kind: 'kernel', id: 'k1', detail: 'A cell of a.ipynb runs.', since: '2026-11-24T11:00:00Z' };
 export const JOB = { kind: 'terminal', id: '1', detail: 'make runs in terminal 1.', since: null };

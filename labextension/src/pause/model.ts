@@ -1,8 +1,8 @@
 /** What is known of the pause of the environment. Whoever shows something of it listens; nobody else keeps state. */
 
 import { ISignal, Signal } from '@lumino/signaling';
-import { IPauseNews, IPauseReport, updatedByNews } from './autopause';
-import type { IPauseKnown } from './pauseviews';
+import { IPauseNews, IPauseReport, updatedByNews } from './report';
+import type { IPauseKnown } from './views';
 import { IClocks, ServerClock } from './serverclock';
 
 export class PauseModel {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ServerClock } from '../src/serverclock';
+import { ServerClock } from '../../src/pause/serverclock';
 
 /** A computer whose clock is wrong, and a server whose clock is right. */
 class Given {

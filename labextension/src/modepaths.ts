@@ -4,7 +4,7 @@
 export type FolderPair = readonly [edit: string, playground: string | null];
 
 /** Which of a workspace's folders a notebook is in, and where it is in the other one. Folders may have any name. */
-export class FolderPairs {
+export class ModePaths {
   constructor(private readonly _pairs: readonly FolderPair[]) {}
 
   /** Null: it is in no workspace. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ISavable, saveAll, unsavedPaths } from '../src/saveall';
+import { ISavable, saveAll, unsavedPaths } from '../../src/pause/saveall';
 
 /** A document; `edits` are typed while a save is on its way. */
 class Document implements ISavable {

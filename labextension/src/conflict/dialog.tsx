@@ -7,13 +7,13 @@ import { Dialog, ReactWidget } from '@jupyterlab/apputils';
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { ConflictBody, IConflictBodyProps } from './components/conflict';
-import { showRow } from './components/conflictview';
-import type { IChoice } from './conflicts';
-import { mergeWaits } from './conflictwords';
-import { ConflictChoices } from './conflictchoices';
+import { ConflictBody, IConflictBodyProps } from '../components/conflict';
+import { showRow } from '../components/conflictview';
+import type { IChoice } from './prompt';
+import { mergeWaits } from './words';
+import { ConflictChoices } from './choices';
 import { sameCells } from './notebookdiff';
-import type { IConflict, Resolution } from './restapi';
+import type { IConflict, Resolution } from '../restapi';
 
 export { whoMoved } from './threeway';
 

@@ -1,7 +1,7 @@
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { sameCells } from '../src/notebookdiff';
+import { sameCells } from '../../src/conflict/notebookdiff';
 
 const code = (source: string, outputs: unknown[] = []) => ({
   cell_type: 'code',

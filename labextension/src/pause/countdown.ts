@@ -1,7 +1,7 @@
 /** The countdown before a pause, and what comes after it. Pure, as in `pauseviews.ts`. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { IPauseReport, Phase } from './autopause';
+import type { IPauseReport, Phase } from './report';
 import { countdown, roughly } from './durations';
 import {
   IPauseButton,
@@ -15,8 +15,8 @@ import {
   pauseNow,
   untilJobsEnd,
   whatIsRunning
-} from './pauseviews';
-import type { IconName, Tone } from './views';
+} from './views';
+import type { IconName, Tone } from '../views';
 
 /** What the countdown says, and what can be done. */
 export interface ICountdown {

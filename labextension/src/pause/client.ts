@@ -2,22 +2,21 @@
 
 import { ServerConnection } from '@jupyterlab/services';
 import type { IBeat } from './heartbeat';
-import type { PauseModel } from './pausemodel';
+import type { PauseModel } from './model';
 import {
   IPauseAnswer,
-  PauseWish,
-  Refusal,
-  UnexpectedAnswer,
-  askPause,
+  PauseRequest,
   getPause,
-  sendBeat,
-  tellLeaving,
-  tellSaved,
-  tellUnsaved
+  reportLeaving,
+  reportSaved,
+  reportUnsaved,
+  requestPause,
+  sendBeat
 } from './restapi';
+import { Refusal, UnexpectedAnswer } from '../restapi';
 import type { IClocks } from './serverclock';
 
-export class PauseDesk {
+export class PauseClient {
   /**
    * @param tab - an id of this tab.
    */
@@ -46,17 +45,17 @@ export class PauseDesk {
 
   /** Tell that this tab has saved what it was asked to save. */
   async saved(): Promise<void> {
-    await this._quietly(() => tellSaved(this._settings, this._tab));
+    await this._quietly(() => reportSaved(this._settings, this._tab));
   }
 
   /** Tell what this tab holds that is not saved. */
   async unsaved(paths: readonly string[], stillSaving: boolean): Promise<void> {
-    await this._quietly(() => tellUnsaved(this._settings, this._tab, paths, stillSaving));
+    await this._quietly(() => reportUnsaved(this._settings, this._tab, paths, stillSaving));
   }
 
   /** Tell, while the page goes away, that this tab does not come back. */
   leave(): void {
-    tellLeaving(this._settings, this._tab);
+    reportLeaving(this._settings, this._tab);
   }
 
   /**
@@ -64,8 +63,8 @@ export class PauseDesk {
    *
    * @throws Refusal with the server's sentence.
    */
-  async ask(wish: PauseWish): Promise<void> {
-    await this._take(() => askPause(this._settings, wish));
+  async ask(request: PauseRequest): Promise<void> {
+    await this._take(() => requestPause(this._settings, request));
   }
 
   private async _refresh(): Promise<boolean> {

@@ -1,8 +1,8 @@
 /** What can be decided about a conflict, and when a person is asked. Pure. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { Resolution } from './restapi';
-import { INotebookStatus, isConflict } from './status';
+import type { Resolution } from '../restapi';
+import { INotebookStatus, isConflict } from '../status';
 
 export interface IChoice {
   readonly resolution: Resolution;
@@ -82,7 +82,7 @@ function choicesAfterDeletion(trans: TranslationBundle): IChoice[] {
 }
 
 /** Remembers whether a person was asked about a conflict: once, until it is over. */
-export class Episode {
+export class ConflictPrompt {
   /** Take note of a status. */
   note(status: INotebookStatus): void {
     this._conflict = isConflict(status);

@@ -1,9 +1,9 @@
 /** What a person is shown of the pause of the environment. Pure: from the server's report and the time that is left. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { IPauseReport, IWork, Phase } from './autopause';
+import type { IPauseReport, IWork, Phase } from './report';
 import { countdown, roughly } from './durations';
-import type { IView, IconName, Tone } from './views';
+import type { IView, IconName, Tone } from '../views';
 
 /** The server's report, and what the tab knows itself. */
 export interface IPauseKnown {
