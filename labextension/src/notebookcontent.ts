@@ -1,12 +1,12 @@
 /** What is on the screen: taken, kept, replaced. Nothing that a person sees goes away without a file that holds it. */
 
 import type { Cell, MarkdownCell } from '@jupyterlab/cells';
+import { PathExt } from '@jupyterlab/coreutils';
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { Contents, ServerConnection } from '@jupyterlab/services';
-import { firstFree, folderOf, nameOf, namesForCopy } from './names';
+import { firstFree, namesForCopy } from './names';
 import { IPlace, goBackTo, placeOf } from './notebookplace';
-import type { SaveQueue } from './savequeue';
 
 /** The notebook as it is shown, saved or not. */
 export function screenOf(panel: NotebookPanel): INotebookContent {
@@ -22,13 +22,13 @@ export function screenOf(panel: NotebookPanel): INotebookContent {
  * is not there.
  */
 export async function exists(contents: Contents.IManager, path: string): Promise<boolean> {
-  return (await namesBeside(contents, path)).has(nameOf(path));
+  return (await namesBeside(contents, path)).has(PathExt.basename(path));
 }
 
 /** The names in the folder of a path; none when there is no such folder. */
 async function namesBeside(contents: Contents.IManager, path: string): Promise<ReadonlySet<string>> {
   try {
-    const folder = await contents.get(folderOf(path).replace(/\/$/, ''), { type: 'directory', content: true });
+    const folder = await contents.get(PathExt.dirname(path), { type: 'directory', content: true });
     return new Set((folder.content as Contents.IModel[]).map(({ name }) => name));
   } catch (error) {
     if (error instanceof ServerConnection.ResponseError && error.response.status === 404) {
@@ -52,7 +52,7 @@ export async function writeNew(
   let taken: ReadonlySet<string> | null = null;
   const path = await firstFree(names, async name => {
     taken ??= await namesBeside(contents, name);
-    return taken.has(nameOf(name));
+    return taken.has(PathExt.basename(name));
   });
   await contents.save(path, { type: 'notebook', format: 'json', content });
   return path;
@@ -61,15 +61,6 @@ export async function writeNew(
 /** Copy what is on the screen beside the notebook. */
 export async function keepScreen(contents: Contents.IManager, panel: NotebookPanel, label: string): Promise<string> {
   return writeNew(contents, screenOf(panel), namesForCopy(panel.context.localPath, label));
-}
-
-/** The saves of open notebooks, kept by the plugin that guards them. */
-export const SAVE_QUEUES = new WeakMap<object, SaveQueue>();
-
-/** Do something that ends with another version on the screen, while nothing is saved. */
-export function whileNothingIsSaved<T>(panel: NotebookPanel, act: () => Promise<T>): Promise<T> {
-  const queue = SAVE_QUEUES.get(panel.context);
-  return queue === undefined ? act() : queue.exclusively(act);
 }
 
 /**

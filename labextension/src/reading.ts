@@ -1,7 +1,7 @@
 /** What a reader is shown: who edits, whether there is a newer version, what became of the notebook. Pure. */
 
+import { PathExt } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { nameOf } from './names';
 import { present } from './present';
 import type { INotebookStatus } from './status';
 import type { BannerAction, IBanner, ITabState, IView } from './views';
@@ -57,7 +57,7 @@ export function goneView({ gone, path }: INotebookStatus, trans: TranslationBund
   if (gone === null) {
     return null;
   }
-  const name = nameOf(path);
+  const name = PathExt.basename(path);
   const view = (text: string, sentence: string): IView => ({ icon: 'alert', text, sentence, tone: 'bad' });
   if (gone.path !== null) {
     const to = shortest(path, gone.path);
@@ -138,6 +138,5 @@ function newerVersion({ workspaceSavedAt }: INotebookStatus, trans: TranslationB
 
 /** A path as short as can be for somebody who looks at another: the name alone in the same folder. */
 function shortest(from: string, to: string): string {
-  const folder = (path: string) => path.slice(0, path.lastIndexOf('/'));
-  return folder(from) === folder(to) ? nameOf(to) : to;
+  return PathExt.dirname(from) === PathExt.dirname(to) ? PathExt.basename(to) : to;
 }

@@ -80,6 +80,25 @@ export class SaveQueue {
   private _next: Promise<void> | null = null;
 }
 
+/** The queues of open documents, by their contexts. A document without one saves as JupyterLab does. */
+export class SaveQueues {
+  has(context: object): boolean {
+    return this._queues.has(context);
+  }
+
+  add(context: object, queue: SaveQueue): void {
+    this._queues.set(context, queue);
+  }
+
+  /** Do something that ends with another version on the screen, while nothing is saved. */
+  exclusively<T>(context: object, act: () => Promise<T>): Promise<T> {
+    const queue = this._queues.get(context);
+    return queue === undefined ? act() : queue.exclusively(act);
+  }
+
+  private readonly _queues = new WeakMap<object, SaveQueue>();
+}
+
 function nothing(): void {
   // Whoever asked for it is told.
 }

@@ -1,7 +1,7 @@
 /** Who shares what: where a file is, and what a deletion removes for whom. Pure: answers, checked, and their words. */
 
+import { PathExt } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { nameOf } from './names';
 import { isFields, text } from './validate';
 
 /** Where one file is. */
@@ -130,7 +130,7 @@ function whatIsDeleted(removals: readonly IRemoval[], trans: TranslationBundle):
   if (removals.length !== 1) {
     return trans.__('%1 items', removals.length);
   }
-  const name = nameOf(removals[0].path);
+  const name = PathExt.basename(removals[0].path);
   return removals[0].isFolder ? trans.__('the folder “%1”', name) : trans.__('“%1”', name);
 }
 
@@ -138,11 +138,11 @@ function whatItTakes(removal: IRemoval, trans: TranslationBundle): string[] {
   const { isFolder, shared, onDiskOnly, hidden, held, workspace } = removal;
   const sentences = held.map(({ path, email, bySamePerson }) =>
     bySamePerson
-      ? trans.__('You are editing “%1” in another environment: close it there first.', nameOf(path))
-      : trans.__('%2 is editing “%1”: it is not deleted meanwhile.', nameOf(path), email ?? trans.__('Somebody else'))
+      ? trans.__('You are editing “%1” in another environment: close it there first.', PathExt.basename(path))
+      : trans.__('%2 is editing “%1”: it is not deleted meanwhile.', PathExt.basename(path), email ?? trans.__('Somebody else'))
   );
   if (hidden.count > 0) {
-    const folder = nameOf(removal.path);
+    const folder = PathExt.basename(removal.path);
     sentences.push(
       trans.__('“%1” holds in the workspace what is not shown here (%2): it is not deleted whole.', folder, some(hidden, trans))
     );

@@ -2,11 +2,18 @@ import { Token } from '@lumino/coreutils';
 import type { OpenNotebooks } from './model';
 import type { PauseModel } from './pause/model';
 import type { PauseRequest } from './pause/restapi';
+import type { SaveQueues } from './savequeue';
 
 /** The open notebooks and their states, for all plugins of this extension. */
 export const IOpenNotebooks = new Token<OpenNotebooks>(
   'jupyter-terra-env:IOpenNotebooks',
   'Open notebooks, where their work is and who is editing them.'
+);
+
+/** The saves of open notebooks, for plugins that show another version. */
+export const ISaveQueues = new Token<SaveQueues>(
+  'jupyter-terra-env:ISaveQueues',
+  'Saves of open notebooks, one after the other; lets a plugin act while nothing is saved.'
 );
 
 /** The pause of this environment: what is known of it, and whom to ask. */

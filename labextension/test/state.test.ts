@@ -63,19 +63,19 @@ test('a mark is what was told last', () => {
 });
 
 test('a person is asked once about a conflict, and again about the next', () => {
-  const episode = new ConflictPrompt();
+  const prompt = new ConflictPrompt();
   const [conflict, fine] = [status({ place: 'conflict' }), status()];
-  assert.equal(episode.isDue, false);
-  episode.note(conflict);
-  assert.equal(episode.isDue, true);
-  episode.noteAsked();
-  episode.note(conflict);
-  episode.note(status({ place: 'uploading' }));
-  episode.note(conflict);
-  assert.equal(episode.isDue, false, 'a save that is refused again is the same conflict');
-  episode.note(fine);
-  episode.note(conflict);
-  assert.equal(episode.isDue, true);
+  assert.equal(prompt.isDue, false);
+  prompt.note(conflict);
+  assert.equal(prompt.isDue, true);
+  prompt.noteAsked();
+  prompt.note(conflict);
+  prompt.note(status({ place: 'uploading' }));
+  prompt.note(conflict);
+  assert.equal(prompt.isDue, false, 'a save that is refused again is the same conflict');
+  prompt.note(fine);
+  prompt.note(conflict);
+  assert.equal(prompt.isDue, true);
 });
 
 test('between two versions, the first choice keeps both, and only one replaces anything', () => {

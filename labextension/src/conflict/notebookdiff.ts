@@ -1,6 +1,7 @@
 /** Whether two notebooks, or parts of them, say the same. Pure. */
 
 import type { ICell, INotebookContent } from '@jupyterlab/nbformat';
+import { JSONExt, ReadonlyPartialJSONValue } from '@lumino/coreutils';
 
 /** Whether two notebooks have the same cells, outputs included; ids, trust and counts of executions do not matter. */
 export function sameCells(one: INotebookContent, other: INotebookContent): boolean {
@@ -18,25 +19,10 @@ function comparable(cell: ICell): object {
   };
 }
 
-/** JSON equality; the order of keys does not matter. */
+/** JSON equality: the order of keys does not matter, and a missing value equals only a missing one. */
 export function same(one: unknown, other: unknown): boolean {
-  if (one === other) {
-    return true;
+  if (one === undefined || other === undefined) {
+    return one === other; // to JSONExt, nothing at all equals an empty object
   }
-  if (Array.isArray(one) || Array.isArray(other)) {
-    return (
-      Array.isArray(one) &&
-      Array.isArray(other) &&
-      one.length === other.length &&
-      one.every((item, index) => same(item, other[index]))
-    );
-  }
-  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) {
-    return false;
-  }
-  const [fields, others] = [one, other] as Record<string, unknown>[];
-  const keys = Object.keys(fields);
-  return (
-    keys.length === Object.keys(others).length && keys.every(key => key in others && same(fields[key], others[key]))
-  );
+  return JSONExt.deepEqual(one as ReadonlyPartialJSONValue, other as ReadonlyPartialJSONValue);
 }

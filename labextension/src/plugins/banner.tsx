@@ -1,12 +1,12 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Notification, ReactWidget } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import type { Message } from '@lumino/messaging';
 import type { Widget } from '@lumino/widgets';
 import * as React from 'react';
 import { Banner } from '../components/banner';
 import { IOpenNotebook, OpenNotebooks } from '../model';
-import { nameOf } from '../names';
 import { isHeldElsewhere } from '../status';
 import { secondTabBanner } from '../tabs';
 import { CommandIds, EXTENSION, IOpenNotebooks, ReadingCommandIds, TRANSLATION_DOMAIN } from '../tokens';
@@ -167,7 +167,7 @@ function tellWhenFree(app: JupyterFrontEnd, { panel, state }: IOpenNotebook, tra
   state.changed.connect(() => {
     const held = state.status !== null && isHeldElsewhere(state.status);
     if (waitedFor && !held && state.status !== null) {
-      Notification.info(trans.__('Nobody else is editing “%1” now.', nameOf(state.path)), {
+      Notification.info(trans.__('Nobody else is editing “%1” now.', PathExt.basename(state.path)), {
         autoClose: false,
         actions: [
           {

@@ -1,11 +1,11 @@
 import { ILabShell, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette, MainAreaWidget } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { IFrame, notebookIcon } from '@jupyterlab/ui-components';
 import { labIcon } from '../components/labicon';
 import { OpenNotebooks } from '../model';
-import { nameOf } from '../names';
 import { ITitle, titleOfPreview } from '../titles';
 import { previewUrl } from '../restapi';
 import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
@@ -47,7 +47,7 @@ export const previewPlugin: JupyterFrontEndPlugin<void> = {
         if (labShell === null) {
           window.open(previewUrl(settings, path), '_blank', 'noopener');
         } else {
-          showInTab(labShell, path, previewUrl(settings, path), titleOfPreview(nameOf(path), trans));
+          showInTab(labShell, path, previewUrl(settings, path), titleOfPreview(PathExt.basename(path), trans));
         }
       }
     });

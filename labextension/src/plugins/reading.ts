@@ -3,9 +3,10 @@ import type { Contents } from '@jupyterlab/services';
 import { IOpenNotebook, OpenNotebooks } from '../model';
 import { ISnapshot, changesBetween, snapshotOf } from '../ownchanges';
 import { isToFollow } from '../reading';
-import { screenOf, showServerVersion, whileNothingIsSaved } from '../notebookcontent';
+import { screenOf, showServerVersion } from '../notebookcontent';
+import { SaveQueues } from '../savequeue';
 import { INotebookStatus, shownVersion } from '../status';
-import { EXTENSION, IOpenNotebooks } from '../tokens';
+import { EXTENSION, IOpenNotebooks, ISaveQueues } from '../tokens';
 import { isReadOnly } from '../views';
 import { followVisibility, isSeen } from '../visibility';
 
@@ -15,9 +16,11 @@ export const readingPlugin: JupyterFrontEndPlugin<void> = {
   description: 'Shows in read-only views what the editor has saved, and tells where it cannot.',
   autoStart: true,
   requires: [IOpenNotebooks],
-  activate: (app: JupyterFrontEnd, notebooks: OpenNotebooks) => {
+  optional: [ISaveQueues],
+  activate: (app: JupyterFrontEnd, notebooks: OpenNotebooks, saves: SaveQueues | null) => {
+    const queues = saves ?? new SaveQueues();
     const versions = noteShownVersions(app.serviceManager.contents, notebooks);
-    notebooks.forEach(opened => new ReadOnlyView(opened, path => versions.get(path) ?? null));
+    notebooks.forEach(opened => new ReadOnlyView(opened, queues, path => versions.get(path) ?? null));
   }
 };
 
@@ -45,6 +48,7 @@ const WORDS_MS = 30_000;
 class ReadOnlyView {
   constructor(
     private readonly _opened: IOpenNotebook,
+    private readonly _saves: SaveQueues,
     private readonly _versionAt: (path: string) => string | null
   ) {
     const { panel, state } = _opened;
@@ -122,7 +126,7 @@ class ReadOnlyView {
   private async _showNewer(): Promise<void> {
     const { panel } = this._opened;
     try {
-      await whileNothingIsSaved(panel, async () => {
+      await this._saves.exclusively(panel.context, async () => {
         this.look();
         if (this._opened.state.tab.ownChanges === 'none') {
           await showServerVersion(panel);

@@ -6,25 +6,26 @@ import { Contents, ServerConnection } from '@jupyterlab/services';
 import { dueAt } from '../autosave';
 import { IOpenNotebook, OpenNotebooks } from '../model';
 import { getStatus } from '../restapi';
-import { SaveQueue } from '../savequeue';
-import { SAVE_QUEUES } from '../notebookcontent';
+import { SaveQueue, SaveQueues } from '../savequeue';
 import { isKeptOnDisk } from '../status';
-import { EXTENSION, IOpenNotebooks } from '../tokens';
+import { EXTENSION, IOpenNotebooks, ISaveQueues } from '../tokens';
 
 /** Saves of workspace notebooks never overlap, forget no edit, and stay within the autosave interval. */
-export const savesPlugin: JupyterFrontEndPlugin<void> = {
+export const savesPlugin: JupyterFrontEndPlugin<SaveQueues> = {
   id: `${EXTENSION}:saves`,
   description: 'Guards the saving of workspace notebooks.',
   autoStart: true,
+  provides: ISaveQueues,
   requires: [IOpenNotebooks, IDocumentManager],
-  activate: (app: JupyterFrontEnd, notebooks: OpenNotebooks, documents: IDocumentManager) => {
+  activate: (app: JupyterFrontEnd, notebooks: OpenNotebooks, documents: IDocumentManager): SaveQueues => {
+    const queues = new SaveQueues();
     noteAnswersOfSaves(app.serviceManager.contents, app.serviceManager.serverSettings, notebooks);
     failQuietlyWithoutServer(app.serviceManager.contents, notebooks);
     notebooks.forEach(({ panel, state }) => {
       const { context } = panel;
-      if (!SAVE_QUEUES.has(context)) {
+      if (!queues.has(context)) {
         const queue = queueSaves(context);
-        SAVE_QUEUES.set(context, queue);
+        queues.add(context, queue);
         const autosaver = new Autosaver(panel, queue, documents);
         state.statusTold.connect((_, { before, now }) => {
           if (now.lock?.lost === true && before?.lock?.lost !== true) {
@@ -33,6 +34,7 @@ export const savesPlugin: JupyterFrontEndPlugin<void> = {
         });
       }
     });
+    return queues;
   }
 };
 

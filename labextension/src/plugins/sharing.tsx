@@ -1,13 +1,12 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Dialog, Notification, ReactWidget, showDialog, showErrorMessage } from '@jupyterlab/apputils';
-import { PageConfig } from '@jupyterlab/coreutils';
+import { PageConfig, PathExt } from '@jupyterlab/coreutils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { DirListing, FileBrowser, IFileBrowserFactory } from '@jupyterlab/filebrowser';
 import type { Contents, ServerConnection } from '@jupyterlab/services';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import * as React from 'react';
 import { showDetails } from '../details';
-import { nameOf } from '../names';
 import { Refusal } from '../restapi';
 import { IRemoval, deletionView, uploadNotice } from '../sharing';
 import { getRemoval } from '../sharingapi';
@@ -146,7 +145,7 @@ class Deletions {
     try {
       await this._documents.deleteFile(path);
     } catch (error) {
-      const title = this._trans.__('“%1” was not deleted', nameOf(path));
+      const title = this._trans.__('“%1” was not deleted', PathExt.basename(path));
       await showErrorMessage(title, error instanceof Error ? error.message : String(error));
     } finally {
       this._meant.delete(path);

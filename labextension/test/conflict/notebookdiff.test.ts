@@ -1,7 +1,7 @@
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { sameCells } from '../../src/conflict/notebookdiff';
+import { same, sameCells } from '../../src/conflict/notebookdiff';
 
 const code = (source: string, outputs: unknown[] = []) => ({
   cell_type: 'code',
@@ -23,4 +23,11 @@ test('texts in pieces, trust, ids and counts make no difference', () => {
 test('the order of keys makes no difference', () => {
   const [one, other] = [{ a: 1, b: [{ c: 2, d: 3 }] }, { b: [{ d: 3, c: 2 }], a: 1 }];
   assert.equal(sameCells(notebook(code('', [one])), notebook(code('', [other]))), true);
+});
+
+test('a missing value equals only a missing one', () => {
+  assert.equal(same(undefined, undefined), true);
+  assert.equal(same(undefined, {}), false);
+  assert.equal(same([], undefined), false);
+  assert.equal(same({ a: null }, {}), false);
 });

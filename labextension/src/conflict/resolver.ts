@@ -1,116 +1,48 @@
-import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette, Notification, showErrorMessage } from '@jupyterlab/apputils';
-import { IDocumentManager } from '@jupyterlab/docmanager';
+/** Shows both versions of a notebook in conflict, and does what the person decides. */
+
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import { Notification, showErrorMessage } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
+import type { IDocumentManager } from '@jupyterlab/docmanager';
 import type { INotebookContent } from '@jupyterlab/nbformat';
-import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
-import { ISettingRegistry } from '@jupyterlab/settingregistry';
-import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
-import type { ConflictChoices } from '../conflict/choices';
-import { ConflictPrompt, choices } from '../conflict/prompt';
-import { mergeNotes, mineHead, theirsHead, whyNoMerge } from '../conflict/words';
-import { IOpenNotebook, OpenNotebooks } from '../model';
-import { nameOf } from '../names';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { IOpenNotebook } from '../model';
+import { keepScreen, screenOf, showServerVersion } from '../notebookcontent';
 import { IPlace, placeOf } from '../notebookplace';
-import { sameCells } from '../conflict/notebookdiff';
 import { present } from '../present';
 import { IConflict, IResolved, Refusal, Resolution, getConflict, getStatus, resolve } from '../restapi';
-import { keepScreen, screenOf, showServerVersion, whileNothingIsSaved } from '../notebookcontent';
-import { INotebookStatus, isConflict } from '../status';
-import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
+import type { SaveQueues } from '../savequeue';
+import type { INotebookStatus } from '../status';
 import { moment } from '../when';
-
-const PLUGIN_ID = `${EXTENSION}:conflicts`;
-
-/** Asks what is to become of two versions, once for each conflict, and does it. */
-export const conflictsPlugin: JupyterFrontEndPlugin<void> = {
-  id: PLUGIN_ID,
-  description: 'Shows both versions of a notebook in conflict, and does what is decided.',
-  autoStart: true,
-  requires: [IOpenNotebooks, INotebookTracker, IDocumentManager],
-  optional: [ITranslator, ISettingRegistry, ICommandPalette],
-  activate: async (
-    app: JupyterFrontEnd,
-    notebooks: OpenNotebooks,
-    tracker: INotebookTracker,
-    documents: IDocumentManager,
-    translator: ITranslator | null,
-    settings: ISettingRegistry | null,
-    palette: ICommandPalette | null
-  ) => {
-    const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
-    const desk = new ConflictDesk(app, documents, trans);
-    app.commands.addCommand(CommandIds.resolve, {
-      label: trans.__('Decide What Becomes of Both Versions…'),
-      isEnabled: () => {
-        const status = notebooks.of(tracker.currentWidget)?.state.status;
-        return status != null && isConflict(status);
-      },
-      execute: args => {
-        const named = typeof args.id === 'string' ? tracker.find(panel => panel.id === args.id) : undefined;
-        const opened = notebooks.of(named ?? tracker.currentWidget);
-        return opened === null ? undefined : desk.decide(opened);
-      }
-    });
-    palette?.addItem({ command: CommandIds.resolve, category: trans.__('Terra Workspace') });
-    const loaded = await settings?.load(PLUGIN_ID);
-    const asks = () => loaded?.composite.askAtOnce !== false;
-    askOncePerConflict(notebooks, tracker, opened => (asks() ? desk.decide(opened) : undefined));
-  }
-};
-
-/** Ask by itself when a conflict comes up, as soon as the person can see the notebook. */
-function askOncePerConflict(
-  notebooks: OpenNotebooks,
-  tracker: INotebookTracker,
-  ask: (opened: IOpenNotebook) => unknown
-): void {
-  const episodes = new WeakMap<object, ConflictPrompt>();
-  const consider = (opened: IOpenNotebook) => {
-    const episode = episodes.get(opened.panel.context);
-    const isSeen = opened.panel.isVisible && document.visibilityState === 'visible';
-    if (episode?.isDue && isSeen) {
-      episode.noteAsked();
-      void ask(opened);
-    }
-  };
-  const considerAll = () => notebooks.all.forEach(consider);
-  notebooks.forEach(opened => {
-    // Several views of one document are asked about once.
-    const episode = episodes.get(opened.panel.context) ?? new ConflictPrompt();
-    episodes.set(opened.panel.context, episode);
-    const note = () => {
-      if (opened.state.status !== null) {
-        episode.note(opened.state.status);
-        consider(opened);
-      }
-    };
-    opened.state.statusTold.connect(note);
-    note();
-  });
-  tracker.currentChanged.connect(considerAll);
-  document.addEventListener('visibilitychange', considerAll);
-}
+import type { ConflictChoices } from './choices';
+import { sameCells } from './notebookdiff';
+import { choices } from './prompt';
+import { mergeNotes, mineHead, theirsHead, whyNoMerge } from './words';
 
 /** One dialog at a time for each notebook, until something is decided or put off. */
-class ConflictDesk {
+export class ConflictResolver {
   constructor(
     private readonly _app: JupyterFrontEnd,
     private readonly _documents: IDocumentManager,
+    private readonly _saves: SaveQueues,
     private readonly _trans: TranslationBundle
   ) {}
 
+  /** Show both versions, and do what the person chooses; a notebook whose dialog is open is left alone. */
   async decide(opened: IOpenNotebook): Promise<void> {
-    if (this._deciding.has(opened)) {
+    const { context } = opened.panel;
+    if (this._deciding.has(context)) {
       return;
     }
-    this._deciding.add(opened);
+    this._deciding.add(context);
     try {
       await this._decide(opened);
     } catch (error) {
-      const title = this._trans.__('Nothing was decided about “%1”', nameOf(opened.state.path));
+      const title = this._trans.__('Nothing was decided about “%1”', PathExt.basename(opened.state.path));
       await showErrorMessage(title, error instanceof Error ? error.message : String(error));
     } finally {
-      this._deciding.delete(opened);
+      this._deciding.delete(context);
     }
   }
 
@@ -123,7 +55,7 @@ class ConflictDesk {
       if (conflict === null) {
         return;
       }
-      const { modelOf } = await import('../conflict/dialog');
+      const { modelOf } = await import('./dialog');
       model = modelOf(conflict, screenOf(opened.panel), model);
       const choice = await this._ask(opened, conflict, model, changedAgain);
       if (choice === null || (await this._take(opened, conflict, { choice, model, place }))) {
@@ -147,7 +79,7 @@ class ConflictDesk {
 
   /** Take a way out; false: a version has changed since the person was shown it, and nothing was done. */
   private async _take(opened: IOpenNotebook, conflict: IConflict, decision: IDecision): Promise<boolean> {
-    return whileNothingIsSaved(opened.panel, async () => {
+    return this._saves.exclusively(opened.panel.context, async () => {
       const screen = screenOf(opened.panel);
       const { choice, model, place } = decision;
       const merged = choice === 'merge' ? (model?.compose(screen) ?? null) : null;
@@ -220,7 +152,7 @@ class ConflictDesk {
     if (path === null) {
       return;
     }
-    Notification.success(this._trans.__('Your version is kept as “%1”.', nameOf(path)), {
+    Notification.success(this._trans.__('Your version is kept as “%1”.', PathExt.basename(path)), {
       autoClose: 15_000,
       actions: [{ label: this._trans.__('Open'), callback: () => void this._documents.openOrReveal(path) }]
     });
@@ -234,11 +166,11 @@ class ConflictDesk {
   ): Promise<Resolution | null> {
     const trans = this._trans;
     const now = present();
-    const { ConflictDialog, whoMoved } = await import('../conflict/dialog');
+    const { ConflictDialog, whoMoved } = await import('./dialog');
     const dialog = new ConflictDialog(
       conflict.isDeleted
-        ? trans.__('“%1” was deleted in the workspace', nameOf(state.path))
-        : trans.__('“%1” has two versions', nameOf(state.path)),
+        ? trans.__('“%1” was deleted in the workspace', PathExt.basename(state.path))
+        : trans.__('“%1” has two versions', PathExt.basename(state.path)),
       {
         sentence: bothVersions(state.status, trans),
         changedAgain,
@@ -261,7 +193,8 @@ class ConflictDesk {
     return this._app.serviceManager.serverSettings;
   }
 
-  private readonly _deciding = new Set<IOpenNotebook>();
+  /** The contexts of the notebooks whose dialog is open. */
+  private readonly _deciding = new Set<object>();
 }
 
 interface IDecision {
