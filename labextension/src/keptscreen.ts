@@ -29,7 +29,10 @@ export async function keepOnThisDisk(
     noticeToOpen(sentence, trans.__('Open'), () => documents.openOrReveal(path));
   if (status.playgroundPath !== null) {
     const kept = await writeNew(contents, screenOf(panel), namesForCopy(status.playgroundPath, label));
-    tell(kept, trans.__('What you changed is kept on this disk only, in the playground, as “%1”.', PathExt.basename(kept)));
+    tell(
+      kept,
+      trans.__('What you changed is kept on this disk only, in the playground, as “%1”.', PathExt.basename(kept))
+    );
   } else if (await isToBeCopied(trans)) {
     const kept = await keepScreen(contents, panel, label);
     tell(kept, trans.__('What you changed is kept in the workspace as “%1”.', PathExt.basename(kept)));

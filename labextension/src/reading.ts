@@ -64,13 +64,13 @@ export function goneView({ gone, path }: INotebookStatus, trans: TranslationBund
     return view(trans.__('Renamed'), trans.__('“%1” was renamed to “%2”. This is your last view of it.', name, to));
   }
   return gone.how === 'deleted'
-    ? view(
-        trans.__('Deleted'),
-        trans.__('“%1” was deleted in the workspace. This is your last view of it.', name)
-      )
+    ? view(trans.__('Deleted'), trans.__('“%1” was deleted in the workspace. This is your last view of it.', name))
     : view(
         trans.__('Moved or deleted'),
-        trans.__('“%1” was moved or deleted in the workspace; it is not known which. This is your last view of it.', name)
+        trans.__(
+          '“%1” was moved or deleted in the workspace; it is not known which. This is your last view of it.',
+          name
+        )
       );
 }
 
@@ -110,7 +110,12 @@ export function unfitBanner(status: INotebookStatus): IBanner | null {
 }
 
 /** A banner with what there is to say of a newer version. */
-export function withNewerVersion(banner: IBanner, status: INotebookStatus, tab: ITabState, trans: TranslationBundle): IBanner {
+export function withNewerVersion(
+  banner: IBanner,
+  status: INotebookStatus,
+  tab: ITabState,
+  trans: TranslationBundle
+): IBanner {
   if (!isOutdated(status, tab) || !(hasOwnChanges(tab) || tab.dirty)) {
     return banner; // it is shown by itself
   }

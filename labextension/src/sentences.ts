@@ -58,7 +58,9 @@ function plainWork(code: string, trans: TranslationBundle): string | null {
     case 'local-only:name-pattern':
       return trans.__('Kept on this disk only: files of this name are not saved to the workspace.');
     case 'local-only:impossible-name':
-      return trans.__('Kept on this disk only: the workspace cannot hold a file of this name. Rename it to change that.');
+      return trans.__(
+        'Kept on this disk only: the workspace cannot hold a file of this name. Rename it to change that.'
+      );
     default:
       return programWork(code, trans);
   }
@@ -213,10 +215,7 @@ function pauseSentence({ code, blockers }: IPauseNews, trans: TranslationBundle)
     case 'idle:off':
       return trans.__('Nobody is here and nothing works; autopause is off.');
     case 'idle:max-busy':
-      return trans.__(
-        'Work without a person may run only so long (max_busy_seconds): %1.',
-        named(blockers, trans)
-      );
+      return trans.__('Work without a person may run only so long (max_busy_seconds): %1.', named(blockers, trans));
     case 'idle:kept':
       return trans.__('Kept running because somebody asked for it.');
     case 'idle:grace':

@@ -47,5 +47,11 @@ function isPair(data: unknown): data is FolderPair {
 /** Whether a path is that of a file in a workspace; hidden files are in none. */
 export function isInWorkspace({ folders }: IServerPart, path: string): boolean {
   const inside = folders.find(folder => folder === '' || path.startsWith(`${folder}/`));
-  return inside !== undefined && !path.slice(inside.length).split('/').some(part => part.startsWith('.'));
+  return (
+    inside !== undefined &&
+    !path
+      .slice(inside.length)
+      .split('/')
+      .some(part => part.startsWith('.'))
+  );
 }

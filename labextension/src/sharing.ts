@@ -139,19 +139,31 @@ function whatItTakes(removal: IRemoval, trans: TranslationBundle): string[] {
   const sentences = held.map(({ path, email, bySamePerson }) =>
     bySamePerson
       ? trans.__('You are editing “%1” in another environment: close it there first.', PathExt.basename(path))
-      : trans.__('%2 is editing “%1”: it is not deleted meanwhile.', PathExt.basename(path), email ?? trans.__('Somebody else'))
+      : trans.__(
+          '%2 is editing “%1”: it is not deleted meanwhile.',
+          PathExt.basename(path),
+          email ?? trans.__('Somebody else')
+        )
   );
   if (hidden.count > 0) {
     const folder = PathExt.basename(removal.path);
     sentences.push(
-      trans.__('“%1” holds in the workspace what is not shown here (%2): it is not deleted whole.', folder, some(hidden, trans))
+      trans.__(
+        '“%1” holds in the workspace what is not shown here (%2): it is not deleted whole.',
+        folder,
+        some(hidden, trans)
+      )
     );
   }
   if (shared.count > 0) {
     sentences.push(
       isFolder
         ? trans.__('In the workspace “%1”, for everybody: %2.', workspace, some(shared, trans))
-        : trans.__('“%1” is in the workspace “%2”: nobody there will have it any more.', shared.names[0] ?? '', workspace)
+        : trans.__(
+            '“%1” is in the workspace “%2”: nobody there will have it any more.',
+            shared.names[0] ?? '',
+            workspace
+          )
     );
   }
   if (onDiskOnly.count > 0) {
@@ -182,7 +194,10 @@ export function uploadNotice(stays: readonly string[], trans: TranslationBundle)
     return null;
   }
   return stays.length === 1
-    ? trans.__('“%1” stays on this disk: the workspace does not keep files of this name, and nobody else sees it.', stays[0])
+    ? trans.__(
+        '“%1” stays on this disk: the workspace does not keep files of this name, and nobody else sees it.',
+        stays[0]
+      )
     : trans.__(
         '%1 stay on this disk: the workspace does not keep files of these names, and nobody else sees them.',
         some({ count: stays.length, names: stays }, trans)

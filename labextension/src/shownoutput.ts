@@ -43,7 +43,12 @@ export function shownOutput(output: Record<string, unknown>): IShownOutput {
 
 function asText(value: unknown): IShownOutput {
   const text = joined(value).replace(TERMINAL_COLOURS, '');
-  return { image: null, text: text.slice(0, MOST_CHARACTERS), isCut: text.length > MOST_CHARACTERS, type: 'text/plain' };
+  return {
+    image: null,
+    text: text.slice(0, MOST_CHARACTERS),
+    isCut: text.length > MOST_CHARACTERS,
+    type: 'text/plain'
+  };
 }
 
 function joined(value: unknown): string {

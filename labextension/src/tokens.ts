@@ -1,4 +1,4 @@
-import { Token } from '@lumino/coreutils';
+import { ReadonlyJSONObject, Token } from '@lumino/coreutils';
 import type { OpenNotebooks } from './model';
 import type { PauseModel } from './pause/model';
 import type { PauseRequest } from './pause/restapi';
@@ -49,6 +49,14 @@ export const ReadingCommandIds = {
 
 /** What is typed and clicked in it is meant for it. */
 export const COUNTDOWN_CLASS = 'jp-terra-Countdown';
+
+/** The arguments of commands that act on a notebook: the one that is looked at, or another one by its panel's id. */
+export const ARGS_OF_PANEL: ReadonlyJSONObject = {
+  type: 'object',
+  properties: { id: { type: 'string', description: 'The id of the notebook panel' } }
+};
+/** The arguments of commands that take none. */
+export const NO_ARGS: ReadonlyJSONObject = { type: 'object', properties: {} };
 
 export const CommandIds = {
   playground: 'terra-env:open-in-playground',

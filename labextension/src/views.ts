@@ -201,12 +201,7 @@ export function bannerView(
   return banner !== null && isReadOnly(status, tab) ? withNewerVersion(banner, status, tab, trans) : banner;
 }
 
-function bannerOf(
-  status: INotebookStatus,
-  tab: ITabState,
-  waiting: boolean,
-  trans: TranslationBundle
-): IBanner | null {
+function bannerOf(status: INotebookStatus, tab: ITabState, waiting: boolean, trans: TranslationBundle): IBanner | null {
   if (isConflict(status)) {
     return { tone: 'bad', icon: 'alert', sentence: status.message, actions: ['resolve', 'playground', 'copy'] };
   }

@@ -17,7 +17,11 @@ class SlowSave {
     return new Promise((resolve, reject) => {
       this._end = error => {
         this.running--;
-        error === undefined ? resolve() : reject(error);
+        if (error === undefined) {
+          resolve();
+        } else {
+          reject(error);
+        }
       };
     });
   }
@@ -156,7 +160,10 @@ test('what replaces the screen waits for the save that is on its way, and no sav
 
 test('when replacing the screen fails, saves go on', async () => {
   const save = new SlowSave();
-  await assert.rejects(save.queue.exclusively(() => Promise.reject(new Error('no'))), /no/);
+  await assert.rejects(
+    save.queue.exclusively(() => Promise.reject(new Error('no'))),
+    /no/
+  );
   await settled();
   const next = save.queue.save();
   save.end();

@@ -68,7 +68,12 @@ test('what is in no workspace is left to JupyterLab', () => {
 });
 
 test('where a file is, is read as far as it is told', () => {
-  const read = parseWhereabouts({ workspace: 'ws', uri: 'gs://b/n/a.ipynb', disk_path: '/d/a.ipynb', is_in_workspace: true });
+  const read = parseWhereabouts({
+    workspace: 'ws',
+    uri: 'gs://b/n/a.ipynb',
+    disk_path: '/d/a.ipynb',
+    is_in_workspace: true
+  });
   assert.equal(read?.uri, 'gs://b/n/a.ipynb');
   assert.equal(read?.lastEditor, null);
   assert.equal(parseWhereabouts({ path: 'a' }), null);

@@ -21,7 +21,10 @@ test('names without extension or folder get copies, too', () => {
 });
 
 test('when all names are taken it says so', async () => {
-  await assert.rejects(firstFree(['a', 'b'], async () => true), /taken/);
+  await assert.rejects(
+    firstFree(['a', 'b'], async () => true),
+    /taken/
+  );
 });
 
 test('the last xsrf cookie counts', () => {
@@ -30,7 +33,10 @@ test('the last xsrf cookie counts', () => {
 });
 
 test('the path in the other folder is known, whatever the folders are called', () => {
-  const pairs = new ModePaths([['ws/write', 'ws/safe'], ['plain', null]]);
+  const pairs = new ModePaths([
+    ['ws/write', 'ws/safe'],
+    ['plain', null]
+  ]);
   assert.equal(pairs.toPlayground('ws/write/other/c.ipynb'), 'ws/safe/other/c.ipynb');
   assert.equal(pairs.toEdit('ws/safe/c.ipynb'), 'ws/write/c.ipynb');
   assert.equal(pairs.toPlayground('ws/writes/c.ipynb'), null);
@@ -92,7 +98,10 @@ test('between two versions, the first choice keeps both, and only one replaces a
 
 test('after a deletion nothing is offered that needs the other version', () => {
   const offered = choices({ isDeleted: true, canMerge: true }, trans);
-  assert.deepEqual(offered.map(choice => choice.label), ['Put It Back', 'Leave It Deleted']);
+  assert.deepEqual(
+    offered.map(choice => choice.label),
+    ['Put It Back', 'Leave It Deleted']
+  );
   assert.ok(offered.every(choice => !choice.replaces));
 });
 

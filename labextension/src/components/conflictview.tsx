@@ -187,7 +187,9 @@ function Fold({ fold, isOpen: opens, trans }: IFoldProps): JSX.Element {
   const { length } = fold.rows;
   return (
     <details className="jp-terra-Merge-fold" open={isOpen} onToggle={event => setOpen(event.currentTarget.open)}>
-      <summary tabIndex={-1}>{length === 1 ? trans.__('1 cell is the same') : trans.__('%1 cells are the same', length)}</summary>
+      <summary tabIndex={-1}>
+        {length === 1 ? trans.__('1 cell is the same') : trans.__('%1 cells are the same', length)}
+      </summary>
       {isOpen && fold.rows.map(row => <pre key={row.key}>{textOf(row.mine ?? row.theirs)}</pre>)}
     </details>
   );

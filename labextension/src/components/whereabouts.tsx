@@ -37,7 +37,9 @@ function Facts({ found, now, onCopy, trans }: IWhereaboutsProps & { readonly fou
     <>
       <dl>
         <dt>{trans.__('In the workspace')}</dt>
-        <dd>{found.uri === null ? trans.__('No: it stays on this disk, and nobody else sees it.') : address(found.uri)}</dd>
+        <dd>
+          {found.uri === null ? trans.__('No: it stays on this disk, and nobody else sees it.') : address(found.uri)}
+        </dd>
         {found.uri !== null && !found.isInWorkspace && found.trouble === null && (
           <dd>{trans.__('There is nothing of this name there yet.')}</dd>
         )}

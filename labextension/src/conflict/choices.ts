@@ -2,7 +2,18 @@
 
 import { ISignal, Signal } from '@lumino/signaling';
 import type { INotebookContent } from '@jupyterlab/nbformat';
-import { Choice, IRow, IVersions, carried, choiceOf, compose, differences, optionsOf, threeWay, undecided } from './threeway';
+import {
+  Choice,
+  IRow,
+  IVersions,
+  carried,
+  choiceOf,
+  compose,
+  differences,
+  optionsOf,
+  threeWay,
+  undecided
+} from './threeway';
 
 /** Rows that are the same and follow each other are one line until they are opened. */
 export interface IFold {

@@ -33,7 +33,9 @@ function choicesBetweenVersions(canMerge: boolean, trans: TranslationBundle): IC
     isMain: !canMerge,
     resolution: 'keep-both',
     label: trans.__('Keep Both'),
-    explanation: trans.__('This notebook shows theirs; your version goes to the workspace as a new notebook beside it.'),
+    explanation: trans.__(
+      'This notebook shows theirs; your version goes to the workspace as a new notebook beside it.'
+    ),
     replaces: false
   };
   const takeTheirs: IChoice = {
@@ -74,7 +76,9 @@ function choicesAfterDeletion(trans: TranslationBundle): IChoice[] {
     {
       resolution: 'take-theirs',
       label: trans.__('Leave It Deleted'),
-      explanation: trans.__('The notebook goes away here, too; your version is kept in a file beside it, on this disk.'),
+      explanation: trans.__(
+        'The notebook goes away here, too; your version is kept in a file beside it, on this disk.'
+      ),
       replaces: false,
       isMain: false
     }

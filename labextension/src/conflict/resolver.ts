@@ -86,10 +86,12 @@ export class ConflictResolver {
       if (choice === 'merge' && merged === null) {
         return false;
       }
-      for (let seen = conflict; ; ) {
+      for (let seen = conflict; ;) {
         try {
           const done = await resolve(this._settings, opened.state.path, choice, seen, screen, merged);
-          await (done.status === null ? this._leave(opened, screen, done) : this._show(opened, screen, done, { status: done.status, place }));
+          await (done.status === null
+            ? this._leave(opened, screen, done)
+            : this._show(opened, screen, done, { status: done.status, place }));
           return true;
         } catch (error) {
           if (!(error instanceof Refusal) || !MOVED.includes(error.reason ?? '')) {
@@ -112,7 +114,8 @@ export class ConflictResolver {
     screen: INotebookContent
   ): Promise<IConflict | null> {
     const now = await this._conflictOf(opened);
-    const isOwnSave = now !== null && now.mineVersion !== seen.mineVersion && now.mine !== null && sameCells(now.mine, screen);
+    const isOwnSave =
+      now !== null && now.mineVersion !== seen.mineVersion && now.mine !== null && sameCells(now.mine, screen);
     return isOwnSave && now.theirsVersion === seen.theirsVersion ? now : null;
   }
 
@@ -167,7 +170,8 @@ export class ConflictResolver {
     const trans = this._trans;
     const now = present();
     const { ConflictDialog, whoMoved } = await import('./dialog');
-    const dialog = new ConflictDialog(
+    // eslint-disable-next-line jupyter/require-disposable-ownership -- it disposes of itself once it is closed
+    return new ConflictDialog(
       conflict.isDeleted
         ? trans.__('“%1” was deleted in the workspace', PathExt.basename(state.path))
         : trans.__('“%1” has two versions', PathExt.basename(state.path)),
@@ -185,8 +189,7 @@ export class ConflictResolver {
         notes: model === null ? [] : mergeNotes(conflict.base !== null, whoMoved(model.rows, model.versions), trans),
         trans
       }
-    );
-    return dialog.decision();
+    ).decision();
   }
 
   private get _settings() {

@@ -45,7 +45,8 @@ type Trio = [ICell | null, ICell | null, ICell | null];
  */
 export function threeWay(versions: IVersions, merged: INotebookContent | null = null): IRow[] {
   const { base, mine, theirs } = versions;
-  const trios = base === null ? pairedTrios(mine.cells, theirs.cells) : basedTrios(base.cells, mine.cells, theirs.cells);
+  const trios =
+    base === null ? pairedTrios(mine.cells, theirs.cells) : basedTrios(base.cells, mine.cells, theirs.cells);
   const byId = new Map((merged?.cells ?? []).map(cell => [cell.id, cell]));
   const used = new Set<string>();
   const cells = inOrder(trios, versions).map((trio, index) => {
@@ -117,7 +118,8 @@ export function carried(old: readonly IRow[], choices: Choices, rows: readonly I
   const kept = new Map<string, Choice>();
   for (const row of rows) {
     const [before, choice] = [known.get(row.key), choices.get(row.key)];
-    const isSame = before !== undefined && (['base', 'mine', 'theirs'] as const).every(side => sameCell(before[side], row[side]));
+    const isSame =
+      before !== undefined && (['base', 'mine', 'theirs'] as const).every(side => sameCell(before[side], row[side]));
     if (choice !== undefined && isSame && optionsOf(row).includes(choice)) {
       kept.set(row.key, choice);
     }
@@ -132,7 +134,10 @@ export function whoMoved(rows: readonly IRow[], { base, mine, theirs }: IVersion
     return cells.map(cell => places.get(cell));
   };
   const bases = order(base?.cells ?? [], 'base');
-  const [isMine, isTheirs] = [!sameOrder(bases, order(mine.cells, 'mine')), !sameOrder(bases, order(theirs.cells, 'theirs'))];
+  const [isMine, isTheirs] = [
+    !sameOrder(bases, order(mine.cells, 'mine')),
+    !sameOrder(bases, order(theirs.cells, 'theirs'))
+  ];
   return isMine && isTheirs ? 'both' : isMine ? 'mine' : isTheirs ? 'theirs' : null;
 }
 
@@ -143,7 +148,18 @@ function rowOf(key: string, kind: IRow['kind'], [base, mine, theirs]: Trio, isBa
     : ([mine, theirs].map(cell => (cell === null ? 'none' : 'unknown')) as [Act, Act]);
   const isOfTwo = !isSame && mineDid === 'changed' && theirsDid === 'changed';
   const both = isOfTwo ? mergedCell(base, mine, theirs) : null;
-  return { key, kind, base, mine, theirs, mineDid, theirsDid, both, isSame, preset: presetOf(isSame, mineDid, theirsDid, both) };
+  return {
+    key,
+    kind,
+    base,
+    mine,
+    theirs,
+    mineDid,
+    theirsDid,
+    both,
+    isSame,
+    preset: presetOf(isSame, mineDid, theirsDid, both)
+  };
 }
 
 function actOf(base: ICell | null, cell: ICell | null): Act {

@@ -110,7 +110,9 @@ export function whyNoMerge({ isDeleted, isTooLarge, hasTheirs }: IWhyNoMerge, tr
   if (isTooLarge) {
     return trans.__('There is no Merge: the versions are too large to be shown side by side.');
   }
-  return hasTheirs ? null : trans.__('There is no Merge: the version in the workspace is not a notebook that can be read.');
+  return hasTheirs
+    ? null
+    : trans.__('There is no Merge: the version in the workspace is not a notebook that can be read.');
 }
 
 /** What is to be known about where the versions come from and how they go together. */
@@ -130,7 +132,9 @@ export function mergeNotes(
   if (hasBase && moved === 'both') {
     notes.push(trans.__('Both of you moved cells: Merge keeps your order.'));
   } else if (hasBase && moved !== null) {
-    notes.push(moved === 'mine' ? trans.__('You moved cells.') : trans.__('They moved cells: Merge keeps their order.'));
+    notes.push(
+      moved === 'mine' ? trans.__('You moved cells.') : trans.__('They moved cells: Merge keeps their order.')
+    );
   }
   return notes;
 }

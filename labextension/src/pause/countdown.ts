@@ -133,7 +133,9 @@ function goneView(trans: TranslationBundle): ICountdown {
     icon: 'offline',
     title: trans.__('This environment does not answer any more'),
     left: null,
-    sentence: trans.__('It was being paused. What you type here now may be lost. Start it again, then reload this page.'),
+    sentence: trans.__(
+      'It was being paused. What you type here now may be lost. Start it again, then reload this page.'
+    ),
     items: [],
     notes: [],
     buttons: []

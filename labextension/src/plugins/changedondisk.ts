@@ -51,7 +51,9 @@ export const changedOnDiskPlugin: JupyterFrontEndPlugin<void> = {
     });
     contents.get = async (path, options) => {
       const isQuestion = options?.content === false && options.hash === true;
-      const saving = isQuestion ? [...beginning].find(opened => opened.state.path === path && beginning.delete(opened)) : undefined;
+      const saving = isQuestion
+        ? [...beginning].find(opened => opened.state.path === path && beginning.delete(opened))
+        : undefined;
       const model = await get(path, options);
       return saving !== undefined && isOther(saving, model) ? guard.decide(saving, model) : model;
     };

@@ -15,7 +15,7 @@ import { changeLock } from '../restapi';
 import { keepScreen, screenOf, showServerVersion, writeNew } from '../notebookcontent';
 import { SaveQueues } from '../savequeue';
 import { INotebookStatus, isConflict, isHeldElsewhere } from '../status';
-import { CommandIds, EXTENSION, IOpenNotebooks, ISaveQueues, TRANSLATION_DOMAIN } from '../tokens';
+import { ARGS_OF_PANEL, CommandIds, EXTENSION, IOpenNotebooks, ISaveQueues, TRANSLATION_DOMAIN } from '../tokens';
 import { isReadOnly, modeView, placeView } from '../views';
 
 /** What can be done with an open notebook of a workspace. */
@@ -37,9 +37,12 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     const commands = new NotebookCommands(app, documents, saves ?? new SaveQueues(), trans);
     const find = (args: ReadonlyPartialJSONObject) =>
-      notebooks.of((typeof args.id === 'string' && tracker.find(panel => panel.id === args.id)) || tracker.currentWidget);
+      notebooks.of(
+        (typeof args.id === 'string' && tracker.find(panel => panel.id === args.id)) || tracker.currentWidget
+      );
     for (const command of commands.all) {
       app.commands.addCommand(command.id, {
+        describedBy: { args: ARGS_OF_PANEL },
         label: command.label,
         isEnabled: args => {
           const opened = find(args);
@@ -148,7 +151,11 @@ class NotebookCommands {
     if (copied.leftAlone !== null) {
       const [copy, other] = [PathExt.basename(copied.path), PathExt.basename(copied.leftAlone)];
       noticeToOpen(
-        this._trans.__('“%1” is in the playground already, with other content. It was left as it is; this is “%2”.', other, copy),
+        this._trans.__(
+          '“%1” is in the playground already, with other content. It was left as it is; this is “%2”.',
+          other,
+          copy
+        ),
         this._trans.__('Open “%1”', other),
         () => this._documents.openOrReveal(copied.leftAlone ?? copied.path)
       );

@@ -9,7 +9,7 @@ import { ConflictResolver } from '../conflict/resolver';
 import { IOpenNotebook, OpenNotebooks } from '../model';
 import { SaveQueues } from '../savequeue';
 import { isConflict } from '../status';
-import { CommandIds, EXTENSION, IOpenNotebooks, ISaveQueues, TRANSLATION_DOMAIN } from '../tokens';
+import { ARGS_OF_PANEL, CommandIds, EXTENSION, IOpenNotebooks, ISaveQueues, TRANSLATION_DOMAIN } from '../tokens';
 
 const PLUGIN_ID = `${EXTENSION}:conflicts`;
 
@@ -33,6 +33,7 @@ export const conflictsPlugin: JupyterFrontEndPlugin<void> = {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     const resolver = new ConflictResolver(app, documents, saves ?? new SaveQueues(), trans);
     app.commands.addCommand(CommandIds.resolve, {
+      describedBy: { args: ARGS_OF_PANEL },
       label: trans.__('Decide What Becomes of Both Versions…'),
       isEnabled: () => {
         const status = notebooks.of(tracker.currentWidget)?.state.status;

@@ -11,7 +11,7 @@ import { Marks } from '../marks';
 import { serverPart } from '../restapi';
 import { exists } from '../notebookcontent';
 import { parseStatus } from '../status';
-import { CommandIds, EVENT_SCHEMA, EXTENSION, TRANSLATION_DOMAIN } from '../tokens';
+import { CommandIds, EVENT_SCHEMA, EXTENSION, NO_ARGS, TRANSLATION_DOMAIN } from '../tokens';
 import { isFields } from '../validate';
 
 /** Marks in the folders of workspaces, and what can be done with their notebooks without opening them. */
@@ -38,6 +38,7 @@ export const fileBrowserPlugin: JupyterFrontEndPlugin<void> = {
 
     const add = (id: string, label: string, suits: (path: string) => boolean, act: (path: string) => unknown) =>
       app.commands.addCommand(id, {
+        describedBy: { args: NO_ARGS },
         label,
         isVisible: () => {
           const item = chosen();
@@ -52,18 +53,29 @@ export const fileBrowserPlugin: JupyterFrontEndPlugin<void> = {
           }
         }
       });
-    add(CommandIds.browserPlayground, trans.__('Open in Playground'), path => folders.modeOf(path) === 'edit', async path => {
-      const other = folders.toPlayground(path);
-      if (other === null || !(await exists(app.serviceManager.contents, other))) {
-        throw new Error(trans.__('The playground of this workspace was not found.'));
+    add(
+      CommandIds.browserPlayground,
+      trans.__('Open in Playground'),
+      path => folders.modeOf(path) === 'edit',
+      async path => {
+        const other = folders.toPlayground(path);
+        if (other === null || !(await exists(app.serviceManager.contents, other))) {
+          throw new Error(trans.__('The playground of this workspace was not found.'));
+        }
+        documents.openOrReveal(other);
       }
-      documents.openOrReveal(other);
-    });
-    add(CommandIds.browserEdit, trans.__('Open in Edit'), path => folders.toEdit(path) !== null, path =>
-      documents.openOrReveal(folders.toEdit(path) ?? path)
     );
-    add(CommandIds.browserPreview, trans.__('Preview'), path => folders.modeOf(path) !== null, path =>
-      app.commands.execute(CommandIds.preview, { path })
+    add(
+      CommandIds.browserEdit,
+      trans.__('Open in Edit'),
+      path => folders.toEdit(path) !== null,
+      path => documents.openOrReveal(folders.toEdit(path) ?? path)
+    );
+    add(
+      CommandIds.browserPreview,
+      trans.__('Preview'),
+      path => folders.modeOf(path) !== null,
+      path => app.commands.execute(CommandIds.preview, { path })
     );
   }
 };

@@ -46,8 +46,7 @@ export const notebooksPlugin: JupyterFrontEndPlugin<OpenNotebooks> = {
 
 function followDocument(panel: NotebookPanel, state: NotebookState): void {
   const { context } = panel;
-  const note = () =>
-    state.setTab({ dirty: context.model.dirty, readOnly: context.contentsModel?.writable === false });
+  const note = () => state.setTab({ dirty: context.model.dirty, readOnly: context.contentsModel?.writable === false });
   context.model.stateChanged.connect(note);
   context.fileChanged.connect(note);
   context.saveState.connect((_, saving) => {

@@ -10,7 +10,7 @@ import { PauseModel } from '../pause/model';
 import { PauseAction, offeredAtAnyTime, pauseBadge, secondsToAskFor, whatIsRunning } from '../pause/views';
 import type { PauseRequest } from '../pause/restapi';
 import { Refusal } from '../restapi';
-import { CommandIds, EXTENSION, IAutopause, TRANSLATION_DOMAIN } from '../tokens';
+import { CommandIds, EXTENSION, IAutopause, NO_ARGS, TRANSLATION_DOMAIN } from '../tokens';
 import { PAUSE_COMMANDS } from './countdown';
 
 /** What can be asked about the pause of this environment. */
@@ -30,6 +30,7 @@ export const pauseCommandsPlugin: JupyterFrontEndPlugin<void> = {
     const commands = new PauseCommands(app, autopause, trans);
     const add = (id: string, label: string, act: (report: IPauseReport) => Promise<void>) => {
       app.commands.addCommand(id, {
+        describedBy: { args: NO_ARGS },
         label,
         isEnabled: () => autopause.model.known?.report.enabled === true,
         execute: () => commands.run(act)
@@ -37,8 +38,12 @@ export const pauseCommandsPlugin: JupyterFrontEndPlugin<void> = {
       palette?.addItem({ command: id, category: trans.__('Terra Workspace') });
     };
     add(CommandIds.pauseDetails, trans.__('Why Is This Environment Running?'), () => commands.explain());
-    add(CommandIds.keepAwake, trans.__('Keep This Environment Running for an Hour'), report => commands.keepAwake(report));
-    add(CommandIds.untilJobsEnd, trans.__('Keep This Environment Running until Its Jobs End'), () => commands.untilJobsEnd());
+    add(CommandIds.keepAwake, trans.__('Keep This Environment Running for an Hour'), report =>
+      commands.keepAwake(report)
+    );
+    add(CommandIds.untilJobsEnd, trans.__('Keep This Environment Running until Its Jobs End'), () =>
+      commands.untilJobsEnd()
+    );
     add(CommandIds.endKeepAwake, trans.__('Do Not Keep This Environment Running'), () => commands.endKeepAwake());
     add(CommandIds.pauseNow, trans.__('Pause This Environment Now'), report => commands.pauseNow(report));
     add(CommandIds.pauseAnyway, trans.__('Pause This Environment over What Is Not in the Workspace'), report =>
@@ -190,4 +195,3 @@ class PauseDetailsWidget extends ReactWidget {
     this.update();
   }
 }
-

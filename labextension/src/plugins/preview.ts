@@ -36,6 +36,15 @@ export const previewPlugin: JupyterFrontEndPlugin<void> = {
       return state?.status == null ? null : state.path;
     };
     app.commands.addCommand(CommandIds.preview, {
+      describedBy: {
+        args: {
+          type: 'object',
+          properties: {
+            id: { type: 'string', description: 'The id of the notebook panel' },
+            path: { type: 'string', description: 'The API path of the notebook' }
+          }
+        }
+      },
       label: trans.__('Preview'),
       caption: trans.__('Read this notebook: no kernel is started, and nobody is kept from editing.'),
       isEnabled: args => pathOf(args) !== null,

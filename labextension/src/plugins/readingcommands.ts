@@ -11,7 +11,14 @@ import { hasOwnChanges } from '../reading';
 import { getStatus, openWorkspaceVersion } from '../restapi';
 import { showServerVersion } from '../notebookcontent';
 import { SaveQueues } from '../savequeue';
-import { EXTENSION, IOpenNotebooks, ISaveQueues, ReadingCommandIds, TRANSLATION_DOMAIN } from '../tokens';
+import {
+  ARGS_OF_PANEL,
+  EXTENSION,
+  IOpenNotebooks,
+  ISaveQueues,
+  ReadingCommandIds,
+  TRANSLATION_DOMAIN
+} from '../tokens';
 
 /** The ways on from a view that is outdated, of a notebook that has gone, or that this disk has broken. */
 export const readingCommandsPlugin: JupyterFrontEndPlugin<void> = {
@@ -31,9 +38,12 @@ export const readingCommandsPlugin: JupyterFrontEndPlugin<void> = {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     const ways = new WaysOn(app, documents, saves ?? new SaveQueues(), trans);
     const find = (args: ReadonlyPartialJSONObject) =>
-      notebooks.of((typeof args.id === 'string' && tracker.find(panel => panel.id === args.id)) || tracker.currentWidget);
+      notebooks.of(
+        (typeof args.id === 'string' && tracker.find(panel => panel.id === args.id)) || tracker.currentWidget
+      );
     const add = (id: string, label: string, suits: (opened: IOpenNotebook) => boolean, act: Act) =>
       app.commands.addCommand(id, {
+        describedBy: { args: ARGS_OF_PANEL },
         label,
         isEnabled: args => {
           const opened = find(args);
@@ -44,14 +54,24 @@ export const readingCommandsPlugin: JupyterFrontEndPlugin<void> = {
           await (opened === null ? undefined : ways.run(act, opened));
         }
       });
-    add(ReadingCommandIds.showNewer, trans.__('Show the Newer Version'), () => true, opened => ways.showNewer(opened));
+    add(
+      ReadingCommandIds.showNewer,
+      trans.__('Show the Newer Version'),
+      () => true,
+      opened => ways.showNewer(opened)
+    );
     add(
       ReadingCommandIds.openRenamed,
       trans.__('Open It Under Its New Name'),
       ({ state }) => state.status?.gone?.path != null,
       opened => ways.openRenamed(opened)
     );
-    add(ReadingCommandIds.saveAgain, trans.__('Save Again'), () => true, ({ panel }) => panel.context.save());
+    add(
+      ReadingCommandIds.saveAgain,
+      trans.__('Save Again'),
+      () => true,
+      ({ panel }) => panel.context.save()
+    );
     add(
       ReadingCommandIds.showWorkspaceVersion,
       trans.__('Show the Workspace’s Version'),

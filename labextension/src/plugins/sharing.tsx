@@ -11,7 +11,7 @@ import { Refusal } from '../restapi';
 import { IRemoval, deletionView, uploadNotice } from '../sharing';
 import { getRemoval } from '../sharingapi';
 import { markOf } from '../status';
-import { CommandIds, EXTENSION, TRANSLATION_DOMAIN } from '../tokens';
+import { CommandIds, EXTENSION, NO_ARGS, TRANSLATION_DOMAIN } from '../tokens';
 
 const TOLD_MS = 12_000;
 /** Files that are dropped together are told of together. */
@@ -38,6 +38,7 @@ export const sharingPlugin: JupyterFrontEndPlugin<void> = {
     askBeforeDeleting(new Deletions(settings, documents, trans), app.serviceManager.contents, trans);
     // "Copy to the Workspace…" has its place beside it.
     app.commands.addCommand(CommandIds.browserWhere, {
+      describedBy: { args: NO_ARGS },
       label: trans.__('On This Disk Only…'),
       isVisible: () => chosen(browsers) !== null,
       execute: async () => {

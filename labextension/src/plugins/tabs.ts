@@ -7,7 +7,7 @@ import { IOpenNotebook, OpenNotebooks } from '../model';
 import { keepScreen, showServerVersion } from '../notebookcontent';
 import { SaveQueues } from '../savequeue';
 import type { ITabs } from '../tabs';
-import { CommandIds, EXTENSION, IOpenNotebooks, ISaveQueues, TRANSLATION_DOMAIN } from '../tokens';
+import { ARGS_OF_PANEL, CommandIds, EXTENSION, IOpenNotebooks, ISaveQueues, TRANSLATION_DOMAIN } from '../tokens';
 
 const TOLD_MS = 10_000;
 const SHOWN_MS = 8000;
@@ -42,6 +42,7 @@ export const tabsPlugin: JupyterFrontEndPlugin<void> = {
     });
     const add = (id: string, label: string, act: (opened: IOpenNotebook) => void) =>
       app.commands.addCommand(id, {
+        describedBy: { args: ARGS_OF_PANEL },
         label,
         isEnabled: args => find(args.id)?.state.tab.otherTab !== undefined,
         execute: args => {
@@ -49,8 +50,7 @@ export const tabsPlugin: JupyterFrontEndPlugin<void> = {
           return opened === null ? undefined : act(opened);
         }
       });
-    const find = (id: unknown) =>
-      notebooks.of(tracker.find(panel => panel.id === id) ?? tracker.currentWidget);
+    const find = (id: unknown) => notebooks.of(tracker.find(panel => panel.id === id) ?? tracker.currentWidget);
     add(CommandIds.editHere, trans.__('Edit Here'), ({ state }) => state.say('edit-here'));
     add(CommandIds.firstTab, trans.__('Go to the First Tab'), ({ state }) => {
       state.say('show-editor');

@@ -6,9 +6,18 @@ import { mergeWaits, mineHead, optionLabel, rowWords, theirsHead, whyNoMerge } f
 import type { IRow } from '../../src/conflict/threeway';
 import { trans } from '../given';
 
-const code = (id: string, source: string) => ({ cell_type: 'code', id, metadata: {}, source, outputs: [], execution_count: null });
-const notebook = (...cells: object[]) => ({ cells, metadata: {}, nbformat: 4, nbformat_minor: 5 }) as unknown as INotebookContent;
-const many = (word: string) => notebook(...Array.from({ length: 200 }, (_, at) => code(`c${at}`, at % 5 ? `${at}` : `${word} ${at}`)));
+const code = (id: string, source: string) => ({
+  cell_type: 'code',
+  id,
+  metadata: {},
+  source,
+  outputs: [],
+  execution_count: null
+});
+const notebook = (...cells: object[]) =>
+  ({ cells, metadata: {}, nbformat: 4, nbformat_minor: 5 }) as unknown as INotebookContent;
+const many = (word: string) =>
+  notebook(...Array.from({ length: 200 }, (_, at) => code(`c${at}`, at % 5 ? `${at}` : `${word} ${at}`)));
 const given = () => new ConflictChoices({ base: many('base'), mine: many('mine'), theirs: many('theirs') });
 
 test('a notebook of 200 cells is decided with keys alone', () => {
@@ -19,7 +28,10 @@ test('a notebook of 200 cells is decided with keys alone', () => {
   }
   assert.equal(model.open.length, 0);
   const composed = model.compose(many('mine'))!;
-  assert.deepEqual([composed.cells[0].source, composed.cells[5].source, composed.cells[7].source], ['theirs 0', 'mine 5', '7']);
+  assert.deepEqual(
+    [composed.cells[0].source, composed.cells[5].source, composed.cells[7].source],
+    ['theirs 0', 'mine 5', '7']
+  );
 });
 
 test('keys go from change to change, and not beyond', () => {
@@ -56,7 +68,10 @@ test('choices stay when the versions change, except about cells that changed', (
   const newer = many('theirs');
   newer.cells[5] = { ...newer.cells[5], source: 'newer' } as any;
   const again = new ConflictChoices({ ...model.versions, theirs: newer }, null, model);
-  assert.deepEqual(again.open.map(row => row.key), ['id c5']);
+  assert.deepEqual(
+    again.open.map(row => row.key),
+    ['id c5']
+  );
 });
 
 test('what came to the screen meanwhile is in the merge; what needs a choice brings it back', () => {
@@ -85,7 +100,10 @@ test('a choice says what becomes of a cell that only one has', () => {
 });
 
 test('the heads of both versions say who and when, as far as it is known', () => {
-  assert.equal(theirsHead('ben@example.org', '10:41', trans), 'In the workspace since 10:41, last edited by ben@example.org');
+  assert.equal(
+    theirsHead('ben@example.org', '10:41', trans),
+    'In the workspace since 10:41, last edited by ben@example.org'
+  );
   assert.equal(theirsHead(null, null, trans), 'In the workspace');
   assert.equal(mineHead('10:41', trans), 'On this screen, last saved here 10:41');
 });

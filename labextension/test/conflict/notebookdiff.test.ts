@@ -21,7 +21,10 @@ test('texts in pieces, trust, ids and counts make no difference', () => {
 });
 
 test('the order of keys makes no difference', () => {
-  const [one, other] = [{ a: 1, b: [{ c: 2, d: 3 }] }, { b: [{ d: 3, c: 2 }], a: 1 }];
+  const [one, other] = [
+    { a: 1, b: [{ c: 2, d: 3 }] },
+    { b: [{ d: 3, c: 2 }], a: 1 }
+  ];
   assert.equal(sameCells(notebook(code('', [one])), notebook(code('', [other]))), true);
 });
 

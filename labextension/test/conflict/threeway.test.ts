@@ -2,7 +2,17 @@ import type { INotebookContent } from '@jupyterlab/nbformat';
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { mergedText } from '../../src/conflict/cellmerge';
-import { Choice, IRow, choiceOf, compose, differences, isOfBoth, threeWay, undecided, whoMoved } from '../../src/conflict/threeway';
+import {
+  Choice,
+  IRow,
+  choiceOf,
+  compose,
+  differences,
+  isOfBoth,
+  threeWay,
+  undecided,
+  whoMoved
+} from '../../src/conflict/threeway';
 
 const code = (id: string | undefined, source: string, outputs: unknown[] = [], more: object = {}) => ({
   cell_type: 'code',
@@ -22,9 +32,30 @@ const sources = (content: INotebookContent) => content.cells.map(cell => cell.so
 const none = new Map<string, Choice>();
 
 test('who did what is said of each cell', () => {
-  const base = notebook([code('same', '0'), code('m', '1'), code('t', '2'), code('b', '3'), code('dm', '4'), code('dt', '5')]);
-  const mine = notebook([code('same', '0'), code('m', '1!'), code('t', '2'), code('b', 'mine'), code('dt', '5'), code('new', '6')]);
-  const theirs = notebook([code('same', '0'), code('m', '1'), code('t', '2!'), code('b', 'theirs'), code('dm', '4'), code('add', '7')]);
+  const base = notebook([
+    code('same', '0'),
+    code('m', '1'),
+    code('t', '2'),
+    code('b', '3'),
+    code('dm', '4'),
+    code('dt', '5')
+  ]);
+  const mine = notebook([
+    code('same', '0'),
+    code('m', '1!'),
+    code('t', '2'),
+    code('b', 'mine'),
+    code('dt', '5'),
+    code('new', '6')
+  ]);
+  const theirs = notebook([
+    code('same', '0'),
+    code('m', '1'),
+    code('t', '2!'),
+    code('b', 'theirs'),
+    code('dm', '4'),
+    code('add', '7')
+  ]);
   const rows = threeWay({ base, mine, theirs });
   assert.deepEqual(acts(rows), [
     ['id m', 'changed', 'unchanged'],
@@ -35,8 +66,16 @@ test('who did what is said of each cell', () => {
     ['id dt', 'unchanged', 'deleted'],
     ['id new', 'added', 'none']
   ]);
-  assert.deepEqual(undecided(rows, none).map(row => row.key), ['id b']);
-  assert.deepEqual(differences(rows).filter(isOfBoth).map(row => row.key), ['id b']);
+  assert.deepEqual(
+    undecided(rows, none).map(row => row.key),
+    ['id b']
+  );
+  assert.deepEqual(
+    differences(rows)
+      .filter(isOfBoth)
+      .map(row => row.key),
+    ['id b']
+  );
 });
 
 test('what one of them did is taken, and a choice decides the rest', () => {
@@ -77,7 +116,10 @@ test('two runs of one text with two plots are asked about', () => {
 
 test('counts, times and trust of runs are no change', () => {
   const ran = code('a', 'x', [], { execution_count: 7, metadata: { trusted: true, execution: { shell: 'now' } } });
-  assert.deepEqual(differences(threeWay({ base: null, mine: notebook([ran]), theirs: notebook([code('a', 'x')]) })), []);
+  assert.deepEqual(
+    differences(threeWay({ base: null, mine: notebook([ran]), theirs: notebook([code('a', 'x')]) })),
+    []
+  );
 });
 
 test('cells whose ids were written anew are still the same cells', () => {
@@ -108,9 +150,16 @@ test('no two cells have one id, and from 4.5 on each has one', () => {
 });
 
 test('without the base nothing is taken for deleted, and what differs is asked about', () => {
-  const versions = { base: null, mine: notebook([code('a', '1'), code('m', 'x')]), theirs: notebook([code('a', '2'), code('t', 'y')]) };
+  const versions = {
+    base: null,
+    mine: notebook([code('a', '1'), code('m', 'x')]),
+    theirs: notebook([code('a', '2'), code('t', 'y')])
+  };
   const rows = threeWay(versions);
-  assert.deepEqual(undecided(rows, none).map(row => row.key), ['id a']);
+  assert.deepEqual(
+    undecided(rows, none).map(row => row.key),
+    ['id a']
+  );
   assert.deepEqual(sources(compose(rows, new Map([['id a', 'theirs']]), versions)), ['2', 'x', 'y']);
 });
 
@@ -136,7 +185,10 @@ test('the details of the notebook are merged key by key, and its kernel is no re
   assert.deepEqual(undecided(rows, none), []);
   assert.deepEqual(compose(rows, none, { base, mine, theirs }).metadata, { title: 'new', author: 'me', ...other });
   const mineToo = notebook([], { title: 'mine', ...kernel });
-  assert.deepEqual(undecided(threeWay({ base, mine: mineToo, theirs }), none).map(row => row.key), ['notebook']);
+  assert.deepEqual(
+    undecided(threeWay({ base, mine: mineToo, theirs }), none).map(row => row.key),
+    ['notebook']
+  );
 });
 
 test('the merge of the server decides what both changes are', () => {
@@ -158,7 +210,7 @@ test('texts are merged as long as they do not touch', () => {
 
 /** Numbers that are the same in each run. */
 function* numbers(seed: number): Generator<number, number> {
-  for (let state = seed; ; ) {
+  for (let state = seed; ;) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     yield state / 2 ** 32;
   }
@@ -177,7 +229,8 @@ test('whatever the versions are: all mine gives mine, all theirs gives theirs, a
     for (const side of ['mine', 'theirs'] as const) {
       const all = new Map(rows.map(row => [row.key, side]));
       const composed = compose(rows, all, versions);
-      const says = (content: INotebookContent) => content.cells.map(one => `${one.source} ${JSON.stringify(one.outputs)}`).sort();
+      const says = (content: INotebookContent) =>
+        content.cells.map(one => `${one.source} ${JSON.stringify(one.outputs)}`).sort();
       assert.deepEqual(says(composed), says(versions[side]));
     }
     const changed = rows.filter(row => row.theirsDid === 'unchanged' && row.mineDid === 'unchanged');
@@ -186,7 +239,8 @@ test('whatever the versions are: all mine gives mine, all theirs gives theirs, a
 });
 
 test('a large notebook is laid out in a moment', () => {
-  const many = (word: string) => notebook(Array.from({ length: 3000 }, (_, index) => code(`c${index}`, `${word} ${index}`)));
+  const many = (word: string) =>
+    notebook(Array.from({ length: 3000 }, (_, index) => code(`c${index}`, `${word} ${index}`)));
   const versions = { base: many('base'), mine: many('mine'), theirs: many('theirs') };
   assert.equal(undecided(threeWay(versions), none).length, 3000);
 });

@@ -6,7 +6,8 @@ import { trans } from '../given';
 import { INPUT, ONLY_TOLD, REPORT, UNFLUSHED, WARNING, WORKING, known } from './given';
 
 const view = (data: object, change: object = {}) => countdownView(known(data, change), trans);
-const said = (data: object, before: Phase | null, change: object = {}) => announcement(known(data, change), before, trans);
+const said = (data: object, before: Phase | null, change: object = {}) =>
+  announcement(known(data, change), before, trans);
 
 test('nothing is shown while no pause is near', () => {
   for (const state of ['active', 'working', 'idle']) {
@@ -20,7 +21,10 @@ test('the countdown says when, why, what it costs, and what can be done', () => 
   assert.equal(shown?.left, '4:12');
   assert.equal(shown?.sentence, 'Nobody is here and nothing works. Press any key to keep it running.');
   assert.deepEqual(shown?.notes, ['Running costs $0.20 per hour, paused $0.01.']);
-  assert.deepEqual(shown?.buttons.map(button => button.label), ['Keep Running 1 h', 'Until Jobs End', 'Pause Now']);
+  assert.deepEqual(
+    shown?.buttons.map(button => button.label),
+    ['Keep Running 1 h', 'Until Jobs End', 'Pause Now']
+  );
 });
 
 test('where nothing can pause there is no countdown, and nothing is read aloud', () => {
@@ -32,7 +36,8 @@ test('where nothing can pause there is no countdown, and nothing is read aloud',
 });
 
 test('waiting for jobs is offered when there are any', () => {
-  const unavailable = (data: object) => view(data)?.buttons.find(button => button.action === 'until-jobs-end')?.unavailable;
+  const unavailable = (data: object) =>
+    view(data)?.buttons.find(button => button.action === 'until-jobs-end')?.unavailable;
   assert.match(unavailable(WARNING) ?? '', /Nothing is running/);
   assert.equal(unavailable({ ...WARNING, blockers: WORKING.blockers }), null);
   assert.equal(unavailable({ ...WARNING, waits: [INPUT] }), null);
@@ -61,10 +66,16 @@ test('a pause that failed says why, of which files, and when it is tried again',
   assert.equal(shown?.notes[0], 'Next try in 0:45.');
   assert.match(shown?.sentence ?? '', /not in the workspace yet/);
   assert.deepEqual(shown?.items, ['ws/edit/a.ipynb']);
-  assert.deepEqual(shown?.buttons.map(button => button.action), ['keep-awake', 'pause-anyway']);
+  assert.deepEqual(
+    shown?.buttons.map(button => button.action),
+    ['keep-awake', 'pause-anyway']
+  );
   const actuators = view({ ...UNFLUSHED, failure: 'actuators' });
   assert.deepEqual(actuators?.items, []);
-  assert.deepEqual(actuators?.buttons.map(button => button.action), ['keep-awake', 'pause-now']);
+  assert.deepEqual(
+    actuators?.buttons.map(button => button.action),
+    ['keep-awake', 'pause-now']
+  );
 });
 
 test('paused is said as long as the page is there, and without an answer, too', () => {
@@ -81,13 +92,16 @@ test('screen readers are told at a few moments, and not each second', () => {
       texts.push(text);
     }
   }
-  assert.deepEqual(texts.map(text => text.split('.')[0]), [
-    'This environment is paused in less than 5 min',
-    'This environment is paused in less than 2 min',
-    'This environment is paused in less than 1 min',
-    'This environment is paused in less than 10 s',
-    'This environment is about to be paused'
-  ]);
+  assert.deepEqual(
+    texts.map(text => text.split('.')[0]),
+    [
+      'This environment is paused in less than 5 min',
+      'This environment is paused in less than 2 min',
+      'This environment is paused in less than 1 min',
+      'This environment is paused in less than 10 s',
+      'This environment is about to be paused'
+    ]
+  );
   assert.ok(texts.every(text => text.includes('Press any key')));
 });
 

@@ -39,7 +39,12 @@ export const REPORT = {
   flush: null as object | null
 };
 
-export const WORKING = { ...REPORT, state: 'working', message: 'Still running: A cell of a.ipynb runs.', blockers: [CELL] };
+export const WORKING = {
+  ...REPORT,
+  state: 'working',
+  message: 'Still running: A cell of a.ipynb runs.',
+  blockers: [CELL]
+};
 export const WARNING = { ...REPORT, state: 'warning' };
 /** Nothing is configured that could pause it. */
 export const ONLY_TOLD = { ...WARNING, pauses_by: [] as string[] };
@@ -48,7 +53,13 @@ export const UNFLUSHED = {
   state: 'pause-failed',
   failure: 'unflushed',
   message: 'Not paused: some files are not in the workspace yet. It is tried again.',
-  flush: { cause: 'idle', unsafe: [{ path: 'ws/edit/a.ipynb', reason: 'remote-changed' }, { path: '*', reason: 'timeout' }] }
+  flush: {
+    cause: 'idle',
+    unsafe: [
+      { path: 'ws/edit/a.ipynb', reason: 'remote-changed' },
+      { path: '*', reason: 'timeout' }
+    ]
+  }
 };
 
 export function report(data: object): IPauseReport {

@@ -116,7 +116,10 @@ test('a hidden tab that holds something unsaved stays known, and is nobody', () 
   tab.beats.splice(0);
   tab.unsaved = true;
   tab.pass(60);
-  assert.deepEqual(tab.beats.map(beat => beat.visible), [false, false]);
+  assert.deepEqual(
+    tab.beats.map(beat => beat.visible),
+    [false, false]
+  );
   tab.unsaved = false;
   tab.beats.splice(0);
   tab.pass(600);

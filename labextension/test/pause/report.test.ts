@@ -4,11 +4,21 @@ import { PHASES, parseNews, parseReport, saveAskedBy, updatedByNews } from '../.
 import { INPUT, JOB, REPORT, UNFLUSHED, WORKING, report } from './given';
 
 test('the report is read', () => {
-  const read = report({ ...WORKING, waits: [INPUT], keep_awake: { ...REPORT.keep_awake, until: '2026-11-24T12:00:00Z' } });
+  const read = report({
+    ...WORKING,
+    waits: [INPUT],
+    keep_awake: { ...REPORT.keep_awake, until: '2026-11-24T12:00:00Z' }
+  });
   assert.equal(read.state, 'working');
   assert.equal(read.enabled, true);
-  assert.deepEqual(read.blockers.map(work => work.detail), ['A cell of a.ipynb runs.']);
-  assert.deepEqual(read.waits.map(work => work.detail), ['A cell of b.ipynb waits for input.']);
+  assert.deepEqual(
+    read.blockers.map(work => work.detail),
+    ['A cell of a.ipynb runs.']
+  );
+  assert.deepEqual(
+    read.waits.map(work => work.detail),
+    ['A cell of b.ipynb waits for input.']
+  );
   assert.deepEqual(read.keepAwake, { until: '2026-11-24T12:00:00Z', untilJobsEnd: false, secondsLeftToAskFor: 14400 });
   assert.equal(read.costRunning, '$0.20');
 });
@@ -46,7 +56,10 @@ test('an event brings the report up to date, and leaves what it does not tell', 
   assert.ok(news);
   const read = updatedByNews(report(REPORT), news);
   assert.equal(read.state, 'working');
-  assert.deepEqual(read.blockers.map(work => work.detail), ['make runs in terminal 1.']);
+  assert.deepEqual(
+    read.blockers.map(work => work.detail),
+    ['make runs in terminal 1.']
+  );
   assert.equal(read.costPaused, '$0.01');
   assert.equal(read.enabled, true);
 });

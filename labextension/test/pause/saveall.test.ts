@@ -27,7 +27,10 @@ class Document implements ISavable {
 test('what is not saved is saved, and nothing else', async () => {
   const documents = [new Document(true), new Document(false), new Document(true)];
   assert.deepEqual(await saveAll(documents), []);
-  assert.deepEqual(documents.map(document => document.saves), [1, 0, 1]);
+  assert.deepEqual(
+    documents.map(document => document.saves),
+    [1, 0, 1]
+  );
 });
 
 test('what is typed while it is saved is saved, too', async () => {

@@ -11,7 +11,10 @@ const badge = (data: object, change: object = {}) => pauseBadge(known(data, chan
 test('the state in words', () => {
   assert.equal(badge({ ...REPORT, state: 'active' })?.text, 'Running');
   assert.equal(badge(WORKING)?.text, 'Working: A cell of a.ipynb runs');
-  assert.equal(badge({ ...WORKING, blockers: [...WORKING.blockers, JOB] })?.text, 'Working: A cell of a.ipynb runs, and 1 more');
+  assert.equal(
+    badge({ ...WORKING, blockers: [...WORKING.blockers, JOB] })?.text,
+    'Working: A cell of a.ipynb runs, and 1 more'
+  );
   assert.equal(badge(REPORT, { secondsLeft: 1380 })?.text, 'Idle, pauses in 23 min');
   assert.equal(badge(WARNING)?.text, 'Pauses in 4:12');
   assert.equal(badge(WARNING, { secondsLeft: 0 })?.text, 'About to be paused');
@@ -91,7 +94,15 @@ test('what is offered is what can be granted', () => {
 });
 
 test('lengths of time', () => {
-  assert.deepEqual([0, 0.2, 59.4, 60, 252, 3600, 7325].map(countdown), ['0:00', '0:01', '1:00', '1:00', '4:12', '1:00:00', '2:02:05']);
+  assert.deepEqual([0, 0.2, 59.4, 60, 252, 3600, 7325].map(countdown), [
+    '0:00',
+    '0:01',
+    '1:00',
+    '1:00',
+    '4:12',
+    '1:00:00',
+    '2:02:05'
+  ]);
   const words = [0, 45.4, 60, 1380, 3570, 3600, 7500].map(seconds => roughly(seconds, trans));
   assert.deepEqual(words, ['0 s', '45 s', '1 min', '23 min', '1 h', '1 h', '2 h 5 min']);
 });
