@@ -160,7 +160,7 @@ function whatItTakes(removal: IRemoval, trans: TranslationBundle): string[] {
       isFolder
         ? trans.__('In the workspace “%1”, for everybody: %2.', workspace, some(shared, trans))
         : trans.__(
-            '“%1” is in the workspace “%2”: nobody there will have it any more.',
+            '“%1” is in the workspace “%2”: no one there will have it any more.',
             shared.names[0] ?? '',
             workspace
           )
@@ -195,11 +195,11 @@ export function uploadNotice(stays: readonly string[], trans: TranslationBundle)
   }
   return stays.length === 1
     ? trans.__(
-        '“%1” stays on this disk: the workspace does not keep files of this name, and nobody else sees it.',
+        '“%1” stays on this disk: the workspace does not keep files of this name, and no one else sees it.',
         stays[0]
       )
     : trans.__(
-        '%1 stay on this disk: the workspace does not keep files of these names, and nobody else sees them.',
+        '%1 stay on this disk: the workspace does not keep files of these names, and no one else sees them.',
         some({ count: stays.length, names: stays }, trans)
       );
 }

@@ -226,7 +226,7 @@ function bannerOf(status: INotebookStatus, tab: ITabState, waiting: boolean, tra
     return { tone: 'warn', icon: 'lock', sentence: readOnly(status, trans), actions };
   }
   if (tab.readOnly) {
-    const sentence = trans.__('Nobody else is editing this notebook now. You see it as it was.');
+    const sentence = trans.__('No one else is editing this notebook now. You see it as it was.');
     return { tone: 'good', icon: 'pencil', sentence, actions: ['edit', 'playground', 'preview', 'copy'] };
   }
   return null;

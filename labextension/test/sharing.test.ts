@@ -29,7 +29,7 @@ test('a deletion says what it deletes, where, and for whom', () => {
   const view = asked();
   assert.equal(view.title, 'Delete “a.ipynb” for everybody in “ws”?');
   assert.equal(view.button, 'Delete for Everybody');
-  assert.match(view.sentences.join(' '), /nobody there will have it any more.*trash/);
+  assert.match(view.sentences.join(' '), /no one there will have it any more.*trash/);
 });
 
 test('what only this disk has is deleted for nobody else', () => {

@@ -260,7 +260,7 @@ interface IOptionsProps {
 function Options({ row, choice, title, isCurrent, model, trans }: IOptionsProps): JSX.Element {
   return (
     <fieldset className="jp-terra-Merge-options">
-      <legend className="jp-terra-Unseen">{trans.__('What becomes of it: %1', title)}</legend>
+      <legend className="jp-terra-Unseen">{trans.__('Your choice: %1', title)}</legend>
       {choice === null && <span className="jp-terra-Merge-open">{trans.__('Choose:')}</span>}
       {optionsOf(row).map(option => (
         <label key={option}>

@@ -27,7 +27,7 @@ export function PauseDetails({ known, keptFor, hasServersTime, trans }: IPauseDe
       />
       {keptFor !== null && <p>{trans.__('Somebody has asked to keep it running for %1 from now.', keptFor)}</p>}
       {keepAwake.untilJobsEnd && <p>{trans.__('Somebody has asked to keep it running until the jobs end.')}</p>}
-      {!hasServersTime && <p>{trans.__('The time that is left is by the clock of this computer.')}</p>}
+      {!hasServersTime && <p>{trans.__('The time left is measured by this computer’s clock.')}</p>}
     </div>
   );
 }

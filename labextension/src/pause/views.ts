@@ -196,7 +196,7 @@ function notPaused(failure: string | null, trans: TranslationBundle): string {
     case 'unflushed':
       return trans.__('Not paused: not all is uploaded');
     case 'actuators':
-      return trans.__('Not paused: nothing could do it');
+      return trans.__('Not paused: no pause method succeeded');
     case 'still-running':
       return trans.__('Not paused: it still runs');
     default:

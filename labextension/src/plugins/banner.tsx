@@ -55,11 +55,11 @@ function bannerLabels(trans: TranslationBundle): Readonly<Record<BannerAction, s
     preview: trans.__('Preview'),
     copy: trans.__('Make a Copy'),
     'copy-to-edit': trans.__('Copy to Edit'),
-    wait: trans.__('Tell Me When It Is Free'),
-    'stop-waiting': trans.__('Do Not Tell Me'),
+    wait: trans.__('Notify Me When It Is Free'),
+    'stop-waiting': trans.__('Do Not Notify Me'),
     edit: trans.__('Edit'),
     'take-over': trans.__('Edit Here Instead'),
-    resolve: trans.__('Decide…'),
+    resolve: trans.__('Resolve…'),
     'show-newer': trans.__('Show It'),
     'open-renamed': trans.__('Open It'),
     'save-again': trans.__('Save Again'),
@@ -167,7 +167,7 @@ function tellWhenFree(app: JupyterFrontEnd, { panel, state }: IOpenNotebook, tra
   state.changed.connect(() => {
     const held = state.status !== null && isHeldElsewhere(state.status);
     if (waitedFor && !held && state.status !== null) {
-      Notification.info(trans.__('Nobody else is editing “%1” now.', PathExt.basename(state.path)), {
+      Notification.info(trans.__('No one else is editing “%1” now.', PathExt.basename(state.path)), {
         autoClose: false,
         actions: [
           {

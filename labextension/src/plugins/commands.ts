@@ -112,13 +112,13 @@ class NotebookCommands {
       },
       {
         id: CommandIds.wait,
-        label: trans.__('Tell Me When Nobody Else Is Editing'),
+        label: trans.__('Notify Me When No One Else Is Editing'),
         suits: ({ state }, status) => isHeldElsewhere(status) && !state.waiting,
         act: async ({ state }) => state.setWaiting(true)
       },
       {
         id: CommandIds.stopWaiting,
-        label: trans.__('Do Not Tell Me When Nobody Else Is Editing'),
+        label: trans.__('Do Not Notify Me When No One Else Is Editing'),
         suits: ({ state }) => state.waiting,
         act: async ({ state }) => state.setWaiting(false)
       },
@@ -217,7 +217,7 @@ class NotebookCommands {
         title: PathExt.basename(state.path),
         path: state.path,
         sentences: mode.sentence === place.sentence ? [mode.sentence] : [mode.sentence, place.sentence],
-        buttons: conflict ? [Dialog.okButton({ label: trans.__('Decide…'), actions: ['resolve'] })] : []
+        buttons: conflict ? [Dialog.okButton({ label: trans.__('Resolve…'), actions: ['resolve'] })] : []
       },
       trans
     );

@@ -34,7 +34,7 @@ export const conflictsPlugin: JupyterFrontEndPlugin<void> = {
     const resolver = new ConflictResolver(app, documents, saves ?? new SaveQueues(), trans);
     app.commands.addCommand(CommandIds.resolve, {
       describedBy: { args: ARGS_OF_PANEL },
-      label: trans.__('Decide What Becomes of Both Versions…'),
+      label: trans.__('Resolve Conflict…'),
       isEnabled: () => {
         const status = notebooks.of(tracker.currentWidget)?.state.status;
         return status != null && isConflict(status);

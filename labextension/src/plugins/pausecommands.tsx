@@ -46,8 +46,10 @@ export const pauseCommandsPlugin: JupyterFrontEndPlugin<void> = {
     );
     add(CommandIds.endKeepAwake, trans.__('Do Not Keep This Environment Running'), () => commands.endKeepAwake());
     add(CommandIds.pauseNow, trans.__('Pause This Environment Now'), report => commands.pauseNow(report));
-    add(CommandIds.pauseAnyway, trans.__('Pause This Environment over What Is Not in the Workspace'), report =>
-      commands.pauseAnyway(report)
+    add(
+      CommandIds.pauseAnyway,
+      trans.__('Pause This Environment Although Not Everything Is in the Workspace'),
+      report => commands.pauseAnyway(report)
     );
   }
 };
@@ -133,7 +135,7 @@ class PauseCommands {
   }
 
   private _stopped(report: IPauseReport): IList {
-    return { sentence: this._trans.__('This is stopped by it:'), items: whatIsRunning(report) };
+    return { sentence: this._trans.__('This will stop:'), items: whatIsRunning(report) };
   }
 
   private async _isMeant(lists: readonly IList[]): Promise<boolean> {

@@ -46,7 +46,7 @@ export const previewPlugin: JupyterFrontEndPlugin<void> = {
         }
       },
       label: trans.__('Preview'),
-      caption: trans.__('Read this notebook: no kernel is started, and nobody is kept from editing.'),
+      caption: trans.__('Read this notebook without starting a kernel or locking it.'),
       isEnabled: args => pathOf(args) !== null,
       execute: async args => {
         const path = pathOf(args);

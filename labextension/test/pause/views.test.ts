@@ -22,7 +22,7 @@ test('the state in words', () => {
   assert.equal(badge({ ...REPORT, state: 'pausing' })?.text, 'Pausing…');
   assert.equal(badge({ ...REPORT, state: 'paused' })?.text, 'Paused');
   assert.equal(badge(UNFLUSHED)?.text, 'Not paused: not all is uploaded');
-  assert.equal(badge({ ...UNFLUSHED, failure: 'actuators' })?.text, 'Not paused: nothing could do it');
+  assert.equal(badge({ ...UNFLUSHED, failure: 'actuators' })?.text, 'Not paused: no pause method succeeded');
   assert.equal(badge({ ...REPORT, state: 'pause-due' })?.text, 'Should be paused');
 });
 
