@@ -198,7 +198,7 @@ export function hint(settings: ServerConnection.ISettings, endpoint: string, fie
 /** The last `_xsrf` cookie, as Jupyter takes it: there is one for each base URL. */
 export function xsrfCookie(cookies: string): string {
   const found = cookies.split('; ').filter(cookie => cookie.startsWith('_xsrf='));
-  return found.length === 0 ? '' : found[found.length - 1].slice('_xsrf='.length);
+  return (found.pop() ?? '').slice('_xsrf='.length);
 }
 
 async function post(settings: ServerConnection.ISettings, endpoint: string, body: object): Promise<unknown> {

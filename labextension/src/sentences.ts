@@ -266,9 +266,10 @@ function failureSentence(code: string, trans: TranslationBundle): string | null 
 
 /** What works; the server names it. */
 function named(blockers: IPauseNews['blockers'], trans: TranslationBundle): string {
-  if (blockers.length === 0) {
+  const [blocker] = blockers;
+  if (blocker === undefined) {
     return trans.__('a job that has just ended');
   }
-  const first = blockers[0].detail.replace(/\.$/, '');
+  const first = blocker.detail.replace(/\.$/, '');
   return blockers.length === 1 ? first : trans.__('%1, and %2 more', first, blockers.length - 1);
 }

@@ -127,11 +127,12 @@ function buttonOf(isShared: boolean, toTrash: boolean, trans: TranslationBundle)
 }
 
 function whatIsDeleted(removals: readonly IRemoval[], trans: TranslationBundle): string {
-  if (removals.length !== 1) {
+  const [removal, ...others] = removals;
+  if (removal === undefined || others.length > 0) {
     return trans.__('%1 items', removals.length);
   }
-  const name = PathExt.basename(removals[0].path);
-  return removals[0].isFolder ? trans.__('the folder “%1”', name) : trans.__('“%1”', name);
+  const name = PathExt.basename(removal.path);
+  return removal.isFolder ? trans.__('the folder “%1”', name) : trans.__('“%1”', name);
 }
 
 function whatItTakes(removal: IRemoval, trans: TranslationBundle): string[] {

@@ -81,7 +81,7 @@ export function ConflictView({ model, heads, notes, trans }: IConflictViewProps)
           <Heads heads={heads} trans={trans} />
           {model.lines.map(line =>
             'rows' in line ? (
-              <Fold key={`${line.rows[0].key} ${unfolds}`} fold={line} isOpen={unfolds} trans={trans} />
+              <Fold key={`${line.rows[0]?.key} ${unfolds}`} fold={line} isOpen={unfolds} trans={trans} />
             ) : (
               <Row
                 key={line.key}

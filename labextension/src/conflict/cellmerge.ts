@@ -2,6 +2,7 @@
 
 import { diffArrays, diffWordsWithSpace } from 'diff';
 import type { ICell } from '@jupyterlab/nbformat';
+import type { Fields } from '../validate';
 import { same } from './notebookdiff';
 
 /** Texts that differ in more lines are shown, and merged, as wholes. */
@@ -97,7 +98,7 @@ function onlyOfRuns(cell: ICell): Record<string, unknown> {
 
 /** Key by key; null where both have changed the same one differently. */
 export function mergedFields(base: object, mine: object, theirs: object): Record<string, unknown> | null {
-  const [from, one, other] = [base, mine, theirs] as Record<string, unknown>[];
+  const [from, one, other] = [base, mine, theirs] as [Fields, Fields, Fields];
   const merged: Record<string, unknown> = {};
   for (const key of new Set([...Object.keys(one), ...Object.keys(other)])) {
     const taken = same(one[key], other[key]) || same(other[key], from[key]) ? one : other;
@@ -193,9 +194,9 @@ export function lineChanges(before: string, after: string): ILine[] {
     const next = parts[index + 1];
     const previous = parts[index - 1];
     if (part.removed && next?.added && next.value.length === part.value.length) {
-      part.value.forEach((line, at) => lines.push(wordChanges('-', line, next.value[at])));
+      part.value.forEach((line, at) => lines.push(wordChanges('-', line, next.value[at] ?? '')));
     } else if (part.added && previous?.removed && previous.value.length === part.value.length) {
-      part.value.forEach((line, at) => lines.push(wordChanges('+', previous.value[at], line)));
+      part.value.forEach((line, at) => lines.push(wordChanges('+', previous.value[at] ?? '', line)));
     } else {
       lines.push(...plainLines(part.added ? '+' : part.removed ? '-' : ' ', part.value));
     }
@@ -205,7 +206,7 @@ export function lineChanges(before: string, after: string): ILine[] {
 
 /** What ends the last line is shown only where nothing else differs. */
 function shownLines(before: string, after: string): [string[], string[]] {
-  const [old, now] = [before, after].map(text => text.replace(/\n$/, ''));
+  const [old, now] = [before.replace(/\n$/, ''), after.replace(/\n$/, '')];
   return old === now ? [before.split('\n'), after.split('\n')] : [linesOf(old), linesOf(now)];
 }
 
@@ -220,7 +221,7 @@ export function linesOf(text: string): string[] {
 function wordChanges(sign: '+' | '-', before: string, after: string): ILine {
   const words = diffWordsWithSpace(before, after, { maxEditLength: 400 });
   if (words === undefined) {
-    return plainLines(sign, [sign === '-' ? before : after])[0];
+    return { sign, pieces: [{ text: sign === '-' ? before : after, isNew: false }] };
   }
   const kept = words.filter(word => (sign === '-' ? !word.added : !word.removed));
   return { sign, pieces: kept.map(word => ({ text: word.value, isNew: word.added || word.removed })) };

@@ -59,40 +59,40 @@ function placesById(cells: readonly ICell[]): Map<string, number | null> {
 function pairByTexts(from: readonly ICell[], to: readonly ICell[], { found, taken, pair }: IPairing): void {
   const sources = indices(from).filter(index => !taken.has(index));
   const targets = indices(to).filter(index => found[index] === null);
-  const says = (cell: ICell) => `${cell.cell_type}\n${textOf(cell)}`;
+  const says = (cell: ICell | undefined) => `${cell?.cell_type}\n${textOf(cell ?? null)}`;
   const parts = diffArrays(
     sources.map(index => says(from[index])),
     targets.map(index => says(to[index])),
     { maxEditLength: MOST_EDITS }
   );
-  let [source, target] = [0, 0];
   for (const part of parts ?? []) {
-    for (let count = 0; count < part.value.length; count++) {
-      if (!part.added && !part.removed) {
-        pair(sources[source], targets[target]);
+    const count = part.value.length;
+    const [olds, news] = [part.added ? [] : sources.splice(0, count), part.removed ? [] : targets.splice(0, count)];
+    olds.forEach((source, index) => {
+      const target = news[index]; // none: the cell was removed
+      if (target !== undefined) {
+        pair(source, target);
       }
-      source += part.added ? 0 : 1;
-      target += part.removed ? 0 : 1;
-    }
+    });
   }
 }
 
 function pairBetween(from: readonly ICell[], to: readonly ICell[], { found, taken, pair }: IPairing): void {
   let next = 0;
-  for (let target = 0; target < to.length; target++) {
-    const known = found[target];
+  to.forEach((cell, target) => {
+    const known = found[target] ?? null;
     if (known !== null) {
       next = known + 1;
-      continue;
+      return;
     }
-    for (let source = next; source < from.length && !taken.has(source); source++) {
-      if (areAlike(from[source], to[target])) {
-        pair(source, target);
-        next = source + 1;
-        break;
-      }
+    const end = from.findIndex((_, source) => source >= next && taken.has(source));
+    const between = from.slice(next, end < 0 ? undefined : end);
+    const like = between.findIndex(other => areAlike(other, cell));
+    if (like >= 0) {
+      pair(next + like, target);
+      next += like + 1;
     }
-  }
+  });
 }
 
 function areAlike(one: ICell, other: ICell): boolean {

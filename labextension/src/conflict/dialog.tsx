@@ -58,12 +58,13 @@ export class ConflictDialog extends Dialog<unknown> {
   resolve(index?: number): void {
     const isMerge = index !== undefined && this._props.choices[index - 1]?.resolution === 'merge';
     const { model } = this._props;
-    if (!isMerge || model === null || model.open.length === 0) {
+    const waiting = model?.open[0];
+    if (!isMerge || model === null || waiting === undefined) {
       super.resolve(index);
       return;
     }
     // It waits: show what for.
-    model.moveTo(model.changes.indexOf(model.open[0]));
+    model.moveTo(model.changes.indexOf(waiting));
     requestAnimationFrame(() => {
       const row = this._list.querySelector<HTMLElement>('[aria-current=true]');
       row?.focus({ preventScroll: true });
@@ -80,7 +81,7 @@ export class ConflictDialog extends Dialog<unknown> {
     if (button !== undefined) {
       const waits = mergeWaits(this._props.model?.open.length ?? 0, this._props.trans);
       button.dataset.waits = String(waits !== null);
-      button.title = waits ?? this._props.choices[place - 1].explanation;
+      button.title = waits ?? this._props.choices[place - 1]?.explanation ?? '';
     }
   };
 

@@ -182,30 +182,27 @@ function presetOf(isSame: boolean, mineDid: Act, theirsDid: Act, both: ICell | n
 
 function basedTrios(base: readonly ICell[], mine: readonly ICell[], theirs: readonly ICell[]): Trio[] {
   const trios: Trio[] = base.map(cell => [cell, null, null]);
-  const added = [mine, theirs].map((cells, side) => {
-    const news: ICell[] = [];
-    pairs(base, cells).forEach((source, index) => {
-      if (source === null) {
-        news.push(cells[index]);
-      } else {
-        trios[source][side + 1] = cells[index];
-      }
-    });
-    return news;
-  });
-  return [...trios, ...pairedTrios(added[0], added[1])];
+  const placed = (cells: readonly ICell[], side: 1 | 2) => {
+    const sources = pairs(base, cells);
+    return cells.filter((cell, index) => !putBeside(trios, sources[index], side, cell));
+  };
+  return [...trios, ...pairedTrios(placed(mine, 1), placed(theirs, 2))];
 }
 
 function pairedTrios(mine: readonly ICell[], theirs: readonly ICell[]): Trio[] {
   const trios: Trio[] = mine.map(cell => [null, cell, null]);
-  pairs(mine, theirs).forEach((source, index) => {
-    if (source === null) {
-      trios.push([null, null, theirs[index]]);
-    } else {
-      trios[source][2] = theirs[index];
-    }
-  });
-  return trios;
+  const sources = pairs(mine, theirs);
+  const added = theirs.filter((cell, index) => !putBeside(trios, sources[index], 2, cell));
+  return [...trios, ...added.map((cell): Trio => [null, null, cell])];
+}
+
+/** Put a cell beside the one it is paired with; false: it is paired with none. */
+function putBeside(trios: readonly Trio[], source: number | null | undefined, side: 1 | 2, cell: ICell): boolean {
+  const trio = source == null ? undefined : trios[source];
+  if (trio !== undefined) {
+    trio[side] = cell;
+  }
+  return trio !== undefined;
 }
 
 /** The order of the version that moved cells, mine if both did; what only others have stands behind what it stood behind. */
@@ -239,7 +236,7 @@ function woven(first: readonly Trio[], ...rest: readonly Trio[][]): Trio[] {
         continue;
       }
       place++;
-      while (place < result.length && result[place][0] === null && !own.has(result[place])) {
+      for (let next = result[place]; next?.[0] === null && !own.has(next); next = result[place]) {
         place++;
       }
       result.splice(place, 0, trio);

@@ -182,10 +182,11 @@ function idleInWords(report: IPauseReport, secondsLeft: number | null, trans: Tr
 }
 
 function workInWords(blockers: readonly IWork[], trans: TranslationBundle): string {
-  if (blockers.length === 0) {
+  const [blocker] = blockers;
+  if (blocker === undefined) {
     return trans.__('Working');
   }
-  const first = blockers[0].detail.replace(/\.$/, '');
+  const first = blocker.detail.replace(/\.$/, '');
   return blockers.length === 1
     ? trans.__('Working: %1', first)
     : trans.__('Working: %1, and %2 more', first, blockers.length - 1);

@@ -32,8 +32,8 @@ export const fileBrowserPlugin: JupyterFrontEndPlugin<void> = {
     const folders = new ModePaths(serverPart().pairs);
     const chosen = (): Contents.IModel | null => {
       const browser = browsers.tracker.currentWidget;
-      const items = browser === null ? [] : [...browser.selectedItems()];
-      return items.length === 1 && items[0].type === 'notebook' ? items[0] : null;
+      const [item, ...others] = browser?.selectedItems() ?? [];
+      return item?.type === 'notebook' && others.length === 0 ? item : null;
     };
 
     const add = (id: string, label: string, suits: (path: string) => boolean, act: (path: string) => unknown) =>

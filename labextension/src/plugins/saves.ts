@@ -94,7 +94,7 @@ function noteAnswersOfSaves(
     error: unknown,
     opened: readonly IOpenNotebook[]
   ): Promise<Contents.IModel | null> {
-    const before = opened[0].panel.context.contentsModel?.hash ?? null;
+    const before = opened[0]?.panel.context.contentsModel?.hash ?? null;
     try {
       const status = await getStatus(settings, path);
       opened.forEach(({ state }) => state.setStatus(status));

@@ -54,8 +54,9 @@ export const sharingPlugin: JupyterFrontEndPlugin<void> = {
 /** The one selected file, if it stays on this disk. */
 function chosen(browsers: IFileBrowserFactory): Contents.IModel | null {
   const browser = browsers.tracker.currentWidget;
-  const items = browser === null ? [] : [...browser.selectedItems()];
-  return items.length === 1 && markOf((items[0] as { terra?: unknown }).terra) === 'this-disk' ? items[0] : null;
+  const [item, ...others] = browser?.selectedItems() ?? [];
+  const isChosen = item !== undefined && others.length === 0;
+  return isChosen && markOf((item as { terra?: unknown }).terra) === 'this-disk' ? item : null;
 }
 
 /** Say once of each upload which of its files stay on this disk. */
