@@ -1,4 +1,4 @@
-/** The marks of files in a folder: from its listing, and from what was told since. */
+/** The marks of files in a folder: from its listing, and from later events. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Mark, markOf } from './status';

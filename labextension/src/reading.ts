@@ -11,7 +11,7 @@ import { ago } from './when';
 const BROKEN = ['unreadable', 'emptied', 'unmerged', 'too-demanding'];
 const UNFIT = [...BROKEN, 'still-being-written', 'no-access', 'not-checked', 'written-by-program'];
 
-/** Whether somebody has saved since what a read-only view shows. */
+/** Whether the workspace has a newer version than the one a read-only view shows. */
 export function isOutdated({ workspaceVersion }: INotebookStatus, { shownVersion }: ITabState): boolean {
   return workspaceVersion !== null && shownVersion != null && workspaceVersion !== shownVersion;
 }
@@ -141,7 +141,7 @@ function newerVersion({ workspaceSavedAt }: INotebookStatus, trans: TranslationB
     : trans.__('There is a newer version than this one, saved %1.', saved);
 }
 
-/** A path as short as can be for somebody who looks at another: the name alone in the same folder. */
+/** A path, shortened to its name if it is in the same folder as the one that is looked at. */
 function shortest(from: string, to: string): string {
   return PathExt.dirname(from) === PathExt.dirname(to) ? PathExt.basename(to) : to;
 }

@@ -14,12 +14,12 @@ export class SaveQueue {
     return this._running !== null;
   }
 
-  /** Tell that what is on the screen was changed. */
+  /** Note that what is on the screen was changed. */
   noteChange(): void {
     this._changed = true;
   }
 
-  /** Tell that what is on the screen is being taken for a save. */
+  /** Note that what is on the screen is being taken for a save. */
   noteTaken(): void {
     this._changed = false;
   }
@@ -51,7 +51,7 @@ export class SaveQueue {
    */
   async exclusively<T>(act: () => Promise<T>): Promise<T> {
     while (this._running !== null) {
-      await this._running.catch(() => undefined); // whoever asked for that save is told
+      await this._running.catch(() => undefined); // its caller gets the error
     }
     const done = act().then(result => {
       this._changed = false; // what came from the server is no edit
@@ -100,5 +100,5 @@ export class SaveQueues {
 }
 
 function nothing(): void {
-  // Whoever asked for it is told.
+  // Its caller gets the error.
 }

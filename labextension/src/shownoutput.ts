@@ -1,4 +1,4 @@
-/** What is shown of an output that somebody else may have written: pictures and plain text, nothing that runs. Pure. */
+/** What is shown of an output that another person may have written: pictures and plain text, nothing that runs. Pure. */
 
 export interface IShownOutput {
   /** A `data:` address for an `img` element, in which nothing runs and which loads nothing. */

@@ -59,7 +59,7 @@ export interface ITabState {
   readonly otherTab?: 'edits' | 'closed';
 }
 
-/** Whether edits on the screen have nowhere to go: somebody else is editing, or was when it was opened, or another tab is. */
+/** Whether edits on the screen have nowhere to go: another person is editing, or was when it was opened, or another tab is. */
 export function isReadOnly(status: INotebookStatus, tab: ITabState): boolean {
   return tab.otherTab !== undefined || (status.mode === 'edit' && (!status.writable || tab.readOnly));
 }

@@ -7,7 +7,7 @@ import { Items } from './countdown';
 
 export interface IPauseDetailsProps {
   readonly known: IPauseKnown;
-  /** As `58 min`; null: nobody has asked for time. */
+  /** As `58 min`; null: no one has asked for time. */
   readonly keptFor: string | null;
   readonly hasServersTime: boolean;
   readonly trans: TranslationBundle;

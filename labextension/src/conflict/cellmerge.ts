@@ -52,7 +52,7 @@ export function detailsOf(cell: ICell | null): Record<string, unknown> {
 /**
  * Both changes of a cell in one; null where they touch the same lines, outputs or details.
  *
- * A text that nobody has run keeps no output of another text.
+ * A text that was never run gets no output of another text.
  */
 export function mergedCell(base: ICell | null, mine: ICell | null, theirs: ICell | null): ICell | null {
   if (base === null || mine === null || theirs === null || mine.cell_type !== theirs.cell_type) {
@@ -75,12 +75,12 @@ export function mergedCell(base: ICell | null, mine: ICell | null, theirs: ICell
   if (ran === null) {
     return null;
   }
-  const run = ran === 'nobody' ? { outputs: [], execution_count: null } : ran;
+  const run = ran === 'none' ? { outputs: [], execution_count: null } : ran;
   return { ...merged, outputs: run.outputs, execution_count: run.execution_count } as unknown as ICell;
 }
 
 /** Null: both have run the same text, and it gave two different things. */
-function whoseOutputs(base: ICell, mine: ICell, theirs: ICell, source: string): ICell | 'nobody' | null {
+function whoseOutputs(base: ICell, mine: ICell, theirs: ICell, source: string): ICell | 'none' | null {
   if (sameOutputs(mine, theirs)) {
     return mine;
   }
@@ -88,7 +88,7 @@ function whoseOutputs(base: ICell, mine: ICell, theirs: ICell, source: string): 
   if (isMine && isTheirs) {
     return sameOutputs(base, mine) ? theirs : sameOutputs(base, theirs) ? mine : null;
   }
-  return isMine ? mine : isTheirs ? theirs : 'nobody';
+  return isMine ? mine : isTheirs ? theirs : 'none';
 }
 
 function onlyOfRuns(cell: ICell): Record<string, unknown> {

@@ -28,7 +28,7 @@ export class ConflictDialog extends Dialog<unknown> {
       title,
       body: body as any, // a widget without a value
       buttons: buttonsFor(props.choices, props.trans),
-      defaultButton: 0 // whoever is typing when it comes up decides nothing
+      defaultButton: 0 // a person who is typing when it opens decides nothing by accident
     });
     this._props = props;
     this._list = body.node;

@@ -48,7 +48,7 @@ export class ConflictResolver {
 
   private async _decide(opened: IOpenNotebook): Promise<void> {
     let model: ConflictChoices | null = null;
-    // Whoever has decided about a notebook goes on in it.
+    // After the decision, the person goes on in this notebook.
     const place = { ...placeOf(opened.panel), hasFocus: true };
     for (let changedAgain = false; ; changedAgain = true) {
       const conflict = await this._conflictOf(opened);
@@ -107,7 +107,7 @@ export class ConflictResolver {
     });
   }
 
-  /** What there is to be named instead, if the working copy has only become what this tab shows; null: somebody else wrote. */
+  /** The versions to name instead, if the working copy has only become what this tab shows; null: something else has changed. */
   private async _savedHere(
     opened: IOpenNotebook,
     seen: IConflict,
@@ -129,13 +129,13 @@ export class ConflictResolver {
     await this._keepWhatCameSince(panel, screen);
     await showServerVersion(panel, place);
     state.setStatus(status);
-    this._tellKept(done.keptEdits);
+    this._notifyKept(done.keptEdits);
   }
 
   /** The notebook is gone: show the file with the person's version instead. */
   private async _leave({ panel }: IOpenNotebook, screen: INotebookContent, done: IResolved): Promise<void> {
     await this._keepWhatCameSince(panel, screen);
-    this._tellKept(done.keptEdits);
+    this._notifyKept(done.keptEdits);
     if (done.keptEdits !== null) {
       this._documents.openOrReveal(done.keptEdits);
     }
@@ -147,11 +147,11 @@ export class ConflictResolver {
   private async _keepWhatCameSince(panel: NotebookPanel, screen: INotebookContent): Promise<void> {
     if (!sameCells(screen, screenOf(panel))) {
       const contents = this._app.serviceManager.contents;
-      this._tellKept(await keepScreen(contents, panel, this._trans.__('my edits')));
+      this._notifyKept(await keepScreen(contents, panel, this._trans.__('my edits')));
     }
   }
 
-  private _tellKept(path: string | null): void {
+  private _notifyKept(path: string | null): void {
     if (path === null) {
       return;
     }

@@ -24,7 +24,7 @@ export interface IRow {
   readonly both: ICell | null;
   /** Whether both versions say the same by now. */
   readonly isSame: boolean;
-  /** What needs no decision, or is the careful one; null: somebody has to choose. */
+  /** What needs no decision, or is the careful one; null: a person has to choose. */
   readonly preset: Choice | null;
 }
 
@@ -68,7 +68,7 @@ export function isOfBoth(row: IRow): boolean {
   return !row.isSame && touched(row.mineDid) && touched(row.theirsDid);
 }
 
-/** What a row becomes by now; null: nobody has chosen yet. */
+/** What a row becomes by now; null: not chosen yet. */
 export function choiceOf(row: IRow, choices: Choices): Choice | null {
   return choices.get(row.key) ?? row.preset;
 }
@@ -89,7 +89,7 @@ export function chosenCell(row: IRow, choice: Choice): ICell | null {
 /**
  * The notebook that was decided.
  *
- * @throws when somebody still has to choose.
+ * @throws if a choice is still missing.
  */
 export function compose(rows: readonly IRow[], choices: Choices, { base, mine, theirs }: IVersions): INotebookContent {
   const minor = Math.max(mine.nbformat_minor ?? 0, theirs.nbformat_minor ?? 0);
@@ -99,7 +99,7 @@ export function compose(rows: readonly IRow[], choices: Choices, { base, mine, t
   for (const row of rows) {
     const choice = choiceOf(row, choices);
     if (choice === null) {
-      throw new Error(`Nobody has chosen about ${row.key}.`);
+      throw new Error(`No choice was made for ${row.key}.`);
     }
     const cell = chosenCell(row, choice);
     if (row.kind === 'notebook') {

@@ -1,4 +1,4 @@
-/** Speaks with the server about the pause, and tells the model what it answers. */
+/** Sends requests about the pause to the server, and passes the answers to the model. */
 
 import { ServerConnection } from '@jupyterlab/services';
 import type { IBeat } from './heartbeat';
@@ -28,7 +28,7 @@ export class PauseClient {
   ) {}
 
   /**
-   * Ask for the report, as often as the server has told news meanwhile.
+   * Ask for the report, again if news has come meanwhile.
    *
    * @returns whether the server knows of a pause; what it does not know now it will not know later.
    */
@@ -38,22 +38,22 @@ export class PauseClient {
     return this._asking;
   }
 
-  /** Tell that this tab is there. */
+  /** Report that this tab is there. */
   async beat(beat: IBeat): Promise<void> {
     await this._quietly(() => sendBeat(this._settings, this._tab, beat));
   }
 
-  /** Tell that this tab has saved what it was asked to save. */
+  /** Report that this tab has saved what it was asked to save. */
   async saved(): Promise<void> {
     await this._quietly(() => reportSaved(this._settings, this._tab));
   }
 
-  /** Tell what this tab holds that is not saved. */
+  /** Report what this tab holds that is not saved. */
   async unsaved(paths: readonly string[], stillSaving: boolean): Promise<void> {
     await this._quietly(() => reportUnsaved(this._settings, this._tab, paths, stillSaving));
   }
 
-  /** Tell, while the page goes away, that this tab does not come back. */
+  /** Report, while the page goes away, that this tab does not come back. */
   leave(): void {
     reportLeaving(this._settings, this._tab);
   }

@@ -76,7 +76,7 @@ export function countdownView(known: IPauseKnown, trans: TranslationBundle): ICo
 
 /**
  * What screen readers say: at the start of the countdown, at a few moments before its end, and when it is over. The text
- * stays the same in between, so that nobody has to listen to each second.
+ * stays the same in between, so that screen readers do not read each second aloud.
  *
  * @param before - the state that was announced before.
  */

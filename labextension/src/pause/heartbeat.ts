@@ -1,4 +1,4 @@
-/** Tells the server that somebody is at this tab, and when they last touched it. */
+/** Reports to the server that a person is at this tab, and when they last touched it. */
 
 import type { IClocks } from './serverclock';
 
@@ -17,19 +17,19 @@ export interface IHeartbeatOptions {
   isVisible: () => boolean;
   /** Whether the tab holds anything that is not saved: then a pause waits for it, if it is known. */
   hasUnsaved: () => boolean;
-  /** Whether a pause is near, so that the server should know at once that somebody is there. */
+  /** Whether a pause is near, so that the server should know at once that a person is there. */
   isUrgent: () => boolean;
 }
 
 /** The server forgets a tab after 120 s; a hidden tab's timers may come a minute late. */
 export const BEAT_MS = 30_000;
-/** A tab that nobody touches, and that holds nothing unsaved, has nothing new to tell. */
+/** The interval for a tab that no one touches and that holds nothing unsaved: it has nothing new to report. */
 const QUIET_BEAT_MS = 60_000;
 const LEAST_BETWEEN_URGENT_MS = 1000;
 
 /**
- * Beats while the tab can be seen: every 30 s, every 60 s while nobody touches it. The first beat is due with the first
- * key or click, or after 30 s: JupyterLab's start has requests enough. A hidden tab is nobody's: it is silent, unless it holds something unsaved.
+ * Beats while the tab can be seen: every 30 s, every 60 s while no one touches it. The first beat is due with the first
+ * key or click, or after 30 s: JupyterLab's start has requests enough. A hidden tab counts for no one: it sends nothing, unless it holds something unsaved.
  * A computer that sleeps sends nothing, and when it wakes up the last input is as old as the longer of its clocks says.
  */
 export class Heartbeat {
@@ -42,7 +42,7 @@ export class Heartbeat {
     }
     if (running) {
       this._end = this._options.every(() => this._beatIfDue(), BEAT_MS);
-      if (!this._isInputTold) {
+      if (!this._isInputReported) {
         this._beatIfDue();
       }
     } else {
@@ -51,11 +51,11 @@ export class Heartbeat {
     }
   }
 
-  /** Somebody has pressed a key or clicked. */
+  /** A key was pressed, or something was clicked. */
   noteInput({ mayBeUrgent }: { mayBeUrgent: boolean }): void {
     const { isUrgent } = this._options;
     this._input = this._now();
-    this._isInputTold = false;
+    this._isInputReported = false;
     const rested = this._input.monotonic - this._lastUrgent >= LEAST_BETWEEN_URGENT_MS;
     if (mayBeUrgent && this._end !== null && rested && (isUrgent() || this._last === null)) {
       this._lastUrgent = this._input.monotonic;
@@ -70,7 +70,7 @@ export class Heartbeat {
     }
     if (this._options.isVisible()) {
       void this._beat(true);
-    } else if (!this._isInputTold) {
+    } else if (!this._isInputReported) {
       // Until now it could be seen; what was typed since the last beat must not be forgotten.
       void this._beat(true);
     }
@@ -85,11 +85,13 @@ export class Heartbeat {
 
   private _hasNothingNew(): boolean {
     const { clocks, isUrgent } = this._options;
-    return this._isInputTold && !isUrgent() && this._last !== null && passed(this._last, clocks) < QUIET_BEAT_MS / 1000;
+    return (
+      this._isInputReported && !isUrgent() && this._last !== null && passed(this._last, clocks) < QUIET_BEAT_MS / 1000
+    );
   }
 
   private async _beat(visible: boolean): Promise<void> {
-    this._isInputTold = true;
+    this._isInputReported = true;
     this._last = this._now();
     await this._options.send({ visible, lastInputAgeSeconds: this._age() });
   }
@@ -107,7 +109,7 @@ export class Heartbeat {
   private _input: IMoment | null = null;
   /** When the last beat was sent; null: none yet. */
   private _last: IMoment | null = null;
-  private _isInputTold = true;
+  private _isInputReported = true;
   private _lastUrgent = Number.NEGATIVE_INFINITY;
 }
 

@@ -1,4 +1,4 @@
-/** What is known of the pause of the environment. Whoever shows something of it listens; nobody else keeps state. */
+/** What is known of the pause of the environment. Everything that shows it listens to it; no other state is kept. */
 
 import { ISignal, Signal } from '@lumino/signaling';
 import { IPauseNews, IPauseReport, updatedByNews } from './report';
@@ -16,7 +16,7 @@ export class PauseModel {
     this._clock = new ServerClock(clocks);
   }
 
-  /** Null: the server has told nothing, because it has no such part or is away. */
+  /** Null: the server has reported nothing: it has no such part, or does not answer. */
   get known(): IPauseKnown | null {
     const report = this._report;
     return report === null
@@ -44,7 +44,7 @@ export class PauseModel {
     return this._changed;
   }
 
-  /** How long until a moment that the server told, in seconds; null for none. */
+  /** How long until a moment that the server reported, in seconds; null for none. */
   secondsUntil(iso: string | null): number | null {
     return this._clock.secondsUntil(iso);
   }

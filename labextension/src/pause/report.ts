@@ -1,4 +1,4 @@
-/** What the server tells of the pause of the environment, checked before anything relies on it. */
+/** The server's report on the pause of the environment, checked before anything relies on it. */
 
 import { isFields, text } from '../validate';
 export const PHASES = [
@@ -23,7 +23,7 @@ export interface IWork {
   readonly since: string | null;
 }
 
-/** What events tell. */
+/** The contents of an event. */
 export interface IPauseNews {
   readonly state: Phase;
   /** One sentence that says why. */
@@ -46,11 +46,11 @@ export interface IKeepAwake {
   readonly secondsLeftToAskFor: number;
 }
 
-/** Everything that the server tells. */
+/** The complete report. */
 export interface IPauseReport extends IPauseNews {
   /** Whether this environment is ever paused for being idle. */
   readonly enabled: boolean;
-  /** Whether anything here can pause it; otherwise the pause is only told. */
+  /** Whether anything here can pause it; otherwise the pause is only announced. */
   readonly canPause: boolean;
   readonly waits: readonly IWork[];
   readonly keepAwake: IKeepAwake;
@@ -118,7 +118,7 @@ export function saveAskedBy(event: unknown): string | null {
   return isFields(event) ? text(event.save) : null;
 }
 
-/** What was known, with what an event tells. */
+/** The report, updated by an event. */
 export function updatedByNews(report: IPauseReport, news: IPauseNews): IPauseReport {
   return { ...report, ...news };
 }
@@ -128,7 +128,7 @@ function works(data: unknown): IWork[] {
   return items.map(item => ({ id: text(item.id) ?? '', detail: text(item.detail) ?? '', since: text(item.since) }));
 }
 
-/** An amount that is not known is told in words, too: they are no amount. */
+/** An unknown amount comes with words, too, which are no amount. */
 function amount(exact: unknown, shown: unknown): string | null {
   return text(exact) === null ? null : text(shown);
 }

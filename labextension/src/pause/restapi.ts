@@ -32,7 +32,7 @@ export async function requestPause(settings: ServerConnection.ISettings, request
   return postPause(settings, request);
 }
 
-/** Tell that a tab is there, and when it was last touched. */
+/** Report that a tab is there, and when it was last touched. */
 export async function sendBeat(
   settings: ServerConnection.ISettings,
   tab: string,
@@ -41,7 +41,7 @@ export async function sendBeat(
   return postPause(settings, { action: 'heartbeat', tab, visible, last_input_age_seconds: lastInputAgeSeconds });
 }
 
-/** Tell that a tab has saved everything it was asked to save. */
+/** Report that a tab has saved everything it was asked to save. */
 export async function reportSaved(settings: ServerConnection.ISettings, tab: string): Promise<IPauseAnswer> {
   return postPause(settings, { action: 'saved', tab });
 }
@@ -50,7 +50,7 @@ export async function reportSaved(settings: ServerConnection.ISettings, tab: str
 const MOST_PATHS = 200;
 
 /**
- * Tell what a tab holds that is not saved.
+ * Report what a tab holds that is not saved.
  *
  * @param stillSaving - whether it is still being saved; otherwise it cannot be.
  */
@@ -63,7 +63,7 @@ export async function reportUnsaved(
   return postPause(settings, { action: 'unsaved', tab, paths: paths.slice(0, MOST_PATHS), still_saving: stillSaving });
 }
 
-/** Tell that a tab is being closed: nobody is to wait until it has saved. The server forgets it by itself after a while. */
+/** Report that a tab is being closed, so that no pause waits for it to save. The server forgets it by itself after a while. */
 export function reportLeaving(settings: ServerConnection.ISettings, tab: string): void {
   hint(settings, 'autopause', { action: 'leave', tab });
 }

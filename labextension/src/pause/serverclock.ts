@@ -32,13 +32,13 @@ export class ServerClock {
       return;
     }
     const now = this._clocks.monotonic();
-    const told = { least: second - now, most: second + SECOND_MS - askedAt };
+    const measured = { least: second - now, most: second + SECOND_MS - askedAt };
     const both = this._offset && {
-      least: Math.max(told.least, this._offset.least),
-      most: Math.min(told.most, this._offset.most)
+      least: Math.max(measured.least, this._offset.least),
+      most: Math.min(measured.most, this._offset.most)
     };
     // Where they contradict each other, a clock was set: the newest is right.
-    this._offset = both !== null && both.least <= both.most && !this.isDisturbed ? both : told;
+    this._offset = both !== null && both.least <= both.most && !this.isDisturbed ? both : measured;
     this._drift = this._clocks.wall() - now;
   }
 
@@ -61,7 +61,7 @@ export class ServerClock {
     return this._clocks.monotonic() + (this._offset.least + this._offset.most) / 2;
   }
 
-  /** Seconds until a moment that the server told, never less than 0; null for none. */
+  /** Seconds until a moment that the server reported, never less than 0; null for none. */
   secondsUntil(iso: string | null): number | null {
     const moment = iso === null ? Number.NaN : Date.parse(iso);
     return Number.isNaN(moment) ? null : Math.max(0, (moment - this.now()) / 1000);

@@ -28,7 +28,7 @@ export interface IPauseButton {
 /** The longest time that one press asks for. */
 export const KEEP_AWAKE_SECONDS = 3600;
 
-/** States in which whoever is there must be seen by the server at once. */
+/** States in which a person's input must be reported to the server at once. */
 export function isPauseNear(state: Phase): boolean {
   return state === 'warning' || state === 'flushing' || state === 'pause-failed' || state === 'pause-due';
 }

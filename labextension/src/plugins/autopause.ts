@@ -18,10 +18,10 @@ const INPUTS = ['keydown', 'pointerdown', 'wheel'] as const;
 const SECOND_MS = 1000;
 const NEXT_TRY_MS = 30_000;
 
-/** Knows when this environment will be paused, tells the server who is there, and saves everything before. */
+/** Knows when this environment will be paused, reports activity to the server, and saves everything before. */
 export const autopausePlugin: JupyterFrontEndPlugin<IAutopause> = {
   id: `${EXTENSION}:autopause`,
-  description: 'Tells the server that somebody is there, and saves everything before a pause.',
+  description: 'Reports activity to the server, and saves everything before a pause.',
   autoStart: true,
   provides: IAutopause,
   requires: [IDocumentManager],
@@ -76,7 +76,7 @@ function followInput(model: PauseModel, client: PauseClient, documents: () => re
   });
   const note = (event: Event) => {
     if (event.isTrusted) {
-      // Whoever is about to press a button of the countdown must find it there.
+      // A person about to press a button of the countdown must find it there.
       heartbeat.noteInput({ mayBeUrgent: !isInCountdown(event.target) });
     }
   };
@@ -110,20 +110,20 @@ function followEvents(
       model.noteNews(news);
     }
     if (isVisible() && model.known?.report.enabled) {
-      void client.refresh(); // events do not tell everything
+      void client.refresh(); // events do not contain everything
     }
   });
 }
 
 /**
- * Save everything, and tell what has become of it. What is being saved is told first: a save can take longer than the
+ * Save everything, and report the result. What is being saved is reported first: a save can take longer than the
  * server waits, or stop at a question to the person.
  */
 async function saveAndTell(documents: readonly ISavable[], client: PauseClient): Promise<void> {
   const unsaved = unsavedPaths(documents);
-  const told = unsaved.length > 0 ? client.unsaved(unsaved, true) : Promise.resolve();
+  const reported = unsaved.length > 0 ? client.unsaved(unsaved, true) : Promise.resolve();
   const left = await saveAll(documents);
-  await told;
+  await reported;
   await (left.length > 0 ? client.unsaved(left, false) : client.saved());
 }
 

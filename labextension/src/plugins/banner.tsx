@@ -34,7 +34,7 @@ const COMMANDS: Readonly<Record<BannerAction, string>> = {
 /** Says over a notebook who else is editing it, or that versions have parted, and offers the ways out. */
 export const bannerPlugin: JupyterFrontEndPlugin<void> = {
   id: `${EXTENSION}:banner`,
-  description: 'Shows over a notebook that somebody else is editing it, and offers what can be done.',
+  description: 'Shows over a notebook that another person is editing it, and offers what can be done.',
   autoStart: true,
   requires: [IOpenNotebooks],
   optional: [ITranslator],
@@ -44,7 +44,7 @@ export const bannerPlugin: JupyterFrontEndPlugin<void> = {
     notebooks.forEach(opened => {
       opened.panel.contentHeader.addWidget(new BannerWidget(app, opened, labels, trans));
       blockTypingWhileReadOnly(opened);
-      tellWhenFree(app, opened, trans);
+      notifyWhenFree(app, opened, trans);
     });
   }
 };
@@ -162,7 +162,7 @@ function isReadOnlyLabel(item: Widget): boolean {
 }
 
 /** A notification when a notebook that was waited for is free; nothing is taken by itself. */
-function tellWhenFree(app: JupyterFrontEnd, { panel, state }: IOpenNotebook, trans: TranslationBundle): void {
+function notifyWhenFree(app: JupyterFrontEnd, { panel, state }: IOpenNotebook, trans: TranslationBundle): void {
   let waitedFor = false;
   state.changed.connect(() => {
     const held = state.status !== null && isHeldElsewhere(state.status);

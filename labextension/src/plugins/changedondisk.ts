@@ -112,7 +112,7 @@ class ChangedOnDisk {
         Dialog.okButton({ label: trans.__('Go On with That One'), actions: ['theirs'], accept: true }),
         Dialog.okButton({ label: trans.__('Go On with Mine'), actions: ['mine'], accept: true })
       ],
-      defaultButton: 0 // whoever is typing when it comes up decides nothing
+      defaultButton: 0 // a person who is typing when it opens decides nothing by accident
     });
     const { actions } = answer.button;
     return actions.includes('mine') ? 'mine' : actions.includes('theirs') ? 'theirs' : 'later';
@@ -122,20 +122,20 @@ class ChangedOnDisk {
     const path = panel.context.localPath;
     const { content } = await this._contents.get(path, { type: 'notebook', content: true });
     const names = namesForCopy(path, this._trans.__('other version'));
-    this._tellKept(await writeNew(this._contents, content as INotebookContent, names));
+    this._notifyKept(await writeNew(this._contents, content as INotebookContent, names));
   }
 
   private async _show(opened: IOpenNotebook): Promise<void> {
     const { panel, state } = opened;
     await this._saves.exclusively(panel.context, async () => {
-      this._tellKept(await keepScreen(this._contents, panel, this._trans.__('my edits')));
+      this._notifyKept(await keepScreen(this._contents, panel, this._trans.__('my edits')));
       await showServerVersion(panel);
     });
     this._putOff.delete(opened);
     state.setTab({ saveFailed: false });
   }
 
-  private _tellKept(path: string): void {
+  private _notifyKept(path: string): void {
     Notification.info(this._trans.__('The other version is kept as “%1”.', PathExt.basename(path)), {
       autoClose: TOLD_MS,
       actions: [{ label: this._trans.__('Open'), callback: () => void this._documents.openOrReveal(path) }]

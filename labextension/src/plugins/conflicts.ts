@@ -78,7 +78,7 @@ function askOncePerConflict(
         consider(opened);
       }
     };
-    opened.state.statusTold.connect(note);
+    opened.state.statusReceived.connect(note);
     note();
   });
   tracker.currentChanged.connect(considerAll);

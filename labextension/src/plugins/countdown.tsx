@@ -74,7 +74,7 @@ class CountdownWidget extends ReactWidget {
   private _before: Phase | null = null;
 }
 
-/** Whoever has asked for the pause is told why it did not come about, also after the next key has ended the countdown. */
+/** A person who has asked for the pause is shown why it did not come about, also after the next key has ended the countdown. */
 function tellWhenRefused(model: PauseModel): void {
   let before: Phase | null = null;
   model.changed.connect(() => {

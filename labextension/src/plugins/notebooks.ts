@@ -54,7 +54,7 @@ function followDocument(panel: NotebookPanel, state: NotebookState): void {
     note();
   });
   // What was opened to be read is shown again to be edited.
-  state.statusTold.connect(note);
+  state.statusReceived.connect(note);
   void context.ready.then(note);
 }
 
@@ -76,7 +76,7 @@ function followEvents(app: JupyterFrontEnd, notebooks: OpenNotebooks): void {
   });
 }
 
-/** Asks for the status of notebooks; says once, in plain words, when the server cannot tell. */
+/** Asks for the status of notebooks; notifies once, in plain words, if the server's answer is not understood. */
 class StatusReader {
   constructor(
     private readonly _settings: ServerConnection.ISettings,

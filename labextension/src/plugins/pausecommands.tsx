@@ -61,7 +61,7 @@ class PauseCommands {
     private readonly _trans: TranslationBundle
   ) {}
 
-  /** Run a command; tell in the server's own sentence why it was refused. */
+  /** Run a command; show the server's sentence if it was refused. */
   async run(act: (report: IPauseReport) => Promise<void>): Promise<void> {
     await this._autopause.refresh();
     const report = this._autopause.model.known?.report;

@@ -10,10 +10,10 @@ import { EXTENSION, IOpenNotebooks, ISaveQueues } from '../tokens';
 import { isReadOnly } from '../views';
 import { followVisibility, isSeen } from '../visibility';
 
-/** Keeps read-only views current: they follow the saves of whoever edits, unless they hold something of their own. */
+/** Keeps read-only views current: they follow the editor's saves, unless they hold something of their own. */
 export const readingPlugin: JupyterFrontEndPlugin<void> = {
   id: `${EXTENSION}:reading`,
-  description: 'Shows in read-only views what the editor has saved, and tells where it cannot.',
+  description: 'Shows in read-only views what the editor has saved, and says where it cannot.',
   autoStart: true,
   requires: [IOpenNotebooks],
   optional: [ISaveQueues],
@@ -42,7 +42,7 @@ function noteShownVersions(contents: Contents.IManager, notebooks: OpenNotebooks
 
 /** What is looked at after a change, together with what changes soon after it: outputs come in many pieces. */
 const SETTLED_MS = 300;
-/** How often the words that tell how long ago something was are put right. */
+/** How often words such as “2 min ago” are updated. */
 const WORDS_MS = 30_000;
 
 class ReadOnlyView {
@@ -60,7 +60,7 @@ class ReadOnlyView {
     };
     void context.ready.then(() => this._noteShown());
     context.model.contentChanged.connect(() => this._lookSoon());
-    state.statusTold.connect((_, { now }) => this._noteSaved(now));
+    state.statusReceived.connect((_, { now }) => this._noteSaved(now));
     state.changed.connect(() => this._follow());
     followVisibility(panel, () => this._follow());
     const words = window.setInterval(() => this._isReadOnly && isSeen(panel) && state.tick(), WORDS_MS);
@@ -99,7 +99,7 @@ class ReadOnlyView {
     }
   }
 
-  /** See what the person has changed. Outputs alone are no edits: nobody is asked to save them. */
+  /** See what the person has changed. Outputs alone are no edits: the person is not asked to save them. */
   look(): void {
     const { panel, state } = this._opened;
     if (this._shown === null || panel.isDisposed) {

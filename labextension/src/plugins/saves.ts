@@ -27,7 +27,7 @@ export const savesPlugin: JupyterFrontEndPlugin<SaveQueues> = {
         const queue = queueSaves(context);
         queues.add(context, queue);
         const autosaver = new Autosaver(panel, queue, documents);
-        state.statusTold.connect((_, { before, now }) => {
+        state.statusReceived.connect((_, { before, now }) => {
           if (now.lock?.lost === true && before?.lock?.lost !== true) {
             autosaver.saveSoon(); // it is said where the last edits are
           }
@@ -54,9 +54,9 @@ function queueSaves(context: DocumentRegistry.Context): SaveQueue {
 }
 
 /**
- * Take note of what the answers of saves tell.
+ * Take note of the answers of saves.
  *
- * A save that failed is a finished save all the same when the disk has the edits: JupyterLab is told so, and the
+ * A save that failed is a finished save all the same when the disk has the edits: JupyterLab gets it as such, and the
  * notebook's state shows what the workspace thinks of it. Otherwise JupyterLab would send the same edits every few
  * seconds, and show a dialog of its own each time. Where the disk has them not, the banner says why.
  */

@@ -14,7 +14,7 @@ import { markOf } from '../status';
 import { CommandIds, EXTENSION, NO_ARGS, TRANSLATION_DOMAIN } from '../tokens';
 
 const TOLD_MS = 12_000;
-/** Files that are dropped together are told of together. */
+/** Files that are dropped together share one notification. */
 const TOGETHER_MS = 1000;
 
 /** Says what is shared and what is not: when files are uploaded, and before they are deleted. */
@@ -134,7 +134,7 @@ class Deletions {
     return true;
   }
 
-  /** Whether a deletion is meant: asked here for what everybody would lose and nobody was asked about. */
+  /** Whether a deletion is meant: asked here if others would lose something and no one was asked yet. */
   async isMeant(path: string): Promise<boolean> {
     if (this._meant.delete(path)) {
       return true;

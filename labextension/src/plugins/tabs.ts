@@ -38,7 +38,7 @@ export const tabsPlugin: JupyterFrontEndPlugin<void> = {
       first.set(opened.panel.context, opened);
       saveOnlyWhereItIsEdited(opened);
       const tab = new NotebookTab(app, opened, queues, trans);
-      opened.state.tabsTold.connect((_, tabs) => void tab.follow(tabs));
+      opened.state.tabsReceived.connect((_, tabs) => void tab.follow(tabs));
     });
     const add = (id: string, label: string, act: (opened: IOpenNotebook) => void) =>
       app.commands.addCommand(id, {
@@ -90,10 +90,10 @@ class NotebookTab {
     private readonly _trans: TranslationBundle
   ) {}
 
-  /** Follow what the server tells of the tabs. */
+  /** Follow what the server sends about the tabs. */
   async follow(tabs: ITabs): Promise<void> {
     const { state } = this._opened;
-    const before = this._before; // each change of the notebook tells of its tabs again
+    const before = this._before; // each change of the notebook sends its tabs again
     this._before = tabs;
     if (tabs.show) {
       this._show();
