@@ -83,7 +83,7 @@ test('what one of them did is taken, and a choice decides the rest', () => {
   const mine = notebook([code('a', '1 mine'), code('b', '2 mine'), code('c', '3'), code('m', 'new')]);
   const theirs = notebook([code('t', 'first'), code('a', '1'), code('b', '2 theirs')]);
   const rows = threeWay({ base, mine, theirs });
-  assert.throws(() => compose(rows, none, { base, mine, theirs }), /Nobody has chosen/);
+  assert.throws(() => compose(rows, none, { base, mine, theirs }), /No choice was made/);
   const choices = new Map<string, Choice>([['id b', 'theirs']]);
   assert.deepEqual(sources(compose(rows, choices, { base, mine, theirs })), ['first', '1 mine', '2 theirs', 'new']);
 });
