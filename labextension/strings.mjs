@@ -40,7 +40,11 @@ function filesBelow(folder) {
 function collectFromSource(file) {
   const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true);
   const visit = node => {
-    if (ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression) && node.expression.name.text === '__') {
+    if (
+      ts.isCallExpression(node) &&
+      ts.isPropertyAccessExpression(node.expression) &&
+      node.expression.name.text === '__'
+    ) {
       const [text] = node.arguments;
       if (text === undefined || !ts.isStringLiteralLike(text)) {
         const { line } = source.getLineAndCharacterOfPosition(node.getStart());
@@ -82,7 +86,9 @@ function asEntry({ context, text, places }) {
   return [...lines, `msgid ${JSON.stringify(text)}`, 'msgstr ""', ''].join('\n');
 }
 
-filesBelow(join(ROOT, 'src')).filter(file => /\.tsx?$/.test(file)).forEach(collectFromSource);
+filesBelow(join(ROOT, 'src'))
+  .filter(file => /\.tsx?$/.test(file))
+  .forEach(collectFromSource);
 filesBelow(join(ROOT, 'schema')).forEach(collectFromSchema);
 if (process.argv.includes('--check')) {
   if (readFileSync(TEMPLATE, 'utf8') !== template()) {

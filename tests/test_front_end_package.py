@@ -33,7 +33,7 @@ def test_it_listens_to_the_events_that_the_server_sends():
 
 
 def test_it_knows_every_state_of_the_pause():
-    known = (SOURCES / "src" / "autopause.ts").read_text().partition("] as const")[0]
+    known = (SOURCES / "src" / "pause" / "report.ts").read_text().partition("] as const")[0]
     assert re.findall(r"'([a-z-]+)'[,\n]", known) == [phase.value for phase in Phase]
 
 

@@ -17,7 +17,7 @@ export interface IWords {
 
 const SIGN_WIDTH = 14;
 const BADGE_WIDTH = 38; // icon, gap, padding, border, margin
-/** Short words of any state fit into it: the line does not come and go while somebody types. */
+/** Short words of any state fit into it: the line does not come and go while a person types. */
 const LEAST_SHORT_WIDTH = 226;
 /** Between what is computed, which is rather too much, and what is drawn. */
 const SPARE = 8;

@@ -1,13 +1,14 @@
 /** What was on the screen of a read-only view, before it is replaced: kept on this disk, and nowhere else unasked. */
 
 import { Dialog, showDialog } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
 import type { IDocumentManager } from '@jupyterlab/docmanager';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { Contents } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { namesForCopy, nameOf } from './names';
+import { namesForCopy } from './names';
 import { noticeToOpen } from './notices';
-import { keepScreen, screenOf, writeNew } from './screen';
+import { keepScreen, screenOf, writeNew } from './notebookcontent';
 import type { INotebookStatus } from './status';
 
 /**
@@ -28,10 +29,13 @@ export async function keepOnThisDisk(
     noticeToOpen(sentence, trans.__('Open'), () => documents.openOrReveal(path));
   if (status.playgroundPath !== null) {
     const kept = await writeNew(contents, screenOf(panel), namesForCopy(status.playgroundPath, label));
-    tell(kept, trans.__('What you changed is kept on this disk only, in the playground, as “%1”.', nameOf(kept)));
+    tell(
+      kept,
+      trans.__('What you changed is kept on this disk only, in the playground, as “%1”.', PathExt.basename(kept))
+    );
   } else if (await isToBeCopied(trans)) {
     const kept = await keepScreen(contents, panel, label);
-    tell(kept, trans.__('What you changed is kept in the workspace as “%1”.', nameOf(kept)));
+    tell(kept, trans.__('What you changed is kept in the workspace as “%1”.', PathExt.basename(kept)));
   }
 }
 

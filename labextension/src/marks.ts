@@ -1,4 +1,4 @@
-/** The marks of files in a folder: from its listing, and from what was told since. */
+/** The marks of files in a folder: from its listing, and from later events. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Mark, markOf } from './status';
@@ -45,6 +45,6 @@ export function markView(mark: Mark, trans: TranslationBundle): { icon: IconName
     case 'not-in-workspace':
       return { icon: 'upload', sentence: trans.__('Not in the workspace yet.') };
     case 'this-disk':
-      return { icon: 'disk', sentence: trans.__('On this disk only: nobody else sees it.') };
+      return { icon: 'disk', sentence: trans.__('On this disk only: no one else sees it.') };
   }
 }

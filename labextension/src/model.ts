@@ -1,4 +1,4 @@
-/** The state of open notebooks. Whoever shows something listens to it; nobody else keeps state. */
+/** The state of open notebooks. Everything that shows it listens to it; no other state is kept. */
 
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { ISignal, Signal } from '@lumino/signaling';
@@ -23,7 +23,7 @@ export class NotebookState {
     return this._path;
   }
 
-  /** What the server told last; null: nothing, or it is no notebook of a workspace. */
+  /** The last status from the server; null: there was none, or it is no notebook of a workspace. */
   get status(): INotebookStatus | null {
     return this._status;
   }
@@ -32,7 +32,7 @@ export class NotebookState {
     return this._tab;
   }
 
-  /** Whether the person wants to be told when nobody else is editing. */
+  /** Whether the person wants to be notified when no one else is editing. */
   get waiting(): boolean {
     return this._waiting;
   }
@@ -42,21 +42,21 @@ export class NotebookState {
     return this._changed;
   }
 
-  /** The server told a status, which may be the same as before. */
-  get statusTold(): ISignal<this, { before: INotebookStatus | null; now: INotebookStatus }> {
-    return this._statusTold;
+  /** A status has come from the server; it may be the same as before. */
+  get statusReceived(): ISignal<this, { before: INotebookStatus | null; now: INotebookStatus }> {
+    return this._statusReceived;
   }
 
-  /** The server told which of several tabs edits. */
-  get tabsTold(): ISignal<this, ITabs> {
-    return this._tabsTold;
+  /** The server has sent which of several tabs edits. */
+  get tabsReceived(): ISignal<this, ITabs> {
+    return this._tabsReceived;
   }
 
   /** Send something to the server about the tabs of this notebook; lost while there is no connection. */
   say: (action: TabAction) => void = () => undefined;
 
   noteTabs(tabs: ITabs): void {
-    this._tabsTold.emit(tabs);
+    this._tabsReceived.emit(tabs);
   }
 
   moveTo(path: string): void {
@@ -65,18 +65,18 @@ export class NotebookState {
     this._changed.emit();
   }
 
-  setStatus(told: INotebookStatus): void {
-    const status = this._inWords(told);
+  setStatus(received: INotebookStatus): void {
+    const status = this._inWords(received);
     const before = this._status;
     this._status = status;
     if (!isHeldElsewhere(status)) {
       this._waiting = false;
     }
     this._changed.emit();
-    this._statusTold.emit({ before, now: status });
+    this._statusReceived.emit({ before, now: status });
   }
 
-  /** Take over what the answer of the contents API tells. */
+  /** Take over the status in an answer of the contents API. */
   noteModel(model: unknown): void {
     if (this._status !== null) {
       this.setStatus(updatedByModel(this._status, model));
@@ -118,8 +118,8 @@ export class NotebookState {
   private _tab: ITabState = { dirty: false, saving: false, saveFailed: false, readOnly: false, connection: 'none' };
   private _waiting = false;
   private _changed = new Signal<this, void>(this);
-  private _tabsTold = new Signal<this, ITabs>(this);
-  private _statusTold = new Signal<this, { before: INotebookStatus | null; now: INotebookStatus }>(this);
+  private _tabsReceived = new Signal<this, ITabs>(this);
+  private _statusReceived = new Signal<this, { before: INotebookStatus | null; now: INotebookStatus }>(this);
 }
 
 /** An open notebook and its state. */

@@ -1,13 +1,6 @@
 /** Names for copies: never one that is taken. */
 
-/** The folder of an API path, with its slash; empty at the root. */
-export function folderOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/') + 1);
-}
-
-export function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
-}
+import { PathExt } from '@jupyterlab/coreutils';
 
 /**
  * Names to try for a copy, in order: `a (copy).ipynb`, `a (copy 2).ipynb`, …
@@ -16,11 +9,11 @@ export function nameOf(path: string): string {
  * @param label - what is in the brackets.
  */
 export function* namesForCopy(path: string, label: string): Generator<string> {
-  const name = nameOf(path);
-  const dot = name.lastIndexOf('.');
-  const [stem, extension] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, ''];
+  const extension = PathExt.extname(path);
+  const stem = PathExt.basename(path, extension);
   for (let number = 1; number < 1000; number++) {
-    yield `${folderOf(path)}${stem} (${number === 1 ? label : `${label} ${number}`})${extension}`;
+    const name = `${stem} (${number === 1 ? label : `${label} ${number}`})${extension}`;
+    yield PathExt.join(PathExt.dirname(path), name);
   }
 }
 

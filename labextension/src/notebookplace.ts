@@ -46,6 +46,9 @@ export async function goBackTo({ content }: NotebookPanel, place: IPlace): Promi
   }
   const index = indexAfter(place, idsOf(content));
   const cell = content.widgets[index];
+  if (cell === undefined) {
+    return;
+  }
   content.deselectAll();
   content.activeCellIndex = index;
   await content.scrollToItem(index).catch(() => undefined); // it may not be visible at all

@@ -1,7 +1,6 @@
 /** What a person has changed in a read-only view: nothing, outputs only, or the notebook itself. Pure. */
 
-import { isFields } from './status';
-
+import { isFields } from './validate';
 export type OwnChanges = 'none' | 'outputs' | 'edits';
 
 /** What of a notebook changes with an edit, and what only by running cells; as text, to compare. */

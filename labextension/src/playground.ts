@@ -3,9 +3,9 @@
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { Contents, ServerConnection } from '@jupyterlab/services';
 import { namesForCopy } from './names';
-import { sameCells } from './notebookdiff';
+import { sameCells } from './conflict/notebookdiff';
 import { Refusal, getStatus } from './restapi';
-import { writeNew } from './screen';
+import { writeNew } from './notebookcontent';
 
 export interface ICopied {
   /** The notebook to show. */

@@ -37,7 +37,7 @@ export class Presence {
     }
   }
 
-  /** Tell the server something, now or as soon as it answers; what is told later takes its place. */
+  /** Send something to the server, now or as soon as it answers; a later message replaces it. */
   say(message: object): void {
     this._message = JSON.stringify(message);
     this._isSaid = false;
@@ -56,14 +56,14 @@ export class Presence {
     try {
       this._socket?.send?.(JSON.stringify(message));
     } catch {
-      // It is connecting: the server tells everything anew when it is.
+      // It is connecting: the server sends everything again once it is.
     }
   }
 
   /**
    * Close the socket for good.
    *
-   * @returns when the server knows, or cannot be told.
+   * @returns when the server knows it, or cannot be reached.
    */
   close(): Promise<void> {
     this._cancelRetry?.();

@@ -1,7 +1,7 @@
 /** What a reader is shown: who edits, whether there is a newer version, what became of the notebook. Pure. */
 
+import { PathExt } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { nameOf } from './names';
 import { present } from './present';
 import type { INotebookStatus } from './status';
 import type { BannerAction, IBanner, ITabState, IView } from './views';
@@ -11,7 +11,7 @@ import { ago } from './when';
 const BROKEN = ['unreadable', 'emptied', 'unmerged', 'too-demanding'];
 const UNFIT = [...BROKEN, 'still-being-written', 'no-access', 'not-checked', 'written-by-program'];
 
-/** Whether somebody has saved since what a read-only view shows. */
+/** Whether the workspace has a newer version than the one a read-only view shows. */
 export function isOutdated({ workspaceVersion }: INotebookStatus, { shownVersion }: ITabState): boolean {
   return workspaceVersion !== null && shownVersion != null && workspaceVersion !== shownVersion;
 }
@@ -57,20 +57,20 @@ export function goneView({ gone, path }: INotebookStatus, trans: TranslationBund
   if (gone === null) {
     return null;
   }
-  const name = nameOf(path);
+  const name = PathExt.basename(path);
   const view = (text: string, sentence: string): IView => ({ icon: 'alert', text, sentence, tone: 'bad' });
   if (gone.path !== null) {
     const to = shortest(path, gone.path);
     return view(trans.__('Renamed'), trans.__('“%1” was renamed to “%2”. This is your last view of it.', name, to));
   }
   return gone.how === 'deleted'
-    ? view(
-        trans.__('Deleted'),
-        trans.__('“%1” was deleted in the workspace. This is your last view of it.', name)
-      )
+    ? view(trans.__('Deleted'), trans.__('“%1” was deleted in the workspace. This is your last view of it.', name))
     : view(
         trans.__('Moved or deleted'),
-        trans.__('“%1” was moved or deleted in the workspace; it is not known which. This is your last view of it.', name)
+        trans.__(
+          '“%1” was moved or deleted in the workspace; it is not known which. This is your last view of it.',
+          name
+        )
       );
 }
 
@@ -110,7 +110,12 @@ export function unfitBanner(status: INotebookStatus): IBanner | null {
 }
 
 /** A banner with what there is to say of a newer version. */
-export function withNewerVersion(banner: IBanner, status: INotebookStatus, tab: ITabState, trans: TranslationBundle): IBanner {
+export function withNewerVersion(
+  banner: IBanner,
+  status: INotebookStatus,
+  tab: ITabState,
+  trans: TranslationBundle
+): IBanner {
   if (!isOutdated(status, tab) || !(hasOwnChanges(tab) || tab.dirty)) {
     return banner; // it is shown by itself
   }
@@ -136,8 +141,7 @@ function newerVersion({ workspaceSavedAt }: INotebookStatus, trans: TranslationB
     : trans.__('There is a newer version than this one, saved %1.', saved);
 }
 
-/** A path as short as can be for somebody who looks at another: the name alone in the same folder. */
+/** A path, shortened to its name if it is in the same folder as the one that is looked at. */
 function shortest(from: string, to: string): string {
-  const folder = (path: string) => path.slice(0, path.lastIndexOf('/'));
-  return folder(from) === folder(to) ? nameOf(to) : to;
+  return PathExt.dirname(from) === PathExt.dirname(to) ? PathExt.basename(to) : to;
 }

@@ -3,11 +3,9 @@
 import { PageConfig, URLExt } from '@jupyterlab/coreutils';
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import { ServerConnection } from '@jupyterlab/services';
-import { IPauseReport, parseReport } from './autopause';
-import { xsrfCookie } from './cookies';
-import type { IBeat } from './heartbeat';
 import { IServerPart, PAGE_OPTION, isInWorkspace, readServerPart } from './serverpart';
-import { INotebookStatus, isFields, parseStatus } from './status';
+import { INotebookStatus, parseStatus } from './status';
+import { isFields, text } from './validate';
 
 const ROOT = 'terra-env';
 
@@ -75,19 +73,6 @@ export interface IResolved {
   readonly keptEdits: string | null;
   /** Null: the notebook is gone. */
   readonly status: INotebookStatus | null;
-}
-
-/** What can be asked about the pause of the environment. */
-export type PauseWish =
-  | { readonly action: 'keep-awake'; readonly seconds: number }
-  | { readonly action: 'keep-awake-until-jobs-end' }
-  | { readonly action: 'end-keep-awake' }
-  | { readonly action: 'pause-now'; readonly force: boolean };
-
-export interface IPauseAnswer {
-  readonly report: IPauseReport;
-  /** The answer's `Date`: the server's time. */
-  readonly date: string | null;
 }
 
 /** What the page knows of the server's part. */
@@ -176,51 +161,6 @@ export async function openWorkspaceVersion(settings: ServerConnection.ISettings,
   return isFields(answer) ? text(answer.kept_edits) : null;
 }
 
-/** Why this environment is still running, and when it will be paused. */
-export async function getPause(settings: ServerConnection.ISettings): Promise<IPauseAnswer> {
-  return pauseAnswer(await exchange(settings, 'autopause'));
-}
-
-/**
- * Ask for time, or for the pause.
- *
- * @throws Refusal with the sentence that says why not.
- */
-export async function askPause(settings: ServerConnection.ISettings, wish: PauseWish): Promise<IPauseAnswer> {
-  return postPause(settings, wish);
-}
-
-/** Tell that a tab is there, and when it was last touched. */
-export async function sendBeat(
-  settings: ServerConnection.ISettings,
-  tab: string,
-  { visible, lastInputAgeSeconds }: IBeat
-): Promise<IPauseAnswer> {
-  return postPause(settings, { action: 'heartbeat', tab, visible, last_input_age_seconds: lastInputAgeSeconds });
-}
-
-/** Tell that a tab has saved everything it was asked to save. */
-export async function tellSaved(settings: ServerConnection.ISettings, tab: string): Promise<IPauseAnswer> {
-  return postPause(settings, { action: 'saved', tab });
-}
-
-/** The server takes no more at once. */
-const MOST_PATHS = 200;
-
-/**
- * Tell what a tab holds that is not saved.
- *
- * @param stillSaving - whether it is still being saved; otherwise it cannot be.
- */
-export async function tellUnsaved(
-  settings: ServerConnection.ISettings,
-  tab: string,
-  paths: readonly string[],
-  stillSaving: boolean
-): Promise<IPauseAnswer> {
-  return postPause(settings, { action: 'unsaved', tab, paths: paths.slice(0, MOST_PATHS), still_saving: stillSaving });
-}
-
 /** Address of the rendered, read-only view. */
 export function previewUrl(settings: ServerConnection.ISettings, path: string): string {
   return `${URLExt.join(settings.baseUrl, ROOT, 'preview')}?path=${encodeURIComponent(path)}`;
@@ -243,13 +183,8 @@ export function releaseWhileLeaving(settings: ServerConnection.ISettings, path: 
   hint(settings, 'lock', { path, action: 'release' });
 }
 
-/** Tell that a tab is being closed: nobody is to wait until it has saved. The server forgets it by itself after a while. */
-export function tellLeaving(settings: ServerConnection.ISettings, tab: string): void {
-  hint(settings, 'autopause', { action: 'leave', tab });
-}
-
-/** A request that outlives the page, and whose answer nobody waits for. */
-function hint(settings: ServerConnection.ISettings, endpoint: string, fields: object): void {
+/** Send a request that outlives the page; its answer is not awaited. */
+export function hint(settings: ServerConnection.ISettings, endpoint: string, fields: object): void {
   const url = URLExt.join(settings.baseUrl, ROOT, endpoint);
   const body = JSON.stringify(fields);
   if ('keepalive' in Request.prototype) {
@@ -260,16 +195,10 @@ function hint(settings: ServerConnection.ISettings, endpoint: string, fields: ob
   }
 }
 
-async function postPause(settings: ServerConnection.ISettings, body: object): Promise<IPauseAnswer> {
-  return pauseAnswer(await exchange(settings, 'autopause', { method: 'POST', body: JSON.stringify(body) }));
-}
-
-function pauseAnswer({ answer, date }: IExchange): IPauseAnswer {
-  const report = parseReport(answer);
-  if (report === null) {
-    throw new UnexpectedAnswer('autopause');
-  }
-  return { report, date };
+/** The last `_xsrf` cookie, as Jupyter takes it: there is one for each base URL. */
+export function xsrfCookie(cookies: string): string {
+  const found = cookies.split('; ').filter(cookie => cookie.startsWith('_xsrf='));
+  return (found.pop() ?? '').slice('_xsrf='.length);
 }
 
 async function post(settings: ServerConnection.ISettings, endpoint: string, body: object): Promise<unknown> {
@@ -289,12 +218,18 @@ export async function request(
   return (await exchange(settings, endpoint, init)).answer;
 }
 
-interface IExchange {
+export interface IExchange {
   readonly answer: unknown;
+  /** The answer's `Date`: the server's time. */
   readonly date: string | null;
 }
 
-async function exchange(
+/**
+ * Send a request to one of the endpoints.
+ *
+ * @throws Refusal when the server refuses.
+ */
+export async function exchange(
   settings: ServerConnection.ISettings,
   endpoint: string,
   init: RequestInit = {}
@@ -325,10 +260,6 @@ function status(endpoint: string, answer: unknown): INotebookStatus {
     throw new UnexpectedAnswer(endpoint);
   }
   return read;
-}
-
-function text(value: unknown): string | null {
-  return typeof value === 'string' ? value : null;
 }
 
 function notebook(value: unknown): INotebookContent | null {

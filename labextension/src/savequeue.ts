@@ -14,12 +14,12 @@ export class SaveQueue {
     return this._running !== null;
   }
 
-  /** Tell that what is on the screen was changed. */
+  /** Note that what is on the screen was changed. */
   noteChange(): void {
     this._changed = true;
   }
 
-  /** Tell that what is on the screen is being taken for a save. */
+  /** Note that what is on the screen is being taken for a save. */
   noteTaken(): void {
     this._changed = false;
   }
@@ -51,7 +51,7 @@ export class SaveQueue {
    */
   async exclusively<T>(act: () => Promise<T>): Promise<T> {
     while (this._running !== null) {
-      await this._running.catch(() => undefined); // whoever asked for that save is told
+      await this._running.catch(() => undefined); // its caller gets the error
     }
     const done = act().then(result => {
       this._changed = false; // what came from the server is no edit
@@ -80,6 +80,25 @@ export class SaveQueue {
   private _next: Promise<void> | null = null;
 }
 
+/** The queues of open documents, by their contexts. A document without one saves as JupyterLab does. */
+export class SaveQueues {
+  has(context: object): boolean {
+    return this._queues.has(context);
+  }
+
+  add(context: object, queue: SaveQueue): void {
+    this._queues.set(context, queue);
+  }
+
+  /** Do something that ends with another version on the screen, while nothing is saved. */
+  exclusively<T>(context: object, act: () => Promise<T>): Promise<T> {
+    const queue = this._queues.get(context);
+    return queue === undefined ? act() : queue.exclusively(act);
+  }
+
+  private readonly _queues = new WeakMap<object, SaveQueue>();
+}
+
 function nothing(): void {
-  // Whoever asked for it is told.
+  // Its caller gets the error.
 }

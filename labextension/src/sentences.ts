@@ -1,7 +1,7 @@
 /** The server's sentences in the person's language: each has a code; one that is not known here is shown as it came. Pure. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { IPauseNews } from './autopause';
+import type { IPauseNews } from './pause/report';
 import { byBucket } from './bucketsentences';
 import type { ILock, INotebookStatus } from './status';
 
@@ -58,7 +58,9 @@ function plainWork(code: string, trans: TranslationBundle): string | null {
     case 'local-only:name-pattern':
       return trans.__('Kept on this disk only: files of this name are not saved to the workspace.');
     case 'local-only:impossible-name':
-      return trans.__('Kept on this disk only: the workspace cannot hold a file of this name. Rename it to change that.');
+      return trans.__(
+        'Kept on this disk only: the workspace cannot hold a file of this name. Rename it to change that.'
+      );
     default:
       return programWork(code, trans);
   }
@@ -255,11 +257,11 @@ function failureSentence(code: string, trans: TranslationBundle): string | null 
         'Not paused: some files are not in the workspace yet, or not saved in a browser tab. It will be tried again.'
       );
     case 'pause-failed:actuators':
-      return trans.__(
-        'Not paused: no pause method succeeded. It will be tried again.'
-      );
+      return trans.__('Not paused: no pause method succeeded. It will be tried again.');
     case 'pause-failed:still-running':
-      return trans.__('Not paused: the pause was accepted, but the environment is still running. It will be tried again.');
+      return trans.__(
+        'Not paused: the pause was accepted, but the environment is still running. It will be tried again.'
+      );
     default:
       return null;
   }
@@ -267,9 +269,10 @@ function failureSentence(code: string, trans: TranslationBundle): string | null 
 
 /** What works; the server names it. */
 function named(blockers: IPauseNews['blockers'], trans: TranslationBundle): string {
-  if (blockers.length === 0) {
+  const [blocker] = blockers;
+  if (blocker === undefined) {
     return trans.__('a job that has just ended');
   }
-  const first = blockers[0].detail.replace(/\.$/, '');
+  const first = blocker.detail.replace(/\.$/, '');
   return blockers.length === 1 ? first : trans.__('%1, and %2 more', first, blockers.length - 1);
 }

@@ -1,7 +1,7 @@
 /** What the page knows of the server's part of this extension before it asks anything. Pure. */
 
-import type { FolderPair } from './folderpairs';
-import { isFields } from './status';
+import type { FolderPair } from './modepaths';
+import { isFields } from './validate';
 
 /** Key in JupyterLab's page configuration. */
 export const PAGE_OPTION = 'terraEnv';
@@ -47,5 +47,11 @@ function isPair(data: unknown): data is FolderPair {
 /** Whether a path is that of a file in a workspace; hidden files are in none. */
 export function isInWorkspace({ folders }: IServerPart, path: string): boolean {
   const inside = folders.find(folder => folder === '' || path.startsWith(`${folder}/`));
-  return inside !== undefined && !path.slice(inside.length).split('/').some(part => part.startsWith('.'));
+  return (
+    inside !== undefined &&
+    !path
+      .slice(inside.length)
+      .split('/')
+      .some(part => part.startsWith('.'))
+  );
 }

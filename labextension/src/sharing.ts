@@ -1,8 +1,8 @@
 /** Who shares what: where a file is, and what a deletion removes for whom. Pure: answers, checked, and their words. */
 
+import { PathExt } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { nameOf } from './names';
-import { isFields } from './status';
+import { isFields, text } from './validate';
 
 /** Where one file is. */
 export interface IWhereabouts {
@@ -127,31 +127,44 @@ function buttonOf(isShared: boolean, toTrash: boolean, trans: TranslationBundle)
 }
 
 function whatIsDeleted(removals: readonly IRemoval[], trans: TranslationBundle): string {
-  if (removals.length !== 1) {
+  const [removal, ...others] = removals;
+  if (removal === undefined || others.length > 0) {
     return trans.__('%1 items', removals.length);
   }
-  const name = nameOf(removals[0].path);
-  return removals[0].isFolder ? trans.__('the folder “%1”', name) : trans.__('“%1”', name);
+  const name = PathExt.basename(removal.path);
+  return removal.isFolder ? trans.__('the folder “%1”', name) : trans.__('“%1”', name);
 }
 
 function whatItTakes(removal: IRemoval, trans: TranslationBundle): string[] {
   const { isFolder, shared, onDiskOnly, hidden, held, workspace } = removal;
   const sentences = held.map(({ path, email, bySamePerson }) =>
     bySamePerson
-      ? trans.__('You are editing “%1” in another environment: close it there first.', nameOf(path))
-      : trans.__('%2 is editing “%1”: it is not deleted meanwhile.', nameOf(path), email ?? trans.__('Somebody else'))
+      ? trans.__('You are editing “%1” in another environment: close it there first.', PathExt.basename(path))
+      : trans.__(
+          '%2 is editing “%1”: it is not deleted meanwhile.',
+          PathExt.basename(path),
+          email ?? trans.__('Somebody else')
+        )
   );
   if (hidden.count > 0) {
-    const folder = nameOf(removal.path);
+    const folder = PathExt.basename(removal.path);
     sentences.push(
-      trans.__('“%1” holds in the workspace what is not shown here (%2): it is not deleted whole.', folder, some(hidden, trans))
+      trans.__(
+        '“%1” holds in the workspace what is not shown here (%2): it is not deleted whole.',
+        folder,
+        some(hidden, trans)
+      )
     );
   }
   if (shared.count > 0) {
     sentences.push(
       isFolder
         ? trans.__('In the workspace “%1”, for everybody: %2.', workspace, some(shared, trans))
-        : trans.__('“%1” is in the workspace “%2”: nobody there will have it any more.', shared.names[0] ?? '', workspace)
+        : trans.__(
+            '“%1” is in the workspace “%2”: no one there will have it any more.',
+            shared.names[0] ?? '',
+            workspace
+          )
     );
   }
   if (onDiskOnly.count > 0) {
@@ -182,9 +195,12 @@ export function uploadNotice(stays: readonly string[], trans: TranslationBundle)
     return null;
   }
   return stays.length === 1
-    ? trans.__('“%1” stays on this disk: the workspace does not keep files of this name, and nobody else sees it.', stays[0])
+    ? trans.__(
+        '“%1” stays on this disk: the workspace does not keep files of this name, and no one else sees it.',
+        stays[0]
+      )
     : trans.__(
-        '%1 stay on this disk: the workspace does not keep files of these names, and nobody else sees them.',
+        '%1 stay on this disk: the workspace does not keep files of these names, and no one else sees them.',
         some({ count: stays.length, names: stays }, trans)
       );
 }
@@ -195,8 +211,4 @@ function names(data: unknown): INames {
     count: isFields(data) && typeof data.count === 'number' ? data.count : 0,
     names: listed.filter((name): name is string => typeof name === 'string')
   };
-}
-
-function text(value: unknown): string | null {
-  return typeof value === 'string' && value !== '' ? value : null;
 }

@@ -1,4 +1,4 @@
-/** What is shown of an output that somebody else may have written: pictures and plain text, nothing that runs. Pure. */
+/** What is shown of an output that another person may have written: pictures and plain text, nothing that runs. Pure. */
 
 export interface IShownOutput {
   /** A `data:` address for an `img` element, in which nothing runs and which loads nothing. */
@@ -43,7 +43,12 @@ export function shownOutput(output: Record<string, unknown>): IShownOutput {
 
 function asText(value: unknown): IShownOutput {
   const text = joined(value).replace(TERMINAL_COLOURS, '');
-  return { image: null, text: text.slice(0, MOST_CHARACTERS), isCut: text.length > MOST_CHARACTERS, type: 'text/plain' };
+  return {
+    image: null,
+    text: text.slice(0, MOST_CHARACTERS),
+    isCut: text.length > MOST_CHARACTERS,
+    type: 'text/plain'
+  };
 }
 
 function joined(value: unknown): string {

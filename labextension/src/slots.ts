@@ -3,7 +3,15 @@
 import type { BannerAction } from './views';
 
 /** What a person most likely wants takes the first place, as one button that changes its words. */
-const FIRST: readonly BannerAction[] = ['edit-here', 'resolve', 'edit', 'take-over', 'copy-to-edit', 'stop-waiting', 'wait'];
+const FIRST: readonly BannerAction[] = [
+  'edit-here',
+  'resolve',
+  'edit',
+  'take-over',
+  'copy-to-edit',
+  'stop-waiting',
+  'wait'
+];
 const ALWAYS: readonly BannerAction[] = ['first-tab', 'playground', 'preview', 'copy'];
 
 export interface ISlots {

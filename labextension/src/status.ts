@@ -1,4 +1,6 @@
-/** What the server tells about a notebook, checked before anything relies on it. */
+/** The server's status of a notebook, checked before anything relies on it. */
+
+import { Fields, isFields, oneOf, text } from './validate';
 
 export type Mode = 'edit' | 'playground';
 
@@ -78,8 +80,6 @@ export interface INotebookStatus {
 /** The marks of a folder's entry: what is worth a sign beside its name. */
 export type Mark = 'conflict' | 'not-in-workspace' | 'locked' | 'this-disk';
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /**
  * Read an answer of the status endpoint, a frame of the presence socket or an event.
  *
@@ -103,9 +103,9 @@ export function parseStatus(data: unknown): INotebookStatus | null {
 }
 
 /**
- * Bring a status up to date with what a model of the contents API tells.
+ * Bring a status up to date by a model of the contents API.
  *
- * @returns the same status when the model tells nothing.
+ * @returns the same status if the model has none.
  */
 export function updatedByModel(status: INotebookStatus, model: unknown): INotebookStatus {
   if (!isFields(model) || !isFields(model.terra)) {
@@ -124,7 +124,7 @@ export function updatedByModel(status: INotebookStatus, model: unknown): INotebo
   };
 }
 
-/** Bring a status up to date with an event, which names nobody. */
+/** Bring a status up to date by an event, which names no person. */
 export function updatedByEvent(status: INotebookStatus, event: INotebookStatus): INotebookStatus {
   const lock = event.lock ?? status.lock;
   if (lock === null || status.lock === null || lock.state !== status.lock.state) {
@@ -133,7 +133,7 @@ export function updatedByEvent(status: INotebookStatus, event: INotebookStatus):
   return { ...event, lock: { ...lock, email: lock.email ?? status.lock.email } };
 }
 
-/** Whether somebody else, or this person elsewhere, holds the edit lock. */
+/** Whether another person, or this person elsewhere, holds the edit lock. */
 export function isHeldElsewhere(status: INotebookStatus): boolean {
   return status.lock?.state === 'held-by-other' || status.lock?.state === 'held-elsewhere';
 }
@@ -165,10 +165,6 @@ export function markOf(terra: unknown): Mark | null {
   }
   const behind = ['on-disk', 'uploading', 'locked'];
   return behind.includes(String(terra.place)) ? 'not-in-workspace' : null;
-}
-
-export function isFields(data: unknown): data is Fields {
-  return typeof data === 'object' && data !== null && !Array.isArray(data);
 }
 
 type Work = Pick<
@@ -235,12 +231,4 @@ function parseLock(data: unknown): ILock | null {
     lost: data.lost === true,
     actions: LOCK_ACTIONS.filter(action => actions.includes(action))
   };
-}
-
-function oneOf<T extends string>(known: readonly T[], value: unknown): T | null {
-  return known.find(item => item === value) ?? null;
-}
-
-function text(value: unknown): string | null {
-  return typeof value === 'string' && value !== '' ? value : null;
 }

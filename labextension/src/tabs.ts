@@ -1,10 +1,11 @@
 /** Several tabs of one notebook: which of them edits. Protocol: docs/protocol/tabs.md. Pure. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { INotebookStatus, isFields, isHeldElsewhere } from './status';
+import { INotebookStatus, isHeldElsewhere } from './status';
 import type { IBanner, ITabState } from './views';
+import { isFields } from './validate';
 
-/** What a frame of the presence socket tells of the tabs. */
+/** The part of a presence socket's frame that is about tabs. */
 export interface ITabs {
   /** This one edits. */
   readonly edits: boolean;
@@ -22,9 +23,9 @@ export interface ITabs {
 export type TabAction = 'edit-here' | 'give-up' | 'keep' | 'show-editor';
 
 /**
- * Read what a frame tells of the tabs.
+ * Read the part of a frame that is about tabs.
  *
- * @returns null when it tells nothing of them: the server is older.
+ * @returns null if there is none: the server is older.
  */
 export function parseTabs(frame: unknown): ITabs | null {
   if (!isFields(frame) || !isFields(frame.tabs)) {

@@ -1,4 +1,4 @@
-/** What tells tabs of one notebook apart: a word behind its name, and an icon. Pure. */
+/** What distinguishes the tabs of one notebook: a word behind its name, and an icon. Pure. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { INotebookStatus } from './status';

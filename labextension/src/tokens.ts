@@ -1,12 +1,19 @@
-import { Token } from '@lumino/coreutils';
+import { ReadonlyJSONObject, Token } from '@lumino/coreutils';
 import type { OpenNotebooks } from './model';
-import type { PauseModel } from './pausemodel';
-import type { PauseWish } from './restapi';
+import type { PauseModel } from './pause/model';
+import type { PauseRequest } from './pause/restapi';
+import type { SaveQueues } from './savequeue';
 
 /** The open notebooks and their states, for all plugins of this extension. */
 export const IOpenNotebooks = new Token<OpenNotebooks>(
   'jupyter-terra-env:IOpenNotebooks',
   'Open notebooks, where their work is and who is editing them.'
+);
+
+/** The saves of open notebooks, for plugins that show another version. */
+export const ISaveQueues = new Token<SaveQueues>(
+  'jupyter-terra-env:ISaveQueues',
+  'Saves of open notebooks, one after the other; lets a plugin act while nothing is saved.'
 );
 
 /** The pause of this environment: what is known of it, and whom to ask. */
@@ -19,7 +26,7 @@ export interface IAutopause {
    *
    * @throws Refusal with the server's sentence.
    */
-  ask(wish: PauseWish): Promise<void>;
+  ask(request: PauseRequest): Promise<void>;
 }
 
 export const IAutopause = new Token<IAutopause>(
@@ -42,6 +49,14 @@ export const ReadingCommandIds = {
 
 /** What is typed and clicked in it is meant for it. */
 export const COUNTDOWN_CLASS = 'jp-terra-Countdown';
+
+/** The arguments of commands that act on a notebook: the one that is looked at, or another one by its panel's id. */
+export const ARGS_OF_PANEL: ReadonlyJSONObject = {
+  type: 'object',
+  properties: { id: { type: 'string', description: 'The id of the notebook panel' } }
+};
+/** The arguments of commands that take none. */
+export const NO_ARGS: ReadonlyJSONObject = { type: 'object', properties: {} };
 
 export const CommandIds = {
   playground: 'terra-env:open-in-playground',

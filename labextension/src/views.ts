@@ -59,7 +59,7 @@ export interface ITabState {
   readonly otherTab?: 'edits' | 'closed';
 }
 
-/** Whether edits on the screen have nowhere to go: somebody else is editing, or was when it was opened, or another tab is. */
+/** Whether edits on the screen have nowhere to go: another person is editing, or was when it was opened, or another tab is. */
 export function isReadOnly(status: INotebookStatus, tab: ITabState): boolean {
   return tab.otherTab !== undefined || (status.mode === 'edit' && (!status.writable || tab.readOnly));
 }
@@ -201,12 +201,7 @@ export function bannerView(
   return banner !== null && isReadOnly(status, tab) ? withNewerVersion(banner, status, tab, trans) : banner;
 }
 
-function bannerOf(
-  status: INotebookStatus,
-  tab: ITabState,
-  waiting: boolean,
-  trans: TranslationBundle
-): IBanner | null {
+function bannerOf(status: INotebookStatus, tab: ITabState, waiting: boolean, trans: TranslationBundle): IBanner | null {
   if (isConflict(status)) {
     return { tone: 'bad', icon: 'alert', sentence: status.message, actions: ['resolve', 'playground', 'copy'] };
   }
@@ -231,7 +226,7 @@ function bannerOf(
     return { tone: 'warn', icon: 'lock', sentence: readOnly(status, trans), actions };
   }
   if (tab.readOnly) {
-    const sentence = trans.__('Nobody else is editing this notebook now. You see it as it was.');
+    const sentence = trans.__('No one else is editing this notebook now. You see it as it was.');
     return { tone: 'good', icon: 'pencil', sentence, actions: ['edit', 'playground', 'preview', 'copy'] };
   }
   return null;

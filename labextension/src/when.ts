@@ -22,7 +22,7 @@ const JUST_NOW_MS = 45_000;
 export function localeOf(translator: Pick<ITranslator, 'languageCode'> | null): string {
   const tag = (translator?.languageCode ?? '').replace(/_/g, '-');
   try {
-    return tag === '' || tag === 'default' ? 'en' : Intl.getCanonicalLocales(tag)[0];
+    return tag === '' || tag === 'default' ? 'en' : (Intl.getCanonicalLocales(tag)[0] ?? 'en');
   } catch {
     return 'en';
   }

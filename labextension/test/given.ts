@@ -1,7 +1,7 @@
 /** What tests start from. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { IPauseNews } from '../src/autopause';
+import type { IPauseNews } from '../src/pause/report';
 import { INotebookStatus, parseStatus } from '../src/status';
 import type { ITabState } from '../src/views';
 

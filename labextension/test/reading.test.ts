@@ -12,7 +12,10 @@ const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000).
 
 test('a reader is told who edits and when it was saved', () => {
   const saved = { ...HELD_BY_BEN, workspace_saved_at: minutesAgo(2) };
-  assert.equal(modeView(status(saved), READER, trans).sentence, 'Read-only: ben@example.org is editing (last saved 2 min ago).');
+  assert.equal(
+    modeView(status(saved), READER, trans).sentence,
+    'Read-only: ben@example.org is editing (last saved 2 min ago).'
+  );
   assert.match(banner(saved)?.sentence ?? '', /last saved 2 min ago/);
 });
 
@@ -56,7 +59,11 @@ test('a view of which nothing is known is not outdated', () => {
 });
 
 test('a notebook that was renamed says so, with the way on', () => {
-  const gone = { place: 'gone', lock: { ...ANSWER.lock, state: 'free' }, gone: { how: 'renamed', path: 'ws/edit/b.ipynb' } };
+  const gone = {
+    place: 'gone',
+    lock: { ...ANSWER.lock, state: 'free' },
+    gone: { how: 'renamed', path: 'ws/edit/b.ipynb' }
+  };
   assert.deepEqual(banner(gone)?.actions, ['open-renamed', 'copy']);
   assert.equal(banner(gone)?.sentence, '“a.ipynb” was renamed to “b.ipynb”. This is your last view of it.');
   assert.equal(place(gone).text, 'Renamed');
@@ -84,7 +91,10 @@ test('a notebook that was deleted says so, and can be copied', () => {
 
 test('a save that failed says why over the notebook, as long as it lasts', () => {
   const failed = { readOnly: false, dirty: true, saveError: 'The disk is full' };
-  assert.match(banner({}, failed)?.sentence ?? '', /^Not saved\. The disk is full\. Your latest edits are only in this tab/);
+  assert.match(
+    banner({}, failed)?.sentence ?? '',
+    /^Not saved\. The disk is full\. Your latest edits are only in this tab/
+  );
   assert.equal(place({}, failed).text, 'Not saved');
   assert.equal(banner({}, { ...failed, saveError: null }), null);
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { SaveQueue } from '../src/savequeue';
+import { SaveQueue, SaveQueues } from '../src/savequeue';
 
 /** A save that the test ends when it wants to. */
 class SlowSave {
@@ -17,7 +17,11 @@ class SlowSave {
     return new Promise((resolve, reject) => {
       this._end = error => {
         this.running--;
-        error === undefined ? resolve() : reject(error);
+        if (error === undefined) {
+          resolve();
+        } else {
+          reject(error);
+        }
       };
     });
   }
@@ -156,10 +160,30 @@ test('what replaces the screen waits for the save that is on its way, and no sav
 
 test('when replacing the screen fails, saves go on', async () => {
   const save = new SlowSave();
-  await assert.rejects(save.queue.exclusively(() => Promise.reject(new Error('no'))), /no/);
+  await assert.rejects(
+    save.queue.exclusively(() => Promise.reject(new Error('no'))),
+    /no/
+  );
   await settled();
   const next = save.queue.save();
   save.end();
   await next;
   assert.equal(save.started, 1);
+});
+
+test('what replaces the screen waits for the save of its own document only', async () => {
+  let finish = () => {};
+  const queue = new SaveQueue(() => new Promise<void>(resolve => (finish = resolve)));
+  const [guarded, other] = [{}, {}];
+  const queues = new SaveQueues();
+  queues.add(guarded, queue);
+  const saved = queue.save();
+  const order: string[] = [];
+  const replaced = queues.exclusively(guarded, async () => void order.push('guarded'));
+  await queues.exclusively(other, async () => void order.push('other'));
+  order.push('saved');
+  finish();
+  await saved;
+  await replaced;
+  assert.deepEqual(order, ['other', 'saved', 'guarded']);
 });

@@ -20,7 +20,10 @@ test('files of workspaces are told from others', () => {
 });
 
 test('the folders of each workspace are told together', () => {
-  const pairs = [['ws/edit', 'ws/playground'], ['other', null]];
+  const pairs = [
+    ['ws/edit', 'ws/playground'],
+    ['other', null]
+  ];
   assert.deepEqual(readServerPart(JSON.stringify({ folders: [], pairs: [...pairs, 'no pair', [1]] })).pairs, pairs);
 });
 

@@ -29,7 +29,7 @@ test('a deletion says what it deletes, where, and for whom', () => {
   const view = asked();
   assert.equal(view.title, 'Delete “a.ipynb” for everybody in “ws”?');
   assert.equal(view.button, 'Delete for Everybody');
-  assert.match(view.sentences.join(' '), /nobody there will have it any more.*trash/);
+  assert.match(view.sentences.join(' '), /no one there will have it any more.*trash/);
 });
 
 test('what only this disk has is deleted for nobody else', () => {
@@ -68,7 +68,12 @@ test('what is in no workspace is left to JupyterLab', () => {
 });
 
 test('where a file is, is read as far as it is told', () => {
-  const read = parseWhereabouts({ workspace: 'ws', uri: 'gs://b/n/a.ipynb', disk_path: '/d/a.ipynb', is_in_workspace: true });
+  const read = parseWhereabouts({
+    workspace: 'ws',
+    uri: 'gs://b/n/a.ipynb',
+    disk_path: '/d/a.ipynb',
+    is_in_workspace: true
+  });
   assert.equal(read?.uri, 'gs://b/n/a.ipynb');
   assert.equal(read?.lastEditor, null);
   assert.equal(parseWhereabouts({ path: 'a' }), null);

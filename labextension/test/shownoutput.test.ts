@@ -6,7 +6,10 @@ const data = (bundle: object) => shownOutput({ output_type: 'display_data', meta
 
 test('a picture is shown as one, whatever else there is', () => {
   assert.equal(data({ 'image/png': 'iVBO\nRw==\n', 'text/plain': '<Figure>' }).image, 'data:image/png;base64,iVBORw==');
-  assert.equal(data({ 'image/svg+xml': ['<svg>', '</svg>'] }).image, 'data:image/svg+xml;charset=utf-8,%3Csvg%3E%3C%2Fsvg%3E');
+  assert.equal(
+    data({ 'image/svg+xml': ['<svg>', '</svg>'] }).image,
+    'data:image/svg+xml;charset=utf-8,%3Csvg%3E%3C%2Fsvg%3E'
+  );
 });
 
 test('what is no picture does not become an address', () => {
@@ -30,7 +33,13 @@ test('streams and errors are text without the colours of a terminal', () => {
 test('a long text is cut, and what is broken breaks nothing', () => {
   const shown = shownOutput({ output_type: 'stream', text: 'x'.repeat(30_000) });
   assert.deepEqual([shown.text?.length, shown.isCut], [20_000, true]);
-  for (const broken of [{}, { output_type: 'display_data' }, { data: null }, { data: { 'image/png': 7 } }, { output_type: 'error', traceback: 'x' }]) {
+  for (const broken of [
+    {},
+    { output_type: 'display_data' },
+    { data: null },
+    { data: { 'image/png': 7 } },
+    { output_type: 'error', traceback: 'x' }
+  ]) {
     assert.doesNotThrow(() => shownOutput(broken));
   }
 });

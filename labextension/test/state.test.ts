@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Episode, choices } from '../src/conflicts';
-import { xsrfCookie } from '../src/cookies';
-import { FolderPairs } from '../src/folderpairs';
+import { ConflictPrompt, choices } from '../src/conflict/prompt';
+import { xsrfCookie } from '../src/restapi';
+import { ModePaths } from '../src/modepaths';
 import { Marks } from '../src/marks';
 import { NotebookState } from '../src/model';
 import { firstFree, namesForCopy } from '../src/names';
@@ -21,7 +21,10 @@ test('names without extension or folder get copies, too', () => {
 });
 
 test('when all names are taken it says so', async () => {
-  await assert.rejects(firstFree(['a', 'b'], async () => true), /taken/);
+  await assert.rejects(
+    firstFree(['a', 'b'], async () => true),
+    /taken/
+  );
 });
 
 test('the last xsrf cookie counts', () => {
@@ -30,7 +33,10 @@ test('the last xsrf cookie counts', () => {
 });
 
 test('the path in the other folder is known, whatever the folders are called', () => {
-  const pairs = new FolderPairs([['ws/write', 'ws/safe'], ['plain', null]]);
+  const pairs = new ModePaths([
+    ['ws/write', 'ws/safe'],
+    ['plain', null]
+  ]);
   assert.equal(pairs.toPlayground('ws/write/other/c.ipynb'), 'ws/safe/other/c.ipynb');
   assert.equal(pairs.toEdit('ws/safe/c.ipynb'), 'ws/write/c.ipynb');
   assert.equal(pairs.toPlayground('ws/writes/c.ipynb'), null);
@@ -43,7 +49,7 @@ test('the path in the other folder is known, whatever the folders are called', (
 });
 
 test('a workspace folder may be the root, with the playground inside of it', () => {
-  const pairs = new FolderPairs([['', 'safe']]);
+  const pairs = new ModePaths([['', 'safe']]);
   assert.equal(pairs.modeOf('a.ipynb'), 'edit');
   assert.equal(pairs.modeOf('safe/a.ipynb'), 'playground');
   assert.equal(pairs.toPlayground('b/a.ipynb'), 'safe/b/a.ipynb');
@@ -63,19 +69,19 @@ test('a mark is what was told last', () => {
 });
 
 test('a person is asked once about a conflict, and again about the next', () => {
-  const episode = new Episode();
+  const prompt = new ConflictPrompt();
   const [conflict, fine] = [status({ place: 'conflict' }), status()];
-  assert.equal(episode.isDue, false);
-  episode.note(conflict);
-  assert.equal(episode.isDue, true);
-  episode.noteAsked();
-  episode.note(conflict);
-  episode.note(status({ place: 'uploading' }));
-  episode.note(conflict);
-  assert.equal(episode.isDue, false, 'a save that is refused again is the same conflict');
-  episode.note(fine);
-  episode.note(conflict);
-  assert.equal(episode.isDue, true);
+  assert.equal(prompt.isDue, false);
+  prompt.note(conflict);
+  assert.equal(prompt.isDue, true);
+  prompt.noteAsked();
+  prompt.note(conflict);
+  prompt.note(status({ place: 'uploading' }));
+  prompt.note(conflict);
+  assert.equal(prompt.isDue, false, 'a save that is refused again is the same conflict');
+  prompt.note(fine);
+  prompt.note(conflict);
+  assert.equal(prompt.isDue, true);
 });
 
 test('between two versions, the first choice keeps both, and only one replaces anything', () => {
@@ -92,7 +98,10 @@ test('between two versions, the first choice keeps both, and only one replaces a
 
 test('after a deletion nothing is offered that needs the other version', () => {
   const offered = choices({ isDeleted: true, canMerge: true }, trans);
-  assert.deepEqual(offered.map(choice => choice.label), ['Put It Back', 'Leave It Deleted']);
+  assert.deepEqual(
+    offered.map(choice => choice.label),
+    ['Put It Back', 'Leave It Deleted']
+  );
   assert.ok(offered.every(choice => !choice.replaces));
 });
 

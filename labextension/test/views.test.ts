@@ -68,7 +68,10 @@ test('a lock that was lost is told as lost, with what became of the edits', () =
   const lost = { ...HELD_BY_BEN, lock: { ...HELD_BY_BEN.lock, lost: true } };
   assert.equal(banner(lost)?.tone, 'bad');
   const place = (change: object, tab: object = {}) => banner({ ...lost, ...change }, tab)?.sentence ?? '';
-  assert.match(place({ place: 'locked' }), /ben@example.org is editing this notebook now\. What you typed here is kept on this disk\./);
+  assert.match(
+    place({ place: 'locked' }),
+    /ben@example.org is editing this notebook now\. What you typed here is kept on this disk\./
+  );
   assert.match(place({ place: 'in-workspace' }), /What you typed here is in the workspace\./);
   for (const tab of [{ dirty: true }, { saving: true }]) {
     assert.match(place({ place: 'locked' }, tab), /only in this tab until they are saved on this disk\./);

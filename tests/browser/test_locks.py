@@ -25,7 +25,7 @@ def test_the_second_person_reads_is_told_when_it_is_free_and_edits_then(person, 
     person.wait_until(lambda: colleague.cell("locked.ipynb")["source"] == "x = 17")
     person.close_tab()
 
-    edit_now = ben.notification("Nobody else is editing").get_by_role("button", name="Edit now")
+    edit_now = ben.notification("No one else is editing").get_by_role("button", name="Edit now")
     assert ben.badge("mode") == "Read-only", "nothing is taken by itself"
     ben.take_picture("free-again")
     edit_now.click()

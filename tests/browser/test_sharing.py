@@ -27,7 +27,7 @@ def test_what_stays_on_this_disk_looks_so_and_says_where_it_is(person, jupyter, 
     person.open_folder()
     mark = entry(person, "data.csv").locator(".jp-terra-Mark[data-mark=this-disk]")
     mark.wait_for(timeout=30_000)
-    assert "nobody else sees it" in mark.get_attribute("aria-label")
+    assert "no one else sees it" in mark.get_attribute("aria-label")
     assert entry(person, "shared-one.ipynb").locator(".jp-terra-Mark").count() == 0
     entry(person, "data.csv").click(button="right")
     person.take_picture("this-disk-menu")

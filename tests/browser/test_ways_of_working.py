@@ -90,6 +90,28 @@ def test_two_views_of_one_notebook_are_one_editor(arranged):
     assert person.dialogs() == 0
 
 
+def test_two_views_of_one_notebook_ask_once_about_a_conflict(arranged):
+    person = arranged()
+    colleague = person.jupyter.colleague
+    colleague.put("asked-once.ipynb", "x = 1\n")
+    person.open("asked-once.ipynb")
+    person.wait_for_badge("mode", "Editing")
+    execute(person, "docmanager:clone")
+    person.wait_until(lambda: words(person, "mode") == ["Editing"] * 2, seconds=30)
+    colleague.put("asked-once.ipynb", "x = 1\ntheirs = 2\n")
+    type_into(person, person.page.locator(f"{SHOWN} .jp-Cell .cm-content").last, "mine = 3")
+    person.dialog(about="two versions")
+    person.wait(2)
+    assert person.dialogs() == 1
+    person.answer_dialog("Take Theirs")
+    person.wait_until(lambda: all(place.startswith("In the workspace") for place in words(person, "place")))
+    person.wait(2)
+    assert person.dialogs() == 0
+    cells = person.page.locator(f"{SHOWN} .jp-Cell .cm-content").all_inner_texts()
+    assert len(cells) == 2
+    assert all("theirs = 2" in text for text in cells)
+
+
 @pytest.mark.timeout(240)
 def test_twenty_notebooks_are_edited_and_shown_as_one_is(arranged):
     person = arranged()

@@ -13,7 +13,7 @@ export interface IBadgeProps {
   readonly onClick: () => void;
 }
 
-/** A word or two with an icon; pressing it tells the rest. */
+/** A word or two with an icon; a click shows the rest. */
 export function Badge({ kind, view, size, when, onClick }: IBadgeProps): JSX.Element {
   const full = fullText(view, when ?? null);
   return (

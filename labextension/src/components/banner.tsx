@@ -49,5 +49,5 @@ export function Banner({ banner, spoken, labels, onAction }: IBannerProps): JSX.
   );
 }
 
-/** What follows each other in the first place while somebody waits for a notebook. */
+/** Buttons that replace each other in the first place while a person waits for a notebook. */
 const SAME_PLACE: readonly BannerAction[] = ['wait', 'stop-waiting', 'edit'];

@@ -1,11 +1,20 @@
 import type { ICell } from '@jupyterlab/nbformat';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { ILine, detailsOf, lineChanges, linesOf, outputsOf, plainLines, sameOutputs, textOf } from '../cellmerge';
-import { emptyWords } from '../conflictwords';
-import { same } from '../notebookdiff';
+import {
+  ILine,
+  detailsOf,
+  lineChanges,
+  linesOf,
+  outputsOf,
+  plainLines,
+  sameOutputs,
+  textOf
+} from '../conflict/cellmerge';
+import { emptyWords } from '../conflict/words';
+import { same } from '../conflict/notebookdiff';
 import { IShownOutput, shownOutput } from '../shownoutput';
-import type { Act } from '../threeway';
+import type { Act } from '../conflict/threeway';
 
 /** A page shows no more of one cell. */
 const MOST_LINES = 1500;
@@ -73,7 +82,9 @@ export function Lines({ lines, trans }: { lines: readonly ILine[]; trans: Transl
           </span>
         </div>
       ))}
-      {lines.length > MOST_LINES && <p className="jp-terra-Side-note">{trans.__('And %1 more lines.', lines.length - MOST_LINES)}</p>}
+      {lines.length > MOST_LINES && (
+        <p className="jp-terra-Side-note">{trans.__('And %1 more lines.', lines.length - MOST_LINES)}</p>
+      )}
     </div>
   );
 }
@@ -86,13 +97,23 @@ interface IOutputsProps {
   readonly trans: TranslationBundle;
 }
 
-function Details({ base, cell, trans }: { base: ICell | null; cell: ICell; trans: TranslationBundle }): JSX.Element | null {
+function Details({
+  base,
+  cell,
+  trans
+}: {
+  base: ICell | null;
+  cell: ICell;
+  trans: TranslationBundle;
+}): JSX.Element | null {
   const [olds, news] = [detailsOf(base), detailsOf(cell)];
   const keys = [...new Set([...Object.keys(olds), ...Object.keys(news)])].filter(key => !same(olds[key], news[key]));
   if (base === null || keys.length === 0) {
     return null;
   }
-  const said = keys.map(key => `${key}: ${key in news ? JSON.stringify(news[key]).slice(0, 200) : trans.__('removed')}`);
+  const said = keys.map(
+    key => `${key}: ${key in news ? JSON.stringify(news[key]).slice(0, 200) : trans.__('removed')}`
+  );
   return <p className="jp-terra-Side-note">{trans.__('Details changed: %1', said.join(', '))}</p>;
 }
 
@@ -119,7 +140,15 @@ function Outputs({ base, cell, did, name, trans }: IOutputsProps): JSX.Element |
   );
 }
 
-function Output({ output, name, trans }: { output: IShownOutput; name: string; trans: TranslationBundle }): JSX.Element {
+function Output({
+  output,
+  name,
+  trans
+}: {
+  output: IShownOutput;
+  name: string;
+  trans: TranslationBundle;
+}): JSX.Element {
   if (output.image !== null) {
     return <img src={output.image} alt={trans.__('Output as an image: %1', name)} />;
   }

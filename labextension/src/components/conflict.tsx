@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import type { ConflictChoices } from '../conflictchoices';
-import type { IChoice } from '../conflicts';
+import type { ConflictChoices } from '../conflict/choices';
+import type { IChoice } from '../conflict/prompt';
 import { ConflictView, IHeads } from './conflictview';
 
 export interface IConflictBodyProps {

@@ -1,9 +1,9 @@
 import type { ICell } from '@jupyterlab/nbformat';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { linesOf, plainLines, textOf } from '../cellmerge';
-import type { ConflictChoices } from '../conflictchoices';
-import { Choice, IRow, chosenCell } from '../threeway';
+import { linesOf, plainLines, textOf } from '../conflict/cellmerge';
+import type { ConflictChoices } from '../conflict/choices';
+import { Choice, IRow, chosenCell } from '../conflict/threeway';
 import { CellSide, Lines } from './cellside';
 
 /** The notebook that *Merge* makes, as it is decided by now. */

@@ -1,9 +1,9 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { lineChanges, textOf } from '../cellmerge';
-import type { ConflictChoices, IFold } from '../conflictchoices';
-import { mergeWaits, optionLabel, rowWords } from '../conflictwords';
-import { Choice, IRow, isOfBoth, optionsOf } from '../threeway';
+import { lineChanges, textOf } from '../conflict/cellmerge';
+import type { ConflictChoices, IFold } from '../conflict/choices';
+import { mergeWaits, optionLabel, rowWords } from '../conflict/words';
+import { Choice, IRow, isOfBoth, optionsOf } from '../conflict/threeway';
 import { CellSide, Lines } from './cellside';
 import { ConflictPreview } from './conflictpreview';
 
@@ -81,7 +81,7 @@ export function ConflictView({ model, heads, notes, trans }: IConflictViewProps)
           <Heads heads={heads} trans={trans} />
           {model.lines.map(line =>
             'rows' in line ? (
-              <Fold key={`${line.rows[0].key} ${unfolds}`} fold={line} isOpen={unfolds} trans={trans} />
+              <Fold key={`${line.rows[0]?.key} ${unfolds}`} fold={line} isOpen={unfolds} trans={trans} />
             ) : (
               <Row
                 key={line.key}
@@ -187,7 +187,9 @@ function Fold({ fold, isOpen: opens, trans }: IFoldProps): JSX.Element {
   const { length } = fold.rows;
   return (
     <details className="jp-terra-Merge-fold" open={isOpen} onToggle={event => setOpen(event.currentTarget.open)}>
-      <summary tabIndex={-1}>{length === 1 ? trans.__('1 cell is the same') : trans.__('%1 cells are the same', length)}</summary>
+      <summary tabIndex={-1}>
+        {length === 1 ? trans.__('1 cell is the same') : trans.__('%1 cells are the same', length)}
+      </summary>
       {isOpen && fold.rows.map(row => <pre key={row.key}>{textOf(row.mine ?? row.theirs)}</pre>)}
     </details>
   );
@@ -258,7 +260,7 @@ interface IOptionsProps {
 function Options({ row, choice, title, isCurrent, model, trans }: IOptionsProps): JSX.Element {
   return (
     <fieldset className="jp-terra-Merge-options">
-      <legend className="jp-terra-Unseen">{trans.__('What becomes of it: %1', title)}</legend>
+      <legend className="jp-terra-Unseen">{trans.__('Your choice: %1', title)}</legend>
       {choice === null && <span className="jp-terra-Merge-open">{trans.__('Choose:')}</span>}
       {optionsOf(row).map(option => (
         <label key={option}>

@@ -1,6 +1,6 @@
 import * as React from 'react';
-import type { ICountdown } from '../countdownview';
-import type { PauseAction } from '../pauseviews';
+import type { ICountdown } from '../pause/countdown';
+import type { PauseAction } from '../pause/views';
 import { COUNTDOWN_CLASS } from '../tokens';
 import { Icon } from './icon';
 

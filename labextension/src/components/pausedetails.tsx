@@ -1,13 +1,13 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import type { IWork } from '../autopause';
-import { IPauseKnown, whyInWords } from '../pauseviews';
+import type { IWork } from '../pause/report';
+import { IPauseKnown, whyInWords } from '../pause/views';
 import { clockTime } from '../views';
 import { Items } from './countdown';
 
 export interface IPauseDetailsProps {
   readonly known: IPauseKnown;
-  /** As `58 min`; null: nobody has asked for time. */
+  /** As `58 min`; null: no one has asked for time. */
   readonly keptFor: string | null;
   readonly hasServersTime: boolean;
   readonly trans: TranslationBundle;
@@ -27,7 +27,7 @@ export function PauseDetails({ known, keptFor, hasServersTime, trans }: IPauseDe
       />
       {keptFor !== null && <p>{trans.__('Somebody has asked to keep it running for %1 from now.', keptFor)}</p>}
       {keepAwake.untilJobsEnd && <p>{trans.__('Somebody has asked to keep it running until the jobs end.')}</p>}
-      {!hasServersTime && <p>{trans.__('The time that is left is by the clock of this computer.')}</p>}
+      {!hasServersTime && <p>{trans.__('The time left is measured by this computer’s clock.')}</p>}
     </div>
   );
 }

@@ -37,9 +37,11 @@ function Facts({ found, now, onCopy, trans }: IWhereaboutsProps & { readonly fou
     <>
       <dl>
         <dt>{trans.__('In the workspace')}</dt>
-        <dd>{found.uri === null ? trans.__('No: it stays on this disk, and nobody else sees it.') : address(found.uri)}</dd>
+        <dd>
+          {found.uri === null ? trans.__('No: it stays on this disk, and no one else sees it.') : address(found.uri)}
+        </dd>
         {found.uri !== null && !found.isInWorkspace && found.trouble === null && (
-          <dd>{trans.__('There is nothing of this name there yet.')}</dd>
+          <dd>{trans.__('Nothing with this name is there yet.')}</dd>
         )}
         <dt>{trans.__('On this disk')}</dt>
         <dd>{found.diskPath === null ? trans.__('No copy.') : address(found.diskPath)}</dd>

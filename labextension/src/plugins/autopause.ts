@@ -2,15 +2,15 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { UUID } from '@lumino/coreutils';
-import { parseNews, saveAskedBy } from '../autopause';
-import { Heartbeat } from '../heartbeat';
-import { PauseDesk } from '../pausedesk';
-import { PauseModel } from '../pausemodel';
-import { isPauseNear } from '../pauseviews';
+import { parseNews, saveAskedBy } from '../pause/report';
+import { Heartbeat } from '../pause/heartbeat';
+import { PauseClient } from '../pause/client';
+import { PauseModel } from '../pause/model';
+import { isPauseNear } from '../pause/views';
 import { serverPart } from '../restapi';
-import { ISavable, saveAll, unsavedPaths } from '../saveall';
+import { ISavable, saveAll, unsavedPaths } from '../pause/saveall';
 import { pauseInWords } from '../sentences';
-import type { IClocks } from '../serverclock';
+import type { IClocks } from '../pause/serverclock';
 import { AUTOPAUSE_SCHEMA, COUNTDOWN_CLASS, EXTENSION, IAutopause, TRANSLATION_DOMAIN } from '../tokens';
 
 const CLOCKS: IClocks = { monotonic: () => performance.now(), wall: () => Date.now() };
@@ -18,10 +18,10 @@ const INPUTS = ['keydown', 'pointerdown', 'wheel'] as const;
 const SECOND_MS = 1000;
 const NEXT_TRY_MS = 30_000;
 
-/** Knows when this environment will be paused, tells the server who is there, and saves everything before. */
+/** Knows when this environment will be paused, reports activity to the server, and saves everything before. */
 export const autopausePlugin: JupyterFrontEndPlugin<IAutopause> = {
   id: `${EXTENSION}:autopause`,
-  description: 'Tells the server that somebody is there, and saves everything before a pause.',
+  description: 'Reports activity to the server, and saves everything before a pause.',
   autoStart: true,
   provides: IAutopause,
   requires: [IDocumentManager],
@@ -29,9 +29,9 @@ export const autopausePlugin: JupyterFrontEndPlugin<IAutopause> = {
   activate: (app: JupyterFrontEnd, documents: IDocumentManager, translator: ITranslator | null): IAutopause => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     const model = new PauseModel(CLOCKS, report => pauseInWords(report, trans));
-    const desk = new PauseDesk(app.serviceManager.serverSettings, UUID.uuid4(), model, CLOCKS);
-    void begin(app, documents, model, desk);
-    return { model, refresh: () => desk.refresh(), ask: wish => desk.ask(wish) };
+    const client = new PauseClient(app.serviceManager.serverSettings, UUID.uuid4(), model, CLOCKS);
+    void begin(app, documents, model, client);
+    return { model, refresh: () => client.refresh(), ask: request => client.ask(request) };
   }
 };
 
@@ -39,21 +39,21 @@ async function begin(
   app: JupyterFrontEnd,
   documents: IDocumentManager,
   model: PauseModel,
-  desk: PauseDesk
+  client: PauseClient
 ): Promise<void> {
   if (!serverPart().autopause) {
     return; // nothing here can pause, or nothing is known of it
   }
-  while ((await desk.refresh()) && model.known === null) {
+  while ((await client.refresh()) && model.known === null) {
     await laterWhileVisible(); // the server is away
   }
   if (model.known === null) {
     return; // it has no such part: nothing is sent and nothing is shown
   }
   const unsaved = () => savables(app, documents);
-  followInput(model, desk, unsaved);
-  followEvents(app, model, desk, unsaved);
-  letTimePass(model, desk);
+  followInput(model, client, unsaved);
+  followEvents(app, model, client, unsaved);
+  letTimePass(model, client);
 }
 
 async function laterWhileVisible(): Promise<void> {
@@ -62,9 +62,9 @@ async function laterWhileVisible(): Promise<void> {
   } while (!isVisible());
 }
 
-function followInput(model: PauseModel, desk: PauseDesk, documents: () => readonly ISavable[]): void {
+function followInput(model: PauseModel, client: PauseClient, documents: () => readonly ISavable[]): void {
   const heartbeat = new Heartbeat({
-    send: beat => desk.beat(beat),
+    send: beat => client.beat(beat),
     clocks: CLOCKS,
     every: (act, ms) => {
       const timer = window.setInterval(act, ms);
@@ -76,7 +76,7 @@ function followInput(model: PauseModel, desk: PauseDesk, documents: () => readon
   });
   const note = (event: Event) => {
     if (event.isTrusted) {
-      // Whoever is about to press a button of the countdown must find it there.
+      // A person about to press a button of the countdown must find it there.
       heartbeat.noteInput({ mayBeUrgent: !isInCountdown(event.target) });
     }
   };
@@ -84,7 +84,7 @@ function followInput(model: PauseModel, desk: PauseDesk, documents: () => readon
   document.addEventListener('visibilitychange', () => heartbeat.noteVisibility());
   window.addEventListener('pagehide', event => {
     if (!event.persisted) {
-      desk.leave();
+      client.leave();
     }
   });
   const follow = () => heartbeat.setRunning(model.known?.report.enabled === true);
@@ -95,7 +95,7 @@ function followInput(model: PauseModel, desk: PauseDesk, documents: () => readon
 function followEvents(
   app: JupyterFrontEnd,
   model: PauseModel,
-  desk: PauseDesk,
+  client: PauseClient,
   documents: () => readonly ISavable[]
 ): void {
   app.serviceManager.events.stream.connect((_, event) => {
@@ -103,32 +103,32 @@ function followEvents(
       return;
     }
     if (saveAskedBy(event) !== null) {
-      void saveAndTell(documents(), desk);
+      void saveAndTell(documents(), client);
     }
     const news = parseNews(event);
     if (news !== null) {
       model.noteNews(news);
     }
     if (isVisible() && model.known?.report.enabled) {
-      void desk.refresh(); // events do not tell everything
+      void client.refresh(); // events do not contain everything
     }
   });
 }
 
 /**
- * Save everything, and tell what has become of it. What is being saved is told first: a save can take longer than the
+ * Save everything, and report the result. What is being saved is reported first: a save can take longer than the
  * server waits, or stop at a question to the person.
  */
-async function saveAndTell(documents: readonly ISavable[], desk: PauseDesk): Promise<void> {
+async function saveAndTell(documents: readonly ISavable[], client: PauseClient): Promise<void> {
   const unsaved = unsavedPaths(documents);
-  const told = unsaved.length > 0 ? desk.unsaved(unsaved, true) : Promise.resolve();
+  const reported = unsaved.length > 0 ? client.unsaved(unsaved, true) : Promise.resolve();
   const left = await saveAll(documents);
-  await told;
-  await (left.length > 0 ? desk.unsaved(left, false) : desk.saved());
+  await reported;
+  await (left.length > 0 ? client.unsaved(left, false) : client.saved());
 }
 
 /** What is shown of the time that is left changes each second while a pause is near, and now and then otherwise. */
-function letTimePass(model: PauseModel, desk: PauseDesk): void {
+function letTimePass(model: PauseModel, client: PauseClient): void {
   let seconds = 0;
   window.setInterval(() => {
     seconds += 1;
@@ -137,7 +137,7 @@ function letTimePass(model: PauseModel, desk: PauseDesk): void {
       return;
     }
     if (model.isOutOfTime) {
-      void desk.refresh();
+      void client.refresh();
     }
     if (isPauseNear(known.report.state) || seconds % SECONDS_BETWEEN_ROUGH_TIMES === 0) {
       model.tick();

@@ -1,12 +1,12 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Notification, ReactWidget } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import type { Message } from '@lumino/messaging';
 import type { Widget } from '@lumino/widgets';
 import * as React from 'react';
 import { Banner } from '../components/banner';
 import { IOpenNotebook, OpenNotebooks } from '../model';
-import { nameOf } from '../names';
 import { isHeldElsewhere } from '../status';
 import { secondTabBanner } from '../tabs';
 import { CommandIds, EXTENSION, IOpenNotebooks, ReadingCommandIds, TRANSLATION_DOMAIN } from '../tokens';
@@ -34,7 +34,7 @@ const COMMANDS: Readonly<Record<BannerAction, string>> = {
 /** Says over a notebook who else is editing it, or that versions have parted, and offers the ways out. */
 export const bannerPlugin: JupyterFrontEndPlugin<void> = {
   id: `${EXTENSION}:banner`,
-  description: 'Shows over a notebook that somebody else is editing it, and offers what can be done.',
+  description: 'Shows over a notebook that another person is editing it, and offers what can be done.',
   autoStart: true,
   requires: [IOpenNotebooks],
   optional: [ITranslator],
@@ -44,7 +44,7 @@ export const bannerPlugin: JupyterFrontEndPlugin<void> = {
     notebooks.forEach(opened => {
       opened.panel.contentHeader.addWidget(new BannerWidget(app, opened, labels, trans));
       blockTypingWhileReadOnly(opened);
-      tellWhenFree(app, opened, trans);
+      notifyWhenFree(app, opened, trans);
     });
   }
 };
@@ -55,11 +55,11 @@ function bannerLabels(trans: TranslationBundle): Readonly<Record<BannerAction, s
     preview: trans.__('Preview'),
     copy: trans.__('Make a Copy'),
     'copy-to-edit': trans.__('Copy to Edit'),
-    wait: trans.__('Tell Me When It Is Free'),
-    'stop-waiting': trans.__('Do Not Tell Me'),
+    wait: trans.__('Notify Me When It Is Free'),
+    'stop-waiting': trans.__('Do Not Notify Me'),
     edit: trans.__('Edit'),
     'take-over': trans.__('Edit Here Instead'),
-    resolve: trans.__('Decide…'),
+    resolve: trans.__('Resolve…'),
     'show-newer': trans.__('Show It'),
     'open-renamed': trans.__('Open It'),
     'save-again': trans.__('Save Again'),
@@ -162,12 +162,12 @@ function isReadOnlyLabel(item: Widget): boolean {
 }
 
 /** A notification when a notebook that was waited for is free; nothing is taken by itself. */
-function tellWhenFree(app: JupyterFrontEnd, { panel, state }: IOpenNotebook, trans: TranslationBundle): void {
+function notifyWhenFree(app: JupyterFrontEnd, { panel, state }: IOpenNotebook, trans: TranslationBundle): void {
   let waitedFor = false;
   state.changed.connect(() => {
     const held = state.status !== null && isHeldElsewhere(state.status);
     if (waitedFor && !held && state.status !== null) {
-      Notification.info(trans.__('Nobody else is editing “%1” now.', nameOf(state.path)), {
+      Notification.info(trans.__('No one else is editing “%1” now.', PathExt.basename(state.path)), {
         autoClose: false,
         actions: [
           {

@@ -1,9 +1,9 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Notification, showErrorMessage } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { Contents, ServerConnection } from '@jupyterlab/services';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
-import { nameOf } from '../names';
 import { isBroken } from '../reading';
 import { getStatus, openWorkspaceVersion, serverPart } from '../restapi';
 import { isInWorkspace } from '../serverpart';
@@ -55,11 +55,11 @@ async function offerWorkspaceVersion(
       await openWorkspaceVersion(settings, path);
       documents.openOrReveal(path);
     } catch (error) {
-      const title = trans.__('This could not be done with “%1”', nameOf(path));
+      const title = trans.__('This could not be done with “%1”', PathExt.basename(path));
       await showErrorMessage(title, error instanceof Error ? error.message : String(error));
     }
   };
-  Notification.warning(trans.__('“%1”: %2', nameOf(path), status.message), {
+  Notification.warning(trans.__('“%1”: %2', PathExt.basename(path), status.message), {
     autoClose: false,
     actions: [{ label: trans.__('Show the Workspace’s Version'), displayType: 'accent', callback: () => void open() }]
   });

@@ -1,13 +1,15 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { Contents } from '@jupyterlab/services';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import { IOpenNotebook, OpenNotebooks } from '../model';
-import { nameOf, namesForCopy } from '../names';
-import { keepScreen, showServerVersion, whileNothingIsSaved, writeNew } from '../screen';
-import { EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
+import { namesForCopy } from '../names';
+import { keepScreen, showServerVersion, writeNew } from '../notebookcontent';
+import { SaveQueues } from '../savequeue';
+import { EXTENSION, IOpenNotebooks, ISaveQueues, TRANSLATION_DOMAIN } from '../tokens';
 
 const TOLD_MS = 15_000;
 
@@ -20,15 +22,16 @@ export const changedOnDiskPlugin: JupyterFrontEndPlugin<void> = {
   description: 'Asks what to do when a notebook was changed on this disk by another tab or a program.',
   autoStart: true,
   requires: [IOpenNotebooks, IDocumentManager],
-  optional: [ITranslator],
+  optional: [ISaveQueues, ITranslator],
   activate: (
     app: JupyterFrontEnd,
     notebooks: OpenNotebooks,
     documents: IDocumentManager,
+    saves: SaveQueues | null,
     translator: ITranslator | null
   ) => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
-    const desk = new ChangedOnDisk(app.serviceManager.contents, documents, trans);
+    const guard = new ChangedOnDisk(app.serviceManager.contents, documents, saves ?? new SaveQueues(), trans);
     const { contents } = app.serviceManager;
     const get = contents.get.bind(contents);
     // JupyterLab asks so first in each save, and once more after it.
@@ -48,9 +51,11 @@ export const changedOnDiskPlugin: JupyterFrontEndPlugin<void> = {
     });
     contents.get = async (path, options) => {
       const isQuestion = options?.content === false && options.hash === true;
-      const saving = isQuestion ? [...beginning].find(opened => opened.state.path === path && beginning.delete(opened)) : undefined;
+      const saving = isQuestion
+        ? [...beginning].find(opened => opened.state.path === path && beginning.delete(opened))
+        : undefined;
       const model = await get(path, options);
-      return saving !== undefined && isOther(saving, model) ? desk.decide(saving, model) : model;
+      return saving !== undefined && isOther(saving, model) ? guard.decide(saving, model) : model;
     };
   }
 };
@@ -65,6 +70,7 @@ class ChangedOnDisk {
   constructor(
     private readonly _contents: Contents.IManager,
     private readonly _documents: IDocumentManager,
+    private readonly _saves: SaveQueues,
     private readonly _trans: TranslationBundle
   ) {}
 
@@ -97,7 +103,7 @@ class ChangedOnDisk {
   private async _ask({ state }: IOpenNotebook): Promise<'mine' | 'theirs' | 'later'> {
     const trans = this._trans;
     const answer = await showDialog({
-      title: trans.__('“%1” was changed on this disk', nameOf(state.path)),
+      title: trans.__('“%1” was changed on this disk', PathExt.basename(state.path)),
       body: trans.__(
         'Another tab or a program has written another version of it since this tab loaded or saved it. Whichever you go on with, the other one is kept in a file beside it.'
       ),
@@ -106,7 +112,7 @@ class ChangedOnDisk {
         Dialog.okButton({ label: trans.__('Go On with That One'), actions: ['theirs'], accept: true }),
         Dialog.okButton({ label: trans.__('Go On with Mine'), actions: ['mine'], accept: true })
       ],
-      defaultButton: 0 // whoever is typing when it comes up decides nothing
+      defaultButton: 0 // a person who is typing when it opens decides nothing by accident
     });
     const { actions } = answer.button;
     return actions.includes('mine') ? 'mine' : actions.includes('theirs') ? 'theirs' : 'later';
@@ -116,21 +122,21 @@ class ChangedOnDisk {
     const path = panel.context.localPath;
     const { content } = await this._contents.get(path, { type: 'notebook', content: true });
     const names = namesForCopy(path, this._trans.__('other version'));
-    this._tellKept(await writeNew(this._contents, content as INotebookContent, names));
+    this._notifyKept(await writeNew(this._contents, content as INotebookContent, names));
   }
 
   private async _show(opened: IOpenNotebook): Promise<void> {
     const { panel, state } = opened;
-    await whileNothingIsSaved(panel, async () => {
-      this._tellKept(await keepScreen(this._contents, panel, this._trans.__('my edits')));
+    await this._saves.exclusively(panel.context, async () => {
+      this._notifyKept(await keepScreen(this._contents, panel, this._trans.__('my edits')));
       await showServerVersion(panel);
     });
     this._putOff.delete(opened);
     state.setTab({ saveFailed: false });
   }
 
-  private _tellKept(path: string): void {
-    Notification.info(this._trans.__('The other version is kept as “%1”.', nameOf(path)), {
+  private _notifyKept(path: string): void {
+    Notification.info(this._trans.__('The other version is kept as “%1”.', PathExt.basename(path)), {
       autoClose: TOLD_MS,
       actions: [{ label: this._trans.__('Open'), callback: () => void this._documents.openOrReveal(path) }]
     });

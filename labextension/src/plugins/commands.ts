@@ -1,19 +1,21 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Dialog, ICommandPalette, showDialog, showErrorMessage } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { showDetails } from '../details';
 import { IOpenNotebook, OpenNotebooks } from '../model';
-import { namesForCopy, nameOf } from '../names';
+import { namesForCopy } from '../names';
 import { keepOnThisDisk } from '../keptscreen';
 import { noticeToOpen } from '../notices';
 import { IServer, toPlayground } from '../playground';
 import { changeLock } from '../restapi';
-import { keepScreen, screenOf, showServerVersion, whileNothingIsSaved, writeNew } from '../screen';
+import { keepScreen, screenOf, showServerVersion, writeNew } from '../notebookcontent';
+import { SaveQueues } from '../savequeue';
 import { INotebookStatus, isConflict, isHeldElsewhere } from '../status';
-import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
+import { ARGS_OF_PANEL, CommandIds, EXTENSION, IOpenNotebooks, ISaveQueues, TRANSLATION_DOMAIN } from '../tokens';
 import { isReadOnly, modeView, placeView } from '../views';
 
 /** What can be done with an open notebook of a workspace. */
@@ -22,21 +24,25 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
   description: 'Commands for open workspace notebooks: playground, copies, editing, waiting.',
   autoStart: true,
   requires: [IOpenNotebooks, INotebookTracker, IDocumentManager],
-  optional: [ITranslator, ICommandPalette],
+  optional: [ISaveQueues, ITranslator, ICommandPalette],
   activate: (
     app: JupyterFrontEnd,
     notebooks: OpenNotebooks,
     tracker: INotebookTracker,
     documents: IDocumentManager,
+    saves: SaveQueues | null,
     translator: ITranslator | null,
     palette: ICommandPalette | null
   ) => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
-    const commands = new NotebookCommands(app, documents, trans);
+    const commands = new NotebookCommands(app, documents, saves ?? new SaveQueues(), trans);
     const find = (args: ReadonlyPartialJSONObject) =>
-      notebooks.of((typeof args.id === 'string' && tracker.find(panel => panel.id === args.id)) || tracker.currentWidget);
+      notebooks.of(
+        (typeof args.id === 'string' && tracker.find(panel => panel.id === args.id)) || tracker.currentWidget
+      );
     for (const command of commands.all) {
       app.commands.addCommand(command.id, {
+        describedBy: { args: ARGS_OF_PANEL },
         label: command.label,
         isEnabled: args => {
           const opened = find(args);
@@ -65,6 +71,7 @@ class NotebookCommands {
   constructor(
     private readonly _app: JupyterFrontEnd,
     private readonly _documents: IDocumentManager,
+    private readonly _saves: SaveQueues,
     private readonly _trans: TranslationBundle
   ) {
     this._server = { contents: _app.serviceManager.contents, settings: _app.serviceManager.serverSettings };
@@ -105,13 +112,13 @@ class NotebookCommands {
       },
       {
         id: CommandIds.wait,
-        label: trans.__('Tell Me When Nobody Else Is Editing'),
+        label: trans.__('Notify Me When No One Else Is Editing'),
         suits: ({ state }, status) => isHeldElsewhere(status) && !state.waiting,
         act: async ({ state }) => state.setWaiting(true)
       },
       {
         id: CommandIds.stopWaiting,
-        label: trans.__('Do Not Tell Me When Nobody Else Is Editing'),
+        label: trans.__('Do Not Notify Me When No One Else Is Editing'),
         suits: ({ state }) => state.waiting,
         act: async ({ state }) => state.setWaiting(false)
       },
@@ -129,7 +136,7 @@ class NotebookCommands {
     try {
       await act(opened);
     } catch (error) {
-      const title = this._trans.__('This could not be done with “%1”', nameOf(opened.state.path));
+      const title = this._trans.__('This could not be done with “%1”', PathExt.basename(opened.state.path));
       await showErrorMessage(title, error instanceof Error ? error.message : String(error));
     }
   }
@@ -142,9 +149,13 @@ class NotebookCommands {
     const copied = await toPlayground(this._server, screenOf(panel), path, this._trans.__('copy'));
     this._documents.openOrReveal(copied.path);
     if (copied.leftAlone !== null) {
-      const [copy, other] = [nameOf(copied.path), nameOf(copied.leftAlone)];
+      const [copy, other] = [PathExt.basename(copied.path), PathExt.basename(copied.leftAlone)];
       noticeToOpen(
-        this._trans.__('“%1” is in the playground already, with other content. It was left as it is; this is “%2”.', other, copy),
+        this._trans.__(
+          '“%1” is in the playground already, with other content. It was left as it is; this is “%2”.',
+          other,
+          copy
+        ),
         this._trans.__('Open “%1”', other),
         () => this._documents.openOrReveal(copied.leftAlone ?? copied.path)
       );
@@ -166,7 +177,7 @@ class NotebookCommands {
   private async _takeOver(opened: IOpenNotebook): Promise<void> {
     const trans = this._trans;
     const answer = await showDialog({
-      title: trans.__('Edit “%1” here?', nameOf(opened.state.path)),
+      title: trans.__('Edit “%1” here?', PathExt.basename(opened.state.path)),
       body: trans.__(
         'The notebook becomes read-only in your other environment. What you typed there and is not in the workspace yet stays on that disk.'
       ),
@@ -179,7 +190,7 @@ class NotebookCommands {
   }
 
   private _edit(opened: IOpenNotebook, action: 'acquire' | 'take-over'): Promise<void> {
-    return whileNothingIsSaved(opened.panel, () => this._takeLockAndShow(opened, action));
+    return this._saves.exclusively(opened.panel.context, () => this._takeLockAndShow(opened, action));
   }
 
   /** Take the lock, then show what is edited now; what was on the screen is kept if it was not saved. */
@@ -203,10 +214,10 @@ class NotebookCommands {
     const button = await showDetails(
       this._server.settings,
       {
-        title: nameOf(state.path),
+        title: PathExt.basename(state.path),
         path: state.path,
         sentences: mode.sentence === place.sentence ? [mode.sentence] : [mode.sentence, place.sentence],
-        buttons: conflict ? [Dialog.okButton({ label: trans.__('Decide…'), actions: ['resolve'] })] : []
+        buttons: conflict ? [Dialog.okButton({ label: trans.__('Resolve…'), actions: ['resolve'] })] : []
       },
       trans
     );

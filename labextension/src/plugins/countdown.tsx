@@ -3,11 +3,11 @@ import { Notification, ReactWidget } from '@jupyterlab/apputils';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 import * as React from 'react';
-import type { Phase } from '../autopause';
+import type { Phase } from '../pause/report';
 import { Countdown } from '../components/countdown';
-import { announcement, countdownView } from '../countdownview';
-import { PauseModel } from '../pausemodel';
-import type { PauseAction } from '../pauseviews';
+import { announcement, countdownView } from '../pause/countdown';
+import { PauseModel } from '../pause/model';
+import type { PauseAction } from '../pause/views';
 import { CommandIds, EXTENSION, IAutopause, TRANSLATION_DOMAIN } from '../tokens';
 
 /** The command behind each button. */
@@ -74,7 +74,7 @@ class CountdownWidget extends ReactWidget {
   private _before: Phase | null = null;
 }
 
-/** Whoever has asked for the pause is told why it did not come about, also after the next key has ended the countdown. */
+/** A person who has asked for the pause is shown why it did not come about, also after the next key has ended the countdown. */
 function tellWhenRefused(model: PauseModel): void {
   let before: Phase | null = null;
   model.changed.connect(() => {

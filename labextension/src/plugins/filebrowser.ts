@@ -6,12 +6,13 @@ import type { Contents } from '@jupyterlab/services';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
 import { showMark } from '../components/mark';
-import { FolderPairs } from '../folderpairs';
+import { ModePaths } from '../modepaths';
 import { Marks } from '../marks';
 import { serverPart } from '../restapi';
-import { exists } from '../screen';
-import { isFields, parseStatus } from '../status';
-import { CommandIds, EVENT_SCHEMA, EXTENSION, TRANSLATION_DOMAIN } from '../tokens';
+import { exists } from '../notebookcontent';
+import { parseStatus } from '../status';
+import { CommandIds, EVENT_SCHEMA, EXTENSION, NO_ARGS, TRANSLATION_DOMAIN } from '../tokens';
+import { isFields } from '../validate';
 
 /** Marks in the folders of workspaces, and what can be done with their notebooks without opening them. */
 export const fileBrowserPlugin: JupyterFrontEndPlugin<void> = {
@@ -28,15 +29,16 @@ export const fileBrowserPlugin: JupyterFrontEndPlugin<void> = {
   ) => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     markEntries(app, browsers, trans);
-    const folders = new FolderPairs(serverPart().pairs);
+    const folders = new ModePaths(serverPart().pairs);
     const chosen = (): Contents.IModel | null => {
       const browser = browsers.tracker.currentWidget;
-      const items = browser === null ? [] : [...browser.selectedItems()];
-      return items.length === 1 && items[0].type === 'notebook' ? items[0] : null;
+      const [item, ...others] = browser?.selectedItems() ?? [];
+      return item?.type === 'notebook' && others.length === 0 ? item : null;
     };
 
     const add = (id: string, label: string, suits: (path: string) => boolean, act: (path: string) => unknown) =>
       app.commands.addCommand(id, {
+        describedBy: { args: NO_ARGS },
         label,
         isVisible: () => {
           const item = chosen();
@@ -51,18 +53,29 @@ export const fileBrowserPlugin: JupyterFrontEndPlugin<void> = {
           }
         }
       });
-    add(CommandIds.browserPlayground, trans.__('Open in Playground'), path => folders.modeOf(path) === 'edit', async path => {
-      const other = folders.toPlayground(path);
-      if (other === null || !(await exists(app.serviceManager.contents, other))) {
-        throw new Error(trans.__('The playground of this workspace was not found.'));
+    add(
+      CommandIds.browserPlayground,
+      trans.__('Open in Playground'),
+      path => folders.modeOf(path) === 'edit',
+      async path => {
+        const other = folders.toPlayground(path);
+        if (other === null || !(await exists(app.serviceManager.contents, other))) {
+          throw new Error(trans.__('The playground of this workspace was not found.'));
+        }
+        documents.openOrReveal(other);
       }
-      documents.openOrReveal(other);
-    });
-    add(CommandIds.browserEdit, trans.__('Open in Edit'), path => folders.toEdit(path) !== null, path =>
-      documents.openOrReveal(folders.toEdit(path) ?? path)
     );
-    add(CommandIds.browserPreview, trans.__('Preview'), path => folders.modeOf(path) !== null, path =>
-      app.commands.execute(CommandIds.preview, { path })
+    add(
+      CommandIds.browserEdit,
+      trans.__('Open in Edit'),
+      path => folders.toEdit(path) !== null,
+      path => documents.openOrReveal(folders.toEdit(path) ?? path)
+    );
+    add(
+      CommandIds.browserPreview,
+      trans.__('Preview'),
+      path => folders.modeOf(path) !== null,
+      path => app.commands.execute(CommandIds.preview, { path })
     );
   }
 };

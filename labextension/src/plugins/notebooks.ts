@@ -7,8 +7,9 @@ import { NotebookState, OpenNotebooks } from '../model';
 import { setLanguage } from '../present';
 import { UnexpectedAnswer, getStatus, serverPart, setRefusalWords } from '../restapi';
 import { refusalInWords, statusInWords } from '../sentences';
-import { isFields, parseStatus } from '../status';
+import { parseStatus } from '../status';
 import { EVENT_SCHEMA, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
+import { isFields } from '../validate';
 
 /** Keeps the state of each open notebook: from the server's answers and events, and from its document. */
 export const notebooksPlugin: JupyterFrontEndPlugin<OpenNotebooks> = {
@@ -45,8 +46,7 @@ export const notebooksPlugin: JupyterFrontEndPlugin<OpenNotebooks> = {
 
 function followDocument(panel: NotebookPanel, state: NotebookState): void {
   const { context } = panel;
-  const note = () =>
-    state.setTab({ dirty: context.model.dirty, readOnly: context.contentsModel?.writable === false });
+  const note = () => state.setTab({ dirty: context.model.dirty, readOnly: context.contentsModel?.writable === false });
   context.model.stateChanged.connect(note);
   context.fileChanged.connect(note);
   context.saveState.connect((_, saving) => {
@@ -54,7 +54,7 @@ function followDocument(panel: NotebookPanel, state: NotebookState): void {
     note();
   });
   // What was opened to be read is shown again to be edited.
-  state.statusTold.connect(note);
+  state.statusReceived.connect(note);
   void context.ready.then(note);
 }
 
@@ -76,7 +76,7 @@ function followEvents(app: JupyterFrontEnd, notebooks: OpenNotebooks): void {
   });
 }
 
-/** Asks for the status of notebooks; says once, in plain words, when the server cannot tell. */
+/** Asks for the status of notebooks; notifies once, in plain words, if the server's answer is not understood. */
 class StatusReader {
   constructor(
     private readonly _settings: ServerConnection.ISettings,

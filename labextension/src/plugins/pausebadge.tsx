@@ -5,8 +5,8 @@ import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/tran
 import { ISignal, Signal } from '@lumino/signaling';
 import * as React from 'react';
 import { Badge } from '../components/badge';
-import { PauseModel } from '../pausemodel';
-import { pauseBadge } from '../pauseviews';
+import { PauseModel } from '../pause/model';
+import { pauseBadge } from '../pause/views';
 import { CommandIds, EXTENSION, IAutopause, TRANSLATION_DOMAIN } from '../tokens';
 
 /** In Notebook 7's menu row: after the spacer, before the kernel's name. */

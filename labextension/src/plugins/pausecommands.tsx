@@ -2,14 +2,15 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { Dialog, ICommandPalette, Notification, ReactWidget, showDialog } from '@jupyterlab/apputils';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import * as React from 'react';
-import type { IPauseReport } from '../autopause';
+import type { IPauseReport } from '../pause/report';
 import { IList, Lists } from '../components/countdown';
 import { PauseDetails } from '../components/pausedetails';
-import { roughly } from '../durations';
-import { PauseModel } from '../pausemodel';
-import { PauseAction, offeredAtAnyTime, pauseBadge, secondsToAskFor, whatIsRunning } from '../pauseviews';
-import { PauseWish, Refusal } from '../restapi';
-import { CommandIds, EXTENSION, IAutopause, TRANSLATION_DOMAIN } from '../tokens';
+import { roughly } from '../pause/durations';
+import { PauseModel } from '../pause/model';
+import { PauseAction, offeredAtAnyTime, pauseBadge, secondsToAskFor, whatIsRunning } from '../pause/views';
+import type { PauseRequest } from '../pause/restapi';
+import { Refusal } from '../restapi';
+import { CommandIds, EXTENSION, IAutopause, NO_ARGS, TRANSLATION_DOMAIN } from '../tokens';
 import { PAUSE_COMMANDS } from './countdown';
 
 /** What can be asked about the pause of this environment. */
@@ -26,22 +27,29 @@ export const pauseCommandsPlugin: JupyterFrontEndPlugin<void> = {
     palette: ICommandPalette | null
   ) => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
-    const desk = new PauseCommands(app, autopause, trans);
+    const commands = new PauseCommands(app, autopause, trans);
     const add = (id: string, label: string, act: (report: IPauseReport) => Promise<void>) => {
       app.commands.addCommand(id, {
+        describedBy: { args: NO_ARGS },
         label,
         isEnabled: () => autopause.model.known?.report.enabled === true,
-        execute: () => desk.run(act)
+        execute: () => commands.run(act)
       });
       palette?.addItem({ command: id, category: trans.__('Terra Workspace') });
     };
-    add(CommandIds.pauseDetails, trans.__('Why Is This Environment Running?'), () => desk.explain());
-    add(CommandIds.keepAwake, trans.__('Keep This Environment Running for an Hour'), report => desk.keepAwake(report));
-    add(CommandIds.untilJobsEnd, trans.__('Keep This Environment Running until Its Jobs End'), () => desk.untilJobsEnd());
-    add(CommandIds.endKeepAwake, trans.__('Do Not Keep This Environment Running'), () => desk.endKeepAwake());
-    add(CommandIds.pauseNow, trans.__('Pause This Environment Now'), report => desk.pauseNow(report));
-    add(CommandIds.pauseAnyway, trans.__('Pause This Environment over What Is Not in the Workspace'), report =>
-      desk.pauseAnyway(report)
+    add(CommandIds.pauseDetails, trans.__('Why Is This Environment Running?'), () => commands.explain());
+    add(CommandIds.keepAwake, trans.__('Keep This Environment Running for an Hour'), report =>
+      commands.keepAwake(report)
+    );
+    add(CommandIds.untilJobsEnd, trans.__('Keep This Environment Running until Its Jobs End'), () =>
+      commands.untilJobsEnd()
+    );
+    add(CommandIds.endKeepAwake, trans.__('Do Not Keep This Environment Running'), () => commands.endKeepAwake());
+    add(CommandIds.pauseNow, trans.__('Pause This Environment Now'), report => commands.pauseNow(report));
+    add(
+      CommandIds.pauseAnyway,
+      trans.__('Pause This Environment Although Not Everything Is in the Workspace'),
+      report => commands.pauseAnyway(report)
     );
   }
 };
@@ -53,7 +61,7 @@ class PauseCommands {
     private readonly _trans: TranslationBundle
   ) {}
 
-  /** Run a command; tell in the server's own sentence why it was refused. */
+  /** Run a command; show the server's sentence if it was refused. */
   async run(act: (report: IPauseReport) => Promise<void>): Promise<void> {
     await this._autopause.refresh();
     const report = this._autopause.model.known?.report;
@@ -127,7 +135,7 @@ class PauseCommands {
   }
 
   private _stopped(report: IPauseReport): IList {
-    return { sentence: this._trans.__('This is stopped by it:'), items: whatIsRunning(report) };
+    return { sentence: this._trans.__('This will stop:'), items: whatIsRunning(report) };
   }
 
   private async _isMeant(lists: readonly IList[]): Promise<boolean> {
@@ -140,8 +148,8 @@ class PauseCommands {
     return answer.button.accept;
   }
 
-  private _ask(wish: PauseWish): Promise<void> {
-    return this._autopause.ask(wish);
+  private _ask(request: PauseRequest): Promise<void> {
+    return this._autopause.ask(request);
   }
 
   private _tell(sentence: string): void {
@@ -189,4 +197,3 @@ class PauseDetailsWidget extends ReactWidget {
     this.update();
   }
 }
-

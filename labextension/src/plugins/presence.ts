@@ -48,7 +48,7 @@ class PresenceOfNotebook {
       void this._presence.close();
       this._presence = null;
     }
-    // A server that tells no lock has no presence either.
+    // A server that sends no lock has no presence either.
     if (this._presence === null && state.status !== null && state.status.lock !== null) {
       this._path = state.path;
       this._presence = this._open(state.path);

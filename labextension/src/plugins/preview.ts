@@ -1,11 +1,11 @@
 import { ILabShell, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette, MainAreaWidget } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { IFrame, notebookIcon } from '@jupyterlab/ui-components';
 import { labIcon } from '../components/labicon';
 import { OpenNotebooks } from '../model';
-import { nameOf } from '../names';
 import { ITitle, titleOfPreview } from '../titles';
 import { previewUrl } from '../restapi';
 import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
@@ -36,8 +36,17 @@ export const previewPlugin: JupyterFrontEndPlugin<void> = {
       return state?.status == null ? null : state.path;
     };
     app.commands.addCommand(CommandIds.preview, {
+      describedBy: {
+        args: {
+          type: 'object',
+          properties: {
+            id: { type: 'string', description: 'The id of the notebook panel' },
+            path: { type: 'string', description: 'The API path of the notebook' }
+          }
+        }
+      },
       label: trans.__('Preview'),
-      caption: trans.__('Read this notebook: no kernel is started, and nobody is kept from editing.'),
+      caption: trans.__('Read this notebook without starting a kernel or locking it.'),
       isEnabled: args => pathOf(args) !== null,
       execute: async args => {
         const path = pathOf(args);
@@ -47,7 +56,7 @@ export const previewPlugin: JupyterFrontEndPlugin<void> = {
         if (labShell === null) {
           window.open(previewUrl(settings, path), '_blank', 'noopener');
         } else {
-          showInTab(labShell, path, previewUrl(settings, path), titleOfPreview(nameOf(path), trans));
+          showInTab(labShell, path, previewUrl(settings, path), titleOfPreview(PathExt.basename(path), trans));
         }
       }
     });

@@ -3,21 +3,24 @@ import type { Contents } from '@jupyterlab/services';
 import { IOpenNotebook, OpenNotebooks } from '../model';
 import { ISnapshot, changesBetween, snapshotOf } from '../ownchanges';
 import { isToFollow } from '../reading';
-import { screenOf, showServerVersion, whileNothingIsSaved } from '../screen';
+import { screenOf, showServerVersion } from '../notebookcontent';
+import { SaveQueues } from '../savequeue';
 import { INotebookStatus, shownVersion } from '../status';
-import { EXTENSION, IOpenNotebooks } from '../tokens';
+import { EXTENSION, IOpenNotebooks, ISaveQueues } from '../tokens';
 import { isReadOnly } from '../views';
 import { followVisibility, isSeen } from '../visibility';
 
-/** Keeps read-only views current: they follow the saves of whoever edits, unless they hold something of their own. */
+/** Keeps read-only views current: they follow the editor's saves, unless they hold something of their own. */
 export const readingPlugin: JupyterFrontEndPlugin<void> = {
   id: `${EXTENSION}:reading`,
-  description: 'Shows in read-only views what the editor has saved, and tells where it cannot.',
+  description: 'Shows in read-only views what the editor has saved, and says where it cannot.',
   autoStart: true,
   requires: [IOpenNotebooks],
-  activate: (app: JupyterFrontEnd, notebooks: OpenNotebooks) => {
+  optional: [ISaveQueues],
+  activate: (app: JupyterFrontEnd, notebooks: OpenNotebooks, saves: SaveQueues | null) => {
+    const queues = saves ?? new SaveQueues();
     const versions = noteShownVersions(app.serviceManager.contents, notebooks);
-    notebooks.forEach(opened => new ReadOnlyView(opened, path => versions.get(path) ?? null));
+    notebooks.forEach(opened => new ReadOnlyView(opened, queues, path => versions.get(path) ?? null));
   }
 };
 
@@ -39,12 +42,13 @@ function noteShownVersions(contents: Contents.IManager, notebooks: OpenNotebooks
 
 /** What is looked at after a change, together with what changes soon after it: outputs come in many pieces. */
 const SETTLED_MS = 300;
-/** How often the words that tell how long ago something was are put right. */
+/** How often words such as “2 min ago” are updated. */
 const WORDS_MS = 30_000;
 
 class ReadOnlyView {
   constructor(
     private readonly _opened: IOpenNotebook,
+    private readonly _saves: SaveQueues,
     private readonly _versionAt: (path: string) => string | null
   ) {
     const { panel, state } = _opened;
@@ -56,7 +60,7 @@ class ReadOnlyView {
     };
     void context.ready.then(() => this._noteShown());
     context.model.contentChanged.connect(() => this._lookSoon());
-    state.statusTold.connect((_, { now }) => this._noteSaved(now));
+    state.statusReceived.connect((_, { now }) => this._noteSaved(now));
     state.changed.connect(() => this._follow());
     followVisibility(panel, () => this._follow());
     const words = window.setInterval(() => this._isReadOnly && isSeen(panel) && state.tick(), WORDS_MS);
@@ -95,7 +99,7 @@ class ReadOnlyView {
     }
   }
 
-  /** See what the person has changed. Outputs alone are no edits: nobody is asked to save them. */
+  /** See what the person has changed. Outputs alone are no edits: the person is not asked to save them. */
   look(): void {
     const { panel, state } = this._opened;
     if (this._shown === null || panel.isDisposed) {
@@ -122,7 +126,7 @@ class ReadOnlyView {
   private async _showNewer(): Promise<void> {
     const { panel } = this._opened;
     try {
-      await whileNothingIsSaved(panel, async () => {
+      await this._saves.exclusively(panel.context, async () => {
         this.look();
         if (this._opened.state.tab.ownChanges === 'none') {
           await showServerVersion(panel);

@@ -1,16 +1,24 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Dialog, showDialog, showErrorMessage } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { IOpenNotebook, OpenNotebooks } from '../model';
-import { nameOf } from '../names';
 import { noticeToOpen } from '../notices';
 import { hasOwnChanges } from '../reading';
 import { getStatus, openWorkspaceVersion } from '../restapi';
-import { showServerVersion, whileNothingIsSaved } from '../screen';
-import { EXTENSION, IOpenNotebooks, ReadingCommandIds, TRANSLATION_DOMAIN } from '../tokens';
+import { showServerVersion } from '../notebookcontent';
+import { SaveQueues } from '../savequeue';
+import {
+  ARGS_OF_PANEL,
+  EXTENSION,
+  IOpenNotebooks,
+  ISaveQueues,
+  ReadingCommandIds,
+  TRANSLATION_DOMAIN
+} from '../tokens';
 
 /** The ways on from a view that is outdated, of a notebook that has gone, or that this disk has broken. */
 export const readingCommandsPlugin: JupyterFrontEndPlugin<void> = {
@@ -18,20 +26,24 @@ export const readingCommandsPlugin: JupyterFrontEndPlugin<void> = {
   description: 'Commands of read-only, renamed and broken workspace notebooks.',
   autoStart: true,
   requires: [IOpenNotebooks, INotebookTracker, IDocumentManager],
-  optional: [ITranslator],
+  optional: [ISaveQueues, ITranslator],
   activate: (
     app: JupyterFrontEnd,
     notebooks: OpenNotebooks,
     tracker: INotebookTracker,
     documents: IDocumentManager,
+    saves: SaveQueues | null,
     translator: ITranslator | null
   ) => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
-    const ways = new WaysOn(app, documents, trans);
+    const ways = new WaysOn(app, documents, saves ?? new SaveQueues(), trans);
     const find = (args: ReadonlyPartialJSONObject) =>
-      notebooks.of((typeof args.id === 'string' && tracker.find(panel => panel.id === args.id)) || tracker.currentWidget);
+      notebooks.of(
+        (typeof args.id === 'string' && tracker.find(panel => panel.id === args.id)) || tracker.currentWidget
+      );
     const add = (id: string, label: string, suits: (opened: IOpenNotebook) => boolean, act: Act) =>
       app.commands.addCommand(id, {
+        describedBy: { args: ARGS_OF_PANEL },
         label,
         isEnabled: args => {
           const opened = find(args);
@@ -42,14 +54,24 @@ export const readingCommandsPlugin: JupyterFrontEndPlugin<void> = {
           await (opened === null ? undefined : ways.run(act, opened));
         }
       });
-    add(ReadingCommandIds.showNewer, trans.__('Show the Newer Version'), () => true, opened => ways.showNewer(opened));
+    add(
+      ReadingCommandIds.showNewer,
+      trans.__('Show the Newer Version'),
+      () => true,
+      opened => ways.showNewer(opened)
+    );
     add(
       ReadingCommandIds.openRenamed,
       trans.__('Open It Under Its New Name'),
       ({ state }) => state.status?.gone?.path != null,
       opened => ways.openRenamed(opened)
     );
-    add(ReadingCommandIds.saveAgain, trans.__('Save Again'), () => true, ({ panel }) => panel.context.save());
+    add(
+      ReadingCommandIds.saveAgain,
+      trans.__('Save Again'),
+      () => true,
+      ({ panel }) => panel.context.save()
+    );
     add(
       ReadingCommandIds.showWorkspaceVersion,
       trans.__('Show the Workspace’s Version'),
@@ -65,6 +87,7 @@ class WaysOn {
   constructor(
     private readonly _app: JupyterFrontEnd,
     private readonly _documents: IDocumentManager,
+    private readonly _saves: SaveQueues,
     private readonly _trans: TranslationBundle
   ) {}
 
@@ -76,7 +99,7 @@ class WaysOn {
       if (error instanceof Error && error.name === 'ModalCancelError') {
         return; // the notebook itself says so
       }
-      const title = this._trans.__('This could not be done with “%1”', nameOf(opened.state.path));
+      const title = this._trans.__('This could not be done with “%1”', PathExt.basename(opened.state.path));
       await showErrorMessage(title, error instanceof Error ? error.message : String(error));
     }
   }
@@ -86,7 +109,7 @@ class WaysOn {
     const trans = this._trans;
     if (state.tab.ownChanges !== 'outputs' && (panel.context.model.dirty || hasOwnChanges(state.tab))) {
       const answer = await showDialog({
-        title: trans.__('Show the newer version of “%1”?', nameOf(state.path)),
+        title: trans.__('Show the newer version of “%1”?', PathExt.basename(state.path)),
         body: trans.__('What you changed in this view is in no file, and goes away. Make a copy first to keep it.'),
         buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Show It') })],
         defaultButton: 0
@@ -111,18 +134,18 @@ class WaysOn {
 
   async showWorkspaceVersion({ panel, state }: IOpenNotebook): Promise<void> {
     const settings = this._app.serviceManager.serverSettings;
-    await whileNothingIsSaved(panel, async () => {
+    await this._saves.exclusively(panel.context, async () => {
       const kept = await openWorkspaceVersion(settings, state.path);
       await showServerVersion(panel);
       state.setStatus(await getStatus(settings, state.path));
       if (kept !== null) {
-        const message = this._trans.__('What this disk had is kept as “%1”.', nameOf(kept));
+        const message = this._trans.__('What this disk had is kept as “%1”.', PathExt.basename(kept));
         noticeToOpen(message, this._trans.__('Open'), () => this._documents.openOrReveal(kept));
       }
     });
   }
 
   private _show(panel: IOpenNotebook['panel']): Promise<void> {
-    return whileNothingIsSaved(panel, () => showServerVersion(panel));
+    return this._saves.exclusively(panel.context, () => showServerVersion(panel));
   }
 }

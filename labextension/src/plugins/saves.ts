@@ -6,33 +6,35 @@ import { Contents, ServerConnection } from '@jupyterlab/services';
 import { dueAt } from '../autosave';
 import { IOpenNotebook, OpenNotebooks } from '../model';
 import { getStatus } from '../restapi';
-import { SaveQueue } from '../savequeue';
-import { SAVE_QUEUES } from '../screen';
+import { SaveQueue, SaveQueues } from '../savequeue';
 import { isKeptOnDisk } from '../status';
-import { EXTENSION, IOpenNotebooks } from '../tokens';
+import { EXTENSION, IOpenNotebooks, ISaveQueues } from '../tokens';
 
 /** Saves of workspace notebooks never overlap, forget no edit, and stay within the autosave interval. */
-export const savesPlugin: JupyterFrontEndPlugin<void> = {
+export const savesPlugin: JupyterFrontEndPlugin<SaveQueues> = {
   id: `${EXTENSION}:saves`,
   description: 'Guards the saving of workspace notebooks.',
   autoStart: true,
+  provides: ISaveQueues,
   requires: [IOpenNotebooks, IDocumentManager],
-  activate: (app: JupyterFrontEnd, notebooks: OpenNotebooks, documents: IDocumentManager) => {
+  activate: (app: JupyterFrontEnd, notebooks: OpenNotebooks, documents: IDocumentManager): SaveQueues => {
+    const queues = new SaveQueues();
     noteAnswersOfSaves(app.serviceManager.contents, app.serviceManager.serverSettings, notebooks);
     failQuietlyWithoutServer(app.serviceManager.contents, notebooks);
     notebooks.forEach(({ panel, state }) => {
       const { context } = panel;
-      if (!SAVE_QUEUES.has(context)) {
+      if (!queues.has(context)) {
         const queue = queueSaves(context);
-        SAVE_QUEUES.set(context, queue);
+        queues.add(context, queue);
         const autosaver = new Autosaver(panel, queue, documents);
-        state.statusTold.connect((_, { before, now }) => {
+        state.statusReceived.connect((_, { before, now }) => {
           if (now.lock?.lost === true && before?.lock?.lost !== true) {
             autosaver.saveSoon(); // it is said where the last edits are
           }
         });
       }
     });
+    return queues;
   }
 };
 
@@ -52,9 +54,9 @@ function queueSaves(context: DocumentRegistry.Context): SaveQueue {
 }
 
 /**
- * Take note of what the answers of saves tell.
+ * Take note of the answers of saves.
  *
- * A save that failed is a finished save all the same when the disk has the edits: JupyterLab is told so, and the
+ * A save that failed is a finished save all the same when the disk has the edits: JupyterLab gets it as such, and the
  * notebook's state shows what the workspace thinks of it. Otherwise JupyterLab would send the same edits every few
  * seconds, and show a dialog of its own each time. Where the disk has them not, the banner says why.
  */
@@ -92,7 +94,7 @@ function noteAnswersOfSaves(
     error: unknown,
     opened: readonly IOpenNotebook[]
   ): Promise<Contents.IModel | null> {
-    const before = opened[0].panel.context.contentsModel?.hash ?? null;
+    const before = opened[0]?.panel.context.contentsModel?.hash ?? null;
     try {
       const status = await getStatus(settings, path);
       opened.forEach(({ state }) => state.setStatus(status));

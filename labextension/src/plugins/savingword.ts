@@ -16,7 +16,12 @@ export const savingWordPlugin: JupyterFrontEndPlugin<void> = {
   autoStart: true,
   requires: [IOpenNotebooks, INotebookTracker],
   optional: [IStatusBar],
-  activate: (app: JupyterFrontEnd, notebooks: OpenNotebooks, tracker: INotebookTracker, statusBar: IStatusBar | null) => {
+  activate: (
+    app: JupyterFrontEnd,
+    notebooks: OpenNotebooks,
+    tracker: INotebookTracker,
+    statusBar: IStatusBar | null
+  ) => {
     if (statusBar === null) {
       return;
     }

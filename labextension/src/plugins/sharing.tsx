@@ -1,21 +1,20 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Dialog, Notification, ReactWidget, showDialog, showErrorMessage } from '@jupyterlab/apputils';
-import { PageConfig } from '@jupyterlab/coreutils';
+import { PageConfig, PathExt } from '@jupyterlab/coreutils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { DirListing, FileBrowser, IFileBrowserFactory } from '@jupyterlab/filebrowser';
 import type { Contents, ServerConnection } from '@jupyterlab/services';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import * as React from 'react';
 import { showDetails } from '../details';
-import { nameOf } from '../names';
 import { Refusal } from '../restapi';
 import { IRemoval, deletionView, uploadNotice } from '../sharing';
 import { getRemoval } from '../sharingapi';
 import { markOf } from '../status';
-import { CommandIds, EXTENSION, TRANSLATION_DOMAIN } from '../tokens';
+import { CommandIds, EXTENSION, NO_ARGS, TRANSLATION_DOMAIN } from '../tokens';
 
 const TOLD_MS = 12_000;
-/** Files that are dropped together are told of together. */
+/** Files that are dropped together share one notification. */
 const TOGETHER_MS = 1000;
 
 /** Says what is shared and what is not: when files are uploaded, and before they are deleted. */
@@ -39,6 +38,7 @@ export const sharingPlugin: JupyterFrontEndPlugin<void> = {
     askBeforeDeleting(new Deletions(settings, documents, trans), app.serviceManager.contents, trans);
     // "Copy to the Workspace…" has its place beside it.
     app.commands.addCommand(CommandIds.browserWhere, {
+      describedBy: { args: NO_ARGS },
       label: trans.__('On This Disk Only…'),
       isVisible: () => chosen(browsers) !== null,
       execute: async () => {
@@ -54,8 +54,9 @@ export const sharingPlugin: JupyterFrontEndPlugin<void> = {
 /** The one selected file, if it stays on this disk. */
 function chosen(browsers: IFileBrowserFactory): Contents.IModel | null {
   const browser = browsers.tracker.currentWidget;
-  const items = browser === null ? [] : [...browser.selectedItems()];
-  return items.length === 1 && markOf((items[0] as { terra?: unknown }).terra) === 'this-disk' ? items[0] : null;
+  const [item, ...others] = browser?.selectedItems() ?? [];
+  const isChosen = item !== undefined && others.length === 0;
+  return isChosen && markOf((item as { terra?: unknown }).terra) === 'this-disk' ? item : null;
 }
 
 /** Say once of each upload which of its files stay on this disk. */
@@ -133,7 +134,7 @@ class Deletions {
     return true;
   }
 
-  /** Whether a deletion is meant: asked here for what everybody would lose and nobody was asked about. */
+  /** Whether a deletion is meant: asked here if others would lose something and no one was asked yet. */
   async isMeant(path: string): Promise<boolean> {
     if (this._meant.delete(path)) {
       return true;
@@ -146,7 +147,7 @@ class Deletions {
     try {
       await this._documents.deleteFile(path);
     } catch (error) {
-      const title = this._trans.__('“%1” was not deleted', nameOf(path));
+      const title = this._trans.__('“%1” was not deleted', PathExt.basename(path));
       await showErrorMessage(title, error instanceof Error ? error.message : String(error));
     } finally {
       this._meant.delete(path);

@@ -1,12 +1,13 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import { IOpenNotebook, OpenNotebooks } from '../model';
-import { nameOf } from '../names';
-import { keepScreen, showServerVersion, whileNothingIsSaved } from '../screen';
+import { keepScreen, showServerVersion } from '../notebookcontent';
+import { SaveQueues } from '../savequeue';
 import type { ITabs } from '../tabs';
-import { CommandIds, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
+import { ARGS_OF_PANEL, CommandIds, EXTENSION, IOpenNotebooks, ISaveQueues, TRANSLATION_DOMAIN } from '../tokens';
 
 const TOLD_MS = 10_000;
 const SHOWN_MS = 8000;
@@ -17,14 +18,16 @@ export const tabsPlugin: JupyterFrontEndPlugin<void> = {
   description: 'Keeps several tabs of one notebook from saving over each other.',
   autoStart: true,
   requires: [IOpenNotebooks, INotebookTracker],
-  optional: [ITranslator],
+  optional: [ISaveQueues, ITranslator],
   activate: (
     app: JupyterFrontEnd,
     notebooks: OpenNotebooks,
     tracker: INotebookTracker,
+    saves: SaveQueues | null,
     translator: ITranslator | null
   ) => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
+    const queues = saves ?? new SaveQueues();
     const first = new WeakMap<object, IOpenNotebook>();
     notebooks.forEach(opened => {
       const known = first.get(opened.panel.context);
@@ -34,11 +37,12 @@ export const tabsPlugin: JupyterFrontEndPlugin<void> = {
       }
       first.set(opened.panel.context, opened);
       saveOnlyWhereItIsEdited(opened);
-      const tab = new NotebookTab(app, opened, trans);
-      opened.state.tabsTold.connect((_, tabs) => void tab.follow(tabs));
+      const tab = new NotebookTab(app, opened, queues, trans);
+      opened.state.tabsReceived.connect((_, tabs) => void tab.follow(tabs));
     });
     const add = (id: string, label: string, act: (opened: IOpenNotebook) => void) =>
       app.commands.addCommand(id, {
+        describedBy: { args: ARGS_OF_PANEL },
         label,
         isEnabled: args => find(args.id)?.state.tab.otherTab !== undefined,
         execute: args => {
@@ -46,12 +50,11 @@ export const tabsPlugin: JupyterFrontEndPlugin<void> = {
           return opened === null ? undefined : act(opened);
         }
       });
-    const find = (id: unknown) =>
-      notebooks.of(tracker.find(panel => panel.id === id) ?? tracker.currentWidget);
+    const find = (id: unknown) => notebooks.of(tracker.find(panel => panel.id === id) ?? tracker.currentWidget);
     add(CommandIds.editHere, trans.__('Edit Here'), ({ state }) => state.say('edit-here'));
     add(CommandIds.firstTab, trans.__('Go to the First Tab'), ({ state }) => {
       state.say('show-editor');
-      const name = nameOf(state.path);
+      const name = PathExt.basename(state.path);
       Notification.info(trans.__('Look for the tab “▶ %1”: that one edits it.', name), { autoClose: TOLD_MS });
     });
   }
@@ -83,13 +86,14 @@ class NotebookTab {
   constructor(
     private readonly _app: JupyterFrontEnd,
     private readonly _opened: IOpenNotebook,
+    private readonly _saves: SaveQueues,
     private readonly _trans: TranslationBundle
   ) {}
 
-  /** Follow what the server tells of the tabs. */
+  /** Follow what the server sends about the tabs. */
   async follow(tabs: ITabs): Promise<void> {
     const { state } = this._opened;
-    const before = this._before; // each change of the notebook tells of its tabs again
+    const before = this._before; // each change of the notebook sends its tabs again
     this._before = tabs;
     if (tabs.show) {
       this._show();
@@ -112,11 +116,11 @@ class NotebookTab {
   /** Show what the disk has, then let the person type; what is only on the screen is kept first. */
   private async _takeSeat(): Promise<void> {
     const { panel, state } = this._opened;
-    await whileNothingIsSaved(panel, async () => {
+    await this._saves.exclusively(panel.context, async () => {
       if (panel.context.model.dirty) {
         const contents = this._app.serviceManager.contents;
         const kept = await keepScreen(contents, panel, this._trans.__('my edits'));
-        const sentence = this._trans.__('What was on the screen is kept as “%1”.', nameOf(kept));
+        const sentence = this._trans.__('What was on the screen is kept as “%1”.', PathExt.basename(kept));
         Notification.info(sentence, { autoClose: TOLD_MS });
       }
       await showServerVersion(panel);
@@ -138,7 +142,7 @@ class NotebookTab {
   }
 
   private _sayRefused(): void {
-    const name = nameOf(this._opened.state.path);
+    const name = PathExt.basename(this._opened.state.path);
     const sentence = this._trans.__('The other tab of “%1” holds what it could not save: go there first.', name);
     Notification.warning(sentence, { autoClose: TOLD_MS });
   }
@@ -148,7 +152,7 @@ class NotebookTab {
     const { panel, state } = this._opened;
     this._app.shell.activateById(panel.id);
     window.focus();
-    const sign = `▶ ${nameOf(state.path)}`;
+    const sign = `▶ ${PathExt.basename(state.path)}`;
     const before = document.title;
     document.title = sign;
     window.setTimeout(() => {
@@ -156,7 +160,7 @@ class NotebookTab {
         document.title = before;
       }
     }, SHOWN_MS);
-    Notification.info(this._trans.__('This tab edits “%1”.', nameOf(state.path)), { autoClose: SHOWN_MS });
+    Notification.info(this._trans.__('This tab edits “%1”.', PathExt.basename(state.path)), { autoClose: SHOWN_MS });
   }
 
   private _before: ITabs | null = null;

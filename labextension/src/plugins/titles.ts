@@ -1,8 +1,8 @@
 import { ILabShell, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { PathExt } from '@jupyterlab/coreutils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { labIcon } from '../components/labicon';
 import { IOpenNotebook, OpenNotebooks } from '../model';
-import { nameOf } from '../names';
 import { ITitle, titleOf } from '../titles';
 import { EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
 
@@ -21,7 +21,7 @@ export const titlesPlugin: JupyterFrontEndPlugin<void> = {
   ) => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     notebooks.forEach(opened => {
-      const title = () => titleOf(nameOf(opened.state.path), opened.state.status, opened.state.tab, trans);
+      const title = () => titleOf(PathExt.basename(opened.state.path), opened.state.status, opened.state.tab, trans);
       followTitle(opened, title);
       if (labShell === null) {
         followPageTitle(opened, title);
