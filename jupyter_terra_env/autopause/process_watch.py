@@ -168,7 +168,7 @@ class ProcessWatch:
 
 
 class _OwnProcesses:
-    """Tells processes this server has started, also when their parents are gone: they inherited a mark."""
+    """Recognizes processes this server has started, even when their parents are gone: they inherited a mark."""
 
     def __init__(self, marks: Mapping[str, str]) -> None:
         self._known: dict[tuple[int, float], bool] = {}

@@ -144,7 +144,7 @@ class GcsBucket:
             how = {**self._once, "timeout": self._patience(size), "checksum": "crc32c"}
         else:
             # Within a resumable session a repeated chunk cannot take effect twice: the session knows how far it got.
-            # The checksum is the service's to compare: after a mismatch the client would delete the object, whatever
+            # The checksum is the service's to compare: after a mismatch the client would delete the object, no matter
             # version it is at by then.
             how = {"timeout": self._patience(_CHUNK_BYTES), "retry": self._repeated, "checksum": None}
             how["crc32c_checksum_value"] = checksum

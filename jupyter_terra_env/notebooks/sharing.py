@@ -24,7 +24,7 @@ class Whereabouts:
     Attributes:
         on_disk: its path on the disk; None when the disk has no copy.
         updated: when the bucket was last given its content, UTC, aware; None when it has none.
-        editor: the hash in the lock of whoever edited it last, as the object tells; None when nobody is named.
+        editor: the hash in the object's lock of the person who edited it last; None if the object names no one.
         trouble: why the bucket could not be asked; None when it was asked, or has nothing to do with the file.
     """
 
@@ -36,7 +36,7 @@ class Whereabouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A notebook that somebody else edits.
+    """A notebook that another person edits.
 
     Attributes:
         location: the notebook.
@@ -57,7 +57,7 @@ class Removal:
         shared: names, below the folder or of the file itself, that go for everybody in the workspace.
         on_disk_only: names that only this disk has.
         hidden: names that the bucket has and no listing shows: the deletion is refused for them.
-        held: what somebody else edits: the deletion is refused for it.
+        held: notebooks that another person edits; they cannot be deleted.
         trouble: why the bucket could not be asked.
     """
 

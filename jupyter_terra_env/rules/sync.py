@@ -54,7 +54,7 @@ class Standing(Enum):
     OWED = auto()
     """The working copy holds edits that may go to the bucket."""
     NEVER_STORED = auto()
-    """The bucket never had it, and nobody asked it to."""
+    """The bucket never had it, and was not asked to."""
 
 
 class OpenStep(Enum):

@@ -49,7 +49,7 @@ class LockWatch:
         self._looks: dict[str, asyncio.Task[None]] = {}
 
     def begin(self, shown: Iterable[Location]) -> None:
-        """Begin a look into each folder that is not being looked into already.
+        """Start a listing of each folder that is not being listed already.
 
         While a bucket cannot be asked, nothing is learnt. One folder never waits for another.
         """

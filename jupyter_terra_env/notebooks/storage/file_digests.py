@@ -29,7 +29,7 @@ class FileDigest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The content a working copy had at one moment, whatever happens to its path later.
+    """The content a working copy had at one moment; it stays readable when its path is replaced or removed.
 
     Attributes:
         file: open for reading, at its start; the receiver closes it.

@@ -317,8 +317,8 @@ class Delocalizer:
             return _Step.AGAIN
         await self._gate.require_whole(location.name, snapshot, baseline)
         if look_first or not self._locks.is_time_known or keeps_unknown(baseline):
-            # A known conflict is not sent again and again: is it one still? The first answer tells the time. And what
-            # the object is to keep has to be known.
+            # A known conflict is not sent again and again: is it one still? The first answer sets the bucket's clock.
+            # And what the object is to keep has to be known.
             await self._uploads.read_back(location, baseline, snapshot.digest)
         elif not self._locks.may_write(location, baseline):
             await self._uploads.take_lock(location, baseline, snapshot.digest)

@@ -214,7 +214,7 @@ class ForeignEdits:
             self._delocalizer.report_status(location, status.brought_for_program())
 
     async def _try_locked_again(self) -> None:
-        """Nobody looks at the locks of notebooks that no tab shows."""
+        """The locks of notebooks that no tab shows are not watched."""
         for debt in await self._storage.debts():
             location = self._locate(debt.path)
             if location is not None and self._is_locked(location):

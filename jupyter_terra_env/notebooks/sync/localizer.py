@@ -90,7 +90,7 @@ class Localizer:
     ) -> Opened:
         """Refresh the working copy from the bucket, unless it holds edits, and take the edit lock.
 
-        A working copy is shown even when the bucket cannot be asked; the status then says so. A notebook that somebody
+        A working copy is shown even when the bucket cannot be asked; the status then says so. A notebook that someone
         else edits is shown as the bucket has it, and its working copy is left alone.
 
         Args:

@@ -98,7 +98,7 @@ def read(request: dict[str, Any], conversation: Conversation) -> dict[str, Any]:
 
 
 def _notebook(source: int) -> Any:
-    import nbformat  # noqa: PLC0415 - as above
+    import nbformat  # noqa: PLC0415 - only the child process needs it
 
     return nbformat.reads(bytes(view_of(source)).decode("utf-8"), as_version=4)  # type: ignore[no-untyped-call]
 

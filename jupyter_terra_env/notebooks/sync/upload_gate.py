@@ -112,7 +112,7 @@ class UploadGate:
 
     @contextlib.asynccontextmanager
     async def private_copy(self, os_path: Path, snapshot: Snapshot) -> AsyncIterator[Snapshot | None]:
-        """A copy of a snapshot that nobody can write into while it travels; None when the content is another by now."""
+        """A copy of a snapshot that no program can write into during the upload; None if the content has changed."""
         copy = await self._copies.open_snapshot(partial(_copied, os_path.parent, snapshot))
         if copy is None:
             yield None

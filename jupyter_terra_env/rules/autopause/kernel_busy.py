@@ -3,8 +3,8 @@
 A kernel's ``status`` messages name the request they belong to. Counting the requests that are running is right where
 one shared state is not: a subshell or the control channel answers, and becomes idle, while a cell still runs.
 Messages get lost (a full queue drops them), so a request that has run for long is audited: a ``kernel_info_request``
-is answered only when the shell is free, which proves that what began before it has ended. Whatever else the kernel
-says meanwhile proves nothing about that request: a program that polls the kernel must not put the audit off.
+is answered only when the shell is free, which proves that what began before it has ended. Other messages of the
+kernel prove nothing about that request: a program that polls the kernel must not postpone the audit.
 """
 
 from dataclasses import dataclass, field, replace

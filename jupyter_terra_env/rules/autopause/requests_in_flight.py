@@ -125,7 +125,7 @@ def upload_in(body: bytes) -> Upload | None:
     """The upload that the body of a ``PUT`` of contents is; None for a save, which editors do by themselves.
 
     Only a file that a person chooses comes in numbered chunks, or as base64. Its marks stand before or after the
-    content; the content is not looked into.
+    content; the content is not read.
 
     Args:
         body: JSON, as it was sent.

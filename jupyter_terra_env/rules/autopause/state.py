@@ -229,7 +229,7 @@ Event = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announce:
-    """Tell everybody who listens where the machine is."""
+    """Notify listeners of the machine's state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

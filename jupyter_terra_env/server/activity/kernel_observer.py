@@ -1,4 +1,4 @@
-"""One kernel, observed: its requests counted on a narrow subscription, its silence audited, its state put right.
+"""One kernel, observed: its requests counted on a narrow subscription, its silence audited, its state corrected.
 
 Decisions are in `rules/autopause/kernel_busy.py`; this is the wire. Protocol: docs/protocol/autopause.md.
 """

@@ -1,4 +1,4 @@
-"""A notebook as a preview takes it: whatever is not as it should be is left out, and named.
+"""A notebook as a preview takes it: malformed parts are left out, and named.
 
 JupyterLab opens notebooks that do not follow the format to the letter; so does a preview.
 """

@@ -161,7 +161,7 @@ def _cell(cell: Cell, highlight: Highlight2HTML, notes: Notes, *, why_plain: str
             return _RENDERERS[cell.kind](cell, highlight)
         except MemoryError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a library makes of what others wrote
+        except Exception as error:  # noqa: BLE001 - a library may raise anything on content of others
             why_plain = f"it cannot be rendered ({type(error).__name__})"
     notes.add(f"Cell {cell.number} is shown as plain text, without its outputs: {why_plain}.")
     text = cell.source[:_MOST_PLAIN_CHARACTERS]

@@ -17,6 +17,6 @@ def __getattr__(name: str) -> Any:
     # On demand: child processes import parts of this package, and the manager brings all of Jupyter Server.
     if name != "TerraContentsManager":
         raise AttributeError(name)
-    from jupyter_terra_env.server.contents.manager import TerraContentsManager  # noqa: PLC0415 - as said
+    from jupyter_terra_env.server.contents.manager import TerraContentsManager  # noqa: PLC0415 - on demand
 
     return TerraContentsManager

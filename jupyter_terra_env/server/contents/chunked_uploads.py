@@ -35,7 +35,7 @@ _ABANDONED_SECONDS = 3600.0
 _CLIENT_HEADERS = ("Authorization", "User-Agent")
 
 sender: ContextVar[tuple[str, ...] | None] = ContextVar("sender", default=None)
-"""The client whose request is handled, as far as requests can be told apart."""
+"""The client whose request is handled, as far as requests can be distinguished."""
 
 
 def client_of(request: HTTPServerRequest) -> tuple[str, ...]:

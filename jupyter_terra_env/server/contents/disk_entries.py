@@ -47,7 +47,7 @@ def entries_of(
     """
     found = []
     for name in os.listdir(os_path):  # noqa: PTH208 - thousands of names
-        path = os.path.join(os_path, name)  # noqa: PTH118 - as above
+        path = os.path.join(os_path, name)  # noqa: PTH118 - the same reason
         try:
             entry = _entry(path, name, allow_hidden=allow_hidden)
         except (OSError, ValueError) as error:
@@ -64,4 +64,4 @@ def _entry(path: str, name: str, *, allow_hidden: bool) -> DiskEntry | None:
         return None  # A pipe or socket.
     if not allow_hidden and is_file_hidden(path, stat_res=info):
         return None
-    return DiskEntry(name=name, is_folder=os.path.isdir(path))  # noqa: PTH112 - as above
+    return DiskEntry(name=name, is_folder=os.path.isdir(path))  # noqa: PTH112 - the same reason

@@ -160,7 +160,7 @@ class ContentsReader(LargeNotebookManager):
         try:
             on_disk = os.path.exists(self.notebooks.storage.os_path(location))  # noqa: ASYNC240, PTH110 - as Jupyter does; it never raises
             # Jupyter shows a link that leads nowhere.
-            on_disk = on_disk or os.path.islink(self.notebooks.storage.entry(location.api_path))  # noqa: ASYNC240, PTH114 - as above
+            on_disk = on_disk or os.path.islink(self.notebooks.storage.entry(location.api_path))  # noqa: ASYNC240, PTH114 - the same reason
         except OperationRefused:
             return link_that_is_not_followed(location)
         if on_disk:

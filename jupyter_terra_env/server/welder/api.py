@@ -71,7 +71,7 @@ class WelderApi:
         Args:
             method: HTTP method.
             path: path below the mount, without outer slashes.
-            body: JSON, whatever the Content-Type says.
+            body: JSON, for any Content-Type.
             headers: the request's.
         """
         call = self._calls.get(path, {}).get(method)

@@ -1,6 +1,6 @@
 """Where Welder's API is reached: within Jupyter, with Jupyter's authentication, and on a port of its own, without any.
 
-Nobody logs in to a Welder: Leonardo's proxy has judged the caller, and it listens where only that proxy, kernels and
+There is no login to a Welder: Leonardo's proxy has judged the caller, and it listens where only that proxy, kernels and
 terminals reach it.
 """
 
