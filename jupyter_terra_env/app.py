@@ -153,8 +153,8 @@ class TerraEnvApp(ExtensionApp):
         config=True,
         help=(
             "Address that welder_port listens on. Everyone who can reach it may read and write the workspaces. On a "
-            "loopback address the `Host` header must be a local name, and requests of web pages are refused unless a "
-            "proxy has forwarded them."
+            "loopback address the `Host` header must be a local name, and requests of other sites' web pages are "
+            "refused unless a proxy has forwarded them."
         ),
     )
     staging_bucket = Unicode(

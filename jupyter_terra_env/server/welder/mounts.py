@@ -18,6 +18,7 @@ from jupyter_terra_env.server.welder.api import MOST_BODY_BYTES, WelderApi
 from jupyter_terra_env.server.welder.errors import Answer
 
 WELDER_SETTING = "jupyter_terra_env_welder"
+_OWN_SITES = frozenset({"none", "same-origin"})
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -85,8 +86,9 @@ class PortHandler(web.RequestHandler):
     """The same calls on a port of their own.
 
     On a loopback address the Host header has to be a local name (a foreign name could be made to point here), and a
-    request that a web page has its browser send is refused: bodies come as ``text/plain``, so any page could send them.
-    What a proxy has forwarded is for the proxy to judge; a browser does not let a page claim that without asking first.
+    request of another site's page is refused: bodies come as ``text/plain``, so any page could send them. Browsers name
+    such requests in ``Sec-Fetch-Site`` (W3C Fetch Metadata). ``Origin`` does not count: proxies pass it on, and Welder
+    ignores it. The proxy judges what it forwards; a page cannot set ``X-Forwarded-For`` without a preflight request.
     """
 
     def initialize(self, api: WelderApi, *, is_loopback: bool) -> None:
@@ -95,15 +97,14 @@ class PortHandler(web.RequestHandler):
         self._is_loopback = is_loopback
 
     def prepare(self) -> None:
-        """Refuse a foreign host, and web pages."""
+        """Refuse a foreign host, and web pages of other sites."""
         if not self._is_loopback:
             return
         if _host_name(self.request.host) not in _LOCAL_NAMES:
             raise web.HTTPError(403, "This address is not one of this machine's own.")
         headers = self.request.headers
-        is_a_page_s = "Origin" in headers or headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}
-        if is_a_page_s and "X-Forwarded-For" not in headers:
-            raise web.HTTPError(403, "Web pages may not use this address.")
+        if headers.get("Sec-Fetch-Site", "none") not in _OWN_SITES and "X-Forwarded-For" not in headers:
+            raise web.HTTPError(403, "Web pages of other sites may not use this address.")
 
     def check_xsrf_cookie(self) -> None:
         """Welder's API has no cookies to check."""
