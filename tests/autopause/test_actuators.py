@@ -206,7 +206,7 @@ class TestCommand:
         assert uuid.UUID(environ["TERRA_ENV_REQUEST_ID"])
         assert environ["KEPT"] == "$HOME; rm"
 
-    def test_an_exit_code_is_a_failure_that_is_told(self):
+    def test_an_exit_code_is_a_failure_that_is_reported(self):
         tries = Tries(self.actuator("raise SystemExit(3)"))
         assert tries.pause() is Result.UNAVAILABLE
         assert tries.chain.last[0].outcome.detail == "The command ended with exit code 3."
@@ -227,7 +227,7 @@ class TestCommand:
                 time.sleep(0.01)
             assert child.status() == psutil.STATUS_ZOMBIE
 
-    def test_a_command_that_is_not_there_is_told(self):
+    def test_a_command_that_is_not_there_is_reported(self):
         tries = Tries(CommandActuator(["/nowhere/pause"], environ={}, patience_seconds=1))
         assert tries.pause() is Result.UNAVAILABLE
         assert "cannot be run" in tries.chain.last[0].outcome.detail
@@ -291,7 +291,7 @@ class TestWebhook:
         assert self.pause(url)[0] is Result.UNAVAILABLE
         assert len(received) == 1
 
-    def test_nobody_there(self):
+    def test_no_one_there(self):
         result, tries = self.pause("http://127.0.0.1:9/pause")
         assert result is Result.UNAVAILABLE
         assert tries.tried == [("webhook", Result.AGAIN)] * 3

@@ -242,7 +242,7 @@ class TestTerminals:
 
     @pytest.mark.parametrize("autopause_settings", [{"cpu_active_cores": 0.3, "tick_seconds": 0.5}])
     @pytest.mark.parametrize("start", ["setsid", "nohup setsid"])
-    async def test_a_job_that_belongs_to_nobody_is_found_by_what_it_uses(
+    async def test_a_job_that_belongs_to_no_one_is_found_by_what_it_uses(
         self, autopause, shell, eventually, tmp_path, start
     ):
         _, type_ = await shell()
@@ -402,7 +402,7 @@ class TestPeople:
     @pytest.mark.parametrize(
         "tab", [{"visible": False, "last_input_age_seconds": 0}, {"visible": True, "last_input_age_seconds": None}]
     )
-    async def test_a_tab_that_nobody_looks_at_is_none(self, autopause, tab):
+    async def test_a_tab_that_no_one_looks_at_is_none(self, autopause, tab):
         await asyncio.sleep(2.2)
         before = (await autopause())["last_human"]
         await autopause({"action": "heartbeat", "tab": "t", **tab})
@@ -517,7 +517,7 @@ class TestPause:
         await eventually((tmp_path / "paused").exists)
 
 
-async def test_metrics_tell_the_state(autopause, jp_fetch):
+async def test_metrics_report_the_state(autopause, jp_fetch):
     await asyncio.sleep(0.5)
     text = (await jp_fetch("metrics")).body.decode()
     assert 'terra_env_state{state="active"} 1.0' in text

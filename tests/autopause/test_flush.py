@@ -111,7 +111,7 @@ async def test_what_is_not_safe_is_named(made, tmp_path):
     ],
     ids=["hangs", "fails", "disk full"],
 )
-async def test_whatever_goes_wrong_nothing_counts_as_safe(made, debts, reason):
+async def test_nothing_counts_as_safe_if_anything_goes_wrong(made, debts, reason):
     flusher, _ = made(debts)
     began = time.monotonic()
     report = await flusher.flush(FlushCause.IDLE, 0.6, before_end=True)
@@ -216,7 +216,7 @@ class TestWhoComesWhileTheReportIsWritten:
         assert all(report is reports[0] and not report.is_clean for report in reports)
         assert len(debts.asked) == len(announced) == 2, "the three of them get one flush"
 
-    async def test_and_no_time_is_not_told_that_all_is_well(self, made, disk):
+    async def test_no_time_is_not_reported_as_all_being_well(self, made, disk):
         flusher, _ = made(Debts())
         first = asyncio.create_task(flusher.flush(FlushCause.REQUESTED, 30, before_end=False))
         await disk.until_begun()
@@ -226,7 +226,7 @@ class TestWhoComesWhileTheReportIsWritten:
         assert (await first).is_clean
 
 
-async def test_after_the_end_nothing_is_told_as_done_that_was_not(made):
+async def test_after_the_end_nothing_is_reported_as_done_that_was_not(made):
     outputs = Outputs()
     flusher, _ = made(Debts(), outputs=outputs)
     await flusher.flush(FlushCause.REQUESTED, 10, before_end=False)
@@ -276,7 +276,7 @@ async def test_who_joins_a_flush_that_is_ending_gets_the_outputs_kept(made):
     assert (await first).cause is FlushCause.REQUESTED
 
 
-async def test_who_joins_a_flush_that_is_ending_is_told_of_what_was_saved_since(made):
+async def test_who_joins_a_flush_that_is_ending_gets_what_was_saved_since(made):
     debts = Debts()
     flusher, _ = made(debts, kind=SlowManifest)
     first = await ending(flusher.hold(), before_end=True)
@@ -303,7 +303,7 @@ class HeldDebts(Debts):
         return paid
 
 
-async def test_who_joins_while_debts_are_paid_is_told_of_what_was_saved_since(made):
+async def test_who_joins_while_debts_are_paid_gets_what_was_saved_since(made):
     debts = HeldDebts()
     flusher, asked = made(debts)
     first = asyncio.ensure_future(flusher.flush(FlushCause.IDLE, 20, before_end=False))
@@ -348,7 +348,7 @@ class TestOutputs:
         await flusher.flush(FlushCause.REQUESTED, 10, before_end=False)
         assert (outputs.asked, len(debts.asked)) == ([True], 2)
 
-    async def test_somebody_who_says_so_later_is_in_time(self, made):
+    async def test_someone_who_says_so_later_is_in_time(self, made):
         debts, outputs = Debts(seconds=0.3), Outputs()
         flusher, asked = made(debts, outputs=outputs)
         first = asyncio.ensure_future(flusher.flush(FlushCause.REQUESTED, 10, before_end=False))
@@ -381,7 +381,7 @@ def named(report):
 
 
 class TestTabs:
-    def test_a_tab_that_sleeps_is_nobody(self):
+    def test_a_tab_that_sleeps_is_no_one(self):
         """A laptop that sleeps sends no heartbeat."""
         clock, human = Clock(), []
         tabs = FrontEnds(monotonic=clock, on_human=human.append)
@@ -446,7 +446,7 @@ class TestTabs:
         tabs.unsaved("a", ["w/edit/a.ipynb"], still_saving=True)
         assert named(await flush) == [("w/edit/a.ipynb", "tab-still-saving")]
 
-    async def test_what_it_saves_later_or_somebody_closes_does_not_count_any_more(self, made, tabs):
+    async def test_what_it_saves_later_or_someone_closes_does_not_count_any_more(self, made, tabs):
         flusher, _ = made(Debts(), client_save_seconds=0.1)
         for tab in ("a", "b"):
             tabs.unsaved(tab, ["w/edit/a.ipynb"], still_saving=False)

@@ -39,7 +39,7 @@ async def always(reported, kernel_id, state, seconds):
         await asyncio.sleep(0.1)
 
 
-async def test_a_kernel_nobody_talks_to_becomes_idle(new_session, watch, eventually, reported):
+async def test_a_kernel_no_one_talks_to_becomes_idle(new_session, watch, eventually, reported):
     kernel_id = await new_session()
     await eventually(lambda: is_(reported, kernel_id, "idle"))
     assert watch.work() == ()

@@ -69,7 +69,7 @@ async def test_what_pauses_nothing_is_not_switched_on(tick, cloud):
 
 
 @pytest.mark.parametrize("fault", [403, 409, 500, "drop"])
-async def test_trouble_is_told_once_and_tried_again(tick, cloud, caplog, fault):
+async def test_trouble_is_reported_once_and_tried_again(tick, cloud, caplog, fault):
     cloud.faults["leonardo"].extend([fault, fault])
     for _ in range(13):
         await tick(Phase.WORKING)

@@ -159,7 +159,7 @@ async def test_asking_for_time_in_the_flush_calls_it_off(tmp_path):
     assert rig.pauses.reasons == []
 
 
-async def test_a_failed_pause_is_told_and_tried_again(tmp_path, caplog):
+async def test_a_failed_pause_is_reported_and_tried_again(tmp_path, caplog):
     rig = Rig(tmp_path, Result.UNAVAILABLE)
     await rig.run(600)
     assert (rig.phase, rig.monitor.state.failure) == (Phase.PAUSE_FAILED, Failure.ACTUATORS)
@@ -169,7 +169,7 @@ async def test_a_failed_pause_is_told_and_tried_again(tmp_path, caplog):
     assert rig.phase is Phase.PAUSED
 
 
-async def test_a_blind_eye_counts_as_work_and_is_told_once(tmp_path, caplog):
+async def test_a_blind_eye_counts_as_work_and_is_reported_once(tmp_path, caplog):
     rig = Rig(tmp_path)
     rig.source.error = RuntimeError("no such thing")
     await rig.run(1200)
@@ -301,7 +301,7 @@ async def test_a_disk_that_is_full_does_not_stop_the_watch(tmp_path, caplog):
     assert any("cannot remember" in record.message for record in caplog.records)
 
 
-async def test_a_gap_is_told(tmp_path):
+async def test_a_gap_is_reported(tmp_path):
     rig = Rig(tmp_path)
     await rig.run(60)
     rig.clocks.suspend(8 * 3600)

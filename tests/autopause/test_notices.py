@@ -89,7 +89,7 @@ async def test_other_values_are_none(cloud, watching, key, value):
     assert notices == []
 
 
-async def test_a_machine_that_was_told_before_the_server_started_is_told(cloud, watching):
+async def test_a_notice_that_came_before_the_server_started_is_noticed(cloud, watching):
     watch, notices, _ = watching
     cloud.metadata["instance/preempted"] = "TRUE"
     watch.start()
@@ -110,7 +110,7 @@ async def test_a_key_the_machine_does_not_have_is_not_asked_again(cloud, watchin
     assert waited == {}
 
 
-async def test_an_outage_is_waited_out_and_told_once(cloud, watching, caplog):
+async def test_an_outage_is_waited_out_and_reported_once(cloud, watching, caplog):
     watch, notices, waited = watching
     cloud.faults["metadata"].extend([503] * 12)
     watch.start()
@@ -124,7 +124,7 @@ async def test_an_outage_is_waited_out_and_told_once(cloud, watching, caplog):
 
 
 @pytest.mark.parametrize("flavor", ["", "Other"])
-async def test_somebody_else_at_the_address_is_not_believed(cloud, watching, metadata, flavor):
+async def test_another_person_at_the_address_is_not_believed(cloud, watching, metadata, flavor):
     watch, notices, _ = watching
     cloud.flavor = flavor
     cloud.metadata["instance/preempted"] = "TRUE"
@@ -143,7 +143,7 @@ async def test_closing_does_not_wait_for_the_long_poll(watching):
         await watch.close()
 
 
-async def test_nobody_there_is_no_answer():
+async def test_no_one_there_is_no_answer():
     server = MetadataServer({"GCE_METADATA_HOST": "127.0.0.1:9"})
     with pytest.raises(ConnectionError):
         await server.get("instance/name")

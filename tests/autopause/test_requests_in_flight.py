@@ -155,7 +155,7 @@ async def test_each_part_of_an_upload_is_a_person(autopause, jp_fetch, eventuall
         await eventually(is_later)
 
 
-async def test_who_reads_the_same_again_and_again_is_nobody(autopause, jp_fetch, eventually, jp_root_dir):
+async def test_who_reads_the_same_again_and_again_is_no_one(autopause, jp_fetch, eventually, jp_root_dir):
     (jp_root_dir / "log.txt").write_text("a line")
     query = {"content": "1", "type": "file"}
     await jp_fetch("api", "contents", "log.txt", params=query)

@@ -166,7 +166,7 @@ def test_a_notebook_of_200_cells_is_decided_with_the_keyboard_alone(person, coll
 
 
 @pytest.mark.parametrize("button", ["Take Theirs", "Keep Both"])
-def test_the_person_stays_at_their_cell_whatever_they_choose(person, colleague, button):
+def test_the_person_stays_at_their_cell_regardless_of_what_they_choose(person, colleague, button):
     """Theirs has a new first cell: the same cell is active again, at the same height, with the keyboard."""
     name = f"place-{button.split()[0].lower()}.ipynb"
     colleague.put_notebook(name, notebook_of(*many()))

@@ -1,7 +1,7 @@
 """Open, edit, save: what the person is shown at each step, and that it is true."""
 
 
-def test_the_badges_tell_where_the_work_is_at_each_step(person, colleague):
+def test_the_badges_report_where_the_work_is_at_each_step(person, colleague):
     colleague.put("shown.ipynb", "x = 1")
     person.open("shown.ipynb")
     person.wait_for_badge("mode", "Edit")
@@ -20,7 +20,7 @@ def test_the_badges_tell_where_the_work_is_at_each_step(person, colleague):
     assert person.page.locator(".jp-terra-Badge[data-kind=place]").count() == 1, "it is shown once"
 
 
-def test_a_badge_tells_the_rest_in_a_dialog_and_by_keyboard(person, colleague):
+def test_a_badge_reports_the_rest_in_a_dialog_and_by_keyboard(person, colleague):
     colleague.put("told.ipynb", "x = 1")
     person.open("told.ipynb")
     person.wait_for_badge("place", "In the workspace")

@@ -4,7 +4,7 @@ import pytest
 from real_jupyter import ANN, BEN
 
 
-def test_the_second_person_reads_is_told_when_it_is_free_and_edits_then(person, ben, colleague):
+def test_the_second_person_reads_is_notified_when_it_is_free_and_edits_then(person, ben, colleague):
     colleague.put("locked.ipynb", "x = 1")
     person.open("locked.ipynb")
     person.wait_for_badge("mode", "Edit")
@@ -76,7 +76,7 @@ def test_a_notebook_that_was_taken_over_says_so_and_keeps_what_was_typed(person,
 
 
 @pytest.mark.parametrize("interface", ["lab"], indirect=True)
-def test_the_file_browser_marks_what_somebody_else_edits(person, colleague):
+def test_the_file_browser_marks_what_another_person_edits(person, colleague):
     colleague.put("marked.ipynb", "x = 1")
     colleague.put("unmarked.ipynb", "x = 1")
     colleague.lock("marked.ipynb", BEN)

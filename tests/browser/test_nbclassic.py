@@ -193,7 +193,7 @@ def test_a_notebook_is_edited_saved_and_reloaded(terra, bucket):
     assert (text_in(frame), frame.evaluate("tick()")) == ("theirs", "LIVE 204")
 
 
-def test_somebody_elses_notebook_is_played_with(terra, bucket):
+def test_another_persons_notebook_is_played_with(terra, bucket):
     bucket.put("locked.ipynb", notebook("theirs"), metadata=taken_by("colleague@example.org"))
     terra.localize("locked.ipynb", "Terra/edit/locked.ipynb")
     frame = terra.show("Terra/edit/locked.ipynb")

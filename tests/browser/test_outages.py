@@ -14,7 +14,7 @@ def own_jupyter(interface, tmp_path):
         yield server
 
 
-def test_a_server_that_dies_while_somebody_types_loses_nothing(before_a_browser, own_jupyter):
+def test_a_server_that_dies_while_someone_types_loses_nothing(before_a_browser, own_jupyter):
     colleague = own_jupyter.colleague
     colleague.put("crash.ipynb", "x = 1")
     person = before_a_browser(own_jupyter, "ann")
@@ -34,7 +34,7 @@ def test_a_server_that_dies_while_somebody_types_loses_nothing(before_a_browser,
     person.take_picture("server-back")
 
 
-def test_a_bucket_that_is_away_while_somebody_types(before_a_browser, interface, tmp_path):
+def test_a_bucket_that_is_away_while_someone_types(before_a_browser, interface, tmp_path):
     data = tmp_path / "bucket"
     bucket = SwitchedBucket(data)
     bucket.switch_on()

@@ -56,7 +56,7 @@ def test_a_reader_copies_what_is_on_the_screen(person, ben, bens_jupyter, collea
     assert bens_jupyter.source("read (copy).ipynb") == "x = 1"
 
 
-def test_a_notebook_that_nobody_has_opened_is_opened_in_the_playground_from_its_folder(person, jupyter, colleague):
+def test_a_notebook_that_no_one_has_opened_is_opened_in_the_playground_from_its_folder(person, jupyter, colleague):
     colleague.put("from-folder.ipynb", "x = 1")
     person.open_folder()
     entry = person.page.locator(".jp-DirListing-item", has_text="from-folder.ipynb")

@@ -184,7 +184,7 @@ def test_a_save_whose_answer_is_an_error_but_that_the_disk_has_is_saved(person, 
 
 
 @pytest.mark.parametrize("interface", ["lab"], indirect=True)
-def test_an_older_copy_in_the_playground_is_told_with_a_way_to_it(person, colleague):
+def test_an_older_copy_in_the_playground_is_reported_with_a_way_to_it(person, colleague):
     colleague.put("twice.ipynb", "x = 1")
     person.open("twice.ipynb")
     person.wait_for_badge("mode", "Edit")

@@ -38,7 +38,7 @@ def test_what_stays_on_this_disk_looks_so_and_says_where_it_is(person, jupyter, 
     assert "gs://" not in told
 
 
-def test_an_upload_that_stays_on_this_disk_is_told_once(person, tmp_path):
+def test_an_upload_that_stays_on_this_disk_is_reported_once(person, tmp_path):
     names = ("first.csv", "second.csv", "third.ipynb")
     for name in names:
         text = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}' if name.endswith("ipynb") else "1"
@@ -75,7 +75,7 @@ def test_a_deletion_says_for_whom_and_can_be_left(person, colleague):
     assert person.dialogs() == 0, "it is asked about once"
 
 
-def test_what_somebody_has_open_is_not_deleted_and_is_named(person, colleague):
+def test_what_someone_has_open_is_not_deleted_and_is_named(person, colleague):
     colleague.put("open-there.ipynb", "x = 1")
     colleague.lock("open-there.ipynb", BEN)
     person.open_folder()

@@ -70,7 +70,7 @@ def test_nothing_is_pushed_out_while_the_window_changes(person, colleague):
         assert kernel_state_is_seen(person) or width < 1280, width
 
 
-def test_tabs_are_told_apart_and_files_keep_their_names(person, jupyter, colleague):
+def test_tabs_are_distinguished_and_files_keep_their_names(person, jupyter, colleague):
     colleague.put("titled.ipynb", "x = 1")
     person.open("titled.ipynb")
     person.wait_for_badge("mode", "Editing")

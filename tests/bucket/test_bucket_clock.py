@@ -45,7 +45,7 @@ def test_before_the_first_answer_it_is_this_machines_time(clock, local):
 
 
 @pytest.mark.parametrize("off_ms", [0, 1000, -1000, 6 * 3_600_000, -6 * 3_600_000, 10**12])
-def test_whatever_the_machines_clock_the_bucket_is_believed(clock, local, off_ms):
+def test_the_bucket_is_believed_over_the_machines_clock(clock, local, off_ms):
     local.now_ms = TOLD_MS + off_ms
     clock.observe(TOLD)
     assert clock.now_ms() == TOLD_MS + 500
@@ -113,7 +113,7 @@ def _moment(ms):
 
 
 @pytest.mark.parametrize(("off_ms", "told"), [(59_000, 0), (-59_000, 0), (7_200_000, 1), (-7_200_000, 1)])
-def test_a_wrong_clock_is_told_of_once(clock, local, caplog, off_ms, told):
+def test_a_wrong_clock_is_reported_once(clock, local, caplog, off_ms, told):
     local.now_ms += off_ms
     with caplog.at_level(logging.WARNING, "clock"):
         for _ in range(3):
@@ -135,7 +135,7 @@ def test_the_machines_clock_is_not_moved_by_setting_the_wall_clock(monkeypatch):
     assert abs(machine_clock()() - time.time() * 1000) < 1000
 
 
-def test_many_threads_tell_of_a_wrong_clock_once(local, caplog):
+def test_many_threads_report_a_wrong_clock_once(local, caplog):
     clock = BucketClock(local_ms=lambda: TOLD_MS - 3_600_000, log=logging.getLogger("clock"))
     threads = [threading.Thread(target=clock.observe, args=(TOLD,)) for _ in range(20)]
     with caplog.at_level(logging.WARNING, "clock"):
@@ -146,7 +146,7 @@ def test_many_threads_tell_of_a_wrong_clock_once(local, caplog):
     assert len(caplog.records) == 1
 
 
-def test_every_answer_of_the_real_client_tells_the_time_even_a_refusal(clock, local, tmp_path):
+def test_every_answer_of_the_real_client_reports_the_time_even_a_refusal(clock, local, tmp_path):
     with EmbeddedBucket(tmp_path / DATABASE_NAME):
         pass
     connection = Connection(embedded_directory=tmp_path)

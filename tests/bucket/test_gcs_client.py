@@ -100,7 +100,7 @@ class TestConnections:
         assert done == [1000]
         client.close()
 
-    def test_nobody_listens(self, monkeypatch):
+    def test_no_one_listens(self, monkeypatch):
         with EmbeddedServer(None) as front:
             url = front.url
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)

@@ -157,14 +157,14 @@ def test_an_emulator_that_does_not_answer(machine):
     assert "secret-token" not in json.dumps(found)
 
 
-def test_a_reader_is_told_that_saving_will_not_work(machine, bucket_folder):
+def test_a_reader_is_notified_that_saving_will_not_work(machine, bucket_folder):
     with emulator(bucket_folder, kind=BucketForReaders) as url:
         code, found = report(machine, **WORKSPACE, STORAGE_EMULATOR_HOST=url)
     assert (code, reasons(found), answers(found)) == (1, ["no-permission"], ("yes", "yes", "no"))
     assert "missing: storage.objects.delete, storage.objects.update" in found["troubles"][0]["message"]
 
 
-def test_who_may_do_nothing_is_told_once(machine, bucket_folder):
+def test_who_may_do_nothing_is_reported_once(machine, bucket_folder):
     forbidden = AnswerWith(status=403, reason="forbidden", message="ada does not have storage.objects access.")
     with emulator(bucket_folder, Fault(operation="*", action=forbidden, times=9)) as url:
         code, found = report(machine, **WORKSPACE, STORAGE_EMULATOR_HOST=url)

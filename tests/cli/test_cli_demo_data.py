@@ -176,7 +176,7 @@ def test_what_a_cell_says_has_no_power_over_the_page():
     assert repr(said) == '<b>\n  <script>\na: http://x/"'
 
 
-def test_the_start_page_is_missed_when_somebody_deleted_it(folders, behind):
+def test_the_start_page_is_missed_when_someone_deleted_it(folders, behind):
     prepare(folders)
     assert has_start_page(folders)
     behind.delete(f"notebooks/{START_HERE}")

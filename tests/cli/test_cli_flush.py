@@ -86,7 +86,7 @@ def test_what_cannot_be_paid_is_named_and_kept(machine, workspace, bucket_folder
     assert [(status["path"], status["place"]) for status in report["unpaid"]] == [("ws/edit/a.ipynb", "conflict")]
 
 
-def test_an_unreachable_bucket_is_told_within_the_deadline(machine, workspace):
+def test_an_unreachable_bucket_is_reported_within_the_deadline(machine, workspace):
     owe(machine.home, "a.ipynb", MINE)
     workspace = {**workspace, "TERRA_ENV_EMBEDDED_BUCKET": "", "STORAGE_EMULATOR_HOST": "http://127.0.0.1:9"}
     done = machine.run("flush", "--deadline", "8", **workspace)

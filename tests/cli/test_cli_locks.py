@@ -120,7 +120,7 @@ class TestListing:
         assert " UTC (in " in lines[3]
         assert len(lines) == 5
 
-    def test_nobody(self, run):
+    def test_no_one(self, run):
         code, said = run()
         assert (code, said.out) == (0, "Workspace 'Mine': no one is editing\n")
 
@@ -149,7 +149,7 @@ class TestListing:
         code, said = run()
         assert (code, "a.ipynb" in said.out) == (0, False)
 
-    def test_too_many_folders_are_told_of(self, bucket, report, monkeypatch):
+    def test_too_many_folders_are_reported(self, bucket, report, monkeypatch):
         monkeypatch.setattr(lock_queries, "MAX_FOLDERS", 3)
         for number in range(5):
             lock(bucket, f"{number}/a.ipynb", OTHER)
@@ -205,7 +205,7 @@ class TestReleasing:
         assert known_environment_id(machine.home / ".jupyter-terra-env") is not None
 
     @pytest.mark.parametrize("name", ["none.ipynb", "free.ipynb", "../a.ipynb", "", "a\nb.ipynb"])
-    def test_what_is_not_locked_is_told(self, bucket, report, name):
+    def test_what_is_not_locked_is_reported(self, bucket, report, name):
         bucket.blob("notebooks/free.ipynb").upload_from_string(b"{}")
         code, found = report("--release", name)
         assert (code, found["troubles"][0]["reason"]) == (1, "not-locked")
@@ -219,7 +219,7 @@ class TestReleasing:
         code, found = report("--release", "Too/edit/a.ipynb")
         assert (code, found["released"]) == (0, [{"workspace": "Too", "name": "a.ipynb"}])
 
-    def test_somebody_quicker_keeps_it(self, bucket, here, report, monkeypatch):
+    def test_someone_quicker_keeps_it(self, bucket, here, report, monkeypatch):
         lock(bucket, "a.ipynb", environment="another")
         give_back = lock_queries.LockQueries.give_back
 

@@ -150,7 +150,7 @@ class TestStat:
         assert store.operations == ["objects.get"]
 
     @pytest.mark.parametrize("name", NAMES)
-    def test_tells_the_version_with_metadata(self, store, name):
+    def test_reports_the_version_with_metadata(self, store, name):
         seen = store.put(name, b"123456789", {"k": "v", "ü": "é"})
         version = store.stat(name)
         assert version.name == name
@@ -345,7 +345,7 @@ class TestReadCompressed:
         ],
         ids=["cut", "header cut", "more", "damaged"],
     )
-    def test_an_object_that_is_broken_itself_is_told_and_not_asked_for_again(self, store, content):
+    def test_an_object_that_is_broken_itself_is_reported_and_not_asked_for_again(self, store, content):
         seen = compressed(store, content)
         with pytest.raises(BucketRefused) as error:
             store.read("a", seen.generation)
@@ -459,7 +459,7 @@ class TestWrite:
         assert "objects.delete" not in store.operations
 
     @pytest.mark.parametrize("content", [b"mine", bytes(9 << 20)], ids=["one request", "session"])
-    def test_damaged_content_is_told_with_the_version_that_holds_it_and_never_deleted(self, store, content):
+    def test_damaged_content_is_reported_with_the_version_that_holds_it_and_never_deleted(self, store, content):
         seen = store.put("a", b"one")
         damaged = ChangeAnswer(fields={"crc32c": "AAAAAA=="})
         store.faults.add(
@@ -472,7 +472,7 @@ class TestWrite:
         assert error.value.stored.generation == store.stat("a").generation != seen.generation
 
     @pytest.mark.parametrize("content", [b"mine", bytes(9 << 20)], ids=["one request", "session"])
-    def test_a_damaged_answer_never_costs_somebody_elses_newer_version(self, store, content, monkeypatch):
+    def test_a_damaged_answer_never_costs_another_persons_newer_version(self, store, content, monkeypatch):
         seen = store.put("a", b"one")
         store.faults.add(Fault(operation="objects.insert", action=ChangeAnswer(fields={"crc32c": "AAAAAA=="}), times=2))
         stored = gcs.GcsBucket._verified
@@ -489,7 +489,7 @@ class TestWrite:
         assert store.content("a") == b"theirs"
 
     @pytest.mark.parametrize("content", [b"mine", bytes(9 << 20)], ids=["one request", "session"])
-    def test_the_service_is_told_what_it_has_to_store(self, store, content, monkeypatch):
+    def test_the_service_gets_the_checksum_of_what_it_has_to_store(self, store, content, monkeypatch):
         """Bytes that are damaged on their way out make no object."""
         seen = store.put("a", b"one")
         send = requests.Session.send
@@ -744,7 +744,7 @@ class TestErrors:
         assert store.content("a") == b"one"
 
     @pytest.mark.parametrize("deadline_seconds", [0.05])
-    def test_tell_what_has_to_change(self, store, verb):
+    def test_report_what_has_to_change(self, store, verb):
         operation, do = VERBS[verb]
         seen = store.put("a", b"one")
         told = {}

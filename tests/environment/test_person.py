@@ -25,13 +25,13 @@ def test_a_persons_owner_hash_is_terras():
     assert person.holder_in(WORKSPACE).owner == "4af48213b034805aacef2309fe802d97f2fbbfcd2ea5a641988b015e9855f394"
 
 
-def test_without_an_address_the_lock_is_that_of_nobody_else():
+def test_without_an_address_the_lock_is_that_of_no_one_else():
     one, other = (Person(email="", environment=environment) for environment in ("one", "other"))
     assert one.holder_in(WORKSPACE).owner != other.holder_in(WORKSPACE).owner
     assert one.email_of(WORKSPACE, one.holder_in(WORKSPACE).owner) is None
 
 
-def test_only_known_people_are_told_by_name():
+def test_only_known_people_are_shown_by_name():
     person = Person(email="me@example.org", environment="e", collaborators=("colleague@example.org",))
     for email in ("me@example.org", "colleague@example.org"):
         assert person.email_of(WORKSPACE, owner_hash("test-bucket", email)) == email

@@ -52,7 +52,7 @@ def test_a_workspace_switches_it_off_and_says_so_once(server):
     assert refused["message"].startswith("Real-time collaboration is switched off")
 
 
-def test_strangers_are_not_told(server):
+def test_strangers_are_not_notified(server):
     from requests import put
 
     assert put(server.info["url"] + SESSION, timeout=10).status_code == 403

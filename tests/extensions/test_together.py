@@ -125,7 +125,7 @@ def test_a_paired_script_stays_on_this_disk_and_its_status_says_so(person, bucke
 
 
 @sizes
-def test_a_paired_notebook_that_somebody_else_edits_is_not_replaced(person, bucket, name, text):
+def test_a_paired_notebook_that_another_person_edits_is_not_replaced(person, bucket, name, text):
     person.put(name, paired(text))
     person.settled(name)
     bucket.lock(name, **locked_by_a_colleague())
@@ -163,7 +163,7 @@ def is_told_truly(person, bucket, name):
 
 
 @sizes
-def test_a_checkout_in_the_edit_folder_is_told_truly(person, bucket, name, text):
+def test_a_checkout_in_the_edit_folder_is_reported_truly(person, bucket, name, text):
     person.save(name, text, "first")
     person.settled(name)
     git(person, "init", "--quiet")

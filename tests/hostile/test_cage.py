@@ -192,7 +192,7 @@ async def until_ended(pid):
 
 
 @pytest.mark.parametrize("job", ["spins", "sleeps"])
-def test_a_job_that_nobody_waits_for_is_killed(jobs, job):
+def test_a_job_that_no_one_waits_for_is_killed(jobs, job):
     async def work(cage):
         async with cage.talk(f"jobs_of_tests:{job}", {}, [], LIMITS, lane=Lane.PREVIEWS) as conversation:
             pid = (await conversation.receive())["pid"]
@@ -345,7 +345,7 @@ async def test_a_merge_that_takes_too_much_is_refused_and_said(bucket, contents,
     assert (await resolved(api, "keep-both")).code == 200
 
 
-async def test_nobody_is_merged_in_the_server(bucket, contents, api, jp_serverapp, cage):
+async def test_nothing_is_merged_in_the_server(bucket, contents, api, jp_serverapp, cage):
     bucket.put_notebook("a.ipynb", "1", "2")
     await contents.open("a.ipynb")
     bucket.put_notebook("a.ipynb", "1", "2 theirs")

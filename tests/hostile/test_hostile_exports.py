@@ -56,7 +56,7 @@ async def test_the_server_stays_while_a_notebook_is_exported_that_takes_for_ever
     assert answered > 10
 
 
-async def test_what_cannot_be_exported_is_told(export, jp_serverapp):
+async def test_what_cannot_be_exported_is_reported(export, jp_serverapp):
     answer = await export(corpus.text_of({**corpus.code("1"), "outputs": [{"output_type": "stream", "text": 3}]}))
     assert answer.code in {200, 400}
     assert (await export(b"{", "html")).code == 400

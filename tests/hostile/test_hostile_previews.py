@@ -271,7 +271,7 @@ async def test_an_old_notebook_is_shown(previewed):
     assert "code" in body_of(await previewed(old))
 
 
-async def test_a_preview_that_nobody_waits_for_is_given_up(bucket, jp_serverapp, preview, contents):
+async def test_a_preview_that_no_one_waits_for_is_given_up(bucket, jp_serverapp, preview, contents):
     bucket.put_notebook("a.ipynb", "1")
     assert (await preview()).code == 200
     cage = jp_serverapp.contents_manager.notebooks.cage

@@ -68,7 +68,7 @@ async def test_what_is_no_notebook_stays_on_the_disk(settled, bucket, edit, in_t
     [("memory_bytes", DEMANDING), ("cpu_seconds", DEMANDING * 8), ("wall_seconds", DEMANDING * 8)],
     ids=["memory", "cpu", "wall"],
 )
-async def test_what_takes_too_much_is_told_and_stays(
+async def test_what_takes_too_much_is_reported_and_stays(
     settled, bucket, api, edit, contents, in_this_process, monkeypatch, limit, content
 ):
     usual, least = whole_content.limits_for, {"memory_bytes": 64 * MIB, "cpu_seconds": 0, "wall_seconds": 0.001}

@@ -39,7 +39,7 @@ def test_the_object_with_its_write_id_is_it():
     assert what_became_of(LAST, others) == Gone(how=How.RENAMED, new_name="b")
 
 
-def test_without_a_write_id_content_and_metadata_tell():
+def test_without_a_write_id_content_and_metadata_decide():
     last = Found("a", created=BEFORE, updated=SEEN, metadata={"key": "value", OWNER_KEY: "somebody"})
     others = [Found("b"), Found("c", metadata={"key": "value"})]
     assert what_became_of(last, others) == Gone(how=How.RENAMED, new_name="c")

@@ -134,7 +134,7 @@ async def test_a_flush_does_not_wait_for_what_only_a_person_can_mend(bucket, con
     assert [(status["path"], status["place"]) for status in flushed["unpaid"]] == [(PATH, "on-disk")]
 
 
-async def test_an_idle_pause_keeps_what_a_cell_put_out_with_nobody_there(
+async def test_an_idle_pause_keeps_what_a_cell_put_out_with_no_one_there(
     bucket, contents, api, marks, front_end, jp_serverapp
 ):
     code = "import time; time.sleep(1); print('late')"

@@ -24,7 +24,7 @@ class TestWithoutAWorkspace:
         answer = await api("GET", "status", base="terra-env", **params)
         assert (answer.code, answer.model) == (200, {"workspaces": []})
 
-    async def test_pages_are_told_that_there_is_no_workspace_and_no_pause(self, jp_serverapp):
+    async def test_pages_are_notified_that_there_is_no_workspace_and_no_pause(self, jp_serverapp):
         assert jp_serverapp.web_app.settings["page_config_data"]["terraEnv"] == {
             "folders": [],
             "pairs": [],
@@ -50,7 +50,7 @@ class TestAPausedPlainServer:
     def jp_server_config(self, jp_server_config, pausing):
         return {**jp_server_config, "AutopauseSettings": {**pausing, "idle_timeout_seconds": 3600.0}}
 
-    async def test_pages_are_told_of_its_pause(self, jp_serverapp):
+    async def test_pages_are_notified_of_its_pause(self, jp_serverapp):
         assert jp_serverapp.web_app.settings["page_config_data"]["terraEnv"] == {
             "folders": [],
             "pairs": [],
@@ -137,7 +137,7 @@ class TestDelocalizeFiles:
         folder.mkdir(parents=True)
         (folder / ".delocalize.json").write_text(f'{{"destination": "gs://{BUCKET}/notebooks"}}')
 
-    async def test_a_folder_tells_its_bucket(self, bucket, api, jp_serverapp):
+    async def test_a_folder_reports_its_bucket(self, bucket, api, jp_serverapp):
         bucket.put_notebook("a.ipynb", "1")
         assert (await api("GET", "contents", "From file/edit")).names == ["a.ipynb"]
 

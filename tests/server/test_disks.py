@@ -114,7 +114,7 @@ async def test_a_read_only_disk(bucket, contents, edit, jp_serverapp):
     assert bucket.sources("a.ipynb") == ["2"]
 
 
-async def test_a_slow_disk_holds_nobody_up(bucket, contents, api, jp_serverapp, monkeypatch):
+async def test_a_slow_disk_holds_no_one_up(bucket, contents, api, jp_serverapp, monkeypatch):
     await open_one(bucket, contents)
     synced = os.fsync
 

@@ -80,7 +80,7 @@ async def falls_silent(bucket, contents):
 
 
 @pytest.mark.usefixtures("hurried")
-async def test_opening_shows_the_working_copy_and_tells_later(bucket, contents, jp_serverapp):
+async def test_opening_shows_the_working_copy_and_reports_later(bucket, contents, jp_serverapp):
     await falls_silent(bucket, contents)
     opened = await contents.open("a.ipynb")
     assert (opened.code, sources(opened.model["content"])) == (200, ["1"])
@@ -106,7 +106,7 @@ async def test_hashes_questions_and_downloads_are_answered(bucket, api, contents
 
 @pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("terra_settings", [IMPATIENT])
-async def test_saving_is_answered_and_told(bucket, contents, edit, jp_serverapp):
+async def test_saving_is_answered_and_reported(bucket, contents, edit, jp_serverapp):
     await falls_silent(bucket, contents)
     saved = await contents.save("a.ipynb", "2")
     assert (saved.code, saved.model["terra"]["place"]) == (200, "uploading")

@@ -168,7 +168,7 @@ async def test_a_notebook_put_as_a_file_reaches_the_bucket(welder, api, bucket):
     assert bucket.sources("new.ipynb") == ["made by All of Us"]
 
 
-async def test_somebody_elses_lock(welder, localize, objects, bucket, disk):
+async def test_another_persons_lock(welder, localize, objects, bucket, disk):
     bucket.put_notebook("a.ipynb", "1", metadata=somebody_elses_lock())
     await welder("POST", "storageLinks", link())
     refused = await welder("POST", "objects/lock", {"localPath": "Terra/edit/a.ipynb"})
@@ -335,7 +335,7 @@ async def test_what_is_no_request_is_400(jp_serverapp, on_port, body):
         assert (answer.code, set(answer.model)) == (400, {"errorMessage", "errorCode", "traceId"})
 
 
-async def test_paths_without_a_link_are_nobodys(welder, objects):
+async def test_paths_without_a_link_are_no_ones(welder, objects):
     for answer in (
         await welder("POST", "objects/metadata", {"localPath": "x/a.ipynb"}),
         await welder("POST", "objects/lock", {"localPath": "x/a.ipynb"}),

@@ -182,7 +182,7 @@ async def test_deleting_deletes_on_both_sides_where_there_are_two(manager, bucke
     assert bucket.sources("a.ipynb") == ["made again"]
 
 
-async def test_what_somebody_else_edits_is_not_deleted(manager, bucket, text_at):
+async def test_what_another_person_edits_is_not_deleted(manager, bucket, text_at):
     terra = await manager()
     path = f"{EDIT}/a.ipynb"
     await terra.save(path, text("1"))

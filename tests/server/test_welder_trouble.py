@@ -197,7 +197,7 @@ async def test_in_a_conflict_nothing_is_overwritten_or_deleted(welder, linked, l
     assert texts() == {"a.ipynb": ["theirs"], "a (my edits).ipynb": ["mine"]}
 
 
-async def test_what_somebody_else_edits_is_not_deleted(welder, linked, localize, objects, bucket):
+async def test_what_another_person_edits_is_not_deleted(welder, linked, localize, objects, bucket):
     await linked()
     await brought(localize, bucket)
     bucket.put_notebook("a.ipynb", "1", metadata=somebody_elses_lock())

@@ -103,7 +103,9 @@ def test_upstreams_expectations_hold(run: Run):
         ("passed", {"test_a.py::test_b": "on purpose"}, "test_a.py::test_b[c-d] passed, but is listed as a difference"),
     ],
 )
-def test_what_the_tables_do_not_tell_is_a_surprise(outcome: str, differences: Mapping[str, str], surprise: str | None):
+def test_what_the_tables_do_not_report_is_a_surprise(
+    outcome: str, differences: Mapping[str, str], surprise: str | None
+):
     results = {"test_a.py::test_b[c-d]": {"outcome": outcome, "reason": "because", "ours": True}}
 
     assert _surprises(results, differences) == ([] if surprise is None else [surprise])

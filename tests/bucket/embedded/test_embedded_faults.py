@@ -205,7 +205,9 @@ def test_a_cut_body_is_an_error_and_not_a_short_content(served):
         ("POST", "/batch/storage/v1", False),
     ],
 )
-def test_a_plan_remembers_what_would_change_an_object_whatever_its_version(tmp_path, method, target, is_conditional):
+def test_a_plan_remembers_what_would_change_an_object_regardless_of_its_version(
+    tmp_path, method, target, is_conditional
+):
     plan = FaultPlan()
     with EmbeddedBucket(tmp_path / "bucket.sqlite3") as engine:
         exchange(engine, Request(method=method, target=target, headers={}, body=b"", base_url=ENDPOINT), plan)

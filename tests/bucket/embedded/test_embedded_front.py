@@ -215,7 +215,7 @@ def test_its_own_pages_and_typed_addresses_are_answered(any_front, headers):
     assert requests.get(f"{any_front.url}/storage/v1/b/a-bucket/o", headers=headers, timeout=5).status_code == 200
 
 
-def test_idle_connections_are_bounded_and_keep_nobody_out(front, monkeypatch):
+def test_idle_connections_are_bounded_and_keep_no_one_out(front, monkeypatch):
     monkeypatch.setattr(http_front, "MOST_CONNECTIONS", 5)
     idle = [socket.create_connection(("127.0.0.1", front.port), timeout=5) for _ in range(20)]
     try:

@@ -117,7 +117,7 @@ class TestAcquire:
         assert (after.generation, after.crc32c, after.size_bytes) == (before.generation, before.crc32c, 2)
 
     @pytest.mark.parametrize("seconds", [180, 0, -4])
-    def test_somebody_elses_is_refused_up_to_the_allowance(self, place, ann, seconds):
+    def test_another_persons_is_refused_up_to_the_allowance(self, place, ann, seconds):
         place.patch(NAME, foreign(place, BOB, seconds))
         before = place.metadata(NAME)
         with pytest.raises(LockHeldElsewhere) as refusal:
@@ -132,7 +132,7 @@ class TestAcquire:
         place.time.move((TTL_MS + ALLOWANCE_MS) / 1000 + 1)
         assert ann.acquire(NAME).lock.holder == ann.me
 
-    def test_the_same_person_elsewhere_is_refused_and_told_so(self, ann, ann_elsewhere):
+    def test_the_same_person_elsewhere_is_refused_with_the_reason(self, ann, ann_elsewhere):
         ann.acquire(NAME)
         with pytest.raises(LockHeldElsewhere) as refusal:
             ann_elsewhere.acquire(NAME)
@@ -179,13 +179,13 @@ class TestTakeOver:
         place.patch(NAME, foreign(place, ANN))
         assert ann.take_over(NAME).lock.holder == ann.me
 
-    def test_never_from_somebody_else(self, ann, bob):
+    def test_never_from_another_person(self, ann, bob):
         bob.acquire(NAME)
         with pytest.raises(LockHeldElsewhere) as refusal:
             ann.take_over(NAME)
         assert not refusal.value.by_same_person
 
-    def test_never_from_somebody_who_came_in_between(self, place, ann, ann_elsewhere):
+    def test_never_from_someone_who_came_in_between(self, place, ann, ann_elsewhere):
         ann_elsewhere.acquire(NAME)
         after_each_read(ann, lambda: place.patch(NAME, foreign(place, BOB)))
         with pytest.raises(LockHeldElsewhere) as refusal:
@@ -226,7 +226,7 @@ class TestRelease:
         ann.release(NAME)
         assert ann.operations == [GET]
 
-    def test_leaves_a_lock_that_somebody_took_in_between(self, place, ann):
+    def test_leaves_a_lock_that_someone_took_in_between(self, place, ann):
         ann.acquire(NAME)
         theirs = foreign(place, BOB)
         after_each_read(ann, lambda: place.patch(NAME, theirs))
@@ -277,7 +277,7 @@ class TestSomethingInBetween:
             ann.acquire(NAME, held.version)
         assert refusal.value.by_same_person == (email == ANN)
 
-    def test_a_new_content_is_told_by_its_generation(self, place, ann):
+    def test_a_new_content_is_recognized_by_its_generation(self, place, ann):
         seen = ann.stat(NAME)
         place.put(NAME, content=b"theirs")
         held = ann.acquire(NAME, seen)
@@ -328,7 +328,7 @@ class TestLostAnswers:
             assert ann.operations == [GET, PATCH, GET, PATCH, GET]
             assert read_lock(place.metadata(NAME)) is None
 
-    def test_somebody_else_took_it_while_we_did_not_know(self, place, ann, bob):
+    def test_another_person_took_it_while_we_did_not_know(self, place, ann, bob):
         ann.faults.add(Fault(operation=PATCH, action=ResetConnection()))
         after_lost = []
         send = ann.wire.send
@@ -343,7 +343,7 @@ class TestLostAnswers:
             ann.acquire(NAME)
         assert read_lock(place.metadata(NAME)).holder == bob.me
 
-    def test_a_patch_that_arrives_late_after_somebody_else_came_changes_nothing(self, place, ann, bob):
+    def test_a_patch_that_arrives_late_after_another_person_came_changes_nothing(self, place, ann, bob):
         ann.wire.trouble = "late"
         assert ann.acquire(NAME).lock.holder == ann.me
         ann.release(NAME)
@@ -351,7 +351,7 @@ class TestLostAnswers:
         assert ann.wire.deliver() == [412]
         assert read_lock(place.metadata(NAME)).holder == bob.me
 
-    def test_reading_that_fails_is_told(self, ann):
+    def test_reading_that_fails_is_reported(self, ann):
         ann.faults.add(Fault(operation=GET, action=ResetConnection(), times=999))
         for verb in (ann.acquire, ann.take_over, ann.release):
             with pytest.raises(BucketUnavailable):

@@ -168,7 +168,7 @@ async def test_a_notebook_that_is_being_uploaded_is_left_alone(kept):
 
 
 @scenario
-async def test_a_lost_lock_is_noticed_and_told(kept):
+async def test_a_lost_lock_is_noticed_and_reported(kept):
     await kept.open()
     kept.keeper.enter(kept.at)
     expiry = str(int((time.time() + 400) * 1000))
@@ -182,7 +182,7 @@ async def test_a_lost_lock_is_noticed_and_told(kept):
 
 
 @scenario
-async def test_whoever_waits_is_told_when_it_is_free(kept):
+async def test_a_waiting_person_is_notified_when_it_is_free(kept):
     theirs = {OWNER_KEY: owner_hash(BUCKET, "bob@example.org"), EXPIRY_KEY: str(int((time.time() + 900) * 1000))}
     kept.outsider.lock(NAME, **theirs)
     await kept.open()
@@ -332,7 +332,7 @@ async def test_one_folder_is_looked_into_while_another_hangs(kept):
 
 
 @scenario
-async def test_renewals_do_not_wait_for_kernels_that_cannot_tell(kept):
+async def test_renewals_do_not_wait_for_kernels_that_do_not_answer(kept):
     await kept.open()
     kept.keeper.enter(kept.at)
     await kept.pass_seconds(0)
@@ -395,7 +395,7 @@ async def test_a_renewal_that_hangs_is_given_up_and_tried_again(kept):
 
 
 @scenario
-async def test_nothing_is_given_back_while_kernels_cannot_tell(kept):
+async def test_nothing_is_given_back_while_kernels_do_not_answer(kept):
     await kept.open()
     tab = kept.keeper.enter(kept.at)
     answer = asyncio.get_running_loop().create_future()

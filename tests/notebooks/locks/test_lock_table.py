@@ -53,7 +53,7 @@ class TestOpening:
         env.run(env.localizer.open(env.at("a.ipynb"), to_edit=False))
         assert env.operations == [STAT, DOWNLOAD]
 
-    def test_somebody_elses_is_shown_read_only_and_nothing_is_written(self, env, outsider):
+    def test_another_persons_is_shown_read_only_and_nothing_is_written(self, env, outsider):
         outsider.put("a.ipynb", b"theirs", taken_by("bob@example.org"))
         assert opened(env, "a.ipynb").read_only
         assert env.show("a.ipynb") == b"theirs"
@@ -70,7 +70,7 @@ class TestOpening:
         assert env.read("a.ipynb") == b"old"
         assert env.run(env.status_of("a.ipynb")).place is Place.IN_WORKSPACE, "an older copy is no conflict"
 
-    def test_ones_own_other_environment_is_told_apart(self, env, outsider):
+    def test_ones_own_other_environment_is_distinguished(self, env, outsider):
         outsider.put("a.ipynb", b"one", taken_by("mine@example.org"))
         assert opened(env, "a.ipynb").read_only
         assert env.lock_state("a.ipynb") is LockState.HELD_ELSEWHERE
@@ -87,7 +87,7 @@ class TestOpening:
         assert UPLOAD not in env.operations
         assert outsider.content("a.ipynb") == b"one"
 
-    def test_a_lock_that_cannot_be_asked_for_now_keeps_nobody_from_working(self, env, outsider):
+    def test_a_lock_that_cannot_be_asked_for_now_keeps_no_one_from_working(self, env, outsider):
         outsider.put("a.ipynb", b"one")
         env.faults.add(Fault(operation=PATCH, action=AnswerWith(status=503), times=100))
         assert not opened(env, "a.ipynb").read_only
@@ -139,7 +139,7 @@ class TestWithoutPermission:
         reader.locks.record_unknown(place)
         assert reader.lock_state("a.ipynb") == "not-permitted"
 
-    def test_somebody_elses_lock_comes_and_goes(self, reader, outsider):
+    def test_another_persons_lock_comes_and_goes(self, reader, outsider):
         place = reader.at("a.ipynb")
         outsider.lock("a.ipynb", **taken_by("bob@example.org"))
         opened(reader, "a.ipynb")
@@ -171,7 +171,7 @@ class TestSaving:
         assert int(outsider.get("a.ipynb").metadata[EXPIRY_KEY]) > before
         assert env.holds("a.ipynb")
 
-    def test_over_somebody_elses_lock_is_refused_and_the_edits_stay_on_the_disk(self, env, outsider):
+    def test_over_another_persons_lock_is_refused_and_the_edits_stay_on_the_disk(self, env, outsider):
         outsider.put("a.ipynb", b"one")
         opened(env, "a.ipynb")
         outsider.lock("a.ipynb", **taken_by("bob@example.org"))
@@ -200,7 +200,7 @@ class TestSaving:
         assert env.open("a.ipynb").place is Place.IN_WORKSPACE
         assert outsider.content("a.ipynb") == b"mine"
 
-    def test_what_somebody_else_saved_meanwhile_is_a_conflict_not_overwritten(self, env, outsider):
+    def test_what_another_person_saved_meanwhile_is_a_conflict_not_overwritten(self, env, outsider):
         outsider.put("a.ipynb", b"one")
         opened(env, "a.ipynb")
         outsider.put("a.ipynb", b"theirs", taken_by("bob@example.org"))
@@ -236,7 +236,7 @@ class TestTakingOver:
         assert not opened(env, "a.ipynb").read_only
         assert env.save("a.ipynb", b"two").place is Place.IN_WORKSPACE
 
-    def test_never_from_somebody_else(self, env, outsider):
+    def test_never_from_another_person(self, env, outsider):
         outsider.put("a.ipynb", b"one", taken_by("bob@example.org"))
         with pytest.raises(LockHeldElsewhere):
             env.take_over("a.ipynb")
@@ -245,7 +245,7 @@ class TestTakingOver:
 
 class TestMoving:
     @pytest.mark.parametrize("act", ["rename", "delete"])
-    def test_what_somebody_else_edits_stays_where_it_is(self, env, outsider, act):
+    def test_what_another_person_edits_stays_where_it_is(self, env, outsider, act):
         outsider.put("a.ipynb", b"one")
         opened(env, "a.ipynb")
         outsider.lock("a.ipynb", **taken_by("bob@example.org"))
@@ -254,7 +254,7 @@ class TestMoving:
         assert outsider.names() == ["a.ipynb"]
         assert env.read("a.ipynb") == b"one"
 
-    def test_an_unopened_notebook_that_somebody_else_edits_is_not_deleted(self, env, outsider):
+    def test_an_unopened_notebook_that_another_person_edits_is_not_deleted(self, env, outsider):
         outsider.put("a.ipynb", b"one", taken_by("bob@example.org"))
         with pytest.raises(LockHeldElsewhere):
             env.delete("a.ipynb")
@@ -341,7 +341,7 @@ class TestCost:
         assert env.run(renew_beside_downloads()) == 0
 
 
-def test_news_is_told_of_every_change(env, outsider):
+def test_news_is_reported_every_change(env, outsider):
     outsider.put("a.ipynb", b"one", taken_by("bob@example.org"))
     opened(env, "a.ipynb")
     states = []

@@ -73,7 +73,7 @@ class TestWhatIsShown:
 
 
 class TestTrouble:
-    def test_is_told_and_logged_once(self, env, outsider, caplog):
+    def test_is_reported_and_logged_once(self, env, outsider, caplog):
         outsider.put("a.ipynb", b"x")
         env.faults.add(Fault(operation=LIST, action=ResetConnection(), times=1000))
         with caplog.at_level(logging.INFO, logger=env.log.name):

@@ -94,7 +94,7 @@ def test_another_task_that_recorded_the_same_version_is_no_failure(journal):
     assert journal.baseline(*KEY).row_token == token
 
 
-def test_a_forgotten_row_is_not_brought_back_by_whoever_knew_it(journal):
+def test_a_forgotten_row_is_not_brought_back_by_a_part_that_knew_it(journal):
     journal.advance(*KEY, expected=None, **VERSION)
     known = journal.baseline(*KEY)
     journal.forget(KEY[0])

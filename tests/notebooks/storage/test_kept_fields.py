@@ -166,7 +166,7 @@ class TestDamage:
         assert list(outsider.history("a.ipynb").values()) == [b"one", b"two", b"two"]
         assert env.owed() == []
 
-    def test_a_small_upload_that_hangs_is_told_before_it_is_settled(self, env, outsider):
+    def test_a_small_upload_that_hangs_is_reported_before_it_is_settled(self, env, outsider):
         put(outsider)
         env.open("a.ipynb")
         env.faults.add(Fault(operation=UPLOAD, action=ResetConnection()), Fault(operation="objects.get", action=Hang()))

@@ -70,7 +70,7 @@ class TestPermissions:
         assert [entry.name for entry in file.parent.iterdir()] == ["a.ipynb"]
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files of others")
-    def test_nor_is_somebody_elses_file(self, file):
+    def test_nor_is_another_persons_file(self, file):
         os.chown(file, 65534, 65534)
         file.chmod(0o644)
         assert saved_without_powers(file) == ["refused", "refused"]

@@ -197,7 +197,7 @@ class TestDigests:
                 os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
         assert asyncio.run(copies.digest(file)).crc32c == crc32c(b"two")
 
-    def test_of_a_file_that_somebody_writes_as_soon_as_it_is_in_its_place(self, copies, file, monkeypatch):
+    def test_of_a_file_that_someone_writes_as_soon_as_it_is_in_its_place(self, copies, file, monkeypatch):
         """A program with the file open by name can change it between our rename and whatever we do next."""
         real_replace = Path.replace
 

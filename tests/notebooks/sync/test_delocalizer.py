@@ -52,7 +52,7 @@ class TestWithoutTrouble:
         assert env.save("a.ipynb", b"one").place is Place.IN_WORKSPACE
         assert env.operations == []
 
-    def test_an_upload_tells_of_its_change(self, env):
+    def test_an_upload_reports_its_change(self, env):
         env.save("a.ipynb", b"one")
         assert env.changed == ["ws/edit/a.ipynb"]
 
@@ -91,7 +91,7 @@ class TestLostAnswers:
         assert env.save("a.ipynb", b"two").place is Place.IN_WORKSPACE
         assert list(outsider.history("a.ipynb").values()) == [b"one", b"two"]
 
-    def test_told_as_an_error_of_the_service(self, env, outsider):
+    def test_reported_as_an_error_of_the_service(self, env, outsider):
         env.faults.add(Fault(operation=UPLOAD, action=AnswerWith(status=503), after_effect=True))
         assert env.save("a.ipynb", b"one").place is Place.IN_WORKSPACE
         assert len(outsider.history("a.ipynb")) == 1
@@ -181,14 +181,14 @@ class TestLateWrites:
 
 
 class TestOthers:
-    def test_somebody_stored_the_same_bytes(self, env, outsider):
+    def test_someone_stored_the_same_bytes(self, env, outsider):
         env.save("a.ipynb", b"one")
         outsider.put("a.ipynb", b"two", {"theirs": "kept"})
         assert env.save("a.ipynb", b"two").place is Place.IN_WORKSPACE
         assert len(outsider.history("a.ipynb")) == 2
         assert custom_in(env.baseline("a.ipynb").metadata) == {"theirs": "kept"}
 
-    def test_somebody_created_the_same_bytes(self, env, outsider):
+    def test_someone_created_the_same_bytes(self, env, outsider):
         outsider.put("a.ipynb", b"one")
         assert env.save("a.ipynb", b"one").place is Place.IN_WORKSPACE
         assert len(outsider.history("a.ipynb")) == 1
@@ -204,7 +204,7 @@ class TestOthers:
         assert blob.metadata["theirs"] == "kept"
         assert set(blob.metadata) == {OWNER_KEY, EXPIRY_KEY, ENVIRONMENT_KEY, "theirs", WRITE_ID_KEY}
 
-    def test_a_key_that_somebody_removed_stays_removed(self, env, outsider):
+    def test_a_key_that_someone_removed_stays_removed(self, env, outsider):
         outsider.put("a.ipynb", b"one", {"theirs": "kept", "other": "gone"})
         env.open("a.ipynb")
         outsider.lock("a.ipynb", other=None)
@@ -242,7 +242,7 @@ class TestOthers:
         assert outsider.content("a.ipynb") == b"theirs"
         assert env.read("a.ipynb") == b"mine"
 
-    def test_a_conflict_stays_one_until_somebody_chooses(self, env, outsider):
+    def test_a_conflict_stays_one_until_someone_chooses(self, env, outsider):
         outsider.put("a.ipynb", b"theirs")
         for content in (b"mine", b"mine again"):
             assert env.save("a.ipynb", content).place is Place.CONFLICT
@@ -303,7 +303,7 @@ class TestOthers:
 
 
 class TestUnavailable:
-    def test_refused_at_once_and_told(self, env, outsider):
+    def test_refused_at_once_and_reported(self, env, outsider):
         env.faults.add(Fault(operation=UPLOAD, action=AnswerWith(status=403, reason="forbidden"), times=9))
         told = env.save("a.ipynb", b"one")
         assert (told.place, told.reason) == (Place.ON_DISK, "no-permission")
@@ -398,7 +398,7 @@ class TestSavesDuringUploads:
     def environment_settings(self):
         return {"save_wait_seconds": 0.05}
 
-    def test_a_slow_upload_is_told_as_under_way(self, env, outsider):
+    def test_a_slow_upload_is_reported_as_under_way(self, env, outsider):
         env.faults.add(Fault(operation=UPLOAD, action=Delay(seconds=0.4)))
         assert env.save("a.ipynb", b"one").place is Place.UPLOADING
         assert env.run(env.delocalizer.current_status(env.at("a.ipynb"))).place is Place.UPLOADING
@@ -621,7 +621,7 @@ class TestPayingAtOnce:
         assert outsider.names() == ["a.ipynb"]
         assert env.owed() == ["ws/edit/b.ipynb"]
 
-    def test_nobody_waits_for_what_only_a_person_can_mend(self, env, outsider):
+    def test_no_one_waits_for_what_only_a_person_can_mend(self, env, outsider):
         outsider.put("parted.ipynb", b"one")
         env.open("parted.ipynb")
         outsider.put("parted.ipynb", b"theirs")

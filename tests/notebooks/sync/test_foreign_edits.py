@@ -63,7 +63,7 @@ class TestDelivering:
         look()
         assert outsider.content("deep/new.ipynb") == GOOD
 
-    def test_it_is_told_until_the_notebook_is_opened(self, opened, look):
+    def test_it_is_reported_until_the_notebook_is_opened(self, opened, look):
         opened.file(NAME).write_bytes(BETTER)
         look()
         told = opened.run(opened.status_of(NAME))
@@ -106,7 +106,7 @@ class TestDelivering:
         assert outsider.content(NAME) == notebook("theirs")
         assert opened.read(NAME) == BETTER
 
-    def test_somebody_elses_lock_keeps_it_until_it_is_free(self, opened, outsider, look):
+    def test_another_persons_lock_keeps_it_until_it_is_free(self, opened, outsider, look):
         opened.give_back(NAME)
         outsider.lock(NAME, **taken_by("bob@example.org"))
         opened.file(NAME).write_bytes(BETTER)
@@ -270,7 +270,7 @@ class TestWatching:
         opened.run(act())
 
     @pytest.mark.skipif(not folder_watch.HAS_WATCHFILES, reason="watchfiles is not installed")
-    def test_a_limit_of_the_system_is_told_once_and_looks_go_on(self, opened, outsider, monkeypatch, caplog):
+    def test_a_limit_of_the_system_is_reported_once_and_looks_go_on(self, opened, outsider, monkeypatch, caplog):
         def limited(*_, **__):
             raise OSError(28, "OS file watch limit reached")
 

@@ -80,7 +80,7 @@ class TestOpening:
         assert on_disk.news
         assert on_disk.lock_state("a.ipynb") is LockState.FREE
 
-    def test_a_newer_version_is_told_and_nothing_overwritten(self, on_disk, outsider):
+    def test_a_newer_version_is_reported_and_nothing_overwritten(self, on_disk, outsider):
         outsider.put("a.ipynb", b"newer")
         on_disk.faults.add(Fault(operation=GET, action=Hang()))
         soon(on_disk, on_disk.localizer.open(on_disk.at("a.ipynb")))
@@ -109,7 +109,7 @@ class TestOpening:
         on_disk.run(told_at_last(on_disk, Place.IN_WORKSPACE))
         assert outsider.content("a.ipynb") == b"two"
 
-    def test_a_deletion_is_told(self, on_disk, outsider):
+    def test_a_deletion_is_reported(self, on_disk, outsider):
         outsider.delete("a.ipynb")
         on_disk.faults.add(Fault(operation=GET, action=Hang()))
         soon(on_disk, on_disk.localizer.open(on_disk.at("a.ipynb")))
@@ -122,7 +122,7 @@ class TestOpening:
         assert told(on_disk).place is Place.OFFLINE
         on_disk.run(told_at_last(on_disk, Place.IN_WORKSPACE))
 
-    def test_what_was_saved_meanwhile_is_not_told_again(self, on_disk, outsider):
+    def test_what_was_saved_meanwhile_is_not_reported_again(self, on_disk, outsider):
         on_disk.faults.add(Fault(operation=GET, action=Hang(), times=2))
         soon(on_disk, on_disk.localizer.open(on_disk.at("a.ipynb")))
         on_disk.run(until(lambda: not on_disk.faults.pending))

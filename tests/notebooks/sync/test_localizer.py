@@ -221,7 +221,7 @@ class TestPlayground:
 
 
 class TestOffline:
-    def test_the_working_copy_is_shown_and_told_as_such(self, env, outsider):
+    def test_the_working_copy_is_shown_and_reported_as_such(self, env, outsider):
         outsider.put("a.ipynb", b"one")
         env.open("a.ipynb")
         env.file("a.ipynb").write_bytes(b"mine")
@@ -381,7 +381,7 @@ class TestRaces:
             env.run(story())
         assert env.litter() == []
 
-    def test_an_object_that_never_rests_is_told_as_such(self, env, outsider):
+    def test_an_object_that_never_rests_is_reported_as_such(self, env, outsider):
         outsider.put("a.ipynb", b"one")
         read_into = env.threads.bucket("a-bucket", None).__class__.read_into
 

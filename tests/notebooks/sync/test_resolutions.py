@@ -187,7 +187,7 @@ class TestReplaceTheirs:
         resolve(deleted, Resolution.REPLACE_THEIRS, theirs_version=look(deleted).theirs_version)
         assert outsider.content(NAME) == MINE
 
-    def test_somebody_elses_live_lock_is_honoured(self, parted, outsider):
+    def test_another_persons_live_lock_is_honoured(self, parted, outsider):
         expiry = str(int((time.time() + 170) * 1000))
         outsider.lock(NAME, **{OWNER_KEY: owner_hash(BUCKET, "bob@example.org"), EXPIRY_KEY: expiry})
         with pytest.raises(LockHeldElsewhere):
@@ -206,7 +206,7 @@ class TestReplaceTheirs:
         assert deleted.run(deleted.status_of(NAME)).place is Place.CONFLICT
         assert outsider.content(NAME) == b"somebody's"
 
-    def test_a_name_taken_by_somebody_else(self, env, outsider):
+    def test_a_name_taken_by_another_person(self, env, outsider):
         outsider.put(NAME, THEIRS)
         assert env.save(NAME, MINE).reason == "name-taken"
         resolve(env, Resolution.REPLACE_THEIRS)

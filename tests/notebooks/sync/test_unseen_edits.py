@@ -89,7 +89,7 @@ LIVES = (
 
 
 @pytest.mark.parametrize("life", LIVES)
-def test_whoever_was_shown_the_workspaces_version_saves_over_no_edits(env, outsider, life):
+def test_a_person_who_was_shown_the_workspaces_version_saves_over_no_edits(env, outsider, life):
     shown_theirs(env, outsider)
     life(env)
     env.type_over(NAME, b"theirs, typed over")
@@ -263,7 +263,7 @@ class TestDisks:
         with pytest.raises(OSError, match="No space"):
             env.show(NAME)
 
-    def test_a_row_that_cannot_be_removed_keeps_nobody_from_reading(self, env, outsider, monkeypatch):
+    def test_a_row_that_cannot_be_removed_keeps_no_one_from_reading(self, env, outsider, monkeypatch):
         shown_theirs(env, outsider)
         outsider.lock(NAME, **{EXPIRY_KEY: "0"})
         monkeypatch.setattr(env.journal, "note_shown", full)

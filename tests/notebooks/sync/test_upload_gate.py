@@ -57,7 +57,7 @@ def opened(env, outsider):
 
 class TestNotebooks:
     @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
-    def test_a_broken_one_stays_on_the_disk_whatever_is_done(self, opened, outsider, content):
+    def test_a_broken_one_stays_on_the_disk_regardless_of_what_is_done(self, opened, outsider, content):
         opened.file(NAME).write_bytes(content)
         for act in (opened.open, lambda name: opened.run(opened.delocalizer.settle(opened.at(name)))):
             told = act(NAME)
@@ -68,7 +68,7 @@ class TestNotebooks:
         assert opened.read(NAME) == content
 
     @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
-    def test_it_is_told_by_the_process_for_large_ones_too(self, opened, outsider, content, monkeypatch):
+    def test_it_is_reported_by_the_process_for_large_ones_too(self, opened, outsider, content, monkeypatch):
         monkeypatch.setattr(whole_content, "_UNUSUAL_BYTES", 0)
         monkeypatch.setattr(whole_content, "_LARGE_BYTES", 0)
         opened.file(NAME).write_bytes(content)
@@ -164,7 +164,7 @@ class TestIsANotebook:
         ],
         ids=["usual", "NaN", "half a pair", "version 3", "UTF-8"],
     )
-    def test_whatever_jupyter_opens_is_one(self, content):
+    def test_everything_jupyter_opens_is_one(self, content):
         nbformat.reads(content.decode(), as_version=4)
         assert is_notebook(content)
 
@@ -254,7 +254,9 @@ class TestWhatTravels:
 
         return to_write
 
-    def test_it_is_the_content_that_was_read_whatever_is_written_meanwhile(self, opened, outsider, written_in_place):
+    def test_it_is_the_content_that_was_read_regardless_of_what_is_written_meanwhile(
+        self, opened, outsider, written_in_place
+    ):
         written_in_place(b"####")
         assert opened.save(NAME, BETTER).reason == "unreadable"
         assert outsider.content(NAME) == BETTER
@@ -283,7 +285,7 @@ class TestWhatTravels:
         assert outsider.content(NAME) == BETTER
 
 
-def test_the_reason_is_told_while_the_bucket_is_away(opened, outsider):
+def test_the_reason_is_reported_while_the_bucket_is_away(opened, outsider):
     opened.faults.add(Fault(operation="objects.get", action=AnswerWith(status=503), times=50))
     opened.file(NAME).write_bytes(b"{")
     opened.open(NAME)

@@ -44,7 +44,7 @@ def undone(env, outsider):
 
 @pytest.mark.parametrize("dies", [False, True])
 class TestUndone:
-    def test_is_not_told_as_in_the_workspace_while_that_is_unknown(self, env, undone, dies):
+    def test_is_not_reported_as_in_the_workspace_while_that_is_unknown(self, env, undone, dies):
         undone(dies=dies)
         assert env.run(env.status_of(NAME)).place is Place.ON_DISK
         assert env.owed() == ["ws/edit/a.ipynb"]
@@ -79,7 +79,7 @@ class TestUndone:
         assert open_attempts(env) == ()
         assert UPLOAD not in env.operations
 
-    def test_under_somebody_elses_newer_version_is_no_conflict(self, env, outsider, undone, dies):
+    def test_under_another_persons_newer_version_is_no_conflict(self, env, outsider, undone, dies):
         """The working copy holds nothing of its own."""
         undone(after_effect=False, dies=dies)
         outsider.put(NAME, b"theirs")

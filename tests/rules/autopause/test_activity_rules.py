@@ -127,10 +127,10 @@ def test_requests_that_are_not(name):
 @pytest.mark.parametrize(
     "typed", ["\x1b[?1;2c", "\x1b[>0;276;0c", "\x1b[12;40R", "\x1b[0n", "\x1b[I\x1b[O", "\x1b]11;rgb:00/00/00\x1b\\"]
 )
-def test_what_a_terminal_answers_by_itself_is_nobody(typed):
+def test_what_a_terminal_answers_by_itself_is_no_one(typed):
     assert is_reply_of_terminal(typed)
 
 
 @pytest.mark.parametrize("typed", ["ls\r", "\x1b[A", "\x1b", "\x1b[0n\r", "\x03", "", "\x1b[3~", b"ls"])
-def test_keys_are_somebody(typed):
+def test_keys_are_someone(typed):
     assert not is_reply_of_terminal(typed)

@@ -317,7 +317,7 @@ class TestPausing:
             took = machine.run_until(Phase.FLUSHING, at_most=1000)
         assert took in {900, 915}
 
-    def test_a_failed_attempt_is_forgotten_when_somebody_comes(self):
+    def test_a_failed_attempt_is_forgotten_when_someone_comes(self):
         machine = self.flushing()
         machine.tell(Flushed(attempt=1, unpaid=1))
         machine.clocks.pass_(10)
@@ -419,7 +419,7 @@ class TestClocks:
         ],
         ids=["wall +8 h", "wall -8 h", "suspended 8 h", "stalled 10 min"],
     )
-    def test_nothing_is_decided_over_a_stretch_nobody_watched(self, jump):
+    def test_nothing_is_decided_over_a_stretch_no_one_watched(self, jump):
         machine = self.almost_paused()
         jump(machine.clocks)
         machine.clocks.pass_(15)

@@ -116,7 +116,7 @@ class TestProbe:
         assert audited(kernel, sent=200).is_busy
         assert not audited(kernel, sent=200, subshell="sub").is_busy
 
-    def test_somebody_elses_answer_is_none(self):
+    def test_another_persons_answer_is_none(self):
         kernel = heard(SURE, "busy", now=10)
         assert on_probe_reply(kernel, request_id="x", now=11) == kernel
 
@@ -129,7 +129,7 @@ class TestProbe:
 
     @pytest.mark.parametrize("kind", ["usage_request", "comm_msg", "execute_request", "complete_request", ""])
     @pytest.mark.parametrize("subshell", [MAIN_SHELL, "sub"])
-    def test_whatever_else_is_asked_again_and_again_does_not_put_the_audit_off(self, kind, subshell):
+    def test_other_requests_that_are_repeated_do_not_postpone_the_audit(self, kind, subshell):
         kernel, audits = heard(SURE, "busy", "lost", now=0), 0
         for now in range(5, 600, 5):
             for state in ("busy", "idle"):

@@ -28,7 +28,7 @@ def test_what_is_off_stays_off():
 
 
 @pytest.mark.parametrize(("minutes", "seconds"), [(30, 600), (10, 200), (3, 60), (999, 600)])
-def test_it_is_told_three_times_within_its_threshold(minutes, seconds):
+def test_it_is_reported_three_times_within_its_threshold(minutes, seconds):
     assert seconds_between(minutes) == seconds
 
 

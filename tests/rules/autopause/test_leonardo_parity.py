@@ -63,7 +63,7 @@ def test_at_the_threshold_and_not_before(sessions):
 
 
 @pytest.mark.parametrize("state", ["busy", "starting", "unknown", "dead"])
-def test_whatever_is_not_idle_is_busy(state):
+def test_every_state_but_idle_is_busy(state):
     machine = parity(tick=15)
     machine.reported_busy = reported_busy(["idle", state])
     machine.run(2 * HOUR)

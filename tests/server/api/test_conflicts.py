@@ -95,7 +95,7 @@ async def test_the_same_bytes_under_a_new_generation_are_no_conflict(bucket, con
     assert (await contents.save("a.ipynb", "2")).code == 200
 
 
-async def test_somebody_storing_my_very_bytes_first_is_no_conflict(bucket, contents, jp_serverapp):
+async def test_someone_storing_my_very_bytes_first_is_no_conflict(bucket, contents, jp_serverapp):
     bucket.put_notebook("a.ipynb", "1")
     await contents.open("a.ipynb")
     bucket.put("notebooks/a.ipynb", text_of(notebook("2")))
@@ -168,7 +168,7 @@ async def resolved(api, action, name="a.ipynb", **more):
     return await api("POST", "resolve", base="terra-env", body=body)
 
 
-async def test_both_sides_are_told(bucket, contents, api, jp_serverapp):
+async def test_both_sides_are_notified(bucket, contents, api, jp_serverapp):
     await parted(bucket, contents)
     reported = (await looked(api)).model
     assert sources(reported["mine"]) == ["1 mine", "2"]
@@ -355,7 +355,7 @@ async def test_two_tabs_choose_at_once(bucket, contents, api, edit, jp_serverapp
     assert len(bucket.names()) <= 2
 
 
-async def test_a_way_out_of_a_lock_that_was_taken_meanwhile_tells_the_lock(bucket, contents, api, edit, jp_serverapp):
+async def test_a_way_out_of_a_lock_that_was_taken_meanwhile_reports_the_lock(bucket, contents, api, edit, jp_serverapp):
     await parted(bucket, contents)
     version = (await looked(api)).model["theirs_version"]
     blob = bucket.client.bucket(bucket.name).blob("notebooks/a.ipynb")

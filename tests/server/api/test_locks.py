@@ -109,7 +109,7 @@ async def test_opens_read_only_with_their_content_and_says_whose_it_is(bucket, c
     assert not (edit / "a.ipynb").exists()
 
 
-async def test_a_stranger_is_told_by_hash_only(bucket, contents, jp_serverapp):
+async def test_a_stranger_is_shown_by_hash_only(bucket, contents, jp_serverapp):
     bucket.put_notebook("a.ipynb", "1", metadata=record(bucket, STRANGER))
     reported = (await contents.open("a.ipynb")).model["terra"]["lock"]
     assert (reported["holder"], reported["email"]) == (owner_hash(bucket.name, STRANGER), None)
@@ -249,7 +249,7 @@ async def test_malformed_questions(api, jp_serverapp, body):
 # Who has it open
 
 
-async def test_presence_tells_the_status_and_every_change(bucket, contents, presence):
+async def test_presence_reports_the_status_and_every_change(bucket, contents, presence):
     bucket.put_notebook("a.ipynb", "1")
     await contents.open("a.ipynb")
     socket = await presence("a.ipynb")
@@ -366,7 +366,7 @@ class TestAKernelThatIsReportedIdle:
 # Events
 
 
-async def test_events_tell_changes_without_addresses(bucket, contents, act, jp_serverapp):
+async def test_events_report_changes_without_addresses(bucket, contents, act, jp_serverapp):
     seen = []
 
     async def listener(logger, schema_id, data):
@@ -444,7 +444,7 @@ async def test_copying_and_exporting_leave_the_lock_to_those_who_edit(
     assert (await contents.open("a.ipynb")).model["terra"]["lock"]["state"] == "held"
 
 
-async def test_what_somebody_else_edits_can_be_copied(bucket, contents, jp_serverapp):
+async def test_what_another_person_edits_can_be_copied(bucket, contents, jp_serverapp):
     bucket.put_notebook("a.ipynb", "theirs", metadata=record(bucket, "bob@example.org"))
     copied = await contents.new(copy_from=f"{WORKSPACE}/edit/a.ipynb")
     assert copied.code == 201
@@ -472,7 +472,7 @@ async def test_a_save_over_what_was_never_here_is_refused_by_the_lock_not_the_na
 
 
 @pytest.mark.parametrize("expiry", [lambda: int(time.time() * 1_000_000), lambda: 10**17, lambda: 99999999999999])
-async def test_an_impossible_expiry_locks_nobody_out(bucket, contents, expiry, jp_serverapp):
+async def test_an_impossible_expiry_locks_no_one_out(bucket, contents, expiry, jp_serverapp):
     bucket.put_notebook("a.ipynb", "1", metadata={**somebody_elses_lock(), "lockExpiresAt": str(expiry())})
     opened = (await contents.open("a.ipynb")).model
     assert (opened["writable"], opened["terra"]["lock"]["state"]) == (True, "held")
@@ -481,7 +481,7 @@ async def test_an_impossible_expiry_locks_nobody_out(bucket, contents, expiry, j
     assert bucket.sources("a.ipynb") == ["2"]
 
 
-async def test_a_reader_of_a_workspace_stays_one_whatever_is_asked(bucket, contents, presence, act):
+async def test_a_reader_of_a_workspace_stays_one_regardless_of_what_is_asked(bucket, contents, presence, act):
     bucket.put_notebook("a.ipynb", "shared")
     forbidden = AnswerWith(status=403, reason="forbidden", message="no storage.objects.update")
     bucket.faults.add(*(Fault(operation=write, action=forbidden, times=1000) for write in WRITES))

@@ -55,7 +55,7 @@ async def test_what_stays_on_this_disk_has_no_place_in_the_bucket(bucket, edit, 
     assert bucket.requests == []
 
 
-async def test_an_outage_is_told_and_the_disk_is_shown(bucket, contents, ask, jp_serverapp):
+async def test_an_outage_is_reported_and_the_disk_is_shown(bucket, contents, ask, jp_serverapp):
     bucket.put_notebook("a.ipynb", "shared")
     await contents.open("a.ipynb")
     bucket.faults.add(Fault(operation="objects.get", action=AnswerWith(status=503), times=100))
@@ -97,7 +97,7 @@ async def test_what_deleting_a_folder_removes_and_what_it_cannot(bucket, content
     assert len(bucket.names()) == 4
 
 
-async def test_what_stays_on_this_disk_is_removed_for_nobody_else(bucket, edit, playground, ask, jp_serverapp):
+async def test_what_stays_on_this_disk_is_removed_for_no_one_else(bucket, edit, playground, ask, jp_serverapp):
     bucket.put_notebook("a.ipynb", "shared")
     (edit / "data.csv").write_text("1")
     playground.mkdir(parents=True, exist_ok=True)
@@ -110,7 +110,7 @@ async def test_what_stays_on_this_disk_is_removed_for_nobody_else(bucket, edit, 
     assert bucket.requests == []
 
 
-async def test_a_long_list_is_counted_and_not_told_whole(bucket, ask, jp_serverapp):
+async def test_a_long_list_is_counted_and_not_listed_whole(bucket, ask, jp_serverapp):
     for number in range(25):
         bucket.put_notebook(f"f/{number:02}.ipynb", "shared")
     reported = await ask("removal", "f")
@@ -118,7 +118,7 @@ async def test_a_long_list_is_counted_and_not_told_whole(bucket, ask, jp_servera
     assert len(reported["shared"]["names"]) == 20
 
 
-async def test_a_listing_tells_what_stays_on_this_disk(bucket, contents, edit, playground, jp_serverapp):
+async def test_a_listing_reports_what_stays_on_this_disk(bucket, contents, edit, playground, jp_serverapp):
     bucket.put_notebook("shared.ipynb", "shared")
     edit.mkdir(parents=True, exist_ok=True)
     kept = text_of(notebook("kept"))
@@ -141,7 +141,7 @@ async def test_a_listing_tells_what_stays_on_this_disk(bucket, contents, edit, p
     assert "notebooks/shared (my edits).ipynb" not in bucket.names()
 
 
-async def test_kept_edits_that_somebody_has_put_into_the_workspace_are_shared(bucket, contents, jp_serverapp):
+async def test_kept_edits_that_someone_has_put_into_the_workspace_are_shared(bucket, contents, jp_serverapp):
     bucket.put_notebook("shared (my edits).ipynb", "shared")
     assert (await contents.open("shared (my edits).ipynb")).code == 200
     (entry,) = (await contents.list()).model["content"]

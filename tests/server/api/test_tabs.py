@@ -83,7 +83,7 @@ async def test_a_tab_that_does_not_answer_loses_the_seat(tab, monkeypatch):
     await first.until(edits=False)
 
 
-async def test_an_empty_seat_is_offered_and_taken_by_nobody_itself(tab):
+async def test_an_empty_seat_is_offered_and_taken_by_no_one_itself(tab):
     first, second = await tab(), await tab()
     await second.until(edits=False)
     first.socket.close()

@@ -137,7 +137,9 @@ async def test_headers_are_those_of_a_notebook(bucket, contents, jp_fetch, edit,
         assert part.body == answer.body[:10]
 
 
-async def test_a_browser_is_never_told_that_an_older_one_is_still_true(bucket, contents, jp_fetch, edit, jp_serverapp):
+async def test_a_browser_is_never_notified_that_an_older_one_is_still_true(
+    bucket, contents, jp_fetch, edit, jp_serverapp
+):
     """Of two contents within one second, times do not tell which is newer."""
     await contents.save("a.ipynb", "one")
     first = await jp_fetch("files", WORKSPACE, "edit", "a.ipynb")

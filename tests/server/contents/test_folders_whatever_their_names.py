@@ -73,7 +73,7 @@ async def test_is_made(bucket, contents, folder, jp_serverapp):
     assert copied.code == 201
 
 
-async def test_nothing_is_nothing_whatever_its_name(bucket, contents, jp_serverapp):
+async def test_nothing_is_nothing_regardless_of_its_name(bucket, contents, jp_serverapp):
     for name in FOLDERS:
         assert (await contents.open(name)).code == 404
         assert (await contents.stat(name)).code == 404
@@ -130,7 +130,7 @@ class TestAFileOnTheDisk:
         assert (await contents.rename("other.txt", "data")).code == 409
         assert entries(await contents.list())["data"] == "directory"
 
-    async def test_is_told_to_hide_it(self, bucket, contents, edit, jp_serverapp):
+    async def test_is_asked_to_hide_it(self, bucket, contents, edit, jp_serverapp):
         bucket.put_notebook("data/x.ipynb", "1")
         (edit / "data").write_text("a program's")
         [entry] = (await contents.list()).model["content"]
@@ -208,7 +208,7 @@ class TestOtherFiles:
         assert bucket.get("new.bin").content == b"\x00\xff"
         assert bucket.get("big.csv").content == b"onetwo"
 
-    async def test_one_that_somebody_else_edits_is_read_only(self, bucket, contents, jp_serverapp):
+    async def test_one_that_another_person_edits_is_read_only(self, bucket, contents, jp_serverapp):
         bucket.put("notebooks/table.csv", b"a\n", metadata=somebody_elses_lock())
         opened = (await contents.open("table.csv")).model
         assert (opened["content"], opened["writable"]) == ("a\n", False)

@@ -110,7 +110,7 @@ class TestWhole:
         assert bucket.sources("new.ipynb") == ["new"]
         assert await debts() == []
 
-    async def test_an_open_tab_is_told(self, opened, contents, edit, debts, jp_ws_fetch):
+    async def test_an_open_tab_is_notified(self, opened, contents, edit, debts, jp_ws_fetch):
         await opened()
         socket = await jp_ws_fetch("terra-env", "presence", params={"path": PATH})
         (edit / NAME).write_text(text_of(notebook("computed over night")))
@@ -123,7 +123,7 @@ class TestWhole:
         socket.close()
         assert (await contents.open(NAME)).model["terra"]["reason"] is None
 
-    async def test_flush_brings_what_nobody_has_noticed_yet(self, opened, edit, api):
+    async def test_flush_brings_what_no_one_has_noticed_yet(self, opened, edit, api):
         bucket = await opened()
         (edit / NAME).write_text(text_of(notebook("computed over night")))
         answer = await api("POST", "flush", base="terra-env", body={"deadline_seconds": 20})

@@ -81,7 +81,7 @@ async def test_what_goes_away_between_listing_and_look(folder, api, monkeypatch)
     assert (listed.code, "gone.txt" in listed.names, "here.ipynb" in listed.names) == (200, False, True)
 
 
-async def test_what_the_disk_fails_to_tell_of_one(folder, api, monkeypatch):
+async def test_what_the_disk_does_not_reveal_of_one(folder, api, monkeypatch):
     path, os_path = folder
     (os_path / "sick.txt").write_text("x")
     lstat = os.lstat

@@ -291,7 +291,7 @@ async def test_a_workspace_folder_that_was_removed_comes_back(bucket, contents, 
     assert (edit / "a.ipynb").exists()
 
 
-async def test_status_tells_where_the_work_is(bucket, contents, jp_serverapp):
+async def test_status_reports_where_the_work_is(bucket, contents, jp_serverapp):
     await contents.save("a.ipynb", "1")
     status = await contents.status("a.ipynb")
     saved_at = status.pop("saved_at")

@@ -67,7 +67,7 @@ async def answer(socket, condition):
     return status
 
 
-async def test_a_reader_is_told_of_a_newer_version_and_when_it_was_saved(bucket, contents, tab):
+async def test_a_reader_is_notified_of_a_newer_version_and_when_it_was_saved(bucket, contents, tab):
     bucket.put_notebook("a.ipynb", "1", metadata=saved_by(bucket, OTHER, "one"))
     shown = (await contents.open("a.ipynb")).model["terra"]
     assert shown["shown_version"] == shown["workspace_version"] == str(bucket.get("a.ipynb").generation)
@@ -80,7 +80,7 @@ async def test_a_reader_is_told_of_a_newer_version_and_when_it_was_saved(bucket,
     assert newer["lock"]["email"] == OTHER
 
 
-async def test_a_reader_follows_also_when_nobody_holds_the_lock(bucket, contents, tab):
+async def test_a_reader_follows_also_when_no_one_holds_the_lock(bucket, contents, tab):
     bucket.put_notebook("a.ipynb", "1", metadata=record(bucket, OTHER))
     await contents.open("a.ipynb")
     socket = await tab("a.ipynb")
@@ -90,7 +90,7 @@ async def test_a_reader_follows_also_when_nobody_holds_the_lock(bucket, contents
     await answer(socket, lambda status: status["workspace_version"] not in {None, free["workspace_version"]})
 
 
-async def test_a_reader_is_told_that_it_was_deleted(bucket, contents, tab):
+async def test_a_reader_is_notified_that_it_was_deleted(bucket, contents, tab):
     bucket.put_notebook("a.ipynb", "1", metadata=record(bucket, OTHER))
     await contents.open("a.ipynb")
     socket = await tab("a.ipynb")
@@ -103,7 +103,7 @@ async def test_a_reader_is_told_that_it_was_deleted(bucket, contents, tab):
 
 @pytest.mark.parametrize("new_name", ["b.ipynb", "folder/b.ipynb"])
 @pytest.mark.parametrize("metadata", [{}, {WRITE_ID_KEY: "one"}])
-async def test_a_reader_is_told_the_new_name(bucket, contents, tab, new_name, metadata):
+async def test_a_reader_gets_the_new_name(bucket, contents, tab, new_name, metadata):
     bucket.put_notebook("a.ipynb", "1", metadata={**record(bucket, OTHER), **metadata})
     bucket.put_notebook("other.ipynb", "other")
     await contents.open("a.ipynb")
@@ -156,7 +156,7 @@ async def test_a_notebook_that_comes_back_is_there_again(bucket, contents, tab):
     assert (status["place"], status["lock"]["state"]) == ("in-workspace", "held-by-other")
 
 
-async def test_who_edits_is_told_that_it_was_deleted_and_keeps_what_is_saved(bucket, contents, edit, tab):
+async def test_who_edits_is_notified_that_it_was_deleted_and_keeps_what_is_saved(bucket, contents, edit, tab):
     bucket.put_notebook("a.ipynb", "1")
     await contents.open("a.ipynb")
     socket = await tab("a.ipynb")
@@ -187,7 +187,7 @@ async def test_a_notebook_that_was_taken_over_says_so_without_a_save(bucket, con
     assert (status["lock"]["lost"], status["writable"]) == (True, False)
 
 
-async def test_a_tab_that_nobody_looks_at_costs_no_request(bucket, contents, tab):
+async def test_a_tab_that_no_one_looks_at_costs_no_request(bucket, contents, tab):
     bucket.put_notebook("a.ipynb", "1")
     await contents.open("a.ipynb")
     await tab("a.ipynb", looked_at=False)
@@ -206,7 +206,7 @@ async def test_what_a_tab_says_besides_is_no_trouble(bucket, contents, tab, mess
     await answer(socket, lambda status: status["lock"]["state"] == "free")
 
 
-async def test_events_tell_a_newer_version_and_what_is_gone(bucket, contents, tab, jp_serverapp):
+async def test_events_report_a_newer_version_and_what_is_gone(bucket, contents, tab, jp_serverapp):
     events = []
 
     async def note(logger, schema_id, data):

@@ -50,7 +50,7 @@ async def test_renaming_onto_a_name_on_the_disk_is_409(bucket, contents, edit, j
     assert (edit / "b.ipynb").read_text() == "not in the bucket"
 
 
-async def test_renaming_what_somebody_changed_is_409(bucket, contents, jp_serverapp):
+async def test_renaming_what_someone_changed_is_409(bucket, contents, jp_serverapp):
     bucket.put_notebook("a.ipynb", "1")
     await contents.open("a.ipynb")
     bucket.put_notebook("a.ipynb", "theirs")
@@ -138,7 +138,7 @@ async def test_deleting_what_was_never_opened(bucket, contents, jp_serverapp):
     assert bucket.names() == []
 
 
-async def test_deleting_what_somebody_changed_is_409(bucket, contents, edit, jp_serverapp):
+async def test_deleting_what_someone_changed_is_409(bucket, contents, edit, jp_serverapp):
     bucket.put_notebook("a.ipynb", "1")
     await contents.open("a.ipynb")
     bucket.put_notebook("a.ipynb", "theirs")
@@ -199,7 +199,7 @@ async def test_a_folder_is_deleted_with_its_notebooks(bucket, contents, edit, jp
 
 
 @pytest.mark.parametrize("act", ["rename", "delete"])
-async def test_a_folder_stays_whole_while_somebody_edits_one_of_its_notebooks(bucket, contents, act, jp_serverapp):
+async def test_a_folder_stays_whole_while_someone_edits_one_of_its_notebooks(bucket, contents, act, jp_serverapp):
     bucket.put_notebook("deep/a.ipynb", "1")
     bucket.put_notebook("deep/b.ipynb", "1", metadata=somebody_elses_lock())
     refused = await (contents.rename("deep", "new") if act == "rename" else contents.delete("deep"))

@@ -86,7 +86,7 @@ async def test_a_rename_below_a_file_is_refused_before_anything_moves(bucket, co
 
 
 @pytest.mark.parametrize("terra_settings", [IMPATIENT])
-async def test_a_conflict_met_by_a_slow_upload_is_told_and_not_sent_again(bucket, contents, jp_serverapp):
+async def test_a_conflict_met_by_a_slow_upload_is_reported_and_not_sent_again(bucket, contents, jp_serverapp):
     bucket.put_notebook("a.ipynb", "1")
     await contents.open("a.ipynb")
     bucket.put_notebook("a.ipynb", "theirs")
@@ -109,7 +109,7 @@ async def test_a_conflict_that_is_over_lets_the_save_through(bucket, contents, j
     assert (await contents.save("a.ipynb", "mine")).code == 200
 
 
-async def test_a_refreshed_notebook_is_no_longer_told_to_be_in_conflict(bucket, contents, edit, jp_serverapp):
+async def test_a_refreshed_notebook_is_no_longer_said_to_be_in_conflict(bucket, contents, edit, jp_serverapp):
     bucket.put_notebook("a.ipynb", "1")
     await contents.open("a.ipynb")
     bucket.put_notebook("a.ipynb", "theirs")

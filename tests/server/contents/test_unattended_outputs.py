@@ -172,7 +172,7 @@ async def test_a_flush_that_ends_nothing_leaves_files_alone(running, leave, buff
     assert (edit / "a.ipynb").read_bytes() == before
 
 
-async def test_the_browser_that_comes_back_is_told_everything_and_is_right_from_then_on(
+async def test_the_browser_that_comes_back_gets_everything_and_is_right_from_then_on(
     running, leave, ended, step, flush, front_end, contents, bucket, steps
 ):
     front, cell = await running()
@@ -288,7 +288,7 @@ async def test_a_cell_that_ended_before_a_browser_that_left_is_that_browsers(
     assert [cell_of(content, index) for index in range(2)] == [("", None), ("second\n", 2)]
 
 
-async def test_a_restart_that_somebody_saw_ends_what_is_known_of_cells(
+async def test_a_restart_that_someone_saw_ends_what_is_known_of_cells(
     running, leave, step, flush, api, bucket, front_end
 ):
     front, cell = await running()
@@ -369,7 +369,7 @@ class TestNowhereToKeepThem:
         assert (edit / "a.ipynb").read_text() == "{"
 
 
-async def test_somebody_elses_version_is_not_overwritten(running, leave, buffered, step, flush, bucket, edit):
+async def test_another_persons_version_is_not_overwritten(running, leave, buffered, step, flush, bucket, edit):
     front, _ = await running()
     await leave(front)
     step(0)

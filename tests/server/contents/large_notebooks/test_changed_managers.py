@@ -477,7 +477,7 @@ def _kept(edit):
 @pytest.mark.parametrize(
     "instead", [notebook("mine"), HTTPError(400, "it is newer")], ids=["something else", "nothing"]
 )
-async def test_what_others_wrote_and_nobody_was_shown_is_kept(
+async def test_what_others_wrote_and_no_one_was_shown_is_kept(
     bucket, contents, edit, jp_serverapp, monkeypatch, instead
 ):
     _derived(ShowsItsOwn)(jp_serverapp, monkeypatch)

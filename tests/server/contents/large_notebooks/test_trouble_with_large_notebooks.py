@@ -202,7 +202,7 @@ async def test_the_process_ends_with_the_server(bucket, letters, sizes):
     assert sizes.manager.converter.cage.process.returncode == 0
 
 
-async def test_a_conflict_is_told(bucket, letters, sizes, edit):
+async def test_a_conflict_is_reported(bucket, letters, sizes, edit):
     bucket.put_notebook("a.ipynb", "1")
     sizes.all_are_large()
     await letters("GET", "a.ipynb")
