@@ -1,4 +1,4 @@
-"""A real Jupyter Server without a workspace, real kernels, and somebody at their websockets."""
+"""A real Jupyter Server without a workspace, real kernels, and someone at their websockets."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Leonardo is told of use that it cannot see, through the real HTTP client."""
+"""Leonardo is notified of use that it cannot see, through the real HTTP client."""
 
 import asyncio
 import logging

@@ -131,7 +131,7 @@ async def test_a_download_that_goes_out_slowly_is_work_until_it_is_out(line, tra
 
 
 async def test_each_part_of_an_upload_is_a_person(autopause, jp_fetch, eventually, jp_root_dir):
-    """Of a file that there was: a save of it would be nobody's."""
+    """Of a file that there was: a save of it would be no one's."""
     (jp_root_dir / "there.csv").write_bytes(b"old")
 
     async def put(**more):
@@ -146,7 +146,7 @@ async def test_each_part_of_an_upload_is_a_person(autopause, jp_fetch, eventuall
         before = await last_human()
 
         async def is_later(before=before, chunk=chunk):
-            # Moments are told in whole seconds.
+            # Moments are sent in whole seconds.
             await put(chunk=1)
             if chunk != 1:
                 await put(chunk=chunk)

@@ -147,7 +147,7 @@ def test_tabs_get_their_time_and_no_more(server):
 
 
 def test_sigterm_and_the_command_at_once_are_one_flush(server_with_faults):
-    """The shutdown script of a machine runs the command while the server is told to stop."""
+    """The shutdown script of a machine runs the command while the server is asked to stop."""
     server, faults = server_with_faults
     faults.add(Fault(operation="*", action=AnswerWith(status=503), times=100_000))
     save(server, "a.ipynb", "1")

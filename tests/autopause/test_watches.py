@@ -73,7 +73,7 @@ class TestGpu:
 
     @pytest.mark.parametrize("line", ["NVIDIA-SMI has failed", "0, much, T4"])
     async def test_what_cannot_be_read_is_an_error_and_no_rest(self, smi, clock, line):
-        with pytest.raises(ValueError):  # noqa: PT011 - whatever it says
+        with pytest.raises(ValueError):  # noqa: PT011 - the message does not matter
             await self.watch(smi(line), clock).look()
 
 

@@ -1,4 +1,4 @@
-"""The workspace's bucket as somebody else sees it, with a plain Cloud Storage client."""
+"""The workspace's bucket as another person sees it, with a plain Cloud Storage client."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ BUCKET = "my-workspace-bucket"
 
 
 class Colleague:
-    """Somebody else with a plain Cloud Storage client."""
+    """Another person with a plain Cloud Storage client."""
 
     def __init__(self, directory: Path) -> None:
         self._engine = EmbeddedBucket(directory / DATABASE_NAME)
@@ -26,7 +26,7 @@ class Colleague:
             project="p", credentials=AnonymousCredentials(), client_options={"api_endpoint": ENDPOINT}
         )
         self._client._http.mount(ENDPOINT, EmbeddedAdapter(self._engine))
-        with contextlib.suppress(Conflict):  # somebody else's server has made it
+        with contextlib.suppress(Conflict):  # another person's server has made it
             self._client.create_bucket(BUCKET)
 
     def put(self, name, source):
@@ -34,7 +34,7 @@ class Colleague:
         self.put_notebook(name, notebook(source))
 
     def put_notebook(self, name, content, *, by=None):
-        """Write a notebook; by somebody who has edited it, and has given the lock back."""
+        """Write a notebook; by someone who has edited it, and has given the lock back."""
         blob = self._blob(name)
         if by is not None:
             blob.metadata = released(Holder(owner=owner_hash(BUCKET, by), environment="elsewhere"))
@@ -71,14 +71,14 @@ class Colleague:
         return {blob.name.removeprefix("notebooks/") for blob in self._client.list_blobs(BUCKET)}
 
     def lock(self, name, email, environment="elsewhere"):
-        """Take the edit lock for somebody, whoever has it: as a client without preconditions does."""
+        """Take the edit lock for someone, whoever has it: as a client without preconditions does."""
         holder = Holder(owner=owner_hash(BUCKET, email), environment=environment)
         blob = self._blob(name)
         blob.metadata = taken(holder, int(time.time() * 1000))
         blob.patch()
 
     def is_locked(self, name):
-        """Whether somebody holds the edit lock of a notebook."""
+        """Whether someone holds the edit lock of a notebook."""
         blob = self._blob(name)
         blob.reload()
         return int((blob.metadata or {}).get("lockExpiresAt", 0)) > time.time() * 1000

@@ -219,7 +219,7 @@ class SwitchedBucket:
 
 
 def free_port():
-    """A port of this machine that nobody listens on."""
+    """A port of this machine that no one listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -31,7 +31,7 @@ def patient(interface, tmp_path_factory):
 
 @pytest.fixture
 def given(before_a_browser):
-    """Somebody who is to open a notebook on a server."""
+    """Someone who is to open a notebook on a server."""
 
     def sit_down(server, name, source="x = 1"):
         server.jupyter.colleague.put(name, source)

@@ -1,4 +1,4 @@
-"""Two people, one notebook: the second reads, is told when it is free, and edits then."""
+"""Two people, one notebook: the second reads, is notified when it is free, and edits then."""
 
 import pytest
 from real_jupyter import ANN, BEN

@@ -58,7 +58,7 @@ window.addEventListener('message', event => window.heard.push(event.data));
 
 
 class Workspace(Outsider):
-    """The workspace's bucket as somebody else sees it."""
+    """The workspace's bucket as another person sees it."""
 
     def sources(self, name):
         return ["".join(cell["source"]) for cell in json.loads(self.content(name))["cells"]]

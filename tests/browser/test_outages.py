@@ -1,4 +1,4 @@
-"""Server or bucket away while somebody types: it is shown, nothing is lost, and all is well again afterwards."""
+"""Server or bucket away while someone types: it is shown, nothing is lost, and all is well again afterwards."""
 
 import json
 

@@ -31,7 +31,7 @@ def test_a_cell_with_a_progress_bar_is_busy_until_it_ends(before_a_browser, inte
         while True:
             states, works = server.of_kernels(), server.works()
             if set(states) != {"busy"}:
-                # What Jupyter says is put right within a moment.
+                # What Jupyter says is corrected within a moment.
                 person.wait(0.3)
                 states = server.of_kernels()
             if ended.exists():

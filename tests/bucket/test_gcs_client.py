@@ -78,7 +78,7 @@ class TestConnections:
 
     @pytest.mark.parametrize("action", [AnswerWith(status=503), CutBody(after_bytes=10)], ids=["503", "cut"])
     def test_failing_downloads_do_not_use_up_the_connections(self, env: Environment, monkeypatch, action):
-        """An answer that nobody reads keeps its connection; the client's own retries must not wait for it."""
+        """An answer that no one reads keeps its connection; the client's own retries must not wait for it."""
         env.outsider.put("a.ipynb", b"x" * 1000)
         generation = env.outsider.get("a.ipynb").generation
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", env._front.url)

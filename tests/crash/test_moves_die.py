@@ -265,7 +265,7 @@ def test_renaming_a_folder_by_copy(disk):
 
 @pytest.mark.parametrize("refused", ["objects.rewrite", "objects.delete"])
 def test_a_rename_by_copy_that_the_bucket_refuses_in_the_end(disk, refused):
-    """Whatever step it dies at, and with the refusal still there at the next start: the notebook is where it was."""
+    """At any step of its death, and with the refusal still there at the next start: the notebook is where it was."""
     prepare(disk, lambda env, _: (env.save("a.ipynb", b"a"), env.save("z.ipynb", b"z")))
 
     def act(env, _):

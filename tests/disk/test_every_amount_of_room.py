@@ -1,4 +1,4 @@
-"""Disks with less and less room: whatever step no longer fits, nothing is lost and the journal stays whole."""
+"""Disks with less and less room: no matter what step no longer fits, nothing is lost and the journal stays whole."""
 
 import contextlib
 import errno
@@ -107,7 +107,7 @@ def test_opening_into_every_amount_of_room(env, outsider):
 
 @pytest.mark.parametrize("shut_down", [True, False], ids=["after an orderly end", "after a death"])
 def test_starting_in_every_amount_of_room(env, outsider, shut_down):
-    """A start that the disk has no room for is told as such; the journal is not taken for a damaged one."""
+    """A start that the disk has no room for is reported as such; the journal is not taken for a damaged one."""
     env.save(NAME, content(0))
     if shut_down:
         env.database.close()

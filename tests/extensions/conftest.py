@@ -33,7 +33,7 @@ def sources(content):
 
 @dataclass
 class Person:
-    """Somebody who works in the edit folder, by the contents API."""
+    """Someone who works in the edit folder, by the contents API."""
 
     server: RealServer
 
@@ -74,7 +74,7 @@ class Person:
 
 
 class Workspace(Outsider):
-    """The workspace's bucket as somebody else sees it."""
+    """The workspace's bucket as another person sees it."""
 
     def put_notebook(self, name, *cell_sources, **kwargs):
         return self.put(name, json.dumps(notebook(*cell_sources)), **kwargs)

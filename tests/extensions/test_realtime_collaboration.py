@@ -31,7 +31,7 @@ def start(bucket, tmp_path):
 
 
 def disabled_in_pages(server):
-    """What the pages of JupyterLab and of Notebook 7 are told."""
+    """What the pages of JupyterLab and of Notebook 7 get."""
     return [SAID.search(server.ask("GET", page).text)[1] for page in ("lab", "tree")]
 
 

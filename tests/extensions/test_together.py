@@ -22,7 +22,7 @@ def name(request):
 
 
 def locked_by_a_colleague():
-    """Custom metadata of an object that somebody else edits."""
+    """Custom metadata of an object that another person edits."""
     return taken(Holder(owner=owner_hash(BUCKET, COLLEAGUE), environment="elsewhere"), int(time.time() * 1000))
 
 

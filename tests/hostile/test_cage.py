@@ -178,7 +178,7 @@ def test_both_sides_can_talk(jobs):
 
 
 def ended(pid):
-    """Whether a process is no more, or a zombie that nobody has looked at yet."""
+    """Whether a process is no more, or a zombie that no one has looked at yet."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Who asks: nobody, a page of another site, somebody who may do nothing, somebody who may only read."""
+"""Who asks: no one, a page of another site, someone who may do nothing, someone who may only read."""
 
 import asyncio
 import contextlib
@@ -214,7 +214,7 @@ async def test_a_notebook_is_read_only_for_who_may_only_read(bucket, authorize, 
     bucket.put_notebook("b.ipynb", "1")
     listed = (await contents.list()).model["content"]
     assert {entry["name"]: entry["writable"] for entry in listed} == {"a.ipynb": False, "b.ipynb": False}
-    # Nobody's lock is taken, or renewed, by looking.
+    # No one's lock is taken, or renewed, by looking.
     assert "lockExpiresAt" not in (bucket.get("a.ipynb").metadata or {})
 
 

@@ -110,7 +110,7 @@ class RunningDemo:
         )
 
     def interrupt(self):
-        """Press Ctrl-C: every process of the group is told."""
+        """Press Ctrl-C: every process of the group gets the signal."""
         os.killpg(self.process.pid, signal.SIGINT)
 
     def end(self):

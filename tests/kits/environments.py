@@ -81,7 +81,7 @@ def anything(name, file, size_bytes, baseline_crc32c):
 
 
 def taken_by(email, environment="elsewhere", left_seconds=170):
-    """The record of somebody who holds an edit lock."""
+    """The record of someone who holds an edit lock."""
     expiry = str(int((time.time() + left_seconds) * 1000))
     return {
         OWNER_KEY: owner_hash(BUCKET, email),
@@ -92,7 +92,7 @@ def taken_by(email, environment="elsewhere", left_seconds=170):
 
 @dataclass
 class Outsider:
-    """The bucket as somebody else uses it: another client on the same engine, without faults."""
+    """The bucket as another person uses it: another client on the same engine, without faults."""
 
     engine: EmbeddedBucket
     client: storage.Client = field(init=False)

@@ -1,4 +1,4 @@
-"""Real kernels, and somebody at their websockets."""
+"""Real kernels, and someone at their websockets."""
 
 import asyncio
 import json

@@ -151,7 +151,7 @@ class Wire(EmbeddedAdapter):
         raise requests.exceptions.ConnectionError(reset, request=request)
 
     def deliver(self):
-        """Let what was late arrive. Nobody waits for the answers any more."""
+        """Let what was late arrive. No one waits for the answers any more."""
         late, self.late = self.late, []
         return [self._bucket.handle(request).status for request in late]
 

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 CANNOT_MOUNT = "TERRA_ENV_TESTS_CANNOT_MOUNT"
-"""Set, it says that this machine lets nobody mount: the tests that must are skipped instead of failing."""
+"""Set, it says that this machine lets no one mount: the tests that must are skipped instead of failing."""
 
 PAGE_BYTES = 4096
 

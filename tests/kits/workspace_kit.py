@@ -1,4 +1,4 @@
-"""What the tests of a whole server share: notebooks, the bucket as somebody else sees it, answers."""
+"""What the tests of a whole server share: notebooks, the bucket as another person sees it, answers."""
 
 import json
 import time
@@ -43,7 +43,7 @@ def somebody_elses_lock(left_seconds=3600):
 
 @dataclass
 class BucketBehind:
-    """The bucket as somebody else sees it: a client of its own, on the same database, without the server's faults."""
+    """The bucket as another person sees it: a client of its own, on the same database, without the server's faults."""
 
     client: storage.Client
     faults: FaultPlan

@@ -33,7 +33,7 @@ def two(tmp_path, outsider, environment_settings):
 
 @pytest.fixture
 def changed_meanwhile(env, outsider, monkeypatch):
-    """Have somebody change an object between the plan of an act and its first step."""
+    """Have someone change an object between the plan of an act and its first step."""
 
     def to_be_changed(name):
         begin = env.recovery.begin

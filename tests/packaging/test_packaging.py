@@ -120,7 +120,7 @@ def _new_python(folder):
 
 
 def _run(*command, env=None, cwd=None):
-    """Run a command; its whole output is told when it fails."""
+    """Run a command; its whole output is printed when it fails."""
     done = subprocess.run(
         [str(word) for word in command],
         env=env,

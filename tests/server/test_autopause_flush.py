@@ -45,7 +45,7 @@ async def test_an_idle_machine_is_paused_with_everything_in_the_bucket(bucket, c
     assert bucket.sources("a.ipynb") == ["2"]
     manifest = json.loads((jp_root_dir / ".jupyter-terra-env" / "flush.json").read_text())
     assert (manifest["cause"], manifest["unsafe"]) == ("idle", [])
-    # Nobody has to wait for locks to expire.
+    # No one has to wait for locks to expire.
     assert bucket.get("a.ipynb").metadata["lockExpiresAt"] == "0"
 
 

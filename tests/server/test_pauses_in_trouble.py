@@ -94,7 +94,7 @@ async def test_an_idle_machine_is_not_paused_and_what_is_pending_is_named(owed, 
 async def test_a_full_disk_refuses_it_and_names_what_could_not_be_kept(
     bucket, contents, api, front_end, eventually, failed, marks, jp_root_dir, jp_serverapp, tmp_path
 ):
-    """Outputs of a cell that ends with nobody connected, and no room for them."""
+    """Outputs of a cell that ends with no one connected, and no room for them."""
     code = "print('x' * 100_000)\nimport time; time.sleep(0.5)"
     bucket.put_notebook("a.ipynb", code)
     await contents.open("a.ipynb")

@@ -124,7 +124,7 @@ class TestWhereTheOperatorDidNotAskForIt:
 
 
 class TestNotebooksOfBoth:
-    """No upload is made twice, and nobody is in conflict with themselves."""
+    """No upload is made twice, and no one is in conflict with themselves."""
 
     @pytest.fixture
     def opened(self, bucket_of, folder, bucket, api):

@@ -4,8 +4,8 @@
 
 Each save holds an id of its own and the id of what was on the screen before. In the end the newest acknowledged save of
 each working copy is on its author's disk or in the bucket's history, and each version of an object descends from the
-one before it: nobody's work was replaced by somebody who had not seen it. What is told as in the workspace is in its
-history, and what is not told so is kept back by somebody else's version or lock.
+one before it: no one's work was replaced by someone who had not seen it. What is reported as in the workspace is in its
+history, and what is not told so is kept back by another person's version or lock.
 
 What else may happen is chosen by ``--also``:
 
@@ -14,7 +14,7 @@ What else may happen is chosen by ``--also``:
     second-server   another server of the same person works on every third disk, with the same notebooks
     snapshots       a disk goes back to an earlier state, with its journal, while no server runs on it
 
-What a program wrote counts like a save from then on, although nobody acknowledged it: it is on a disk, or in the
+What a program wrote counts like a save from then on, although no one acknowledged it: it is on a disk, or in the
 bucket, or something that descends from it is. What a disk held after its snapshot is lost with it, unless the bucket
 has it.
 """
@@ -81,7 +81,7 @@ class Machine:
 
     @contextlib.asynccontextmanager
     async def stopped(self):
-        """Within it, nobody acts on this disk."""
+        """Within it, no one acts on this disk."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._acting == 0)
             yield

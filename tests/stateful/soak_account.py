@@ -15,7 +15,7 @@ class Found:
     Attributes:
         lost: editors and names whose newest acknowledged save is nowhere.
         unseen: object names, with a version and the one after it that does not descend from it.
-        told_wrong: what was told in the end, and is not so.
+        told_wrong: what was given in the end, and is not so.
         counts: how often what happened.
         playground_in_the_bucket: whether something of a playground is there.
         notes: what the editors wrote down.
@@ -90,10 +90,10 @@ def check(outsider, folder):
 
 
 def is_true(told, history):
-    """Whether what a person was told in the end was so."""
+    """Whether what a person was given in the end was so."""
     if told["place"] == "in-workspace":
         return told["id"] in history.get("notebooks/" + told["name"], [])
-    # Edits that were put aside, and what programs wrote, go to the bucket only when somebody opens or saves them.
+    # Edits that were put aside, and what programs wrote, go to the bucket only when someone opens or saves them.
     if told["place"] == "on-disk" and "program " in told["id"]:
         return True
     return told["place"] in {"conflict", "locked"} or "(my edits" in told["name"]

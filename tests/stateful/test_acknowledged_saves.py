@@ -47,7 +47,7 @@ class Save:
 
 @dataclass(frozen=True)
 class Looked:
-    """A conflict that somebody looks at: what both sides were, and the version that theirs was."""
+    """A conflict that someone looks at: what both sides were, and the version that theirs was."""
 
     mine: str
     theirs: str | None
@@ -255,7 +255,7 @@ class AcknowledgedSaves(RuleBasedStateMachine):
     @precondition(lambda self: getattr(self, "_snapshots", None))
     @rule(which=st.integers(0), tabs_stay=st.booleans())
     def restore_a_disk(self, which, tabs_stay):
-        """What was on that disk only, and saved since the snapshot, is gone with it: nobody can keep it."""
+        """What was on that disk only, and saved since the snapshot, is gone with it: no one can keep it."""
         who, snapshot = list(self._snapshots.items())[which % len(self._snapshots)]
         env = self.env[who]
         self._back_in_time.add(who)
@@ -331,7 +331,7 @@ class AcknowledgedSaves(RuleBasedStateMachine):
             assert env.litter() == []
 
     def everything_comes_back(self):
-        """Whoever does nothing sees it arrive, unless somebody else's version is there."""
+        """Whoever does nothing sees it arrive, unless another person's version is there."""
         for env in self.env.values():
             env.faults.clear()
             env.ahead_ms += _AN_EXPIRY_SECONDS * 1000

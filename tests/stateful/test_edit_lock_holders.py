@@ -27,7 +27,7 @@ MEDDLING = st.one_of(st.none(), st.none(), st.tuples(HOLDERS, ACTS))
 
 
 class Drift:
-    """A machine's clock: hours off, and a little fast or slow. Nobody sets it while the machine runs."""
+    """A machine's clock: hours off, and a little fast or slow. No one sets it while the machine runs."""
 
     def __init__(self, bucket_time):
         self.bucket_time = bucket_time
@@ -155,7 +155,7 @@ class Holders(RuleBasedStateMachine):
         assert set(self.acknowledged) <= set(uploads), "an acknowledged save is not in the history"
         versions = self.place.outsider.client.list_blobs(BUCKET, prefix=self.name, versions=True)
         assert len(list(versions)) == len(uploads) + 1
-        # However it ended: nobody is locked out for longer than the time of a lock.
+        # However it ended: no one is locked out for longer than the time of a lock.
         self.place.time.move((TTL_MS + 2 * ALLOWANCE_MS) / 1000 + 1)
         last = self.parties[-1]
         last.wire.trouble = last.wire.meddle = None

@@ -163,7 +163,7 @@ def content_versions(outsider, accounts):
 def check_deaths(accounts, notes, deaths):
     for note in notes:
         if note["what"] == "refused":
-            # Nobody is refused because of a lock that was over when the asking began.
+            # No one is refused because of a lock that was over when the asking began.
             assert note["at"] < note["until"] + ALLOWANCE_MS + CLOCK_MS, note
         died_at = deaths.get(note.get("by"))
         if died_at is not None:

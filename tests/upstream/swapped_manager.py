@@ -58,7 +58,7 @@ class Wiring:
         return self._wired[root]
 
     def take_to_bucket(self, root: Path, notebooks: Iterable[Path]) -> None:
-        """Make notebooks of a root folder ones that nobody has opened here: objects without a working copy.
+        """Make notebooks of a root folder ones that no one has opened here: objects without a working copy.
 
         Args:
             root: a root folder that has been wired.

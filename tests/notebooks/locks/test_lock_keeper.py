@@ -292,7 +292,7 @@ async def test_nothing_runs_when_there_is_nothing_to_keep(kept):
 
 
 async def opening_two(kept, *, theirs="theirs.ipynb"):
-    """Ours, whose lock is kept, and one of somebody else, whose lock is waited for."""
+    """Ours, whose lock is kept, and one of another person, whose lock is waited for."""
     record = {OWNER_KEY: owner_hash(BUCKET, "bob@example.org"), EXPIRY_KEY: str(int((time.time() + 900) * 1000))}
     kept.outsider.put(theirs, b"theirs", record)
     await kept.open()

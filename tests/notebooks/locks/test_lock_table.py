@@ -1,4 +1,4 @@
-"""Opening takes the edit lock, saving carries it, and nobody writes over somebody else's."""
+"""Opening takes the edit lock, saving carries it, and no one writes over another person's."""
 
 import asyncio
 import itertools

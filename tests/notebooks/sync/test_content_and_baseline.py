@@ -98,7 +98,7 @@ def test_a_debt_is_not_dropped_by_a_baseline_that_has_moved_on(servers, outsider
 
 
 def test_a_debt_is_not_dropped_by_a_look_that_came_before_a_save(env, outsider, happens_after):
-    """An upload without an answer was undone, and somebody else has saved: nothing is at stake until more is typed."""
+    """An upload without an answer was undone, and another person has saved: nothing is at stake until more is typed."""
     env.save(NAME, b"one")
     env.faults.add(
         Fault(operation=UPLOADS, action=ResetConnection()),

@@ -31,7 +31,7 @@ LATER = stored("one, mine, and on", "two")
 
 @pytest.fixture
 def parted(env, outsider):
-    """Opened, changed by somebody else, saved here."""
+    """Opened, changed by another person, saved here."""
     outsider.put(NAME, BASE)
     env.open(NAME)
     outsider.put(NAME, THEIRS)
@@ -127,7 +127,7 @@ class TestTheFreeName:
         assert parted.owed() == []
 
     def test_offline_the_next_number_is_the_persons_choice_later(self, parted, outsider):
-        """What somebody may have on the screen by then is not renamed under them."""
+        """What someone may have on the screen by then is not renamed under them."""
         parted.faults.add(Fault(operation="objects.insert", action=ResetConnection(), name_prefix=f"notebooks/{KEPT}"))
         assert resolve(parted, Resolution.KEEP_BOTH).name == KEPT
         outsider.put(KEPT, b"somebody's")
@@ -401,10 +401,10 @@ class _FailingConnection:
 
 
 class TestInterrupted:
-    """Whatever a way out had done by then: what it owes is paid as soon as it can be, and what is told is so."""
+    """Whatever a way out had done by then: what it owes is paid as soon as it can be, and what is reported is so."""
 
     async def is_well(self, env):
-        """Every debt has its payer, or waits for a person, who is told."""
+        """Every debt has its payer, or waits for a person, who is notified."""
         for debt in env.journal.debts():
             location = env.locate(debt.path)
             if not env.delocalizer.is_uploading(location):

@@ -39,7 +39,7 @@ def look(env):
 
 @pytest.fixture
 def parted(env, outsider):
-    """Opened, changed by somebody else, saved here."""
+    """Opened, changed by another person, saved here."""
     outsider.put(NAME, BASE)
     env.open(NAME)
     outsider.put(NAME, THEIRS)

@@ -1,6 +1,6 @@
 """Two people on one bucket, with lost answers and outages: nothing acknowledged is ever lost or overwritten unseen.
 
-The machine plays what two environments, somebody outside and the network do; the invariants are the promises P1, P2, P3
+The machine plays what two environments, someone outside and the network do; the invariants are the promises P1, P2, P3
 and P6. What it once found is a named test beside it.
 """
 

@@ -20,7 +20,7 @@ COLLEAGUE = "bob@example.org"
 
 
 def kept_back(env, outsider, name=NAME):
-    """Edits that somebody else's lock keeps on the disk."""
+    """Edits that another person's lock keeps on the disk."""
     outsider.put(name, b"one")
     env.open(name)
     outsider.put(name, b"theirs", taken_by(COLLEAGUE))
@@ -196,7 +196,7 @@ def test_an_object_that_was_deleted_changes_nothing_about_it(env, outsider):
 class TestMoving:
     @pytest.fixture
     def free(self, env, outsider):
-        """The lock has gone, and nobody has opened the notebook since."""
+        """The lock has gone, and no one has opened the notebook since."""
 
         def shown_and_free(name):
             outsider.put(name, b"one")

@@ -118,7 +118,7 @@ class TestNotebooks:
         assert outsider.content(NAME) == BETTER
 
     def test_a_validated_save_is_not_read_again(self, opened, outsider):
-        """What Jupyter itself made is taken at its word, whatever it looks like from here."""
+        """What Jupyter itself made is taken at its word, no matter what it looks like from here."""
         opened.run(opened.storage.save(opened.at(NAME), b"validated", is_notebook=True))
         assert opened.run(opened.delocalizer.after_save(opened.at(NAME))).place is Place.IN_WORKSPACE
         assert outsider.content(NAME) == b"validated"

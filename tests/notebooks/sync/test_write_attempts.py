@@ -1,4 +1,4 @@
-"""Uploads whose outcome is not known: what is told, and how they are settled (docs/protocol/write-attempts.md)."""
+"""Uploads whose outcome is not known: what is reported, and how they are settled (docs/protocol/write-attempts.md)."""
 
 import asyncio
 

@@ -517,7 +517,7 @@ class TestMemory:
         assert restored({}, boot_id="b", clocks=Moment(monotonic=1, boot=1, wall=1), rules=RULES).now == 0
 
 
-# Signals true at the time they are told: a person at some seconds, work over some stretches.
+# Signals at the time they are reported: a person at some seconds, work over some stretches.
 STREAMS = st.lists(
     st.tuples(st.sampled_from(["human", "work", "quiet"]), st.integers(1, 4000), st.integers(0, 14)), max_size=30
 )

@@ -1,4 +1,4 @@
-"""When Leonardo is told of use it cannot see, and how without a memory."""
+"""When Leonardo is notified of use it cannot see, and how without a memory."""
 
 from dataclasses import replace
 

@@ -1,7 +1,7 @@
 """With parity on, the pause machine decides as Leonardo does.
 
 ``Leonardo`` below is the algorithm as its source has it, in its own words and with its own minute sweeps. Deviations of
-parity mode: it decides at every tick instead of once a minute, so it is up to a sweep earlier; and time that somebody
+parity mode: it decides at every tick instead of once a minute, so it is up to a sweep earlier; and time that someone
 asked for is honoured, which Leonardo has no means to ask for.
 """
 

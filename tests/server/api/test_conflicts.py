@@ -1,4 +1,4 @@
-"""What somebody else did to the bucket meanwhile: refused, both versions intact, with a way out."""
+"""What another person did to the bucket meanwhile: refused, both versions intact, with a way out."""
 
 import asyncio
 import json

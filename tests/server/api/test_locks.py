@@ -89,7 +89,7 @@ async def reported(socket):
     return json.loads(await asyncio.wait_for(socket.read_message(), 10))
 
 
-# Somebody else is editing
+# Another person is editing
 
 
 async def test_opens_read_only_with_their_content_and_says_whose_it_is(bucket, contents, edit, jp_serverapp):
@@ -319,7 +319,7 @@ async def test_a_kernel_keeps_the_lock_without_any_tab(bucket, contents, api, jp
 
 @pytest.fixture
 def observed(api, jp_serverapp, front_end, eventually):
-    """A notebook that was opened, with a kernel that is known for certain, and somebody at its websocket."""
+    """A notebook that was opened, with a kernel that is known for certain, and someone at its websocket."""
 
     async def start(bucket, contents):
         bucket.put_notebook("a.ipynb", "1")

@@ -1,4 +1,4 @@
-"""What a person is told before they delete, and of where their work is."""
+"""What a person sees before they delete, and of where their work is."""
 
 import pytest
 from workspace_kit import WORKSPACE, notebook, somebody_elses_lock, text_of

@@ -22,7 +22,7 @@ def terra_settings():
 
 @pytest.fixture
 def shown_theirs(bucket, contents, jp_serverapp):
-    """Edits are kept back by somebody's lock, and somebody was shown the workspace's version in their place."""
+    """Edits are kept back by someone's lock, and someone was shown the workspace's version in their place."""
 
     async def come_about(name):
         bucket.put_notebook(name, "one")
@@ -69,7 +69,7 @@ async def test_once_they_are_shown_they_are_replaced(shown_theirs, bucket, conte
 
 
 async def test_edits_that_cannot_be_shown_were_not(shown_theirs, bucket, contents, edit):
-    """Somebody merged by hand, and is not done with it."""
+    """Someone merged by hand, and is not done with it."""
     await shown_theirs("a.ipynb")
     bucket.put_notebook("a.ipynb", "theirs, and their lock has gone")
     (edit / "a.ipynb").write_text("<<<<<<< mine")
@@ -97,7 +97,7 @@ async def test_saves_of_large_notebooks_keep_them(shown_theirs, contents, edit, 
 
 
 class Machine:
-    """A disk, and a bucket on which somebody else works; servers come and go."""
+    """A disk, and a bucket on which another person works; servers come and go."""
 
     def __init__(self, home, bucket, data):
         self.home, self.bucket, self._data = home, bucket, data

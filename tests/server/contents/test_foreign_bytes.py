@@ -15,7 +15,7 @@ PATH = f"{WORKSPACE}/edit/{NAME}"
 
 @pytest.fixture
 def opened(bucket, contents, jp_serverapp):
-    """Have a notebook opened; gives the bucket as somebody else sees it."""
+    """Have a notebook opened; gives the bucket as another person sees it."""
 
     async def opened():
         bucket.put_notebook(NAME, "the work of a week")

@@ -1,4 +1,4 @@
-"""What a reader's tab is told of what others do: saves, renames, deletions, a lock that was taken over."""
+"""What a reader's tab receives of what others do: saves, renames, deletions, a lock that was taken over."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ def record(bucket, email, environment="elsewhere"):
 
 
 def saved_by(bucket, email, mark):
-    """The metadata of a version that somebody's server uploaded."""
+    """The metadata of a version that someone's server uploaded."""
     return {**record(bucket, email), WRITE_ID_KEY: mark}
 
 

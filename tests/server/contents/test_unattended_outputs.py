@@ -1,4 +1,4 @@
-"""What cells put out with nobody connected is in their notebooks before the kernels end: with real kernels."""
+"""What cells put out with no one connected is in their notebooks before the kernels end: with real kernels."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ def go(tmp_path):
 
 @pytest.fixture
 def steps(go):
-    """Code that prints 0, 1, …: each when it is told to."""
+    """Code that prints 0, 1, …: each when it is asked to."""
 
     def code(count, what="print({0})"):
         wait = f"while not __import__('os').path.exists('{go}{{0}}'): __import__('time').sleep(0.02)\n"
@@ -76,7 +76,7 @@ def leave(jp_serverapp, eventually):
 
 @pytest.fixture
 def buffered(jp_serverapp, eventually):
-    """Wait until so many messages of a type have come with nobody connected."""
+    """Wait until so many messages of a type have come with no one connected."""
 
     async def wait(front, type_="stream", count=1):
         def come():
@@ -90,7 +90,7 @@ def buffered(jp_serverapp, eventually):
 
 @pytest.fixture
 def ended(jp_serverapp, eventually):
-    """Wait until a cell has ended with nobody connected. Requests of programs have statuses, too."""
+    """Wait until a cell has ended with no one connected. Requests of programs have statuses, too."""
 
     def is_end(parts):
         return any(b'"execute_request"' in part for part in parts) and b'{"execution_state": "idle"}' in parts
@@ -402,7 +402,7 @@ async def test_large_notebooks_too(running, leave, ended, step, flush, bucket, s
 async def test_saved_while_outputs_are_put_in(
     running, leave, buffered, step, flush, contents, bucket, monkeypatch, moment, steps
 ):
-    """A save of somebody else's after reading, and one at the last moment."""
+    """A save of another person's after reading, and one at the last moment."""
     front, _ = await running()
     await leave(front)
     step(0)

@@ -559,7 +559,7 @@ async def test_a_refusal_is_answered_as_what_it_is(bucket, contents, edit, jp_se
     await contents.open("a.ipynb")
     bucket.put_notebook("a.ipynb", "theirs")
     answers = [await contents.save("a.ipynb", text)]
-    for _ in range(100):  # A large save does not wait for its upload, so the next one is told.
+    for _ in range(100):  # A large save does not wait for its upload, so the next one is reported.
         if answers[-1].code != 200:
             break
         await asyncio.sleep(0.05)

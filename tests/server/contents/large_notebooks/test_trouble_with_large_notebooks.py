@@ -60,7 +60,7 @@ async def test_other_sites_cannot_save(cookie_server, letters, sizes, edit):
 
 
 class ReadersOnly(Authorizer):
-    """Nobody may write."""
+    """No one may write."""
 
     def is_authorized(self, handler, user, action, resource):
         return action == "read" and resource == "contents"
@@ -93,7 +93,7 @@ async def test_a_process_that_was_killed_is_started_again(bucket, letters, sizes
 
 
 class DyingProcess:
-    """In the place of the process: takes each request, says what it is told to say to one to show, and is gone."""
+    """In the place of the process: takes each request, says what it is asked to say of one to show, and is gone."""
 
     def __init__(self, cage, *words):
         self._words = words
@@ -208,7 +208,7 @@ async def test_a_conflict_is_reported(bucket, letters, sizes, edit):
     await letters("GET", "a.ipynb")
     bucket.put_notebook("a.ipynb", "theirs")
     codes = []
-    for _ in range(50):  # A large save does not wait for its upload, so the next one is told.
+    for _ in range(50):  # A large save does not wait for its upload, so the next one is reported.
         answer = await letters("PUT", "a.ipynb", body=_body("mine"))
         codes.append(answer.code)
         if answer.code == 409:
