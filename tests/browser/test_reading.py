@@ -185,13 +185,13 @@ def test_a_save_whose_answer_is_an_error_but_that_the_disk_has_is_saved(person, 
 
 @pytest.mark.parametrize("interface", ["lab"], indirect=True)
 def test_an_older_copy_in_the_playground_is_reported_with_a_way_to_it(person, colleague):
-    colleague.put("twice.ipynb", "x = 1")
-    person.open("twice.ipynb")
+    colleague.put("copied-before.ipynb", "x = 1")
+    person.open("copied-before.ipynb")
     person.wait_for_badge("mode", "Edit")
     person.run_command("Open in Playground")
     person.wait_for_badge("mode", "Playground", seconds=30)
-    person.open("twice.ipynb")
-    saves(person, colleague, "twice.ipynb", "7")
+    person.open("copied-before.ipynb")
+    saves(person, colleague, "copied-before.ipynb", "7")
     person.run_command("Open in Playground")
     notice = person.notification("in the playground already")
     person.take_picture("playground-already")
