@@ -6,7 +6,6 @@ Importing this module imports the client (about 150 ms): ``bucket.threaded`` doe
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -25,6 +24,7 @@ from jupyter_terra_env.bucket.clock import BucketClock
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.gcs_downloads import CannotUnpackError, crc32c_of, download
 from jupyter_terra_env.bucket.gcs_errors import ours
+from jupyter_terra_env.bucket.gcs_fields import fields_of, set_fields
 from jupyter_terra_env.bucket.known_causes import with_known_cause
 from jupyter_terra_env.bucket.object_fields import ObjectFields
 from jupyter_terra_env.bucket.store import (
@@ -139,13 +139,13 @@ class GcsBucket:
         size = file.tell()
         blob = self._handle.blob(name, chunk_size=_CHUNK_BYTES)
         blob.metadata = dict(metadata)
-        _set_fields(blob, fields or ObjectFields())
+        set_fields(blob, fields or ObjectFields())
         if size <= _SINGLE_REQUEST_UPLOAD_BYTES:
             how = {**self._once, "timeout": self._patience(size), "checksum": "crc32c"}
         else:
             # Within a resumable session a repeated chunk cannot take effect twice: the session knows how far it got.
-            # The checksum is the service's to compare: after a mismatch the client would delete the object, no matter
-            # version it is at by then.
+            # The checksum is the service's to compare: after a mismatch the client would delete the object, at
+            # any version it has by then.
             how = {"timeout": self._patience(_CHUNK_BYTES), "retry": self._repeated, "checksum": None}
             how["crc32c_checksum_value"] = checksum
         with self._translated():
@@ -381,24 +381,5 @@ def _version(blob: Any) -> ObjectVersion:
         updated=blob.updated,
         created=blob.time_created,
         metadata=dict(blob.metadata or {}),
-        fields=_fields(blob),
+        fields=fields_of(blob),
     )
-
-
-def _fields(blob: Any) -> ObjectFields:
-    return ObjectFields(
-        cache_control=blob.cache_control,
-        content_disposition=blob.content_disposition,
-        content_language=blob.content_language,
-        content_type=blob.content_type,
-        custom_time=None if blob.custom_time is None else blob.custom_time.isoformat(),
-    )
-
-
-def _set_fields(blob: Any, fields: ObjectFields) -> None:
-    """Name in an upload what the object is to keep; its content type is an argument of the upload."""
-    known = fields.known()
-    for name in known.keys() & {"cache_control", "content_disposition", "content_language"}:
-        setattr(blob, name, known[name])
-    if fields.custom_time is not None:
-        blob.custom_time = datetime.fromisoformat(fields.custom_time)
