@@ -6,14 +6,15 @@ from functools import partial
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
-from jupyter_terra_env.notebooks.storage.durable_names import keep_as, sync_directory
+from jupyter_terra_env.notebooks.storage.durable_names import sync_directory
 from jupyter_terra_env.notebooks.storage.file_digests import FileDigest
 from jupyter_terra_env.notebooks.storage.folder_turns import turn_in
 from jupyter_terra_env.notebooks.storage.journal import Debt, Journal, Moved
-from jupyter_terra_env.notebooks.storage.keeping import Keeping, KeptNameTaken
+from jupyter_terra_env.notebooks.storage.keeping import Keeping
 from jupyter_terra_env.notebooks.storage.kept_fields import with_fields
 from jupyter_terra_env.notebooks.storage.patience import PATIENCE_SECONDS, within
 from jupyter_terra_env.notebooks.storage.pinned_folders import resolve_inside
+from jupyter_terra_env.notebooks.storage.unseen_rows import UnseenRows
 from jupyter_terra_env.notebooks.storage.working_copies import Appearing, Download, WorkingCopies
 from jupyter_terra_env.notebooks.storage.write_gate import WriteGate
 from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
@@ -57,6 +58,7 @@ class NotebookStorage:
         self._bucket_of = bucket_of
         self._journal = journal
         self._locate = locate
+        self.unseen = UnseenRows(journal, copies, self.os_path)
 
     def os_path(self, location: Location) -> Path:
         """The real path of the working copy.
@@ -258,18 +260,6 @@ class NotebookStorage:
         )
         return stands_on is not None, stands_on
 
-    async def note_not_shown(self, location: Location) -> None:
-        """Record that the object is about to be shown in the place of the working copy."""
-        await self.copies.run(self._journal.note_not_shown, location.api_path)
-
-    async def note_shown(self, location: Location) -> None:
-        """Record that the working copy is shown."""
-        await self.copies.run(self._journal.note_shown, location.api_path)
-
-    async def is_not_shown(self, location: Location) -> bool:
-        """Whether the person who has the notebook open was shown something else than the working copy."""
-        return await self.copies.run(self._journal.is_not_shown, location.api_path)
-
     async def settle_if_equal(self, location: Location) -> bool:
         """Drop a debt if the working copy is known to be what the bucket holds, or is gone.
 
@@ -353,37 +343,6 @@ class NotebookStorage:
 
     def _expect_absent_again(self, location: Location) -> None:
         self._journal.expect_absent_again(location.api_path, location.workspace.bucket, location.object_name)
-
-    def keep_unseen_now(self, location: Location, kept: Path | None) -> None:
-        """Give a working copy that was not shown a second name, durably.
-
-        For use off the event loop, under the working copy's lock.
-
-        Args:
-            location: the working copy.
-            kept: a free name in its folder; None when no name was needed a moment ago.
-
-        Raises:
-            KeptNameTaken: the name is taken, or none was given.
-            OSError: the disk does not take it; nothing may be replaced then.
-        """
-        if not self._journal.is_not_shown(location.api_path):
-            return  # All is seen, or another save has kept it.
-        os_path = self.os_path(location)
-        if not os_path.is_file():
-            self._journal.note_shown(location.api_path)
-            return
-        if kept is None:
-            raise KeptNameTaken
-        try:
-            keep_as(os_path, kept)
-        except FileExistsError:
-            raise KeptNameTaken from None
-        try:
-            self._journal.note_shown(location.api_path)
-        except OSError:
-            kept.unlink()  # Each save that is refused for want of room would keep one more.
-            raise
 
     def baseline_now(self, location: Location) -> Baseline | None:
         """See ``baseline``; for use off the event loop."""

@@ -194,7 +194,7 @@ class ForeignEdits:
     async def _was_not_asked_for(self, location: Location) -> bool:
         if is_copy_of_edits(location.name):
             return True
-        return not self._has_looked and await self._storage.is_not_shown(location)
+        return not self._has_looked and await self._storage.unseen.has(location)
 
     def _follow(self, location: Location, upload: UploadTask) -> None:
         """Say, once it is in the bucket, that a screen which shows the notebook is older."""

@@ -32,14 +32,14 @@ class UnseenEdits:
         Raises:
             OSError: the disk does not take it.
         """
-        await self._storage.note_not_shown(location)
+        await self._storage.unseen.add(location)
 
     async def shown(self, location: Location) -> None:
         """Remember that a working copy is what is shown from now on."""
         if location.is_delocalized:
             # A full disk must not keep a person from reading: the next save keeps a file too many.
             with contextlib.suppress(OSError):
-                await self._storage.note_shown(location)
+                await self._storage.unseen.remove(location)
 
     async def name_if_unseen(self, location: Location) -> Path | None:
         """A free name for the edits of a working copy, if the person who saves now was shown the object in its place.
@@ -47,7 +47,7 @@ class UnseenEdits:
         Returns:
             The OS path; None when the working copy was shown.
         """
-        return await self.free_name(location) if await self._storage.is_not_shown(location) else None
+        return await self.free_name(location) if await self._storage.unseen.has(location) else None
 
     async def free_name(self, location: Location) -> Path:
         """A name for edits beside the working copy that neither disk nor bucket has; the disk alone counts offline."""

@@ -188,7 +188,7 @@ def test_a_preview_shows_the_disk(on_disk):
 
 
 def test_keeping_edits_does_not_wait(on_disk):
-    on_disk.run(on_disk.storage.note_not_shown(on_disk.at("a.ipynb")))
+    on_disk.run(on_disk.storage.unseen.add(on_disk.at("a.ipynb")))
     on_disk.faults.add(Fault(operation=GET, action=Hang()))
     soon(on_disk, on_disk.saves.save(on_disk.at("a.ipynb"), b"two"))
     assert on_disk.read("a (my edits).ipynb") == b"one"

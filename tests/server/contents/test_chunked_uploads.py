@@ -153,7 +153,7 @@ async def test_a_folder_is_not_replaced(contents, send, edit, jp_serverapp):
 async def test_an_upload_that_never_ends_keeps_no_edits_aside(bucket, contents, send, edit, jp_serverapp):
     location = jp_serverapp.contents_manager.notebooks.workspaces.locate(f"{WORKSPACE}/edit/a.ipynb")
     await contents.save("a.ipynb", "mine")
-    await jp_serverapp.contents_manager.notebooks.storage.note_not_shown(location)
+    await jp_serverapp.contents_manager.notebooks.storage.unseen.add(location)
     await send("a.ipynb", 1, "{")
     assert not (edit / "a (my edits).ipynb").exists()
     await send("a.ipynb", -1, "}")
