@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectTooLarge
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
-from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
+from jupyter_terra_env.notebooks.storage.object_versions import Rounds
 from jupyter_terra_env.notebooks.storage.patience import within
 from jupyter_terra_env.notebooks.storage.regular_files import open_regular
 from jupyter_terra_env.rules.errors import (
@@ -20,7 +20,6 @@ from jupyter_terra_env.rules.workspace import Location
 
 MOST_BYTES = 20 << 20
 """Of a notebook that is rendered: the page is made in memory."""
-_ROUNDS = 5
 
 
 class Previews:
@@ -57,7 +56,9 @@ class Previews:
         return content
 
     async def _from_bucket(self, location: Location) -> bytes:
-        for _ in range(_ROUNDS):
+        rounds = Rounds(location)
+        while True:
+            rounds.begin()
             version = await self._storage.stat(location)
             if version is None:
                 raise ObjectNotFound(f"{location.api_path} is not in the workspace.")
@@ -73,7 +74,6 @@ class Previews:
                 except (ObjectNotFound, PreconditionFailed):
                     continue
                 return file.getvalue()
-        raise kept_changing(location)
 
     async def _from_disk(self, location: Location) -> bytes:
         try:

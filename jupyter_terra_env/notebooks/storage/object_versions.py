@@ -1,4 +1,4 @@
-"""What is said of an object's version: as decisions need it, and that there was no end of new ones."""
+"""Versions of an object: as decisions need them, and how often a changed one is looked at again."""
 
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.rules.errors import BucketTrouble, BucketUnavailable
@@ -18,15 +18,8 @@ def as_remote(version: ObjectVersion | None) -> Remote | None:
     )
 
 
-def kept_changing(location: Location) -> BucketUnavailable:
-    """The error when an object changed again each time it was looked at."""
-    return BucketUnavailable(
-        location.workspace.bucket, BucketTrouble.OVERLOADED, f"gs://…/{location.object_name} kept changing"
-    )
-
-
 class Rounds:
-    """Limits how often a compare-and-set on an object is tried again at once.
+    """Limits how often an act on an object is tried again at once because the object changed meanwhile.
 
     Args:
         location: where the object is.
@@ -44,5 +37,6 @@ class Rounds:
             BucketUnavailable: every try has been used; the object kept changing.
         """
         if self._left == 0:
-            raise kept_changing(self._location)
+            where = f"gs://…/{self._location.object_name}"
+            raise BucketUnavailable(self._location.workspace.bucket, BucketTrouble.OVERLOADED, f"{where} kept changing")
         self._left -= 1

@@ -13,7 +13,7 @@ from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.storage.file_digests import FileDigest
 from jupyter_terra_env.notebooks.storage.merge_bases import MergeBases
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
-from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
+from jupyter_terra_env.notebooks.storage.object_versions import Rounds
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.localizer import Localizer
 from jupyter_terra_env.notebooks.sync.merging import ASKED_FOR, LOOKING, MOST_BYTES, merged
@@ -32,7 +32,6 @@ from jupyter_terra_env.rules.status import REFUSED
 from jupyter_terra_env.rules.whole_content import BROKEN
 from jupyter_terra_env.rules.workspace import Location
 
-_ROUNDS = 5
 MOST_SHOWN_BYTES = 20 << 20
 """Larger notebooks are not read for comparing: no page could show them side by side."""
 
@@ -133,7 +132,9 @@ class Conflicts:
             BucketUnavailable, BucketRefused: as the port says.
         """
         reason = await self._reason(location)
-        for _ in range(_ROUNDS):
+        rounds = Rounds(location)
+        while True:
+            rounds.begin()
             version = await self._storage.stat(location)
             mine, digest = await self._read(location)
             try:
@@ -157,7 +158,6 @@ class Conflicts:
                 merged=both,
                 not_merged=not_merged,
             )
-        raise kept_changing(location)
 
     async def versions(self, location: Location) -> Versions:
         """What names both sides now, conflict or none."""

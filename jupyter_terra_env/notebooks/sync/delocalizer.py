@@ -11,7 +11,7 @@ from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.storage.file_digests import Snapshot
 from jupyter_terra_env.notebooks.storage.kept_fields import keeps_unknown
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
-from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
+from jupyter_terra_env.notebooks.storage.object_versions import Rounds
 from jupyter_terra_env.notebooks.sync.upload_attempts import UploadAttempts
 from jupyter_terra_env.notebooks.sync.upload_gate import UploadGate
 from jupyter_terra_env.notebooks.sync.upload_task import Attempt, UploadTask
@@ -283,7 +283,9 @@ class Delocalizer:
         """
         known = self._last.get(location.api_path)
         look_first = known is not None and known.place is Place.CONFLICT
-        for _ in range(_SETTLING_ROUNDS):
+        rounds = Rounds(location, most=_SETTLING_ROUNDS)
+        while True:
+            rounds.begin()
             # Before the content: what is read afterwards stands on this baseline, or the attempt finds another one.
             baseline = await self._storage.baseline(location)
             snapshot = await self._gate.still_snapshot(self._storage.os_path(location))
@@ -301,7 +303,6 @@ class Delocalizer:
             if step is _Step.TOO_EARLY:
                 # What is saved meanwhile goes along: the next snapshot is a new one.
                 await self._storage.writes.wait(location)
-        raise kept_changing(location)
 
     def _report_unanswered(self, location: Location, error: BucketError) -> None:
         self.report_status(location, status.not_yet_in_workspace(error))

@@ -12,7 +12,7 @@ from jupyter_terra_env.notebooks.storage.file_digests import FileDigest
 from jupyter_terra_env.notebooks.storage.keeping import Keeping
 from jupyter_terra_env.notebooks.storage.merge_bases import MergeBases
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
-from jupyter_terra_env.notebooks.storage.object_versions import as_remote, kept_changing
+from jupyter_terra_env.notebooks.storage.object_versions import Rounds, as_remote
 from jupyter_terra_env.notebooks.storage.temporary_files import temporary_file
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.installing import Look, VersionInstaller
@@ -39,7 +39,6 @@ from jupyter_terra_env.rules.sync import (
 )
 from jupyter_terra_env.rules.workspace import Location, Mode
 
-_ROUNDS = 5
 _OTHERS = {Claim.OTHERS, Claim.MINE_ELSEWHERE}
 
 
@@ -106,7 +105,9 @@ class Localizer:
         """
         if not location.belongs_in_bucket:
             return Opened()
-        for _ in range(_ROUNDS):
+        rounds = Rounds(location)
+        while True:
+            rounds.begin()
             look = await self._installer.look(location)
             if location.mode is Mode.PLAYGROUND and look.has_edits:
                 return Opened()
@@ -122,7 +123,6 @@ class Localizer:
                 return self._open_offline(location, look, error)
             if opened is not _TAKE_ANOTHER_LOOK:
                 return opened
-        raise kept_changing(location)
 
     async def close(self) -> None:
         """Give up what goes on in the background."""
@@ -171,7 +171,9 @@ class Localizer:
             owe_kept: called with the path of the file with the edits before it is made, which is then owed to the
                 bucket; None to keep it on this disk only.
         """
-        for _ in range(_ROUNDS):
+        rounds = Rounds(location)
+        while True:
+            rounds.begin()
             look = await self._installer.look(location)
             version = await self._storage.stat(location)
             if may_replace is not None:
@@ -186,7 +188,6 @@ class Localizer:
                     owe_kept(kept)
             if await self._installer.install(location, look, version, keeping=keeping):
                 return None if keeping is None else keeping.kept
-        raise kept_changing(location)
 
     async def discard(self, location: Location) -> None:
         """Remove a working copy that turned out to be unreadable, if it holds nothing but the bucket's version."""

@@ -9,7 +9,7 @@ from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.storage.durable_moves import move_file
 from jupyter_terra_env.notebooks.storage.file_digests import FileDigest, digest_of
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
-from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
+from jupyter_terra_env.notebooks.storage.object_versions import Rounds
 from jupyter_terra_env.notebooks.storage.working_copies import ChangedMeanwhile
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.localizer import Localizer
@@ -172,7 +172,9 @@ class ConflictResolution:
     async def _set_aside(self) -> Path:
         """Theirs is deleted: the working copy goes, and mine is kept."""
         copies = self._storage.copies
-        for _ in range(_ROUNDS):
+        rounds = Rounds(self.location)
+        while True:
+            rounds.begin()
             mine = await self._digest()
             kept = await self._localizer.unseen_edits.free_name(self.location)
             async with copies.lock(self._os_path):
@@ -185,18 +187,20 @@ class ConflictResolution:
                 await self._storage.forget(self.location)
                 self._delocalizer.forget_status(self.location)
             return kept
-        raise kept_changing(self.location)
 
     async def _replace(self) -> None:
         held = await self._take_lock()
-        for _ in range(_ROUNDS):
+        rounds = Rounds(self.location)
+        while True:
+            rounds.begin()
             if await self._stand_on(held, await self._digest()):
                 return
-        raise kept_changing(self.location)
 
     async def _merge(self) -> Path:
         held = None
-        for _ in range(_ROUNDS):
+        rounds = Rounds(self.location)
+        while True:
+            rounds.begin()
             mine = await self._digest()
             content = await self._storage.copies.run(self._os_path.read_bytes)
             merged = await self._merge_with(content, self._theirs)
@@ -214,7 +218,6 @@ class ConflictResolution:
             # A save that waited meanwhile is on the disk now, and is merged in the next round.
             if await self._stand_on(held, await self._storage.copies.run(digest_of, merged)):
                 return kept
-        raise kept_changing(self.location)
 
     async def _take_lock(self) -> ObjectVersion | None:
         """Theirs, with our lock on it: from here on no one else replaces it."""

@@ -11,14 +11,12 @@ from pathlib import Path
 from jupyter_terra_env.notebooks.storage.file_digests import FileDigest
 from jupyter_terra_env.notebooks.storage.keeping import KeptNameTaken
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
-from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
+from jupyter_terra_env.notebooks.storage.object_versions import Rounds
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.unseen_edits import UnseenEdits
 from jupyter_terra_env.notebooks.sync.views import Views
 from jupyter_terra_env.rules.status import WorkStatus
 from jupyter_terra_env.rules.workspace import Location
-
-_ROUNDS = 5
 
 
 class Saving:
@@ -90,12 +88,13 @@ class Saving:
 
     async def _keeping(self, location: Location, write: Callable[..., Awaitable[None]]) -> None:
         """Write, and choose another name for edits that were not shown as often as the name is taken meanwhile."""
-        for _ in range(_ROUNDS):
+        rounds = Rounds(location)
+        while True:
+            rounds.begin()
             kept = await self._unseen_edits.name_if_unseen(location)
             try:
-                await write(first=partial(self._storage.keep_unseen_now, location, kept))
+                await write(first=partial(self._storage.unseen.keep_now, location, kept))
             except KeptNameTaken:
                 continue
             self._views.shows_working_copy(location)
             return
-        raise kept_changing(location)

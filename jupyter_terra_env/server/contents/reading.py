@@ -14,7 +14,7 @@ from tornado.web import HTTPError
 
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.storage.file_digests import FileDigest, digest_file
-from jupyter_terra_env.notebooks.storage.object_versions import kept_changing
+from jupyter_terra_env.notebooks.storage.object_versions import Rounds
 from jupyter_terra_env.notebooks.storage.regular_files import refuse_special
 from jupyter_terra_env.notebooks.sync.views import refuse_too_large
 from jupyter_terra_env.rules.errors import ObjectNotFound, OperationRefused, PreconditionFailed
@@ -39,7 +39,6 @@ from jupyter_terra_env.server.status_fields import STATUS_KEY, status_fields
 if TYPE_CHECKING:
     from jupyter_terra_env.notebooks.sync.views import ShownVersion
 
-_ROUNDS = 5
 _ENTRIES_AT_ONCE = 20
 LARGEST_SHOWN_BYTES = 100 * 1024 * 1024
 """Of files that are no notebooks: Jupyter holds them in memory several times over to show them."""
@@ -196,7 +195,9 @@ class ContentsReader(LargeNotebookManager):
         to_edit = not _only_reads.get()
         largest_bytes = None if _is_notebook_wanted(location, type) else LARGEST_SHOWN_BYTES
         views = self.notebooks.localizer.views
-        for _ in range(_ROUNDS):
+        rounds = Rounds(location)
+        while True:
+            rounds.begin()
             opened = await self.notebooks.localizer.open(location, take_lock=to_edit, largest_bytes=largest_bytes)
             if to_edit:
                 self.notebooks.keeper.touch(location)
@@ -212,8 +213,6 @@ class ContentsReader(LargeNotebookManager):
                 break
             except (ObjectNotFound, PreconditionFailed):
                 continue  # The editor has just saved again.
-        else:
-            raise kept_changing(location)
         model = await self._with_status(location, model)
         model[STATUS_KEY]["shown_version"] = await self.notebooks.shown_version(location, opened.shown)
         return self._with_writable(location, model)
@@ -330,7 +329,9 @@ class ContentsReader(LargeNotebookManager):
 
     async def _shown_file(self, location: Location, os_path: Path, stack: contextlib.AsyncExitStack) -> ShownFile:
         copies = self.notebooks.storage.copies
-        for _ in range(_ROUNDS):
+        rounds = Rounds(location)
+        while True:
+            rounds.begin()
             version = await self.notebooks.localizer.views.now(location)
             if version is None:
                 digest = await copies.digest(os_path)
@@ -343,7 +344,6 @@ class ContentsReader(LargeNotebookManager):
                 continue  # The editor has just saved again.
             await copies.run(os.utime, file, (version.updated.timestamp(),) * 2)
             return ShownFile(file=file, sha256=(await copies.run(_digest_of_file, file)).sha256)
-        raise kept_changing(location)
 
 
 def _is_notebook_wanted(location: Location, type: str | None) -> bool:
