@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from colleague import BUCKET, Colleague
+from machines import free_port
 
 WORKSPACE = "my-workspace"
 TOKEN = "browser-test"
@@ -216,10 +217,3 @@ class SwitchedBucket:
     def switch_off(self):
         self._process.kill()
         self._process.wait(30)
-
-
-def free_port():
-    """A port of this machine that no one listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -6,15 +6,14 @@ to ``/proxy/…/welder/`` goes to the port of its own. Skipped where there is no
 """
 
 import json
-import socket
 import time
 
 import pytest
 import requests
-from environments import BUCKET, Outsider, taken_by
+from bucket_in_folder import bucket_in
+from environments import BUCKET, taken_by
+from machines import free_port
 from real_server import RealServer
-
-from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
 
 pytest.importorskip("nbclassic")
 
@@ -57,13 +56,6 @@ window.addEventListener('message', event => window.heard.push(event.data));
 </script><iframe src="%s" width="1200" height="800"></iframe></body>"""
 
 
-class Workspace(Outsider):
-    """The workspace's bucket as another person sees it."""
-
-    def sources(self, name):
-        return ["".join(cell["source"]) for cell in json.loads(self.content(name))["cells"]]
-
-
 def until(condition):
     deadline = time.monotonic() + 20
     while not condition():
@@ -74,12 +66,6 @@ def until(condition):
 def notebook(text):
     cell = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": text}
     return json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 2}).encode()
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 class Terra:
@@ -124,12 +110,8 @@ class Terra:
 
 @pytest.fixture(scope="module")
 def bucket(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("bucket")
-    with EmbeddedBucket(folder / DATABASE_NAME) as engine:
-        outsider = Workspace(engine=engine)
-        outsider.folder = folder
+    with bucket_in(tmp_path_factory.mktemp("bucket")) as outsider:
         yield outsider
-        outsider.close()
 
 
 @pytest.fixture(scope="module")

@@ -10,25 +10,12 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 import pytest
-from environments import BUCKET, Outsider
-from nbformat import v4
+from bucket_in_folder import bucket_in, notebook, sources
+from environments import BUCKET
 from real_server import RealServer
-
-from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
 
 WORKSPACE = "My work"
 SIZES = {"small": "x = 1", "large": "x = 1  #" + "x" * 1_100_000}
-
-
-def notebook(*sources, **metadata):
-    """A notebook with one code cell per source."""
-    cells = [v4.new_code_cell(source, id=f"cell-{number}") for number, source in enumerate(sources)]
-    return v4.new_notebook(cells=cells, metadata=metadata)
-
-
-def sources(content):
-    """The cells' sources of a notebook."""
-    return ["".join(cell["source"]) for cell in content["cells"]]
 
 
 @dataclass
@@ -73,25 +60,11 @@ class Person:
         raise AssertionError(f"{path} never got to {place!r}: {status}")
 
 
-class Workspace(Outsider):
-    """The workspace's bucket as another person sees it."""
-
-    def put_notebook(self, name, *cell_sources, **kwargs):
-        return self.put(name, json.dumps(notebook(*cell_sources)), **kwargs)
-
-    def sources(self, name):
-        return sources(json.loads(self.content(name)))
-
-
 @pytest.fixture(scope="module")
 def bucket(tmp_path_factory):
     """The bucket that the server of these tests shares with others."""
-    folder = tmp_path_factory.mktemp("bucket")
-    with EmbeddedBucket(folder / DATABASE_NAME) as engine:
-        outsider = Workspace(engine=engine)
-        outsider.folder = folder
+    with bucket_in(tmp_path_factory.mktemp("bucket")) as outsider:
         yield outsider
-        outsider.close()
 
 
 @pytest.fixture(scope="module")

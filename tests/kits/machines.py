@@ -1,6 +1,7 @@
 """Programs as they are started on a machine whose home folder, and so whose Jupyter folders, are its own."""
 
 import os
+import socket
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -22,6 +23,13 @@ def variables_of(home, **more):
         "NO_GCE_CHECK": "true",
         **more,
     }
+
+
+def free_port():
+    """A TCP port of the loopback interface that nothing uses at this moment."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 def run_command(*arguments, home, variables):

@@ -10,6 +10,7 @@ from nbformat import v4
 
 from jupyter_terra_env.bucket.embedded.faults import FaultPlan
 from jupyter_terra_env.bucket.embedded.http_front import EmbeddedServer
+from jupyter_terra_env.rules.edit_lock import ENVIRONMENT_KEY, EXPIRY_KEY, OWNER_KEY, owner_hash
 
 BUCKET = "test-bucket"
 IMPATIENT = {"bucket_retry_deadline_seconds": 1.0, "listing_max_age_seconds": 0.0, "save_wait_seconds": 0.3}
@@ -36,7 +37,13 @@ def sources(nb):
     return ["".join(cell["source"]) for cell in nb["cells"]]
 
 
-def somebody_elses_lock(left_seconds=3600):
+def record_of(bucket, email, environment="elsewhere"):
+    """The record in the edit lock of a person who edits a notebook just now, in an environment of theirs."""
+    expiry = str(int((time.time() + 170) * 1000))
+    return {OWNER_KEY: owner_hash(bucket.name, email), EXPIRY_KEY: expiry, ENVIRONMENT_KEY: f"{environment}@{expiry}"}
+
+
+def another_persons_lock(left_seconds=3600):
     """The record of another person who edits a notebook just now."""
     return {"lastLockedBy": "f" * 64, "lockExpiresAt": str(int((time.time() + left_seconds) * 1000))}
 

@@ -14,6 +14,7 @@ from jupyter_terra_env.app import TerraEnvApp
 from jupyter_terra_env.bucket.embedded.api import EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.faults import FaultPlan
 from jupyter_terra_env.bucket.embedded.http_front import EmbeddedServer
+from jupyter_terra_env.notebooks.locks.lock_keeper import KeepingTimes
 
 
 @pytest.fixture
@@ -61,6 +62,12 @@ def no_pace(monkeypatch):
     monkeypatch.setattr(TerraEnvApp, "pace_seconds", 0.0)
     # Nor does a file that a test writes have to be still first: that is tested where it is decided.
     monkeypatch.setattr(TerraEnvApp, "still_seconds", 0.0)
+
+
+@pytest.fixture
+def quick_keeping(monkeypatch):
+    """Edit locks are looked after many times a second."""
+    monkeypatch.setattr(TerraEnvApp, "keeping_times", KeepingTimes(look=0.05, grace=0.5, wait=0.1))
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from machines import free_port
 
 TOKEN = "only-for-this-test"
 
@@ -70,9 +70,7 @@ class Server:
     started: ClassVar[list[subprocess.Popen]] = []
 
     def __init__(self, root, environ, *arguments, python=sys.executable):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.process = subprocess.Popen(
             [
                 *(python, "-m", "jupyter", "server", "--no-browser", "--allow-root"),

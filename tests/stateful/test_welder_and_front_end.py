@@ -7,7 +7,6 @@ promises of the edit lock by the checker that knows nothing of the code under te
 import json
 import os
 import random
-import socket
 import threading
 import time
 from dataclasses import replace
@@ -16,6 +15,7 @@ import pytest
 import requests
 from environments import BUCKET, Outsider, directory_in_memory
 from lock_kit import OVER_KEY, WRITER_KEY, account, check_account, keep_account
+from machines import free_port
 from real_server import RealServer
 
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
@@ -49,9 +49,7 @@ class Environment:
         self.start()
 
     def start(self):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.server = RealServer(
             self.home,
             "--ServerApp.contents_manager_class=jupyter_terra_env.server.contents.TerraContentsManager",

@@ -8,44 +8,19 @@ import threading
 
 import nbformat
 import pytest
+from conflict_kit import BASE, KEPT, MINE, NAME, THEIRS, stored
 from environments import until
-from nbformat import v4
 
 from jupyter_terra_env.bucket.embedded.faults import Fault, Hang, ResetConnection
 from jupyter_terra_env.notebooks.sync.resolution import Resolution
 from jupyter_terra_env.rules.errors import BucketError, ConflictReason, OperationRefused, WorkspaceConflict
 from jupyter_terra_env.rules.status import REFUSED, Place
 
-NAME, KEPT, NEXT = "a.ipynb", "a (my edits).ipynb", "a (my edits 2).ipynb"
+NEXT = "a (my edits 2).ipynb"
 ON_THE_DISK = ("fsync", "rename", "replace", "link", "unlink")
 
 
-def stored(*sources):
-    cells = [v4.new_code_cell(source, id=f"cell-{number}") for number, source in enumerate(sources)]
-    return nbformat.writes(v4.new_notebook(cells=cells)).encode()
-
-
-BASE, MINE, THEIRS = stored("one", "two"), stored("one, mine", "two"), stored("one", "two, theirs")
 LATER = stored("one, mine, and on", "two")
-
-
-@pytest.fixture
-def parted(env, outsider):
-    """Opened, changed by another person, saved here."""
-    outsider.put(NAME, BASE)
-    env.open(NAME)
-    outsider.put(NAME, THEIRS)
-    assert env.save(NAME, MINE).place is Place.CONFLICT
-    return env
-
-
-@pytest.fixture
-def deleted(env, outsider):
-    outsider.put(NAME, BASE)
-    env.open(NAME)
-    outsider.delete(NAME)
-    assert env.save(NAME, MINE).place is Place.CONFLICT
-    return env
 
 
 def resolving(env, way_out, **more):

@@ -4,8 +4,8 @@ import time
 
 import nbformat
 import pytest
+from conflict_kit import BASE, KEPT, MINE, NAME, THEIRS, stored
 from environments import BUCKET, until
-from nbformat import v4
 
 from jupyter_terra_env.bucket.embedded.faults import Fault, ResetConnection
 from jupyter_terra_env.notebooks.sync.resolution import Resolution
@@ -13,19 +13,9 @@ from jupyter_terra_env.rules.edit_lock import EXPIRY_KEY, OWNER_KEY, owner_hash
 from jupyter_terra_env.rules.errors import BucketError, LockHeldElsewhere, OperationRefused, WorkspaceConflict
 from jupyter_terra_env.rules.status import Place
 
-NAME, KEPT = "a.ipynb", "a (my edits).ipynb"
-
-
-def stored(*sources):
-    cells = [v4.new_code_cell(source, id=f"cell-{number}") for number, source in enumerate(sources)]
-    return nbformat.writes(v4.new_notebook(cells=cells)).encode()
-
 
 def sources(content):
     return [cell.source for cell in nbformat.reads(content.decode(), as_version=4).cells]
-
-
-BASE, MINE, THEIRS = stored("one", "two"), stored("one, mine", "two"), stored("one", "two, theirs")
 
 
 def resolve(env, way_out, **more):
@@ -35,25 +25,6 @@ def resolve(env, way_out, **more):
 
 def look(env):
     return env.run(env.conflicts.look(env.at(NAME)))
-
-
-@pytest.fixture
-def parted(env, outsider):
-    """Opened, changed by another person, saved here."""
-    outsider.put(NAME, BASE)
-    env.open(NAME)
-    outsider.put(NAME, THEIRS)
-    assert env.save(NAME, MINE).place is Place.CONFLICT
-    return env
-
-
-@pytest.fixture
-def deleted(env, outsider):
-    outsider.put(NAME, BASE)
-    env.open(NAME)
-    outsider.delete(NAME)
-    assert env.save(NAME, MINE).place is Place.CONFLICT
-    return env
 
 
 class TestLooking:

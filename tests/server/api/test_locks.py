@@ -8,14 +8,14 @@ from urllib.parse import urlencode
 import pytest
 from tornado.httpclient import HTTPClientError
 from tornado.websocket import websocket_connect
-from workspace_kit import WORKSPACE, WRITES, notebook, somebody_elses_lock, sources
+from workspace_kit import WORKSPACE, WRITES, another_persons_lock, notebook, record_of, sources
 
-from jupyter_terra_env.app import TerraEnvApp
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
 from jupyter_terra_env.notebooks.locks.lock_keeper import KeepingTimes
-from jupyter_terra_env.rules.edit_lock import ENVIRONMENT_KEY, EXPIRY_KEY, OWNER_KEY, owner_hash
+from jupyter_terra_env.rules.edit_lock import EXPIRY_KEY, owner_hash
 from jupyter_terra_env.server.announcements import SCHEMA_ID
 
+pytestmark = pytest.mark.usefixtures("quick_keeping")
 EDIT = f"{WORKSPACE}/edit"
 OTHER = "colleague@example.org"
 STRANGER = "stranger@example.org"
@@ -31,16 +31,6 @@ def terra_settings():
         # What a save comes to is in its answer, however busy the machine is.
         "save_wait_seconds": 10.0,
     }
-
-
-@pytest.fixture(autouse=True)
-def quick_keeping(monkeypatch):
-    monkeypatch.setattr(TerraEnvApp, "keeping_times", KeepingTimes(look=0.05, grace=0.5, wait=0.1))
-
-
-def record(bucket, email, environment="elsewhere"):
-    expiry = str(int((time.time() + 170) * 1000))
-    return {OWNER_KEY: owner_hash(bucket.name, email), EXPIRY_KEY: expiry, ENVIRONMENT_KEY: f"{environment}@{expiry}"}
 
 
 def lock(bucket, name, metadata):
@@ -93,7 +83,7 @@ async def reported(socket):
 
 
 async def test_opens_read_only_with_their_content_and_says_whose_it_is(bucket, contents, edit, jp_serverapp):
-    bucket.put_notebook("a.ipynb", "theirs", metadata=record(bucket, OTHER))
+    bucket.put_notebook("a.ipynb", "theirs", metadata=record_of(bucket, OTHER))
     model = (await contents.open("a.ipynb")).model
     assert sources(model["content"]) == ["theirs"]
     assert (model["writable"], model["type"], model["format"]) == (False, "notebook", "json")
@@ -110,13 +100,13 @@ async def test_opens_read_only_with_their_content_and_says_whose_it_is(bucket, c
 
 
 async def test_a_stranger_is_shown_by_hash_only(bucket, contents, jp_serverapp):
-    bucket.put_notebook("a.ipynb", "1", metadata=record(bucket, STRANGER))
+    bucket.put_notebook("a.ipynb", "1", metadata=record_of(bucket, STRANGER))
     reported = (await contents.open("a.ipynb")).model["terra"]["lock"]
     assert (reported["holder"], reported["email"]) == (owner_hash(bucket.name, STRANGER), None)
 
 
 async def test_files_of_other_types_are_shown_read_only_too(bucket, contents, jp_serverapp, monkeypatch):
-    bucket.put("notebooks/a.ipynb", "not json at all {", metadata=record(bucket, OTHER))
+    bucket.put("notebooks/a.ipynb", "not json at all {", metadata=record_of(bucket, OTHER))
     answer = await contents.open("a.ipynb", type="file", format="text")
     assert answer.code == 200
     assert (answer.model["content"], answer.model["writable"]) == ("not json at all {", False)
@@ -127,7 +117,7 @@ async def test_files_of_other_types_are_shown_read_only_too(bucket, contents, jp
 async def test_put_is_refused_with_the_lock_and_the_edits_are_on_the_disk(bucket, contents, edit, jp_serverapp):
     bucket.put_notebook("a.ipynb", "1")
     await contents.open("a.ipynb")
-    lock(bucket, "a.ipynb", record(bucket, OTHER))
+    lock(bucket, "a.ipynb", record_of(bucket, OTHER))
     first, second = await contents.save("a.ipynb", "mine"), await contents.save("a.ipynb", "mine too")
     assert (first.code, first.reason) == (409, "locked-by-other")
     assert first.message == second.message, "JupyterLab shows each different text in a dialog of its own"
@@ -141,7 +131,7 @@ async def test_put_is_refused_with_the_lock_and_the_edits_are_on_the_disk(bucket
 
 @pytest.mark.parametrize("act", ["rename", "delete"])
 async def test_rename_and_delete_are_refused(bucket, contents, jp_serverapp, act):
-    bucket.put_notebook("a.ipynb", "1", metadata=record(bucket, OTHER))
+    bucket.put_notebook("a.ipynb", "1", metadata=record_of(bucket, OTHER))
     answer = await (contents.rename("a.ipynb", "b.ipynb") if act == "rename" else contents.delete("a.ipynb"))
     assert (answer.code, answer.reason) == (409, "locked-by-other")
     assert answer.model["lock"]["holder"] == owner_hash(bucket.name, OTHER)
@@ -149,7 +139,7 @@ async def test_rename_and_delete_are_refused(bucket, contents, jp_serverapp, act
 
 
 async def test_playground_and_copies_are_not_blocked(bucket, contents, api, jp_serverapp):
-    bucket.put_notebook("a.ipynb", "theirs", metadata=record(bucket, OTHER))
+    bucket.put_notebook("a.ipynb", "theirs", metadata=record_of(bucket, OTHER))
     opened = await contents.open("a.ipynb", folder="playground")
     assert (opened.code, opened.model["writable"]) == (200, True)
     assert opened.model["terra"]["lock"]["state"] == "none"
@@ -164,7 +154,7 @@ async def test_edits_that_were_not_shown_are_kept_beside(bucket, contents, edit,
     """A client that ignores 'writable' saves over what it was shown: not over the edits on the disk."""
     bucket.put_notebook("a.ipynb", "1")
     await contents.open("a.ipynb")
-    bucket.put_notebook("a.ipynb", "theirs", metadata=record(bucket, OTHER))
+    bucket.put_notebook("a.ipynb", "theirs", metadata=record_of(bucket, OTHER))
     await contents.save("a.ipynb", "my edits")
     await contents.open("a.ipynb")
     await contents.save("a.ipynb", "theirs, typed over")
@@ -175,8 +165,8 @@ async def test_edits_that_were_not_shown_are_kept_beside(bucket, contents, edit,
 
 async def test_a_listing_marks_what_others_edit_and_what_is_not_in_the_workspace(bucket, contents, jp_serverapp):
     bucket.put_notebook("free.ipynb", "1")
-    bucket.put_notebook("theirs.ipynb", "1", metadata=record(bucket, OTHER))
-    bucket.put_notebook("elsewhere.ipynb", "1", metadata=record(bucket, ME))
+    bucket.put_notebook("theirs.ipynb", "1", metadata=record_of(bucket, OTHER))
+    bucket.put_notebook("elsewhere.ipynb", "1", metadata=record_of(bucket, ME))
     bucket.put_notebook("parted.ipynb", "1")
     await contents.open("parted.ipynb")
     bucket.put_notebook("parted.ipynb", "2")
@@ -199,7 +189,7 @@ async def test_a_listing_marks_what_others_edit_and_what_is_not_in_the_workspace
 
 
 async def test_acquire_release_and_the_other_way_round(bucket, contents, act, jp_serverapp):
-    bucket.put_notebook("a.ipynb", "1", metadata=record(bucket, OTHER))
+    bucket.put_notebook("a.ipynb", "1", metadata=record_of(bucket, OTHER))
     refused = await act("a.ipynb", "acquire")
     assert (refused.code, refused.reason, refused.model["lock"]["email"]) == (409, "locked-by-other", OTHER)
     assert (await act("a.ipynb", "take-over")).code == 409, "never from somebody else"
@@ -212,7 +202,7 @@ async def test_acquire_release_and_the_other_way_round(bucket, contents, act, jp
 
 
 async def test_take_over_from_ones_own_other_environment(bucket, contents, act, jp_serverapp):
-    bucket.put_notebook("a.ipynb", "1", metadata=record(bucket, ME))
+    bucket.put_notebook("a.ipynb", "1", metadata=record_of(bucket, ME))
     opened = (await contents.open("a.ipynb")).model
     assert (opened["writable"], opened["terra"]["lock"]["state"]) == (False, "held-elsewhere")
     assert "take-over" in opened["terra"]["lock"]["actions"]
@@ -255,7 +245,7 @@ async def test_presence_reports_the_status_and_every_change(bucket, contents, pr
     socket = await presence("a.ipynb")
     first = await reported(socket)
     assert (first["path"], first["lock"]["state"]) == (f"{EDIT}/a.ipynb", "held")
-    lock(bucket, "a.ipynb", record(bucket, OTHER))
+    lock(bucket, "a.ipynb", record_of(bucket, OTHER))
     await contents.save("a.ipynb", "mine")
     while (status := await reported(socket))["place"] != "locked":
         pass
@@ -280,7 +270,7 @@ async def test_closing_the_tab_gives_the_lock_back_and_a_reload_does_not(bucket,
 
 
 async def test_presence_of_what_is_only_in_the_bucket(bucket, contents, presence):
-    bucket.put_notebook("a.ipynb", "theirs", metadata=record(bucket, OTHER))
+    bucket.put_notebook("a.ipynb", "theirs", metadata=record_of(bucket, OTHER))
     await contents.open("a.ipynb")
     socket = await presence("a.ipynb")
     status = await reported(socket)
@@ -373,7 +363,7 @@ async def test_events_report_changes_without_addresses(bucket, contents, act, jp
         seen.append(data)
 
     jp_serverapp.event_logger.add_listener(schema_id=SCHEMA_ID, listener=listener)
-    bucket.put_notebook("a.ipynb", "1", metadata=record(bucket, OTHER))
+    bucket.put_notebook("a.ipynb", "1", metadata=record_of(bucket, OTHER))
     await contents.open("a.ipynb")
     await until(lambda: seen)
     assert (seen[-1]["path"], seen[-1]["lock"]["state"]) == (f"{EDIT}/a.ipynb", "held-by-other")
@@ -393,7 +383,7 @@ async def test_events_report_changes_without_addresses(bucket, contents, act, jp
 
 async def test_logs_name_no_address(bucket, contents, act, jp_serverapp, caplog):
     caplog.set_level("DEBUG")
-    bucket.put_notebook("a.ipynb", "1", metadata=record(bucket, OTHER))
+    bucket.put_notebook("a.ipynb", "1", metadata=record_of(bucket, OTHER))
     await contents.open("a.ipynb")
     await act("a.ipynb", "acquire")
     await contents.save("a.ipynb", "2")
@@ -445,7 +435,7 @@ async def test_copying_and_exporting_leave_the_lock_to_those_who_edit(
 
 
 async def test_what_another_person_edits_can_be_copied(bucket, contents, jp_serverapp):
-    bucket.put_notebook("a.ipynb", "theirs", metadata=record(bucket, "bob@example.org"))
+    bucket.put_notebook("a.ipynb", "theirs", metadata=record_of(bucket, "bob@example.org"))
     copied = await contents.new(copy_from=f"{WORKSPACE}/edit/a.ipynb")
     assert copied.code == 201
     await contents.settled("a-Copy1.ipynb")
@@ -455,7 +445,7 @@ async def test_what_another_person_edits_can_be_copied(bucket, contents, jp_serv
 async def test_a_save_over_what_was_never_here_is_refused_by_the_lock_not_the_name(
     bucket, contents, edit, jp_serverapp
 ):
-    bucket.put_notebook("a.ipynb", "theirs", metadata=somebody_elses_lock())
+    bucket.put_notebook("a.ipynb", "theirs", metadata=another_persons_lock())
     refused = await contents.save("a.ipynb", "mine")
     assert (refused.code, refused.reason) == (409, "locked-by-other")
     assert refused.model["lock"]["state"] == "held-by-other"
@@ -464,7 +454,7 @@ async def test_a_save_over_what_was_never_here_is_refused_by_the_lock_not_the_na
     assert bucket.sources("a.ipynb") == ["theirs"]
     # When it is free, what is left is that two notebooks have one name: a person decides.
     blob = bucket.get("a.ipynb")
-    blob.metadata = somebody_elses_lock(left_seconds=-3600)
+    blob.metadata = another_persons_lock(left_seconds=-3600)
     blob.patch()
     refused = await contents.save("a.ipynb", "mine")
     assert (refused.code, refused.reason) == (409, "name-taken")
@@ -473,7 +463,7 @@ async def test_a_save_over_what_was_never_here_is_refused_by_the_lock_not_the_na
 
 @pytest.mark.parametrize("expiry", [lambda: int(time.time() * 1_000_000), lambda: 10**17, lambda: 99999999999999])
 async def test_an_impossible_expiry_locks_no_one_out(bucket, contents, expiry, jp_serverapp):
-    bucket.put_notebook("a.ipynb", "1", metadata={**somebody_elses_lock(), "lockExpiresAt": str(expiry())})
+    bucket.put_notebook("a.ipynb", "1", metadata={**another_persons_lock(), "lockExpiresAt": str(expiry())})
     opened = (await contents.open("a.ipynb")).model
     assert (opened["writable"], opened["terra"]["lock"]["state"]) == (True, "held")
     assert (await contents.save("a.ipynb", "2")).code == 200

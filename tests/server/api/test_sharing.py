@@ -1,7 +1,7 @@
 """What a person sees before they delete, and of where their work is."""
 
 import pytest
-from workspace_kit import WORKSPACE, notebook, somebody_elses_lock, text_of
+from workspace_kit import WORKSPACE, another_persons_lock, notebook, text_of
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
 from jupyter_terra_env.rules.edit_lock import OWNER_KEY, owner_hash
@@ -80,7 +80,7 @@ async def test_what_deleting_one_notebook_removes(bucket, contents, ask, jp_serv
 
 async def test_what_deleting_a_folder_removes_and_what_it_cannot(bucket, contents, edit, ask, jp_serverapp):
     bucket.put_notebook("f/a.ipynb", "shared")
-    bucket.put_notebook("f/deep/b.ipynb", "theirs", metadata=somebody_elses_lock())
+    bucket.put_notebook("f/deep/b.ipynb", "theirs", metadata=another_persons_lock())
     bucket.put("notebooks/f/cohort.csv", "1,2")
     bucket.put("notebooks/f/", "")
     await contents.open("f/a.ipynb")

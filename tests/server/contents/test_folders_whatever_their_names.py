@@ -4,7 +4,7 @@ import base64
 import json
 
 import pytest
-from workspace_kit import WORKSPACE, notebook, somebody_elses_lock, sources, text_of
+from workspace_kit import WORKSPACE, another_persons_lock, notebook, sources, text_of
 
 from jupyter_terra_env.bucket.embedded.faults import Fault, ResetConnection
 
@@ -209,7 +209,7 @@ class TestOtherFiles:
         assert bucket.get("big.csv").content == b"onetwo"
 
     async def test_one_that_another_person_edits_is_read_only(self, bucket, contents, jp_serverapp):
-        bucket.put("notebooks/table.csv", b"a\n", metadata=somebody_elses_lock())
+        bucket.put("notebooks/table.csv", b"a\n", metadata=another_persons_lock())
         opened = (await contents.open("table.csv")).model
         assert (opened["content"], opened["writable"]) == ("a\n", False)
 

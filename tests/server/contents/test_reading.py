@@ -2,17 +2,14 @@
 
 import asyncio
 import json
-import time
 
 import pytest
-from workspace_kit import WORKSPACE, notebook, text_of
+from workspace_kit import WORKSPACE, notebook, record_of, text_of
 
-from jupyter_terra_env.app import TerraEnvApp
-from jupyter_terra_env.notebooks.locks.lock_keeper import KeepingTimes
-from jupyter_terra_env.rules.edit_lock import ENVIRONMENT_KEY, EXPIRY_KEY, OWNER_KEY, owner_hash
 from jupyter_terra_env.rules.readback import WRITE_ID_KEY
 from jupyter_terra_env.server.announcements import SCHEMA_ID
 
+pytestmark = pytest.mark.usefixtures("quick_keeping")
 EDIT = f"{WORKSPACE}/edit"
 ME, OTHER = "owner@example.org", "colleague@example.org"
 
@@ -27,19 +24,9 @@ def terra_settings():
     }
 
 
-@pytest.fixture(autouse=True)
-def quick_keeping(monkeypatch):
-    monkeypatch.setattr(TerraEnvApp, "keeping_times", KeepingTimes(look=0.05, grace=0.5, wait=0.1))
-
-
-def record(bucket, email, environment="elsewhere"):
-    expiry = str(int((time.time() + 170) * 1000))
-    return {OWNER_KEY: owner_hash(bucket.name, email), EXPIRY_KEY: expiry, ENVIRONMENT_KEY: f"{environment}@{expiry}"}
-
-
 def saved_by(bucket, email, mark):
     """The metadata of a version that someone's server uploaded."""
-    return {**record(bucket, email), WRITE_ID_KEY: mark}
+    return {**record_of(bucket, email), WRITE_ID_KEY: mark}
 
 
 @pytest.fixture
@@ -81,7 +68,7 @@ async def test_a_reader_is_notified_of_a_newer_version_and_when_it_was_saved(buc
 
 
 async def test_a_reader_follows_also_when_no_one_holds_the_lock(bucket, contents, tab):
-    bucket.put_notebook("a.ipynb", "1", metadata=record(bucket, OTHER))
+    bucket.put_notebook("a.ipynb", "1", metadata=record_of(bucket, OTHER))
     await contents.open("a.ipynb")
     socket = await tab("a.ipynb")
     bucket.put_notebook("a.ipynb", "2")
@@ -91,7 +78,7 @@ async def test_a_reader_follows_also_when_no_one_holds_the_lock(bucket, contents
 
 
 async def test_a_reader_is_notified_that_it_was_deleted(bucket, contents, tab):
-    bucket.put_notebook("a.ipynb", "1", metadata=record(bucket, OTHER))
+    bucket.put_notebook("a.ipynb", "1", metadata=record_of(bucket, OTHER))
     await contents.open("a.ipynb")
     socket = await tab("a.ipynb")
     bucket.client.bucket(bucket.name).blob("notebooks/a.ipynb").delete()
@@ -104,7 +91,7 @@ async def test_a_reader_is_notified_that_it_was_deleted(bucket, contents, tab):
 @pytest.mark.parametrize("new_name", ["b.ipynb", "folder/b.ipynb"])
 @pytest.mark.parametrize("metadata", [{}, {WRITE_ID_KEY: "one"}])
 async def test_a_reader_gets_the_new_name(bucket, contents, tab, new_name, metadata):
-    bucket.put_notebook("a.ipynb", "1", metadata={**record(bucket, OTHER), **metadata})
+    bucket.put_notebook("a.ipynb", "1", metadata={**record_of(bucket, OTHER), **metadata})
     bucket.put_notebook("other.ipynb", "other")
     await contents.open("a.ipynb")
     socket = await tab("a.ipynb")
@@ -118,7 +105,7 @@ async def test_a_reader_gets_the_new_name(bucket, contents, tab, new_name, metad
 @pytest.mark.parametrize("is_saved_since", [False, True])
 async def test_copies_that_were_there_before_are_not_taken_for_the_renamed_one(bucket, contents, tab, is_saved_since):
     there = bucket.client.bucket(bucket.name)
-    metadata = {**record(bucket, OTHER), WRITE_ID_KEY: "one"}
+    metadata = {**record_of(bucket, OTHER), WRITE_ID_KEY: "one"}
     for name in ("copy.ipynb", "a copy.ipynb", "a.ipynb"):
         bucket.put_notebook(name, "1", metadata=metadata)
     await contents.open("a.ipynb")
@@ -137,7 +124,7 @@ async def test_copies_that_were_there_before_are_not_taken_for_the_renamed_one(b
 
 async def test_a_deletion_beside_older_copies_is_a_deletion(bucket, contents, tab):
     for name in ("copy.ipynb", "a.ipynb"):
-        bucket.put_notebook(name, "1", metadata=record(bucket, OTHER))
+        bucket.put_notebook(name, "1", metadata=record_of(bucket, OTHER))
     await contents.open("a.ipynb")
     socket = await tab("a.ipynb")
     bucket.client.bucket(bucket.name).blob("notebooks/a.ipynb").delete()
@@ -146,12 +133,12 @@ async def test_a_deletion_beside_older_copies_is_a_deletion(bucket, contents, ta
 
 
 async def test_a_notebook_that_comes_back_is_there_again(bucket, contents, tab):
-    bucket.put_notebook("a.ipynb", "1", metadata=record(bucket, OTHER))
+    bucket.put_notebook("a.ipynb", "1", metadata=record_of(bucket, OTHER))
     await contents.open("a.ipynb")
     socket = await tab("a.ipynb")
     bucket.client.bucket(bucket.name).blob("notebooks/a.ipynb").delete()
     await answer(socket, lambda status: status["gone"] is not None)
-    bucket.put_notebook("a.ipynb", "2", metadata=record(bucket, OTHER))
+    bucket.put_notebook("a.ipynb", "2", metadata=record_of(bucket, OTHER))
     status = await answer(socket, lambda status: status["gone"] is None)
     assert (status["place"], status["lock"]["state"]) == ("in-workspace", "held-by-other")
 
@@ -181,7 +168,7 @@ async def test_a_notebook_that_was_taken_over_says_so_without_a_save(bucket, con
     await contents.open("a.ipynb")
     socket = await tab("a.ipynb")
     blob = bucket.client.bucket(bucket.name).blob("notebooks/a.ipynb")
-    blob.metadata = record(bucket, ME)
+    blob.metadata = record_of(bucket, ME)
     blob.patch()
     status = await answer(socket, lambda status: status["lock"]["state"] == "held-elsewhere")
     assert (status["lock"]["lost"], status["writable"]) == (True, False)
@@ -198,7 +185,7 @@ async def test_a_tab_that_no_one_looks_at_costs_no_request(bucket, contents, tab
 
 @pytest.mark.parametrize("message", ["", "[]", "{", '{"looked_at": 1}', "[" * 4000, b"\xff"])
 async def test_what_a_tab_says_besides_is_no_trouble(bucket, contents, tab, message):
-    bucket.put_notebook("a.ipynb", "1", metadata=record(bucket, OTHER))
+    bucket.put_notebook("a.ipynb", "1", metadata=record_of(bucket, OTHER))
     await contents.open("a.ipynb")
     socket = await tab("a.ipynb", looked_at=False)
     await socket.write_message(message, binary=isinstance(message, bytes))
@@ -213,7 +200,7 @@ async def test_events_report_a_newer_version_and_what_is_gone(bucket, contents, 
         events.append(data)
 
     jp_serverapp.event_logger.add_listener(schema_id=SCHEMA_ID, listener=note)
-    bucket.put_notebook("a.ipynb", "1", metadata=record(bucket, OTHER))
+    bucket.put_notebook("a.ipynb", "1", metadata=record_of(bucket, OTHER))
     await contents.open("a.ipynb")
     socket = await tab("a.ipynb")
     bucket.client.bucket(bucket.name).blob("notebooks/a.ipynb").delete()

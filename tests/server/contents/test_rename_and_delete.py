@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from workspace_kit import WORKSPACE, notebook, somebody_elses_lock, sources, text_of
+from workspace_kit import WORKSPACE, another_persons_lock, notebook, sources, text_of
 
 from jupyter_terra_env.bucket.embedded.faults import Fault, ResetConnection
 
@@ -201,7 +201,7 @@ async def test_a_folder_is_deleted_with_its_notebooks(bucket, contents, edit, jp
 @pytest.mark.parametrize("act", ["rename", "delete"])
 async def test_a_folder_stays_whole_while_someone_edits_one_of_its_notebooks(bucket, contents, act, jp_serverapp):
     bucket.put_notebook("deep/a.ipynb", "1")
-    bucket.put_notebook("deep/b.ipynb", "1", metadata=somebody_elses_lock())
+    bucket.put_notebook("deep/b.ipynb", "1", metadata=another_persons_lock())
     refused = await (contents.rename("deep", "new") if act == "rename" else contents.delete("deep"))
     assert (refused.code, refused.reason) == (409, "locked-by-other")
     assert f"{WORKSPACE}/edit/deep/b.ipynb" in refused.message

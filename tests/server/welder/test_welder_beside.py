@@ -1,12 +1,9 @@
 """A Welder that runs beside this server: it writes ``.delocalize.json``, brings notebooks, and locks them."""
 
-# ruff: noqa: F401 - fixtures
-
 import json
 import os
 
 import pytest
-from test_welder import workspace_environ
 from workspace_kit import BUCKET, notebook, sources, text_of
 
 from jupyter_terra_env.app import TerraEnvApp

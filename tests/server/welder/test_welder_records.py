@@ -1,26 +1,12 @@
 """What a Welder left: its disk, and its records in the staging bucket, whole, damaged or hostile."""
 
-# ruff: noqa: F401, F811 - fixtures
-
 import asyncio
 import json
 import logging
 
 import pytest
-from test_welder import (
-    CLOUD,
-    disk,
-    link,
-    localize,
-    objects,
-    on_port,
-    port,
-    status_of,
-    welder,
-    within_jupyter,
-    workspace_environ,
-)
-from workspace_kit import BUCKET, sources
+from welder_kit import CLOUD, link
+from workspace_kit import BUCKET
 
 from jupyter_terra_env.notebooks.storage_links import StorageLinks
 from jupyter_terra_env.rules.storage_links import parse_link

@@ -1,28 +1,12 @@
 """Calls of Welder's clients that meet trouble: files half-written, open, in conflict; calls twice, and at once."""
 
-# ruff: noqa: F401, F811 - fixtures
-
 import asyncio
 import json
 import os
 
 import pytest
-from test_welder import (
-    CLOUD,
-    ME,
-    disk,
-    link,
-    localize,
-    objects,
-    on_port,
-    port,
-    status_of,
-    terra_settings,
-    welder,
-    within_jupyter,
-    workspace_environ,
-)
-from workspace_kit import BUCKET, notebook, somebody_elses_lock, sources, text_of
+from welder_kit import CLOUD, link
+from workspace_kit import BUCKET, another_persons_lock, notebook, sources, text_of
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
 
@@ -200,7 +184,7 @@ async def test_in_a_conflict_nothing_is_overwritten_or_deleted(welder, linked, l
 async def test_what_another_person_edits_is_not_deleted(welder, linked, localize, objects, bucket):
     await linked()
     await brought(localize, bucket)
-    bucket.put_notebook("a.ipynb", "1", metadata=somebody_elses_lock())
+    bucket.put_notebook("a.ipynb", "1", metadata=another_persons_lock())
     for _ in range(2):
         answer = await objects("delete", localPath=A)
         assert (answer.code, answer.model["errorCode"]) == (412, 4)

@@ -5,7 +5,7 @@ import time
 import pytest
 import requests
 from real_server import RealServer
-from test_welder import link
+from welder_kit import link
 from workspace_kit import notebook, text_of
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault

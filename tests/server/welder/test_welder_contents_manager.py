@@ -4,26 +4,11 @@ It writes to the disk first, then calls; it puts the disk back on any refusal bu
 ``Manager`` does what it does, and no more.
 """
 
-# ruff: noqa: F401, F811 - fixtures
-
-import asyncio
 import json
-from pathlib import Path
 
 import pytest
-from test_welder import (
-    CLOUD,
-    disk,
-    link,
-    localize,
-    objects,
-    on_port,
-    port,
-    status_of,
-    terra_settings,
-    workspace_environ,
-)
-from workspace_kit import notebook, somebody_elses_lock, sources, text_of
+from welder_kit import link
+from workspace_kit import another_persons_lock, notebook, sources, text_of
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
 
@@ -147,7 +132,7 @@ async def test_a_refused_save_puts_the_disk_back_and_is_no_debt(
         case "changed":
             bucket.put_notebook("a.ipynb", "theirs")
         case "locked":
-            bucket.put_notebook("a.ipynb", "1", metadata=somebody_elses_lock())
+            bucket.put_notebook("a.ipynb", "1", metadata=another_persons_lock())
         case "away":
             bucket.faults.add(Fault(operation="objects.insert", action=AnswerWith(status=503), times=1000))
     there = bucket.sources("a.ipynb")
@@ -186,7 +171,7 @@ async def test_what_another_person_edits_is_not_deleted(manager, bucket, text_at
     terra = await manager()
     path = f"{EDIT}/a.ipynb"
     await terra.save(path, text("1"))
-    bucket.put_notebook("a.ipynb", "1", metadata=somebody_elses_lock())
+    bucket.put_notebook("a.ipynb", "1", metadata=another_persons_lock())
     with pytest.raises(Refused):
         await terra.delete(path)
     assert (text_at(path), bucket.sources("a.ipynb")) == (["1"], ["1"])
@@ -216,7 +201,7 @@ async def test_a_rename_into_and_out_of_the_edit_folder(manager, bucket, text_at
 async def test_a_rename_that_cannot_delete_the_old_one_is_undone(manager, bucket, text_at):
     terra = await manager()
     await terra.save(f"{EDIT}/old.ipynb", text("1"))
-    bucket.put_notebook("old.ipynb", "1", metadata=somebody_elses_lock())
+    bucket.put_notebook("old.ipynb", "1", metadata=another_persons_lock())
     with pytest.raises(Refused):
         await terra.rename(f"{EDIT}/old.ipynb", f"{EDIT}/new.ipynb")
     assert (text_at(f"{EDIT}/old.ipynb"), text_at(f"{EDIT}/new.ipynb")) == (["1"], None)

@@ -1,25 +1,9 @@
 """Hostile callers at Welder's API: the server answers in Welder's words, and loses nothing, whatever they send."""
 
-# ruff: noqa: F401, F811 - fixtures
-
 import asyncio
 
 import pytest
-from test_welder import (
-    CLOUD,
-    PATTERN,
-    disk,
-    link,
-    localize,
-    objects,
-    on_port,
-    port,
-    status_of,
-    terra_settings,
-    welder,
-    within_jupyter,
-    workspace_environ,
-)
+from welder_kit import PATTERN, link
 
 KEYS = {"errorMessage", "errorCode", "traceId"}
 DATA = "data:application/json;base64,e30="

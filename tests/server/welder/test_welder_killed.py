@@ -2,13 +2,13 @@
 
 import json
 import os
-import socket
 
 import pytest
 import requests
+from machines import free_port
 from real_server import RealServer
-from test_welder import CLOUD, link
-from workspace_kit import BUCKET, notebook, somebody_elses_lock, sources, text_of
+from welder_kit import CLOUD, link
+from workspace_kit import BUCKET, another_persons_lock, notebook, sources, text_of
 
 A, SAFE = "Terra/edit/a.ipynb", "Terra/safe/a.ipynb"
 
@@ -27,9 +27,7 @@ class MortalWelder:
         self.server = None
 
     def start(self):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.server = RealServer(
             self.home,
             "--ServerApp.contents_manager_class=jupyter_terra_env.server.contents.TerraContentsManager",
@@ -103,9 +101,9 @@ def test_every_step_finds_what_the_one_before_has_done(mortal, bucket):
     assert (mortal.localize(), mortal.text(), bucket.sources("a.ipynb")) == (DONE, ["theirs"], ["theirs"])
     assert mortal.text("Terra/edit/a (my edits).ipynb") == ["mine"]
     mortal.write("mine again")
-    lock_as(bucket, somebody_elses_lock())
+    lock_as(bucket, another_persons_lock())
     assert (mortal.save(), mortal.delete()) == (LOCKED, LOCKED)
-    lock_as(bucket, somebody_elses_lock(-30))
+    lock_as(bucket, another_persons_lock(-30))
     assert (mortal.lock(), mortal.save(), bucket.sources("a.ipynb")) == (DONE, DONE, ["mine again"])
     assert (mortal.localize(SAFE), mortal.save(SAFE), mortal.delete(SAFE)) == (DONE, (412, 2), (412, 3))
     assert mortal.code("cache/flush", {}) == DONE

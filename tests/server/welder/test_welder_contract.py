@@ -1,29 +1,12 @@
 """The contract of Welder's API as its clients rely on it, on both mounts; better where Welder is weak."""
 
-# ruff: noqa: F401, F811 - fixtures
-
 import base64
 import json
 import time
 
 import pytest
-from test_welder import (
-    CLOUD,
-    ME,
-    PATTERN,
-    disk,
-    link,
-    localize,
-    objects,
-    on_port,
-    port,
-    status_of,
-    terra_settings,
-    welder,
-    within_jupyter,
-    workspace_environ,
-)
-from workspace_kit import BUCKET, notebook, somebody_elses_lock, sources, text_of
+from welder_kit import CLOUD, ME, PATTERN, link
+from workspace_kit import BUCKET, another_persons_lock, notebook, sources, text_of
 
 A = "Terra/edit/a.ipynb"
 LOCK_MS = 180_000
@@ -189,10 +172,10 @@ async def test_metadata(welder, linked, localize, bucket, disk, status_of, patch
     bucket.put_notebook("a.ipynb", "1")
     await localize(f"{CLOUD}/a.ipynb", A)
     assert await metadata() == {**reported, "syncStatus": "LIVE", "lastLockedBy": None}
-    somebody = somebody_elses_lock()
+    somebody = another_persons_lock()
     for record, locked_by in (
         (somebody, somebody["lastLockedBy"]),
-        (somebody_elses_lock(-60), None),
+        (another_persons_lock(-60), None),
         ({"lastLockedBy": "f" * 64, "lockExpiresAt": "soon"}, None),
         ({"lastLockedBy": "NotMe", "lockExpiresAt": somebody["lockExpiresAt"]}, "NotMe"),
     ):
@@ -221,14 +204,14 @@ async def test_locks(linked, localize, bucket, ask, patch):
     await localize(f"{CLOUD}/a.ipynb", A)
     generation = bucket.get("a.ipynb").generation
     mine = {"lastLockedBy": ME}
-    for record in ({}, {**mine, "lockExpiresAt": str(int(time.time() * 1000) + 20_000)}, somebody_elses_lock(-30)):
+    for record in ({}, {**mine, "lockExpiresAt": str(int(time.time() * 1000) + 20_000)}, another_persons_lock(-30)):
         patch(record)
         assert await ask("objects/lock") == (204, None)
         now = bucket.get("a.ipynb")
         assert is_own_lock(now.metadata)
         assert (now.generation, now.metadata["made-by"]) == (generation, "somebody")
     for owner in ("f" * 64, "NotMe"):
-        held = {**somebody_elses_lock(), "lastLockedBy": owner, "terraEnvironment": ""}
+        held = {**another_persons_lock(), "lastLockedBy": owner, "terraEnvironment": ""}
         patch(held)
         before = bucket.get("a.ipynb").metadata
         assert await ask("objects/lock") == (409, None)
@@ -265,11 +248,11 @@ async def test_saves_that_are_refused(linked, localize, bucket, ask, disk, patch
     assert await ask("safeDelocalize", "Terra/edit/taken.ipynb") == (412, 0)
     bucket.put_notebook("a.ipynb", "1")
     await localize(f"{CLOUD}/a.ipynb", A)
-    patch(somebody_elses_lock())
+    patch(another_persons_lock())
     disk(A, "mine")
     assert await ask("safeDelocalize") == (412, 4)
     assert bucket.get("a.ipynb").metadata["lastLockedBy"] == "f" * 64
-    patch(somebody_elses_lock(-30))
+    patch(another_persons_lock(-30))
     assert (await ask("objects/lock"), await ask("safeDelocalize")) == ((204, None), (204, None))
     bucket.put_notebook("a.ipynb", "theirs")
     disk(A, "mine again")
@@ -303,7 +286,7 @@ async def test_deletions_that_are_refused(linked, localize, bucket, ask, patch):
     for name in ("locked", "changed"):
         bucket.put_notebook(f"{name}.ipynb", "1")
         await localize(f"{CLOUD}/{name}.ipynb", f"Terra/edit/{name}.ipynb")
-    patch(somebody_elses_lock(), "locked.ipynb")
+    patch(another_persons_lock(), "locked.ipynb")
     bucket.put_notebook("changed.ipynb", "theirs")
     # By now the link has brought what there was.
     bucket.put_notebook("unseen.ipynb", "1")

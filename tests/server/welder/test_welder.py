@@ -2,119 +2,15 @@
 
 import json
 import logging
-import socket
 
 import pytest
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError
-from workspace_kit import BUCKET, Answer, notebook, somebody_elses_lock, sources, text_of
+from tornado.httpclient import HTTPClientError
+from welder_kit import CLOUD, ME, link
+from workspace_kit import BUCKET, another_persons_lock, notebook, sources, text_of
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
 from jupyter_terra_env.notebooks.storage_links import StorageLinks
-from jupyter_terra_env.rules.edit_lock import owner_hash
 from jupyter_terra_env.rules.workspace import Workspaces
-
-CLOUD = f"gs://{BUCKET}/notebooks"
-PATTERN = r".*\.ipynb"
-ME = owner_hash(BUCKET, "owner@example.org")
-
-
-def link(base="Terra/edit", safe="Terra/safe", cloud=CLOUD, pattern=PATTERN):
-    return {
-        "localBaseDirectory": base,
-        "localSafeModeBaseDirectory": safe,
-        "cloudStorageDirectory": cloud,
-        "pattern": pattern,
-    }
-
-
-@pytest.fixture
-def workspace_environ(monkeypatch):
-    """No workspace at the start: links make them."""
-    monkeypatch.setenv("OWNER_EMAIL", "owner@example.org")
-
-
-@pytest.fixture
-def port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-@pytest.fixture
-def terra_settings(port):
-    return {"bucket_retry_deadline_seconds": 1.0, "listing_max_age_seconds": 0.0, "welder_port": port}
-
-
-@pytest.fixture
-def on_port(port):
-    """Ask on the port of its own, as Leonardo's proxy does."""
-
-    async def ask(method, path, body=None, **headers):
-        content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        try:
-            answer = await AsyncHTTPClient().fetch(
-                f"http://127.0.0.1:{port}/{path}",
-                method=method,
-                body=content,
-                headers=headers,
-                allow_nonstandard_methods=True,
-                request_timeout=60,
-            )
-        except HTTPClientError as error:
-            return Answer(error.code, error.response.body)
-        return Answer(answer.code, answer.body)
-
-    return ask
-
-
-@pytest.fixture
-def within_jupyter(api):
-    """Ask below the base URL, with Jupyter's token."""
-
-    async def ask(method, path, body=None):
-        return await api(method, path, base="welder", body=body)
-
-    return ask
-
-
-@pytest.fixture(params=["on_port", "within_jupyter"])
-def welder(request, jp_serverapp):
-    return request.getfixturevalue(request.param)
-
-
-@pytest.fixture
-def objects(welder):
-    async def ask(action, **fields):
-        return await welder("POST", "objects", {"action": action, **fields})
-
-    return ask
-
-
-@pytest.fixture
-def localize(objects):
-    async def ask(source, path):
-        return await objects("localize", entries=[{"sourceUri": source, "localDestinationPath": path}])
-
-    return ask
-
-
-@pytest.fixture
-def status_of(welder):
-    async def ask(path):
-        return (await welder("POST", "objects/metadata", {"localPath": path})).model["syncStatus"]
-
-    return ask
-
-
-@pytest.fixture
-def disk(jp_root_dir):
-    def write(path, *cell_sources):
-        file = jp_root_dir / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text_of(notebook(*cell_sources)))
-        return file
-
-    return write
 
 
 async def test_terra_ui_edits(welder, localize, objects, status_of, bucket, disk, jp_root_dir):
@@ -169,7 +65,7 @@ async def test_a_notebook_put_as_a_file_reaches_the_bucket(welder, api, bucket):
 
 
 async def test_another_persons_lock(welder, localize, objects, bucket, disk):
-    bucket.put_notebook("a.ipynb", "1", metadata=somebody_elses_lock())
+    bucket.put_notebook("a.ipynb", "1", metadata=another_persons_lock())
     await welder("POST", "storageLinks", link())
     refused = await welder("POST", "objects/lock", {"localPath": "Terra/edit/a.ipynb"})
     assert (refused.code, refused.model["errorCode"]) == (409, None)
