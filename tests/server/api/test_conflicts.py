@@ -14,12 +14,10 @@ from jupyter_terra_env.rules.edit_lock import owner_hash
 
 @pytest.fixture
 def terra_settings():
-    # What a save comes to is in its answer, however busy the machine is.
     return {
         "bucket_retry_deadline_seconds": 1.0,
         "collaborators": ["bob@example.org"],
         "listing_max_age_seconds": 0.0,
-        "save_wait_seconds": 10.0,
     }
 
 

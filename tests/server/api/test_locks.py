@@ -28,8 +28,6 @@ def terra_settings():
         "bucket_retry_deadline_seconds": 1.0,
         "listing_max_age_seconds": 0.0,
         "collaborators": [OTHER],
-        # What a save comes to is in its answer, however busy the machine is.
-        "save_wait_seconds": 10.0,
     }
 
 

@@ -16,11 +16,6 @@ COLLEAGUE = "colleague@example.org"
 
 
 @pytest.fixture
-def terra_settings():
-    return {"bucket_retry_deadline_seconds": 1.0, "listing_max_age_seconds": 0.0, "save_wait_seconds": 10.0}
-
-
-@pytest.fixture
 def shown_theirs(bucket, contents, jp_serverapp):
     """Edits are kept back by someone's lock, and someone was shown the workspace's version in their place."""
 

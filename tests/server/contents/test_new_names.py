@@ -10,7 +10,7 @@ from workspace_kit import WORKSPACE, notebook, sources, text_of
 
 @pytest.fixture
 def terra_settings():
-    return {"bucket_retry_deadline_seconds": 1.0, "listing_max_age_seconds": 60.0, "save_wait_seconds": 10.0}
+    return {"bucket_retry_deadline_seconds": 1.0, "listing_max_age_seconds": 60.0}
 
 
 @pytest.fixture(params=["untitled", "copy", "copy here", "large copy"])

@@ -20,7 +20,6 @@ def terra_settings():
         "bucket_retry_deadline_seconds": 1.0,
         "listing_max_age_seconds": 0.0,
         "collaborators": [OTHER],
-        "save_wait_seconds": 10.0,
     }
 
 

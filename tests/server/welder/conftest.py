@@ -1,11 +1,15 @@
 """A server without workspaces at its start, and clients of Welder's API on both mounts."""
 
 import json
+import logging
 
 import pytest
 from machines import free_port
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 from workspace_kit import Answer, notebook, text_of
+
+from jupyter_terra_env.notebooks.storage_links import StorageLinks
+from jupyter_terra_env.rules.workspace import Workspaces
 
 
 @pytest.fixture
@@ -94,3 +98,24 @@ def disk(jp_root_dir):
         return file
 
     return write
+
+
+@pytest.fixture
+def links_of_another_server(jp_serverapp, jp_root_dir):
+    """The links that a server on the same disk would read when it starts."""
+
+    def make(workspaces=None):
+        running = jp_serverapp.contents_manager.notebooks
+        return StorageLinks(
+            Workspaces() if workspaces is None else workspaces,
+            running.storage,
+            running.listings,
+            running.localizer,
+            running.delocalizer,
+            root=jp_root_dir,
+            state=jp_root_dir / ".jupyter-terra-env",
+            user_project=None,
+            log=logging.getLogger("test"),
+        )
+
+    return make

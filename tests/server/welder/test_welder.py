@@ -1,7 +1,6 @@
 """Welder's API: what Terra's clients do, on a port of its own and within Jupyter."""
 
 import json
-import logging
 
 import pytest
 from tornado.httpclient import HTTPClientError
@@ -9,7 +8,6 @@ from welder_kit import CLOUD, ME, link
 from workspace_kit import BUCKET, another_persons_lock, notebook, sources, text_of
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
-from jupyter_terra_env.notebooks.storage_links import StorageLinks
 from jupyter_terra_env.rules.workspace import Workspaces
 
 
@@ -130,7 +128,9 @@ async def test_deleting_leaves_the_file_and_what_was_never_seen(welder, localize
     assert bucket.names() == ["notebooks/unseen.ipynb"]
 
 
-async def test_links_bring_notebooks_and_outlive_the_server(welder, bucket, jp_root_dir, jp_serverapp, eventually):
+async def test_links_bring_notebooks_and_outlive_the_server(
+    welder, bucket, jp_root_dir, jp_serverapp, eventually, links_of_another_server
+):
     bucket.put_notebook("sub/a.ipynb", "1")
     kept = jp_root_dir / "Terra/edit/kept.ipynb"
     kept.parent.mkdir(parents=True)
@@ -141,17 +141,7 @@ async def test_links_bring_notebooks_and_outlive_the_server(welder, bucket, jp_r
     assert kept.read_text() == "already here"
     running = jp_serverapp.contents_manager.notebooks
     workspaces = Workspaces()
-    next_server = StorageLinks(
-        workspaces,
-        running.storage,
-        running.listings,
-        running.localizer,
-        running.delocalizer,
-        root=jp_root_dir,
-        state=jp_root_dir / ".jupyter-terra-env",
-        user_project=None,
-        log=logging.getLogger("test"),
-    )
+    next_server = links_of_another_server(workspaces)
     next_server.load()
     assert next_server.listed == running.links.listed
     assert workspaces.locate("Terra/edit/a.ipynb").object_name == "notebooks/a.ipynb"
@@ -160,22 +150,11 @@ async def test_links_bring_notebooks_and_outlive_the_server(welder, bucket, jp_r
     assert kept.exists()
 
 
-async def test_a_file_of_links_that_is_broken_is_left_out(jp_root_dir, jp_serverapp, caplog):
-    running = jp_serverapp.contents_manager.notebooks
+async def test_a_file_of_links_that_is_broken_is_left_out(jp_root_dir, links_of_another_server, caplog):
     state = jp_root_dir / ".jupyter-terra-env"
     for content in ("{", "[]", '{"a": 1}', '{"a": {"localBaseDirectory": "../x"}}'):
         (state / "storage-links.json").write_text(content)
-        links = StorageLinks(
-            Workspaces(),
-            running.storage,
-            running.listings,
-            running.localizer,
-            running.delocalizer,
-            root=jp_root_dir,
-            state=state,
-            user_project=None,
-            log=logging.getLogger("test"),
-        )
+        links = links_of_another_server()
         links.load()
         assert links.listed == ()
     assert caplog.text.count("storage links") == 4

@@ -2,15 +2,12 @@
 
 import asyncio
 import json
-import logging
 
 import pytest
 from welder_kit import CLOUD, link
 from workspace_kit import BUCKET
 
-from jupyter_terra_env.notebooks.storage_links import StorageLinks
 from jupyter_terra_env.rules.storage_links import parse_link
-from jupyter_terra_env.rules.workspace import Workspaces
 
 STAGING = "staging-bucket"
 LINKS, VERSIONS = "welder-metadata/storage_links.json", "welder-metadata/gcs_metadata.json"
@@ -167,20 +164,9 @@ class TestAServerThatDiesWhileItTakesThemUp:
     def left_behind(self, records):
         records.write([], [])
 
-    async def test_takes_up_everything_again(self, serving, jp_serverapp, jp_root_dir):
+    async def test_takes_up_everything_again(self, serving, links_of_another_server):
         await serving()
-        running = jp_serverapp.contents_manager.notebooks
-        links = StorageLinks(
-            Workspaces(),
-            running.storage,
-            running.listings,
-            running.localizer,
-            running.delocalizer,
-            root=jp_root_dir,
-            state=jp_root_dir / ".jupyter-terra-env",
-            user_project=None,
-            log=logging.getLogger("test"),
-        )
+        links = links_of_another_server()
         made = parse_link(link())
 
         async def dies():
