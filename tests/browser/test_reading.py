@@ -53,12 +53,12 @@ def test_the_minutes_since_the_last_save_pass_and_are_not_read_aloud_each_time(p
 
 
 def test_a_view_with_outputs_of_its_own_offers_the_newer_version(person, ben, colleague):
-    reads_while_ann_edits(person, ben, colleague, "run.ipynb", "x = 1; print('seen')")
+    reads_while_ann_edits(person, ben, colleague, "looked-through.ipynb", "x = 1; print('seen')")
     before = colleague.names()
     run_cell(ben)
     ben.wait_until(lambda: "seen" in "".join(outputs(ben)))
     ben.wait_for_badge("place", "Not saved")
-    saves(person, colleague, "run.ipynb", "  # 7")
+    saves(person, colleague, "looked-through.ipynb", "  # 7")
     show = ben.page.locator(f"{BANNER} [data-action=show-newer]")
     show.wait_for(timeout=30_000)
     ben.take_picture("newer-version")

@@ -60,15 +60,15 @@ def type_into(person, cell, text):
 def test_notebooks_side_by_side_have_a_status_each(arranged):
     person = arranged()
     colleague = person.jupyter.colleague
-    colleague.put("left.ipynb", "x = 1")
+    colleague.put("split-left.ipynb", "x = 1")
     colleague.put("right.ipynb", "x = 1")
     colleague.lock("right.ipynb", BEN)
-    person.open("left.ipynb")
+    person.open("split-left.ipynb")
     show(person, "right.ipynb", mode="split-right")
     person.wait_until(lambda: sorted(words(person, "mode")) == ["Editing", "Read-only"], seconds=30)
     left = person.page.locator(f"{SHOWN} .jp-Cell .cm-content").first
     type_into(person, left, "7")
-    person.wait_until(lambda: colleague.cell("left.ipynb")["source"] == "x = 17")
+    person.wait_until(lambda: colleague.cell("split-left.ipynb")["source"] == "x = 17")
     person.wait_until(lambda: sum(word.startswith("In the workspace") for word in words(person, "place")) == 2)
     person.take_picture("side-by-side")
     assert colleague.cell("right.ipynb")["source"] == "x = 1"
