@@ -194,11 +194,12 @@ class LinkedObjects:
         place = self._edit_place(path)
         if not place.is_delocalized:
             return
-        digest = await self._storage.copies.digest(self._storage.os_path(place))
+        os_path = self._storage.os_path(place)
+        digest = await self._storage.copies.digest(os_path)
         if digest is None:
             raise ObjectNotFound(f"{path} is not on this disk.")
         # The program says that it has finished: no need to wait until the file has been still for a while.
-        self._storage.copies.own.placed(digest)
+        await self._storage.copies.vouch_for(os_path, digest)
         baseline = await self._storage.baseline(place)
         if baseline is not None and baseline.crc32c == _DELETED_HERE:
             await self._storage.expect_absent_again(place)

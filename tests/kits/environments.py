@@ -257,14 +257,14 @@ class Environment:
         )
         self.locks.on_change(self.news.append)
         self.cage = Cage(self.log)
-        judge = settings.get("judge", anything)
+        check = settings.get("check", anything)
         self.gate = UploadGate(
             self.copies,
             wall=time.time,
             monotonic=time.monotonic,
             still_seconds=settings.get("still_seconds", 0.0),
-            judge=judge,
-            cage=None if judge is anything else self.cage,
+            check=check,
+            cage=None if check is anything else self.cage,
         )
         self.delocalizer = Delocalizer(
             self.storage,

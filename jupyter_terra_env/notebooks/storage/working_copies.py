@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
@@ -25,6 +24,7 @@ from jupyter_terra_env.notebooks.storage.file_digests import (
 )
 from jupyter_terra_env.notebooks.storage.folder_turns import turn_in
 from jupyter_terra_env.notebooks.storage.keyed_locks import KeyedLocks
+from jupyter_terra_env.notebooks.storage.known_files import KnownFiles
 from jupyter_terra_env.notebooks.storage.own_contents import OwnContents
 from jupyter_terra_env.notebooks.storage.pinned_folders import pinned
 from jupyter_terra_env.notebooks.storage.regular_files import open_regular, refuse_special
@@ -34,7 +34,6 @@ from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_REMEMBERED_DIGESTS = 4096
 _CLOSING_SECONDS = 5.0
 
 
@@ -65,20 +64,6 @@ def _nothing(_: FileDigest) -> None:
     """Nothing has to be done first."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Signature:
-    """What a file system reports of a file without reading it; other content has another signature."""
-
-    inode: int
-    size_bytes: int
-    modified_ns: int
-    changed_ns: int
-
-    def is_written_as(self, info: os.stat_result) -> bool:
-        """Whether the content is unchanged since; names and permissions may differ."""
-        return (self.inode, self.size_bytes, self.modified_ns) == (info.st_ino, info.st_size, info.st_mtime_ns)
-
-
 class WorkingCopies:
     """The files of all workspace folders.
 
@@ -90,7 +75,7 @@ class WorkingCopies:
 
     def __init__(self) -> None:
         self._threads = DaemonThreads(4, name="terra-env-disk")
-        self._digests: OrderedDict[str, tuple[_Signature, FileDigest]] = OrderedDict()
+        self._known = KnownFiles()
         self._locks = KeyedLocks()
         self.own = OwnContents()
 
@@ -133,9 +118,11 @@ class WorkingCopies:
 
     def is_as_placed(self, os_path: Path) -> bool:
         """Whether a file is, by its signature, what this process put there. Blocks for a look at the file system."""
-        known = self._digests.get(str(os_path))
-        # Not its change time: a second name of ours, too, changes that.
-        return known is not None and known[0].is_written_as(os_path.lstat()) and self.own.has_placed(known[1])
+        return self._known.is_own(os_path, os_path.lstat())
+
+    async def vouch_for(self, os_path: Path, digest: FileDigest) -> None:
+        """Treat a file with this content as if this process had put it there: its writer has finished."""
+        await self.run(self._vouch_for, os_path, digest)
 
     async def snapshot(self, os_path: Path) -> Snapshot | None:
         """Open the content a file has now; None when there is no such file."""
@@ -339,26 +326,27 @@ class WorkingCopies:
             raise
 
     def _digest_of_open(self, os_path: Path, file: BinaryIO) -> FileDigest:
-        signature = _signature(os.fstat(file.fileno()))
-        known = self._digests.get(str(os_path))
-        if known is not None and known[0] == signature:
-            return known[1]
-        digest = digest_file(file)
-        self._remember(os_path, digest, signature)
+        info = os.fstat(file.fileno())
+        digest = self._known.digest(os_path, info)
+        if digest is None:
+            digest = digest_file(file)
+            self._known.remember_read(os_path, info, digest)
         return digest
+
+    def _vouch_for(self, os_path: Path, digest: FileDigest) -> None:
+        snapshot = self._snapshot(os_path)
+        if snapshot is None:
+            return
+        with snapshot.file:
+            if snapshot.digest == digest:
+                self.own.placed(digest)
+                self._known.remember_own(os_path, os.fstat(snapshot.file.fileno()), digest)
 
     def _remember_own(self, here: Path, os_path: Path, digest: FileDigest, written: os.stat_result) -> None:
         """Remember what was put in place, unless another program has written there already."""
         found = here.stat()
         if (found.st_ino, found.st_size, found.st_mtime_ns) == (written.st_ino, written.st_size, written.st_mtime_ns):
-            self._remember(os_path, digest, _signature(found))
-
-    def _remember(self, os_path: Path, digest: FileDigest, signature: _Signature) -> None:
-        key = str(os_path)
-        self._digests[key] = (signature, digest)
-        self._digests.move_to_end(key)
-        while len(self._digests) > _REMEMBERED_DIGESTS:
-            self._digests.popitem(last=False)
+            self._known.remember_own(os_path, found, digest)
 
 
 def _kept(here: Path, free: Path, appearing: Appearing) -> bool:
@@ -371,10 +359,6 @@ def _kept(here: Path, free: Path, appearing: Appearing) -> bool:
     except FileExistsError:
         return False
     return True
-
-
-def _signature(info: os.stat_result) -> _Signature:
-    return _Signature(info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
 
 
 def _require_replaceable(os_path: Path) -> None:

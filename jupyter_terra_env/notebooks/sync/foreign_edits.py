@@ -185,8 +185,8 @@ class ForeignEdits:
             baseline = await self._storage.baseline(location)
             if digest is None or not has_unsaved_edits(baseline, digest.crc32c):
                 return _Finding.EQUAL
-            if copies.own.has_placed(digest):
-                return _Finding.OURS
+            if copies.own.has_placed(digest) and await self._storage.is_owed(location):
+                return _Finding.OURS  # A save of ours, under a name that a move of ours gave it.
             if baseline is None and await self._was_not_asked_for(location):
                 return _Finding.UNASKED
             return _Finding.A_PROGRAM
@@ -209,9 +209,10 @@ class ForeignEdits:
         last = self._delocalizer.last_status(location)
         if last is None or last.place is not Place.IN_WORKSPACE:
             return
-        digest = await self._storage.copies.digest(self._storage.os_path(location))
-        if digest is not None and not self._storage.copies.own.has_placed(digest):
-            self._delocalizer.report_status(location, status.brought_for_program())
+        copies, os_path = self._storage.copies, self._storage.os_path(location)
+        with contextlib.suppress(FileNotFoundError):
+            if not await copies.run(copies.is_as_placed, os_path):
+                self._delocalizer.report_status(location, status.brought_for_program())
 
     async def _try_locked_again(self) -> None:
         """The locks of notebooks that no tab shows are not watched."""

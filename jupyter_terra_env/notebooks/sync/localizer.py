@@ -181,7 +181,8 @@ class Localizer:
             if version is None:
                 raise ObjectNotFound(f"{location.api_path} is not in the workspace.")
             keeping = None
-            if look.has_edits:
+            # A server that died between the file and its row leaves the version itself, with nothing known of it.
+            if look.has_edits and look.crc32c != version.crc32c:
                 kept = await self.unseen_edits.free_name(location)
                 keeping = Keeping(kept=kept, owed_as=None if owe_kept is None else location.sibling(kept.name))
                 if owe_kept is not None:

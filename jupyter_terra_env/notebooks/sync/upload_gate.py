@@ -13,7 +13,7 @@ from jupyter_terra_env.daemon_threads import DaemonThreads
 from jupyter_terra_env.notebooks.storage.file_digests import Snapshot, digest_file
 from jupyter_terra_env.notebooks.storage.nameless_files import nameless_copy
 from jupyter_terra_env.notebooks.storage.working_copies import WorkingCopies
-from jupyter_terra_env.notebooks.sync.whole_content import check_content, is_for_a_child, judge_in_child
+from jupyter_terra_env.notebooks.sync.whole_content import check_content, check_in_child, is_for_a_child
 from jupyter_terra_env.notebooks.untrusted.cage import Cage
 from jupyter_terra_env.rules.errors import NotWhole
 from jupyter_terra_env.rules.sync import Baseline
@@ -24,7 +24,7 @@ _AGAIN_SECONDS = 60.0
 _LEAST_WAIT_SECONDS = 0.05
 _REMEMBERED = 4096
 
-Judge = Callable[[str, BinaryIO, int, str | None], Unfit | None]
+Check = Callable[[str, BinaryIO, int, str | None], Unfit | None]
 
 
 class UploadGate:
@@ -35,8 +35,8 @@ class UploadGate:
         wall: epoch seconds, by the clock that file times come from.
         monotonic: seconds from some fixed point.
         still_seconds: how long a file that a program wrote must not have changed.
-        judge: reads content as what its name claims; see ``check_content``.
-        cage: has notebooks judged that could take long; None to have ``judge`` read all of them.
+        check: reads content as what its name claims; see ``check_content``.
+        cage: checks notebooks that could take long; None to have ``check`` read all of them.
     """
 
     def __init__(
@@ -46,14 +46,14 @@ class UploadGate:
         wall: Callable[[], float],
         monotonic: Callable[[], float],
         still_seconds: float = STILL_SECONDS,
-        judge: Judge = check_content,
+        check: Check = check_content,
         cage: Cage | None = None,
     ) -> None:
         self._copies = copies
         self._wall = wall
         self._monotonic = monotonic
         self._still_seconds = still_seconds
-        self._judge = judge
+        self._check = check
         self._cage = cage
         self._seen: OrderedDict[str, tuple[tuple[int, int, int], float]] = OrderedDict()
         self._verdicts: OrderedDict[tuple[str, bool, str | None], Unfit | None] = OrderedDict()
@@ -125,25 +125,25 @@ class UploadGate:
         key = (snapshot.digest.sha256, is_notebook, None if is_notebook else name + (baseline_crc32c or ""))
         if key in self._verdicts:
             return self._verdicts[key]
-        verdict = await self._judged_somewhere(name, snapshot, baseline_crc32c)
+        verdict = await self._checked_somewhere(name, snapshot, baseline_crc32c)
         if verdict not in {Unfit.NOT_CHECKED, Unfit.STILL_BEING_WRITTEN}:
             self._verdicts[key] = verdict
             while len(self._verdicts) > _REMEMBERED:
                 self._verdicts.popitem(last=False)
         return verdict
 
-    async def _judged_somewhere(self, name: str, snapshot: Snapshot, baseline_crc32c: str | None) -> Unfit | None:
+    async def _checked_somewhere(self, name: str, snapshot: Snapshot, baseline_crc32c: str | None) -> Unfit | None:
         cage = self._cage if name.endswith(NOTEBOOK_SUFFIX) else None
         size_bytes = snapshot.digest.size_bytes
         if cage is not None and await self._copies.run_on(self._threads, is_for_a_child, snapshot.file, size_bytes):
-            verdict = await judge_in_child(cage, snapshot.file, size_bytes)
+            verdict = await check_in_child(cage, snapshot.file, size_bytes)
             # Where no child can be had at all (docs/protocol/untrusted-work.md), this process reads it.
             if cage.is_possible:
                 return await self._copies.run_on(self._threads, _of_the_same, snapshot, verdict)
-        return await self._copies.run_on(self._threads, self._judged, name, snapshot, baseline_crc32c)
+        return await self._copies.run_on(self._threads, self._checked, name, snapshot, baseline_crc32c)
 
-    def _judged(self, name: str, snapshot: Snapshot, baseline_crc32c: str | None) -> Unfit | None:
-        verdict = self._judge(name, snapshot.file, snapshot.digest.size_bytes, baseline_crc32c)
+    def _checked(self, name: str, snapshot: Snapshot, baseline_crc32c: str | None) -> Unfit | None:
+        verdict = self._check(name, snapshot.file, snapshot.digest.size_bytes, baseline_crc32c)
         return _of_the_same(snapshot, verdict)
 
     def _seconds_to_wait(self, os_path: Path) -> float:

@@ -35,12 +35,12 @@ class _Notebook(msgspec.Struct):
 
 
 def check_content(name: str, file: BinaryIO, size_bytes: int, baseline_crc32c: str | None) -> Unfit | None:
-    """Judge content that no save of this process has validated. Blocks, in proportion to the content's size.
+    """Check content that no save of this process has validated. Blocks, in proportion to the content's size.
 
     Args:
         name: file name.
         file: the content, open for reading.
-        size_bytes: its length; what ``is_for_a_child`` says yes to is judged by ``judge_in_child``, where it can.
+        size_bytes: its length; what ``is_for_a_child`` says yes to is checked by ``check_in_child``, where it can.
         baseline_crc32c: of what the bucket holds; None when it holds nothing.
 
     Returns:
@@ -53,7 +53,7 @@ def check_content(name: str, file: BinaryIO, size_bytes: int, baseline_crc32c: s
 
 
 def is_for_a_child(file: BinaryIO, size_bytes: int) -> bool:
-    """Whether judging a notebook could hold the other threads of this process. Blocks for a moment."""
+    """Whether checking a notebook could hold the other threads of this process. Blocks for a moment."""
     if size_bytes < _UNUSUAL_BYTES:
         return False
     if size_bytes >= _LARGE_BYTES:
@@ -62,8 +62,8 @@ def is_for_a_child(file: BinaryIO, size_bytes: int) -> bool:
     return not _is_usual_notebook(file.read(size_bytes))
 
 
-async def judge_in_child(cage: Cage, file: BinaryIO, size_bytes: int) -> Unfit | None:
-    """Judge a notebook of any size and content.
+async def check_in_child(cage: Cage, file: BinaryIO, size_bytes: int) -> Unfit | None:
+    """Check a notebook of any size and content.
 
     Args:
         cage: does it.
@@ -122,6 +122,6 @@ def _is_usual_notebook(content: bytes) -> bool:
 
 
 def check(request: dict[str, Any], conversation: Conversation) -> dict[str, Any]:  # noqa: ARG001 - a job
-    """Judge a notebook, in a child; its file is the notebook."""
+    """Check a notebook, in a child; its file is the notebook."""
     [source] = conversation.files
     return {"whole": is_notebook(bytes(view_of(source)))}

@@ -23,7 +23,7 @@ READS = "objects.download"
 
 @pytest.fixture
 def environment_settings():
-    return {"judge": check_content, "pause_seconds": 0.05}
+    return {"check": check_content, "pause_seconds": 0.05}
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +101,7 @@ def test_what_cannot_be_read_now_stays(env, outsider):
 
 def test_what_could_not_be_checked_stays(env, outsider, monkeypatch):
     outsider.put("a.txt", NOTEBOOK)
-    monkeypatch.setattr(env.gate, "_judge", lambda *_: Unfit.NOT_CHECKED)
+    monkeypatch.setattr(env.gate, "_check", lambda *_: Unfit.NOT_CHECKED)
     assert is_refused(env, old="a.txt")
     assert outsider.names() == ["a.txt"]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import google_crc32c
 import pytest
 
-from jupyter_terra_env.notebooks.storage import temporary_files, working_copies
+from jupyter_terra_env.notebooks.storage import known_files, temporary_files, working_copies
 from jupyter_terra_env.notebooks.storage.durable_moves import move_file
 from jupyter_terra_env.notebooks.storage.file_digests import digest_file
 from jupyter_terra_env.notebooks.storage.pinned_folders import resolve_inside
@@ -211,10 +211,10 @@ class TestDigests:
         assert asyncio.run(copies.digest(file)).crc32c == crc32c(b"kernel")
 
     def test_are_not_remembered_without_end(self, copies, tmp_path, monkeypatch):
-        monkeypatch.setattr(working_copies, "_REMEMBERED_DIGESTS", 3)
+        monkeypatch.setattr(known_files, "_REMEMBERED", 3)
         for number in range(6):
             write(copies, tmp_path / f"{number}", b"%d" % number)
-        assert len(copies._digests) == 3
+        assert len(copies._known._files) == 3
         assert asyncio.run(copies.digest(tmp_path / "0")).crc32c == crc32c(b"0")
 
 

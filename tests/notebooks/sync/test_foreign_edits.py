@@ -18,7 +18,7 @@ from jupyter_terra_env.rules.whole_content import is_copy_of_edits
 
 @pytest.fixture
 def environment_settings():
-    return {"judge": check_content, "pause_seconds": 0.05}
+    return {"check": check_content, "pause_seconds": 0.05}
 
 
 @pytest.fixture
@@ -74,6 +74,22 @@ class TestDelivering:
         opened.file(NAME).write_bytes(BETTER)
         look()
         assert opened.save(NAME, GOOD).reason is None
+
+    def test_what_was_saved_earlier_and_is_put_back_arrives(self, opened, outsider, look):
+        opened.save(NAME, BETTER)
+        opened.save(NAME, notebook("later"))
+        opened.file(NAME).write_bytes(BETTER)
+        look()
+        assert outsider.content(NAME) == BETTER
+        assert opened.run(opened.status_of(NAME)).reason == "written-by-program"
+
+    def test_also_if_it_was_read_before_the_look(self, opened, outsider, look):
+        opened.save(NAME, BETTER)
+        opened.save(NAME, notebook("later"))
+        opened.file(NAME).write_bytes(BETTER)
+        opened.run(opened.copies.digest(opened.file(NAME)))
+        look()
+        assert outsider.content(NAME) == BETTER
 
     def test_a_broken_one_is_named_and_stays(self, opened, outsider, look):
         opened.file(NAME).write_bytes(b"{")
@@ -141,6 +157,28 @@ class TestLeftAlone:
         look()
         assert opened.operations[before:] == []
         assert opened.run(opened.status_of(NAME)).reason is None
+
+    @pytest.mark.parametrize("is_found", [True, False])
+    def test_openings_of_ours(self, env, outsider, look, monkeypatch, is_found):
+        """A look between the file's appearance and its row in the journal."""
+        outsider.put(NAME, GOOD)
+        if is_found:
+            env.open(NAME)
+            outsider.put(NAME, BETTER)
+        install = env.storage.install
+
+        async def installed_and_looked_at(*args, **kwargs):
+            done = await install(*args, **kwargs)
+            await env.foreign_edits.look()
+            assert not env.delocalizer.is_uploading(env.at(NAME))
+            return done
+
+        monkeypatch.setattr(env.storage, "install", installed_and_looked_at)
+        before = len(env.operations)
+        env.run(env.localizer.open_workspace_version(env.at(NAME)))
+        assert UPLOADS not in env.operations[before:]
+        assert env.owed() == []
+        assert [file.name for file in env.file(NAME).parent.iterdir() if file.is_file()] == [NAME]
 
     def test_renames_of_ours(self, opened, look):
         opened.run(opened.renaming(NAME, "b.ipynb"))
@@ -213,7 +251,7 @@ class TestLeftAlone:
 class TestTurnedOff:
     @pytest.fixture
     def environment_settings(self):
-        return {"judge": check_content, "delivers": False}
+        return {"check": check_content, "delivers": False}
 
     def test_it_is_named_and_stays(self, opened, outsider, look):
         opened.file(NAME).write_bytes(BETTER)
@@ -235,7 +273,7 @@ class TestTurnedOff:
 class TestWatching:
     @pytest.fixture
     def environment_settings(self):
-        return {"judge": check_content, "look_seconds": 3600.0}
+        return {"check": check_content, "look_seconds": 3600.0}
 
     @pytest.fixture(autouse=True)
     def at_once(self, monkeypatch):

@@ -45,7 +45,7 @@ BROKEN = {
 
 @pytest.fixture
 def environment_settings():
-    return {"judge": check_content, "pause_seconds": 0.05}
+    return {"check": check_content, "pause_seconds": 0.05}
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ class TestIsANotebook:
 class TestStillness:
     @pytest.fixture
     def environment_settings(self):
-        return {"judge": check_content, "still_seconds": 0.5}
+        return {"check": check_content, "still_seconds": 0.5}
 
     def test_what_a_program_has_just_written_waits(self, opened, outsider):
         opened.file(NAME).write_bytes(BETTER)

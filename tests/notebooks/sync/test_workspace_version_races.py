@@ -175,3 +175,40 @@ def test_an_undone_edit_is_still_brought_over_an_upload_of_ours(env, outsider):
     env.faults.clear()
     assert env.open(NAME).place is Place.IN_WORKSPACE
     assert contents(outsider) == [b"old", b"new", b"old"]
+
+
+@pytest.fixture
+def died_after_the_file(env, outsider, monkeypatch):
+    """A server that had put a version in place, and died before its journal knew."""
+    outsider.put(NAME, b"theirs")
+
+    async def died(*_, **__):
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as dying:
+        dying.setattr(env.storage, "advance_if_held", died)
+        with pytest.raises(asyncio.CancelledError):
+            env.run(env.localizer.open_workspace_version(env.at(NAME)))
+    env.die()
+    assert (env.read(NAME), env.baseline(NAME)) == (b"theirs", None)
+
+
+@pytest.mark.usefixtures("died_after_the_file")
+class TestFileWithoutItsRow:
+    """Race 29."""
+
+    def test_opening_that_version_keeps_no_copy(self, env):
+        assert env.run(env.localizer.open_workspace_version(env.at(NAME))) is None
+        assert (env.read(NAME), env.read(KEPT), env.owed()) == (b"theirs", None, [])
+
+    def test_a_look_makes_it_the_baseline(self, env, outsider):
+        env.run(env.foreign_edits.look())
+        assert env.run(env.status_of(NAME)).place is Place.IN_WORKSPACE
+        assert (outsider.content(NAME), env.read(KEPT)) == (b"theirs", None)
+
+    def test_if_the_bucket_has_another_one_both_stay(self, env, outsider):
+        outsider.put(NAME, b"newer")
+        env.run(env.foreign_edits.look())
+        assert env.run(env.status_of(NAME)).place is Place.CONFLICT
+        assert env.run(env.localizer.open_workspace_version(env.at(NAME))).read_bytes() == b"theirs"
+        assert (env.read(NAME), outsider.content(NAME)) == (b"newer", b"newer")
