@@ -275,12 +275,13 @@ class NotebookStorage:
         digest = await self.copies.digest(self.os_path(location))
         return digest is not None and not is_settled(await self.baseline(location), digest.crc32c)
 
-    async def begin_attempt(self, location: Location, over: Baseline, crc32c: str) -> WriteAttempt | None:
-        """Record an upload before its request leaves; see ``Journal.begin_attempt``."""
-        bucket, object_name = location.workspace.bucket, location.object_name
-        return await self.copies.run(
-            self._journal.begin_attempt, location.api_path, bucket, object_name, over=over, crc32c=crc32c
-        )
+    async def begin_attempt(self, location: Location, over: Baseline, content: FileDigest) -> WriteAttempt | None:
+        """Record an upload before its request leaves; see ``Journal.begin_attempt``.
+
+        Returns:
+            The attempt; None when the working copy holds something else by now, or the baseline is another one.
+        """
+        return await self.copies.run(self._begin_attempt, location, over, content)
 
     async def end_attempt(self, attempt: WriteAttempt) -> None:
         """Record that an upload certainly has no effect and will have none."""
@@ -302,10 +303,7 @@ class NotebookStorage:
 
     async def owe_all(self, locations: Iterable[Location]) -> None:
         """Write down debts for working copies that are about to appear."""
-        debts = [
-            Debt(path=place.api_path, bucket=place.workspace.bucket, object_name=place.object_name)
-            for place in locations
-        ]
+        debts = [Debt(path=one.api_path, bucket=one.workspace.bucket, object_name=one.object_name) for one in locations]
         await self.copies.run(self._journal.owe_all, debts)
 
     async def known_below(self, api_path: str) -> tuple[str, ...]:
@@ -364,6 +362,14 @@ class NotebookStorage:
             digest = self.copies.digest_now(os_path)
             settles = digest is not None and digest.crc32c == crc32c
             return self._advance(location, expected, version, crc32c, settles=settles)
+
+    def _begin_attempt(self, location: Location, over: Baseline, content: FileDigest) -> WriteAttempt | None:
+        os_path = self.os_path(location)
+        row = location.api_path, location.workspace.bucket, location.object_name
+        with turn_in(os_path.parent):
+            if self.copies.digest_now(os_path) != content:
+                return None  # Another server of this disk has put a version in its place, or a program wrote it.
+            return self._journal.begin_attempt(*row, over=over, crc32c=content.crc32c)
 
     def _settle_if_equal(self, location: Location, os_path: Path) -> bool:
         with turn_in(os_path.parent):

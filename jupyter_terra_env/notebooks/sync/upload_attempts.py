@@ -85,9 +85,9 @@ class UploadAttempts:
             WorkspaceConflict: another person's version is there, or the object is gone.
             BucketUnavailable, BucketRefused: as the port says.
         """
-        attempt = await self._storage.begin_attempt(location, baseline, snapshot.digest.crc32c)
+        attempt = await self._storage.begin_attempt(location, baseline, snapshot.digest)
         if attempt is None:
-            return  # The baseline has moved on: the caller looks again.
+            return  # Working copy or baseline has moved on: the caller looks again.
         os_path = self._storage.os_path(location)
         await self._storage.copies.run(self._bases.pin, location.api_path, os_path, snapshot)
         try:

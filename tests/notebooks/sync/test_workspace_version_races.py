@@ -75,6 +75,28 @@ def test_an_upload_of_another_server_of_this_disk_is_not_replaced(tmp_path, outs
             second.close()
 
 
+def test_an_upload_that_another_server_of_this_disk_prepares_is_not_sent(tmp_path, outsider, monkeypatch):
+    """What it has read is no longer the working copy when its attempt would begin."""
+    with environments(tmp_path, outsider.engine, "disk") as [first]:
+        first.save(NAME, b"old")
+        second = Environment(first.root, outsider.engine, first._runner, name="disk")
+        try:
+            begin = first.storage.begin_attempt
+
+            async def begin_later(*args):
+                if second.read(KEPT) is None:
+                    await second.localizer.open_workspace_version(second.at(NAME))
+                return await begin(*args)
+
+            monkeypatch.setattr(first.storage, "begin_attempt", begin_later)
+            first.save(NAME, b"new")
+            assert first.run(first.status_of(NAME)).place is Place.IN_WORKSPACE
+            assert contents(outsider) == [b"old"]
+            assert (first.read(NAME), first.read(KEPT), first.owed()) == (b"old", b"new", [])
+        finally:
+            second.close()
+
+
 @pytest.mark.parametrize("next_act", ["open", "settle", "restart"])
 def test_an_upload_that_lands_after_its_answer_was_given_up(env, outsider, next_act):
     """It still travels when the workspace's version is opened, and arrives afterwards."""

@@ -20,6 +20,10 @@ RENAMED = {
 }
 
 
+def begin(env, over, crc32c="sum"):
+    return env.journal.begin_attempt("ws/edit/a.ipynb", "a-bucket", "notebooks/a.ipynb", over=over, crc32c=crc32c)
+
+
 def open_attempts(env, name=NAME):
     return env.baseline(name).attempts
 
@@ -170,7 +174,7 @@ class TestTheRow:
         env.save(NAME, b"one")
         baseline = env.baseline(NAME)
         for number in range(40):
-            env.run(env.storage.begin_attempt(env.at(NAME), baseline, f"sum {number}"))
+            begin(env, baseline, f"sum {number}")
         kept = [one.crc32c for one in open_attempts(env)]
         assert kept == [f"sum {number}" for number in range(8, 40)]
 
@@ -178,12 +182,19 @@ class TestTheRow:
         env.save(NAME, b"one")
         old = env.baseline(NAME)
         env.save(NAME, b"two")
-        assert env.run(env.storage.begin_attempt(env.at(NAME), old, "sum")) is None
+        assert begin(env, old) is None
+        assert open_attempts(env) == ()
+
+    def test_is_not_made_for_content_that_is_no_longer_there(self, env):
+        env.save(NAME, b"one")
+        earlier = env.run(env.copies.digest(env.file(NAME)))
+        env.file(NAME).write_bytes(b"two")
+        assert env.run(env.storage.begin_attempt(env.at(NAME), env.baseline(NAME), earlier)) is None
         assert open_attempts(env) == ()
 
     def test_ends_when_the_metadata_has_moved_on(self, env, outsider):
         env.save(NAME, b"one")
-        env.run(env.storage.begin_attempt(env.at(NAME), env.baseline(NAME), "sum"))
+        begin(env, env.baseline(NAME))
         env.take_over(NAME)
         assert open_attempts(env) == ()
         assert env.database.rows("SELECT * FROM attempts") == []
@@ -191,7 +202,7 @@ class TestTheRow:
     def test_keeps_the_debt_while_it_may_take_effect(self, env):
         env.save(NAME, b"one")
         baseline = env.baseline(NAME)
-        env.run(env.storage.begin_attempt(env.at(NAME), baseline, "sum"))
+        begin(env, baseline)
         env.run(env.storage.owe_all([env.at(NAME)]))
         version = env.run(env.storage.stat(env.at(NAME)))
         env.run(env.storage.record(env.at(NAME), env.baseline(NAME), version, baseline.crc32c))
@@ -203,14 +214,14 @@ class TestTheRow:
 
     def test_goes_with_its_notebook(self, env):
         env.save(NAME, b"one")
-        env.run(env.storage.begin_attempt(env.at(NAME), env.baseline(NAME), "sum"))
+        begin(env, env.baseline(NAME))
         env.delete(NAME)
         assert env.database.rows("SELECT * FROM attempts") == []
 
     def test_does_not_stay_behind_when_its_notebook_gets_a_new_name(self, env):
         env.save(NAME, b"one")
         moved = {"bucket": "a-bucket", "object_name": "notebooks/b.ipynb"}
-        env.run(env.storage.begin_attempt(env.at(NAME), env.baseline(NAME), "sum"))
+        begin(env, env.baseline(NAME))
         one = Moved(
             old_path="ws/edit/a.ipynb", path="ws/edit/b.ipynb", **moved, generation=9, metageneration=1, metadata={}
         )
@@ -219,7 +230,7 @@ class TestTheRow:
 
     def test_goes_along_while_the_baseline_stays(self, env):
         env.save(NAME, b"one")
-        env.run(env.storage.begin_attempt(env.at(NAME), env.baseline(NAME), "sum"))
+        begin(env, env.baseline(NAME))
         moved = {"bucket": "a-bucket", "object_name": "notebooks/b.ipynb"}
         env.journal.move(
             [
