@@ -19,12 +19,15 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 from requests.adapters import HTTPAdapter
 
+from jupyter_terra_env.bucket import gcs_history
 from jupyter_terra_env.bucket.bounded_file import BoundedFile, FileFullError
 from jupyter_terra_env.bucket.clock import BucketClock
 from jupyter_terra_env.bucket.connection import Connection
+from jupyter_terra_env.bucket.gcs_copies import restore, rewrite
 from jupyter_terra_env.bucket.gcs_downloads import CannotUnpackError, crc32c_of, download
 from jupyter_terra_env.bucket.gcs_errors import ours
 from jupyter_terra_env.bucket.gcs_fields import fields_of, set_fields
+from jupyter_terra_env.bucket.kept_versions import Keeps, KeptVersion
 from jupyter_terra_env.bucket.known_causes import with_known_cause
 from jupyter_terra_env.bucket.object_fields import ObjectFields
 from jupyter_terra_env.bucket.store import (
@@ -46,14 +49,6 @@ _SINGLE_REQUEST_UPLOAD_BYTES: Final = 8 << 20
 """Above this the client uploads in a resumable session."""
 _CHUNK_BYTES: Final = 16 << 20
 """Of such a session: what a break-off repeats, and what a time limit is for. A multiple of 256 KiB."""
-_CARRIED_FIELDS: Final = (
-    "contentType",
-    "contentEncoding",
-    "contentLanguage",
-    "contentDisposition",
-    "cacheControl",
-    "customTime",
-)
 _LISTED_FIELDS: Final = (
     "items(name,generation,metageneration,crc32c,size,updated,timeCreated,metadata,"
     "cacheControl,contentDisposition,contentLanguage,contentType,customTime),prefixes,nextPageToken"
@@ -113,11 +108,13 @@ class GcsBucket:
             found = self._client.list_blobs(self._handle, prefix=prefix, fields=_LISTED_FIELDS, **self._asked)
             return tuple(_version(blob) for blob in found)
 
-    def read_into(self, name: str, generation: int, file: BinaryIO, *, most_bytes: int | None = None) -> None:
+    def read_into(
+        self, name: str, generation: int, file: BinaryIO, *, most_bytes: int | None = None, is_earlier: bool = False
+    ) -> None:
         """See ``BucketStore.read_into``."""
         with self._translated():
             download(
-                partial(self._handle.blob, name),
+                partial(self._handle.blob, name, generation=generation if is_earlier else None),
                 generation,
                 BoundedFile(file, most_bytes),
                 timeout=self._asked["timeout"],
@@ -187,22 +184,14 @@ class GcsBucket:
                 raise BucketRefused(self.bucket, BucketTrouble.OBJECT_HELD, name)
             if source.retention_expiration_time is not None:
                 raise BucketRefused(self.bucket, BucketTrouble.RETENTION_POLICY, name)
-            copy = handle.blob(new_name)
-            # A rewrite with any metadata in its body takes nothing else from the source.
-            copy._properties.update(_carried(source, in_same_bucket=handle.name == self.bucket))  # noqa: SLF001
-            copy.metadata = dict(metadata)
-            token: str | None = None
-            while True:
-                token, _, _ = copy.rewrite(
-                    self._handle.blob(name),
-                    token=token,
-                    if_generation_match=0,
-                    if_source_generation_match=precondition.generation,
-                    if_source_metageneration_match=precondition.metageneration,
-                    **{**self._once, "timeout": self._patience(source.size or 0)},
-                )
-                if token is None:
-                    return _version(copy)
+            conditions = {
+                "if_generation_match": 0,
+                "if_source_generation_match": precondition.generation,
+                "if_source_metageneration_match": precondition.metageneration,
+            }
+            how = {**self._once, "timeout": self._patience(source.size or 0)}
+            named, copy, in_same_bucket = self._handle.blob(name), handle.blob(new_name), handle.name == self.bucket
+            return _version(rewrite(source, named, copy, metadata, conditions, how, in_same_bucket=in_same_bucket))
 
     def move(self, name: str, new_name: str, precondition: MatchVersion) -> ObjectVersion:
         """See ``BucketStore.move`` (Cloud Storage: Objects: move, atomic in every bucket)."""
@@ -216,6 +205,22 @@ class GcsBucket:
                 **self._once,
             )
         return _version(blob)
+
+    def history(self, prefix: str, *, exactly: bool) -> tuple[KeptVersion, ...]:
+        """See ``BucketStore.history``."""
+        with self._translated(missing_means_bucket=True):
+            return gcs_history.history(self._client, self._handle, prefix, _version, self._asked, exactly=exactly)
+
+    def keeps(self) -> Keeps:
+        """See ``BucketStore.keeps``."""
+        with self._translated(missing_means_bucket=True):
+            return gcs_history.keeps(self._handle, self._asked)
+
+    def restore(self, kept: KeptVersion, precondition: Precondition, *, metadata: Mapping[str, str]) -> ObjectVersion:
+        """See ``BucketStore.restore`` (Cloud Storage: Objects: rewrite; Objects: restore)."""
+        how = {**self._once, "timeout": self._patience(kept.version.size_bytes)}
+        with self._translated():
+            return _version(restore(self._handle, kept, metadata, _matching(precondition), self._asked, how))
 
     def granted(self, permissions: Iterable[str]) -> frozenset[str]:
         """Which of these permissions the caller has in the bucket (Cloud Storage: Buckets: testIamPermissions)."""
@@ -363,12 +368,6 @@ def _matching(precondition: Precondition) -> dict[str, int]:
                 "if_generation_match": precondition.generation,
                 "if_metageneration_match": precondition.metageneration,
             }
-
-
-def _carried(source: Any, *, in_same_bucket: bool) -> dict[str, Any]:
-    """What of an object's properties its copy is to have; the storage class is a bucket's own affair."""
-    fields = (*_CARRIED_FIELDS, *(["storageClass"] if in_same_bucket else []))
-    return {field: value for field in fields if (value := source._properties.get(field)) is not None}  # noqa: SLF001
 
 
 def _version(blob: Any) -> ObjectVersion:

@@ -7,10 +7,13 @@ All methods are coroutines that do their work off the event loop. All raise ``Bu
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from jupyter_terra_env.bucket.object_fields import ObjectFields
 from jupyter_terra_env.rules.errors import BucketRefused, BucketTrouble, BucketUnavailable
+
+if TYPE_CHECKING:
+    from jupyter_terra_env.bucket.kept_versions import Keeps, KeptVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +124,9 @@ class BucketStore(Protocol):
     async def list_all(self, prefix: str) -> tuple[ObjectVersion, ...]:
         """Every object whose name starts with a prefix, however deep. One request per 1,000 objects."""
 
-    async def read_into(self, name: str, generation: int, file: BinaryIO, *, most_bytes: int | None = None) -> None:
+    async def read_into(
+        self, name: str, generation: int, file: BinaryIO, *, most_bytes: int | None = None, is_earlier: bool = False
+    ) -> None:
         """Write the content of one generation to ``file``, which is empty, whole and verified. One request.
 
         What is stored compressed is unpacked, to a length in proportion to what is stored. A disk is never filled.
@@ -131,6 +136,7 @@ class BucketStore(Protocol):
             generation: which content.
             file: where it goes, open for reading, too.
             most_bytes: the longest content that is of use; None for any length.
+            is_earlier: the content may be one that the bucket has kept, and not the object's any more.
 
         Raises:
             ObjectTooLarge: it is longer, as stored or unpacked.
@@ -222,4 +228,35 @@ class BucketStore(Protocol):
             ObjectNotFound: there is no object.
             PreconditionFailed: the object is at another version, or the new name exists.
             BucketRefused: ``NOT_OFFERED`` where the service, or what stands before it, has no such method.
+        """
+
+    async def history(self, prefix: str, *, exactly: bool) -> "tuple[KeptVersion, ...]":
+        """Every version that the bucket has, newest first. Two requests, more for more than 1,000 versions.
+
+        Args:
+            prefix: an object's name, or the prefix of many.
+            exactly: only the object of that very name.
+        """
+
+    async def keeps(self) -> "Keeps":
+        """What the bucket keeps of objects that are replaced or deleted. One request.
+
+        Raises:
+            BucketRefused: 403 where the role is about objects only.
+        """
+
+    async def restore(
+        self, kept: "KeptVersion", precondition: Precondition, *, metadata: Mapping[str, str]
+    ) -> ObjectVersion:
+        """Make a version live again, as a new one. At most two requests, more for a large object.
+
+        Args:
+            kept: the version.
+            precondition: what the object must be now.
+            metadata: all custom metadata of the new version; one that was soft-deleted keeps what it had.
+
+        Raises:
+            ObjectNotFound: the bucket no longer has it.
+            PreconditionFailed: the object is at another version.
+            BucketUnavailable: the outcome is unknown; look at the object.
         """

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from jupyter_terra_env.bucket.clock import BucketClock
 from jupyter_terra_env.bucket.connection import Connection
+from jupyter_terra_env.bucket.kept_versions import Keeps, KeptVersion
 from jupyter_terra_env.bucket.object_fields import ObjectFields
 from jupyter_terra_env.bucket.store import BucketStore, Listing, MatchVersion, ObjectVersion, Precondition
 from jupyter_terra_env.daemon_threads import DaemonThreads
@@ -136,9 +137,14 @@ class ThreadedBucket(BucketStore):
         """See ``BucketStore.list_all``."""
         return await self._run(Lane.QUESTIONS, lambda bucket: bucket.list_all(prefix))
 
-    async def read_into(self, name: str, generation: int, file: BinaryIO, *, most_bytes: int | None = None) -> None:
+    async def read_into(
+        self, name: str, generation: int, file: BinaryIO, *, most_bytes: int | None = None, is_earlier: bool = False
+    ) -> None:
         """See ``BucketStore.read_into``."""
-        await self._run(Lane.DOWNLOADS, lambda bucket: bucket.read_into(name, generation, file, most_bytes=most_bytes))
+        await self._run(
+            Lane.DOWNLOADS,
+            lambda bucket: bucket.read_into(name, generation, file, most_bytes=most_bytes, is_earlier=is_earlier),
+        )
 
     async def write(
         self,
@@ -186,6 +192,20 @@ class ThreadedBucket(BucketStore):
     async def move(self, name: str, new_name: str, precondition: MatchVersion) -> ObjectVersion:
         """See ``BucketStore.move``."""
         return await self._run(Lane.CHANGES, lambda bucket: bucket.move(name, new_name, precondition))
+
+    async def history(self, prefix: str, *, exactly: bool) -> tuple[KeptVersion, ...]:
+        """See ``BucketStore.history``."""
+        return await self._run(Lane.QUESTIONS, lambda bucket: bucket.history(prefix, exactly=exactly))
+
+    async def keeps(self) -> Keeps:
+        """See ``BucketStore.keeps``."""
+        return await self._run(Lane.QUESTIONS, lambda bucket: bucket.keeps())
+
+    async def restore(
+        self, kept: KeptVersion, precondition: Precondition, *, metadata: Mapping[str, str]
+    ) -> ObjectVersion:
+        """See ``BucketStore.restore``."""
+        return await self._run(Lane.CHANGES, lambda bucket: bucket.restore(kept, precondition, metadata=metadata))
 
     async def _run(self, lane: Lane, work: "Callable[[GcsBucket], T]") -> T:
         lane = Lane.LOCKS if self._urgent else lane

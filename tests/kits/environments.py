@@ -28,6 +28,7 @@ from jupyter_terra_env.bucket.embedded.messages import Request
 from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.environment.identity import Person
+from jupyter_terra_env.notebooks.earlier_versions import EarlierVersions
 from jupyter_terra_env.notebooks.locks.bucket_locks import BucketLocks
 from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.moves.act_owners import ActOwners
@@ -108,9 +109,11 @@ class Outsider:
     def bucket(self):
         return self.client.bucket(BUCKET)
 
-    def keep_history(self):
+    def keep_history(self, *, soft_delete_days=0):
+        """Keep what is replaced or deleted: as noncurrent versions, or soft-deleted."""
         bucket = self.bucket
-        bucket.versioning_enabled = True
+        bucket.versioning_enabled = not soft_delete_days
+        bucket.soft_delete_policy.retention_duration_seconds = soft_delete_days * 24 * 3600
         bucket.patch()
 
     def put(self, name, content, metadata=None, content_type="application/x-ipynb+json", **conditions):
@@ -294,6 +297,9 @@ class Environment:
         self.localizer = Localizer(self.storage, self.delocalizer, self.locks, self.bases)
         self.saves = Saving(self.storage, self.delocalizer, self.localizer.unseen_edits, self.localizer.views)
         self.conflicts = Conflicts(self.storage, self.localizer, self.delocalizer, self.locks, self.bases, self.cage)
+        self.versions = EarlierVersions(
+            self.storage, self.locks, self.localizer, self.delocalizer, on_change=self.listings.forget
+        )
         self.intents = Intents(self.database, new_id=lambda: secrets.token_hex(8))
         self.owners = ActOwners(self.journal_file.parent / "acts", new_id=lambda: secrets.token_hex(8))
         self.shown = []

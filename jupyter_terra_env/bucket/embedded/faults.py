@@ -287,14 +287,21 @@ def _is_conditional(call: Call) -> bool:
     """
     is_new, is_seen = _names_version(call, "if")
     match call.operation:
-        case "objects.insert" | "objects.insert.start" | "objects.compose" | "objects.copy" | "objects.rewrite":
+        case (
+            "objects.insert"
+            | "objects.insert.start"
+            | "objects.compose"
+            | "objects.copy"
+            | "objects.rewrite"
+            | "objects.restore"
+        ):
             return is_new or is_seen
         case "objects.patch" | "objects.update" | "objects.delete":
             return is_seen
         case "objects.move":
             return is_new and _names_version(call, "ifSource")[1]
         case _:
-            return call.operation not in {"objects.restore", "batch"}
+            return call.operation != "batch"
 
 
 def _names_version(call: Call, prefix: str) -> tuple[bool, bool]:
