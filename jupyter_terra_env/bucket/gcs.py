@@ -27,11 +27,12 @@ from jupyter_terra_env.bucket.gcs_copies import restore, rewrite
 from jupyter_terra_env.bucket.gcs_downloads import CannotUnpackError, crc32c_of, download
 from jupyter_terra_env.bucket.gcs_errors import ours
 from jupyter_terra_env.bucket.gcs_fields import fields_of, set_fields
-from jupyter_terra_env.bucket.kept_versions import Keeps, KeptVersion
 from jupyter_terra_env.bucket.known_causes import with_known_cause
 from jupyter_terra_env.bucket.object_fields import ObjectFields
 from jupyter_terra_env.bucket.store import (
     DamagedWrite,
+    Keeps,
+    KeptVersion,
     Listing,
     MatchVersion,
     MustNotExist,

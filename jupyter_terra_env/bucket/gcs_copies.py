@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jupyter_terra_env.bucket.kept_versions import Kept, KeptVersion
+from jupyter_terra_env.bucket.store import Kept, KeptVersion
 
 _CARRIED_FIELDS: Final = (
     "contentType",

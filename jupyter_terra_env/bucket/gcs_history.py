@@ -5,8 +5,7 @@ from typing import Any
 
 from google.api_core import exceptions as api_errors
 
-from jupyter_terra_env.bucket.kept_versions import Keeps, Kept, KeptVersion
-from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.bucket.store import Keeps, Kept, KeptVersion, ObjectVersion
 
 _FIELDS = (
     "items(name,generation,metageneration,crc32c,size,updated,timeCreated,timeDeleted,softDeleteTime,hardDeleteTime,"

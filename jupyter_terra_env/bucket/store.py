@@ -7,13 +7,11 @@ All methods are coroutines that do their work off the event loop. All raise ``Bu
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from enum import StrEnum
+from typing import BinaryIO, Protocol
 
 from jupyter_terra_env.bucket.object_fields import ObjectFields
 from jupyter_terra_env.rules.errors import BucketRefused, BucketTrouble, BucketUnavailable
-
-if TYPE_CHECKING:
-    from jupyter_terra_env.bucket.kept_versions import Keeps, KeptVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +99,45 @@ class Listing:
 
     objects: tuple[ObjectVersion, ...] = ()
     prefixes: tuple[str, ...] = ()
+
+
+class Kept(StrEnum):
+    """As what a bucket keeps a version (Cloud Storage: Object Versioning; Soft delete)."""
+
+    LIVE = "live"
+    NONCURRENT = "noncurrent"
+    SOFT_DELETED = "soft-deleted"
+    """It cannot be read before it is restored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptVersion:
+    """A version, and for how long there is one.
+
+    Attributes:
+        version: the version; its ``created`` is when it was saved.
+        kept: as what the bucket keeps it.
+        replaced: when it was replaced or deleted, UTC, aware; None for the live one.
+        kept_until: when the bucket removes it for good, UTC, aware; None when that is not known.
+    """
+
+    version: ObjectVersion
+    kept: Kept
+    replaced: datetime | None = None
+    kept_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeps:
+    """What a bucket keeps of objects that are replaced or deleted.
+
+    Attributes:
+        versioning: whether they stay as noncurrent versions.
+        soft_delete_seconds: for how long they can be restored otherwise; 0 for not at all.
+    """
+
+    versioning: bool
+    soft_delete_seconds: int
 
 
 class BucketStore(Protocol):
@@ -230,7 +267,7 @@ class BucketStore(Protocol):
             BucketRefused: ``NOT_OFFERED`` where the service, or what stands before it, has no such method.
         """
 
-    async def history(self, prefix: str, *, exactly: bool) -> "tuple[KeptVersion, ...]":
+    async def history(self, prefix: str, *, exactly: bool) -> tuple[KeptVersion, ...]:
         """Every version that the bucket has, newest first. Two requests, more for more than 1,000 versions.
 
         Args:
@@ -238,7 +275,7 @@ class BucketStore(Protocol):
             exactly: only the object of that very name.
         """
 
-    async def keeps(self) -> "Keeps":
+    async def keeps(self) -> Keeps:
         """What the bucket keeps of objects that are replaced or deleted. One request.
 
         Raises:
@@ -246,7 +283,7 @@ class BucketStore(Protocol):
         """
 
     async def restore(
-        self, kept: "KeptVersion", precondition: Precondition, *, metadata: Mapping[str, str]
+        self, kept: KeptVersion, precondition: Precondition, *, metadata: Mapping[str, str]
     ) -> ObjectVersion:
         """Make a version live again, as a new one. At most two requests, more for a large object.
 

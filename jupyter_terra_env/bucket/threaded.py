@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from jupyter_terra_env.bucket.clock import BucketClock
 from jupyter_terra_env.bucket.connection import Connection
-from jupyter_terra_env.bucket.kept_versions import Keeps, KeptVersion
 from jupyter_terra_env.bucket.object_fields import ObjectFields
-from jupyter_terra_env.bucket.store import BucketStore, Listing, MatchVersion, ObjectVersion, Precondition
+from jupyter_terra_env.bucket.store import (
+    BucketStore,
+    Keeps,
+    KeptVersion,
+    Listing,
+    MatchVersion,
+    ObjectVersion,
+    Precondition,
+)
 from jupyter_terra_env.daemon_threads import DaemonThreads
 from jupyter_terra_env.rules.errors import BucketError
 

@@ -67,9 +67,9 @@ class RunningServer:
                 f"The Jupyter server at {self.url} redirects this command, which does not follow. "
                 "Another program may answer at this address."
             )
-        if status == 404:
-            raise ServerIsNotOurs(f"The Jupyter server at {self.url} does not run this extension.")
         reply = _object(content)
+        if status == 404 and not (reply or {}).get("reason"):
+            raise ServerIsNotOurs(f"The Jupyter server at {self.url} does not run this extension.")
         if status in {401, 403}:
             raise SettingsError(self._why_refused(reply))
         if status >= 400:

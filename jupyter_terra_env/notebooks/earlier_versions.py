@@ -1,16 +1,27 @@
-"""Earlier versions of notebooks that the bucket has kept, also of deleted ones. Protocol: docs/protocol/earlier-versions.md."""
+"""Earlier versions of notebooks that the bucket has kept, also of deleted ones.
+
+Protocol: docs/protocol/earlier-versions.md.
+"""
 
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from jupyter_terra_env.bucket.kept_versions import Keeps, Kept, KeptVersion
-from jupyter_terra_env.bucket.store import MustNotExist, ObjectTooLarge, ObjectVersion, Precondition
+from jupyter_terra_env.bucket.store import (
+    Keeps,
+    Kept,
+    KeptVersion,
+    MustNotExist,
+    ObjectTooLarge,
+    ObjectVersion,
+    Precondition,
+)
 from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.localizer import Localizer
+from jupyter_terra_env.rules.edit_lock import read_lock
 from jupyter_terra_env.rules.errors import (
     BucketRefused,
     BucketUnavailable,
@@ -40,6 +51,16 @@ class History:
 
     versions: tuple[KeptVersion, ...]
     keeps: Keeps | None
+
+    def saved_by(self, kept: KeptVersion) -> str | None:
+        """Who saved a version, as a lock names its holder; None when that is not known.
+
+        A save goes over a version that carries its author's lock, and that version keeps the record.
+        """
+        before = next((one for one in self.versions if one.version.created < kept.version.created), None)
+        lock = None if before is None else read_lock(before.version.metadata)
+        saved_at_ms = kept.version.created.timestamp() * 1000
+        return lock.holder.owner if lock is not None and lock.expires_at_ms >= saved_at_ms else None
 
 
 class EarlierVersions:
@@ -84,7 +105,7 @@ class EarlierVersions:
         Raises:
             BucketUnavailable, BucketRefused: as the port says.
         """
-        prefix = folder.object_name and f"{folder.object_name.rstrip('/')}/"
+        prefix = folder.object_prefix
         newest: dict[str, KeptVersion] = {}
         for kept in await self._storage.bucket(folder).history(prefix, exactly=False):
             name = kept.version.name
@@ -97,8 +118,7 @@ class EarlierVersions:
         """A version's content.
 
         Raises:
-            ObjectNotFound: the bucket does not have this version, or not for reading.
-            OperationRefused: it is too large.
+            OperationRefused: the bucket does not have this version, or not for reading; or it is too large.
             BucketUnavailable, BucketRefused: as the port says.
         """
         _require_in_bucket(location)
@@ -120,8 +140,8 @@ class EarlierVersions:
         """Make a version live again, as a new one, and the working copy, if there is one.
 
         Raises:
-            ObjectNotFound: the bucket does not have this version.
-            OperationRefused: the working copy holds what the bucket has not; nothing has changed.
+            OperationRefused: the bucket does not have this version, or the working copy holds what the bucket has not;
+                nothing has changed.
             LockHeldElsewhere: another person is editing the notebook.
             WorkspaceConflict: the object has changed meanwhile, or there is one by now.
             BucketUnavailable, BucketRefused: as the port says.
@@ -144,8 +164,8 @@ class EarlierVersions:
             Where it is.
 
         Raises:
-            ObjectNotFound: the bucket does not have this version, or not for reading.
-            OperationRefused: it is too large, or there is no free name.
+            OperationRefused: the bucket does not have this version, or not for reading; it is too large, or there is no
+                free name.
             OSError: the disk is full, read-only or failing.
             BucketUnavailable, BucketRefused: as the port says.
         """
@@ -228,8 +248,11 @@ def _require_in_bucket(location: Location) -> None:
         )
 
 
-def _not_kept(location: Location) -> ObjectNotFound:
-    return ObjectNotFound(f"The workspace does not have this version of {location.api_path} to read. Look again.")
+def _not_kept(location: Location) -> OperationRefused:
+    return OperationRefused(
+        RefusalReason.NO_SUCH_VERSION,
+        f"The bucket does not have this version of {location.api_path}, or not to read. List the versions again.",
+    )
 
 
 def _name_of_copy(name: str, version: ObjectVersion, number: int) -> str:

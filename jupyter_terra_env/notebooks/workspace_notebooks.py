@@ -10,6 +10,7 @@ from datetime import datetime
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.closing import ClosingSteps
+from jupyter_terra_env.notebooks.earlier_versions import EarlierVersions
 from jupyter_terra_env.notebooks.listing_badges import ListingBadges
 from jupyter_terra_env.notebooks.locks.lock_keeper import LockKeeper
 from jupyter_terra_env.notebooks.locks.lock_table import LockTable
@@ -117,6 +118,7 @@ class WorkspaceNotebooks:
         gate: keeps what is broken or half-written from the bucket.
         conflicts: the ways out when both sides have changed.
         previews: what a preview shows.
+        versions: what the bucket has kept.
         badges: what a listing says beyond names.
         moves: renaming and deleting.
         recovery: finishes renames and deletions that were left halfway.
@@ -140,6 +142,7 @@ class WorkspaceNotebooks:
     gate: UploadGate
     conflicts: Conflicts
     previews: Previews
+    versions: EarlierVersions
     badges: ListingBadges
     moves: Moves
     recovery: MoveRecovery

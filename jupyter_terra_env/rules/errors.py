@@ -102,6 +102,7 @@ class RefusalReason(StrEnum):
     TOO_DEMANDING = "too-demanding"
     NOT_SAVED_TOO_DEMANDING = "not-saved-too-demanding"
     READER_FAILED = "reader-failed"
+    NO_SUCH_VERSION = "no-such-version"
 
 
 class AutopauseRefusal(StrEnum):

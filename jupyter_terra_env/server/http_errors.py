@@ -26,6 +26,7 @@ from jupyter_terra_env.rules.whole_content import Unfit
 
 _REFUSED = {
     RefusalReason.OUTSIDE_WORKSPACE: 404,
+    RefusalReason.NO_SUCH_VERSION: 404,
     RefusalReason.NO_TRASH: 400,
     RefusalReason.NOT_A_FILE: 400,
     RefusalReason.TOO_LARGE: 413,

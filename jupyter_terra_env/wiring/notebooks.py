@@ -15,6 +15,7 @@ from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.environment.identity import Person
 from jupyter_terra_env.environment.private_folder import make_private
 from jupyter_terra_env.environment.workspace_folders import make_workspace_folders
+from jupyter_terra_env.notebooks.earlier_versions import EarlierVersions
 from jupyter_terra_env.notebooks.listing_badges import ListingBadges
 from jupyter_terra_env.notebooks.locks.bucket_locks import BucketLocks
 from jupyter_terra_env.notebooks.locks.lock_keeper import KeepingTimes, LockKeeper
@@ -233,6 +234,7 @@ def build(
         gate=gate,
         conflicts=Conflicts(storage, localizer, delocalizer, locks, bases, cage),
         previews=Previews(storage),
+        versions=EarlierVersions(storage, locks, localizer, delocalizer, on_change=listings.forget),
         badges=ListingBadges(storage, delocalizer, locks, foreign_edits),
         moves=Moves(storage, planner, executor, recovery, NameChecks(storage, listings)),
         recovery=recovery,

@@ -6,11 +6,10 @@ import pytest
 from environments import taken_by
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault, ResetConnection
-from jupyter_terra_env.bucket.kept_versions import Keeps, Kept
+from jupyter_terra_env.bucket.store import Keeps, Kept
 from jupyter_terra_env.rules.errors import (
     BucketUnavailable,
     LockHeldElsewhere,
-    ObjectNotFound,
     OperationRefused,
     WorkspaceConflict,
 )
@@ -97,7 +96,7 @@ class TestReading:
         assert env.run(env.versions.content(env.at(NAME), old.version.generation)) == OLD
 
     def test_one_that_is_not_there(self, env, saved_twice):
-        with pytest.raises(ObjectNotFound):
+        with pytest.raises(OperationRefused):
             env.run(env.versions.content(env.at(NAME), 1))
 
 
@@ -168,7 +167,7 @@ class TestRestoring:
         assert not [one for one in env.operations[before:] if "rewrite" in one or "restore" in one]
 
     def test_one_that_has_gone(self, env, outsider, saved_twice):
-        with pytest.raises(ObjectNotFound):
+        with pytest.raises(OperationRefused):
             env.run(env.versions.restore(env.at(NAME), 12345))
         assert outsider.content(NAME) == NEW
 

@@ -7,6 +7,7 @@ from jupyter_terra_env.server.api.presence import PresenceSocket
 from jupyter_terra_env.server.api.preview import PreviewHandler
 from jupyter_terra_env.server.api.sharing import SHARING_HANDLERS
 from jupyter_terra_env.server.api.status import StatusHandler
+from jupyter_terra_env.server.api.versions import VERSIONS_HANDLERS
 from jupyter_terra_env.server.api.workspace_version import OpenWorkspaceVersionHandler
 
 HANDLERS = (
@@ -19,4 +20,5 @@ HANDLERS = (
     ("preview", PreviewHandler),
     *CONFLICT_HANDLERS,
     *SHARING_HANDLERS,
+    *VERSIONS_HANDLERS,
 )
