@@ -21,6 +21,7 @@ import { savingWordPlugin } from './plugins/savingword';
 import { sharingPlugin } from './plugins/sharing';
 import { tabsPlugin } from './plugins/tabs';
 import { titlesPlugin } from './plugins/titles';
+import { versionsPlugin } from './plugins/versions';
 
 /** One plugin for each feature: any of them can be switched off by its id. */
 const plugins: JupyterFrontEndPlugin<any>[] = [
@@ -41,6 +42,7 @@ const plugins: JupyterFrontEndPlugin<any>[] = [
   savingWordPlugin,
   sharingPlugin,
   previewPlugin,
+  versionsPlugin,
   hostPagePlugin,
   autopausePlugin,
   countdownPlugin,

@@ -201,7 +201,7 @@ export function xsrfCookie(cookies: string): string {
   return (found.pop() ?? '').slice('_xsrf='.length);
 }
 
-async function post(settings: ServerConnection.ISettings, endpoint: string, body: object): Promise<unknown> {
+export async function post(settings: ServerConnection.ISettings, endpoint: string, body: object): Promise<unknown> {
   return request(settings, endpoint, { method: 'POST', body: JSON.stringify(body) });
 }
 

@@ -80,5 +80,7 @@ export const CommandIds = {
   browserEdit: 'terra-env:browser-edit',
   browserPlayground: 'terra-env:browser-playground',
   browserPreview: 'terra-env:browser-preview',
-  browserWhere: 'terra-env:browser-where'
+  browserWhere: 'terra-env:browser-where',
+  versions: 'terra-env:show-versions',
+  browserVersions: 'terra-env:browser-versions'
 } as const;

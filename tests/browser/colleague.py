@@ -40,6 +40,16 @@ class Colleague:
             blob.metadata = released(Holder(owner=owner_hash(BUCKET, by), environment="elsewhere"))
         blob.upload_from_string(json.dumps(content), content_type="application/x-ipynb+json")
 
+    @contextlib.contextmanager
+    def keeping_versions(self):
+        """Within it, the bucket keeps what is replaced or deleted."""
+        bucket = self._client.get_bucket(BUCKET)
+        for enabled in (True, False):
+            bucket.versioning_enabled = enabled
+            bucket.patch()
+            if enabled:
+                yield
+
     def cells(self, name):
         """All cells of a notebook: id and source of each, as one string."""
         cells = json.loads(self._blob(name).download_as_bytes())["cells"]

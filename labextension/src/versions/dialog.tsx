@@ -1,0 +1,117 @@
+/** The dialog with the earlier versions of a notebook. */
+
+import { Dialog, ReactWidget, showDialog } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
+import type { ServerConnection } from '@jupyterlab/services';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+import { VersionAct, VersionList } from '../components/versionlist';
+import { present } from '../present';
+import { previewUrl } from '../restapi';
+import { copyVersion, getHistory } from './api';
+import { IHistory, IVersion, savedInWords } from './history';
+
+export interface IVersionsHost {
+  readonly settings: ServerConnection.ISettings;
+  readonly trans: TranslationBundle;
+  /** Show a notebook. */
+  open(path: string): void;
+  /** Make a version the newest one, also in the tab that shows the notebook. */
+  restore(path: string, generation: string): Promise<void>;
+}
+
+/** Show the versions of a notebook, until the person closes the dialog or one of them is restored or copied. */
+export async function showVersions(host: IVersionsHost, path: string): Promise<void> {
+  const { trans } = host;
+  const body = new VersionsWidget(host, path);
+  const dialog = new Dialog<unknown>({
+    title: trans.__('Earlier versions of “%1”', PathExt.basename(path)),
+    body: body as any, // a widget without a value
+    buttons: [Dialog.cancelButton({ label: trans.__('Close') })],
+    defaultButton: 0
+  });
+  dialog.addClass('jp-terra-VersionsDialog');
+  body.done = () => dialog.dispose();
+  await dialog.launch();
+}
+
+class VersionsWidget extends ReactWidget {
+  constructor(
+    private readonly _host: IVersionsHost,
+    private readonly _path: string
+  ) {
+    super();
+    void this._do(async () => {
+      this._history = await getHistory(this._host.settings, this._path);
+    });
+  }
+
+  /** Called when there is nothing more to choose. */
+  done: () => void = () => undefined;
+
+  protected render(): JSX.Element {
+    return (
+      <VersionList
+        history={this._history}
+        failure={this._failure}
+        isBusy={this._isBusy}
+        now={present()}
+        onAct={(act, version) => void this._act(act, version)}
+        trans={this._host.trans}
+      />
+    );
+  }
+
+  private async _act(act: VersionAct, version: IVersion): Promise<void> {
+    const { settings, open, restore } = this._host;
+    if (act === 'preview') {
+      const url = `${previewUrl(settings, this._path)}&generation=${version.generation}`;
+      window.open(url, '_blank', 'noopener');
+      return;
+    }
+    if (act === 'restore' && !(await this._isMeant(version))) {
+      return;
+    }
+    await this._do(async () => {
+      if (act === 'copy') {
+        open(await copyVersion(settings, this._path, version.generation));
+      } else {
+        await restore(this._path, version.generation);
+        open(this._path);
+      }
+      this.done();
+    });
+  }
+
+  private async _isMeant(version: IVersion): Promise<boolean> {
+    const { trans } = this._host;
+    const saved = savedInWords(version, present(), trans);
+    const isKept = this._history?.hint == null;
+    const answer = await showDialog({
+      title: trans.__('Restore the version of %1?', saved),
+      body: isKept
+        ? trans.__('Everybody in the workspace gets it. The version of now stays among the earlier ones.')
+        : trans.__('Everybody in the workspace gets it. The version of now will be gone: the bucket keeps none.'),
+      buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Restore for Everybody') })],
+      defaultButton: 0
+    });
+    return answer.button.accept;
+  }
+
+  private async _do(act: () => Promise<void>): Promise<void> {
+    this._isBusy = true;
+    this._failure = null;
+    this.update();
+    try {
+      await act();
+    } catch (error) {
+      this._failure = error instanceof Error ? error.message : String(error);
+    }
+    this._isBusy = false;
+    this.update();
+  }
+
+  private _history: IHistory | null = null;
+  private _failure: string | null = null;
+  private _isBusy = false;
+}
