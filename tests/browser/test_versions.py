@@ -27,10 +27,10 @@ def test_one_is_restored_for_everybody(person, colleague, two_versions):
     rows(person).last.wait_for(timeout=30_000)
     person.take_picture("earlier-versions")
     oldest = rows(person).last
-    oldest.get_by_role("button", name="Restore").click()
-    assert "stays among the earlier ones" in person.dialog(about="Everybody in the workspace gets it")
+    oldest.get_by_role("button", name="Restore…").click()
+    assert "stays among the earlier ones" in oldest.get_by_role("alert").inner_text()
     person.take_picture("restore-for-everybody")
-    person.answer_dialog("Restore for Everybody")
+    oldest.get_by_role("button", name="Restore for Everybody").click()
     person.wait_until(lambda: colleague.cell("restored.ipynb")["source"] == "old = 1")
     person.wait_until(lambda: person.on_screen() == "old = 1")
     person.wait_until(lambda: person.dialogs() == 0)

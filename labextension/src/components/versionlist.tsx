@@ -3,7 +3,8 @@ import * as React from 'react';
 import { IHistory, IVersion, kindInWords, savedInWords } from '../versions/history';
 import { INow, moment } from '../when';
 
-export type VersionAct = 'preview' | 'copy' | 'restore';
+/** `restore` is asked about first: then it is meant, or left. */
+export type VersionAct = 'preview' | 'copy' | 'restore' | 'meant' | 'leave';
 
 export interface IVersionListProps {
   /** Null: it is being asked for. */
@@ -11,6 +12,8 @@ export interface IVersionListProps {
   /** Why something could not be done. */
   readonly failure: string | null;
   readonly isBusy: boolean;
+  /** The version about whose restoring the person is asked. */
+  readonly asked: IVersion | null;
   readonly now: INow;
   readonly onAct: (act: VersionAct, version: IVersion) => void;
   readonly trans: TranslationBundle;
@@ -43,7 +46,25 @@ export function VersionList(props: IVersionListProps): JSX.Element {
   );
 }
 
-function Row({ version, isBusy, now, onAct, trans }: IVersionListProps & { readonly version: IVersion }): JSX.Element {
+function Row(props: IVersionListProps & { readonly version: IVersion }): JSX.Element {
+  const { version, asked, history, now, trans } = props;
+  return (
+    <li data-state={version.state}>
+      <span className="jp-terra-Versions-when">{savedInWords(version, now, trans)}</span>
+      <span>{kindInWords(version, now, trans)}</span>
+      {version === asked ? (
+        <span className="jp-terra-Versions-question" role="alert">
+          {history?.hint == null
+            ? trans.__('Everybody in the workspace gets it. The version of now stays among the earlier ones.')
+            : trans.__('Everybody in the workspace gets it. The version of now will be gone: the bucket keeps none.')}
+        </span>
+      ) : null}
+      {version.state !== 'live' && <Acts {...props} />}
+    </li>
+  );
+}
+
+function Acts({ version, asked, isBusy, now, onAct, trans }: Parameters<typeof Row>[0]): JSX.Element {
   const saved = savedInWords(version, now, trans);
   const button = (act: VersionAct, label: string) => (
     <button
@@ -58,16 +79,19 @@ function Row({ version, isBusy, now, onAct, trans }: IVersionListProps & { reado
     </button>
   );
   return (
-    <li data-state={version.state}>
-      <span className="jp-terra-Versions-when">{saved}</span>
-      <span>{kindInWords(version, now, trans)}</span>
-      {version.state !== 'live' && (
-        <span className="jp-terra-Versions-acts">
+    <span className="jp-terra-Versions-acts">
+      {version === asked ? (
+        <>
+          {button('leave', trans.__('Cancel'))}
+          {button('meant', trans.__('Restore for Everybody'))}
+        </>
+      ) : (
+        <>
           {version.isReadable && button('preview', trans.__('Preview'))}
           {version.isReadable && button('copy', trans.__('Make a Copy'))}
-          {button('restore', trans.__('Restore'))}
-        </span>
+          {button('restore', trans.__('Restore…'))}
+        </>
       )}
-    </li>
+    </span>
   );
 }

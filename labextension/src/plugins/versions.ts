@@ -54,7 +54,7 @@ export const versionsPlugin: JupyterFrontEndPlugin<void> = {
         });
       }
     };
-    const add = (id: string, pathOf: () => string | null) => {
+    const add = (id: string, pathOf: () => string | null, hides = false) => {
       const path = () => {
         const found = pathOf();
         return found !== null && folders.modeOf(found) === 'edit' ? found : null;
@@ -63,7 +63,7 @@ export const versionsPlugin: JupyterFrontEndPlugin<void> = {
         describedBy: { args: NO_ARGS },
         label: trans.__('Earlier Versions…'),
         isEnabled: () => path() !== null,
-        isVisible: () => path() !== null,
+        isVisible: () => !hides || path() !== null,
         execute: async () => {
           const found = path();
           if (found !== null) {
@@ -74,10 +74,11 @@ export const versionsPlugin: JupyterFrontEndPlugin<void> = {
       });
     };
     add(CommandIds.versions, () => notebooks.of(tracker.currentWidget)?.state.path ?? null);
-    add(CommandIds.browserVersions, () => {
+    const chosen = () => {
       const [item, ...others] = browsers?.tracker.currentWidget?.selectedItems() ?? [];
       return item?.type === 'notebook' && others.length === 0 ? item.path : null;
-    });
+    };
+    add(CommandIds.browserVersions, chosen, true);
     palette?.addItem({ command: CommandIds.versions, category: trans.__('Terra Workspace') });
   }
 };

@@ -1,6 +1,6 @@
 /** The dialog with the earlier versions of a notebook. */
 
-import { Dialog, ReactWidget, showDialog } from '@jupyterlab/apputils';
+import { Dialog, ReactWidget } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import type { ServerConnection } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
@@ -9,7 +9,7 @@ import { VersionAct, VersionList } from '../components/versionlist';
 import { present } from '../present';
 import { previewUrl } from '../restapi';
 import { copyVersion, getHistory } from './api';
-import { IHistory, IVersion, savedInWords } from './history';
+import type { IHistory, IVersion } from './history';
 
 export interface IVersionsHost {
   readonly settings: ServerConnection.ISettings;
@@ -55,6 +55,7 @@ class VersionsWidget extends ReactWidget {
         history={this._history}
         failure={this._failure}
         isBusy={this._isBusy}
+        asked={this._asked}
         now={present()}
         onAct={(act, version) => void this._act(act, version)}
         trans={this._host.trans}
@@ -64,38 +65,27 @@ class VersionsWidget extends ReactWidget {
 
   private async _act(act: VersionAct, version: IVersion): Promise<void> {
     const { settings, open, restore } = this._host;
-    if (act === 'preview') {
-      const url = `${previewUrl(settings, this._path)}&generation=${version.generation}`;
-      window.open(url, '_blank', 'noopener');
-      return;
+    switch (act) {
+      case 'preview':
+        window.open(`${previewUrl(settings, this._path)}&generation=${version.generation}`, '_blank', 'noopener');
+        return;
+      case 'restore':
+      case 'leave':
+        // Asked here: another dialog would wait until this one is closed.
+        this._asked = act === 'restore' ? version : null;
+        this.update();
+        return;
+      case 'copy':
+        return this._do(async () => {
+          open(await copyVersion(settings, this._path, version.generation));
+          this.done();
+        });
+      case 'meant':
+        return this._do(async () => {
+          await restore(this._path, version.generation);
+          this.done();
+        });
     }
-    if (act === 'restore' && !(await this._isMeant(version))) {
-      return;
-    }
-    await this._do(async () => {
-      if (act === 'copy') {
-        open(await copyVersion(settings, this._path, version.generation));
-      } else {
-        await restore(this._path, version.generation);
-        open(this._path);
-      }
-      this.done();
-    });
-  }
-
-  private async _isMeant(version: IVersion): Promise<boolean> {
-    const { trans } = this._host;
-    const saved = savedInWords(version, present(), trans);
-    const isKept = this._history?.hint == null;
-    const answer = await showDialog({
-      title: trans.__('Restore the version of %1?', saved),
-      body: isKept
-        ? trans.__('Everybody in the workspace gets it. The version of now stays among the earlier ones.')
-        : trans.__('Everybody in the workspace gets it. The version of now will be gone: the bucket keeps none.'),
-      buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Restore for Everybody') })],
-      defaultButton: 0
-    });
-    return answer.button.accept;
   }
 
   private async _do(act: () => Promise<void>): Promise<void> {
@@ -114,4 +104,5 @@ class VersionsWidget extends ReactWidget {
   private _history: IHistory | null = null;
   private _failure: string | null = null;
   private _isBusy = false;
+  private _asked: IVersion | null = null;
 }
