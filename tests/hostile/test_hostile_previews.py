@@ -9,10 +9,9 @@ import hostile_notebooks as corpus
 import pytest
 from workspace_kit import WORKSPACE
 
-from jupyter_terra_env.server.api import preview as preview_page
-from jupyter_terra_env.server.api import preview_rendering
-from jupyter_terra_env.server.api.preview import policy_within
-from jupyter_terra_env.server.api.preview_markup import cleaned
+from jupyter_terra_env.notebooks.preview import pages, rendering
+from jupyter_terra_env.notebooks.preview.markup import cleaned
+from jupyter_terra_env.server.preview_headers import policy_within
 
 FORBIDDEN_TAGS = {
     "script",
@@ -114,7 +113,7 @@ async def test_what_lies_in_the_working_directory_is_never_used(bucket, preview,
 
 
 def rendered(content):
-    return body_of(preview_rendering.rendered(content, "a", skip={}, at_cell=lambda _: None))
+    return body_of(rendering.rendered(content, "a", skip={}, at_cell=lambda _: None))
 
 
 @pytest.mark.parametrize("content", corpus.ODD.values(), ids=corpus.ODD)
@@ -150,9 +149,9 @@ def test_what_cannot_be_shown_is_named(odd, named):
 @pytest.fixture
 def little_time(monkeypatch):
     """Children are ended soon, and by the same limit on every machine."""
-    limits = preview_page.LIMITS
+    limits = pages.LIMITS
     monkeypatch.setattr(
-        preview_page,
+        pages,
         "LIMITS",
         type(limits)(
             cpu_seconds=2, wall_seconds=100.0, memory_bytes=limits.memory_bytes, output_bytes=limits.output_bytes
@@ -174,9 +173,9 @@ async def test_when_nothing_can_be_shown_the_page_says_why_and_what_to_do(previe
 
 
 async def test_what_takes_too_much_memory_is_ended(previewed, monkeypatch):
-    limits = preview_page.LIMITS
+    limits = pages.LIMITS
     monkeypatch.setattr(
-        preview_page,
+        pages,
         "LIMITS",
         type(limits)(cpu_seconds=30, wall_seconds=100.0, memory_bytes=20 << 20, output_bytes=limits.output_bytes),
     )
