@@ -45,6 +45,7 @@ def connect_as(token: str, pool: HTTPAdapter, clock: BucketClock | None = None) 
         pool: connections that callers share; see ``pool_for``.
         clock: takes the bucket's time from its answers.
     """
+    _ask_only_what_is_asked()
     session = requests.Session()
     session.auth = _Bearer(token)
     session.trust_env = not is_loopback_address(os.environ.get(EMULATOR_VARIABLE, ""))
@@ -59,6 +60,11 @@ def pool_for(connection: Connection) -> HTTPAdapter:
     """Connections for all requests there can be at once."""
     # Not blocking: the threads bound the concurrency, and waiting for a connection has no time limit.
     return _Connections(pool_connections=connection.requests_at_once, pool_maxsize=connection.requests_at_once)
+
+
+def _ask_only_what_is_asked() -> None:
+    """Keep the client from asking for a bucket's metadata on its own, which costs a request that many roles may not."""
+    os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "1")
 
 
 def _set_by(session: requests.Session, clock: BucketClock | None) -> None:
@@ -79,8 +85,7 @@ class _Bearer(requests.auth.AuthBase):
 
 
 def _client(connection: Connection) -> Any:
-    # The client would otherwise ask for the bucket's metadata on its own, which object-only roles may not.
-    os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "1")
+    _ask_only_what_is_asked()
     if connection.embedded_directory is not None:
         return _embedded_client(connection.embedded_directory, connection.embedded_buckets)
     emulator = os.environ.get(EMULATOR_VARIABLE)

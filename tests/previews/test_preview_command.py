@@ -28,7 +28,10 @@ def started(machine, *arguments, **variables):
     """The command; killed at the end if a test has not ended it."""
     command = [COMMAND, "preview", "--serve", "--json", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, env=machine.variables(**variables), cwd=machine.home, text=True, **pipes) as process:
+    environment = machine.variables(**variables)
+    # The tests' own setting, under which it would not be seen what the client asks on its own.
+    environment.pop("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", None)
+    with subprocess.Popen(command, env=environment, cwd=machine.home, text=True, **pipes) as process:
         try:
             yield process, json.loads(process.stdout.readline() or "null")
         finally:
@@ -37,6 +40,7 @@ def started(machine, *arguments, **variables):
 
 def test_an_answer_under_way_is_finished_before_the_end(machine, bucket, name):
     bucket.put(name, text_of(notebook("hello")))
+    bucket.mark()
     address = f"http://127.0.0.1:{bucket.front.port}"
     bucket.faults.add(Fault(operation="objects.download", action=Hang()))
     with (
@@ -59,6 +63,7 @@ def test_an_answer_under_way_is_finished_before_the_end(machine, bucket, name):
         assert process.poll() is None
         bucket.faults.release()
         assert "hello" in asked.result().page
+        assert [operation for operation, _ in bucket.requests] == ["objects.get", "objects.download"]
         out, said = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "")
     assert "GET preview: 200 in " in said
