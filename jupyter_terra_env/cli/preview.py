@@ -38,7 +38,17 @@ examples:
 
 exit codes: 0 done (or ended on request), 1 the notebook cannot be shown, 2 the command could not run as asked
 """
-_SERVICE_OPTIONS = ("bucket", "ip", "port", "trust_proxy", "host", "open_url", "frame_ancestors", "cache_mb")
+_SERVICE_OPTIONS = (
+    "bucket",
+    "ip",
+    "port",
+    "trust_proxy",
+    "host",
+    "open_url",
+    "frame_ancestors",
+    "allow_origin",
+    "cache_mb",
+)
 _ADVICE = "Open the notebook itself in Jupyter; nothing in it runs by being opened."
 
 
@@ -77,6 +87,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     service.add_argument(
         "--frame-ancestors", metavar="SOURCES", help="pages that may frame a preview (default: \"'self'\")"
+    )
+    service.add_argument(
+        "--allow-origin",
+        action="append",
+        metavar="ORIGIN",
+        help="a site such as https://app.example.org whose pages may fetch previews with a token; repeatable",
     )
     service.add_argument("--cache-mb", type=_megabytes, metavar="N", help="memory for rendered pages (default: 64)")
 

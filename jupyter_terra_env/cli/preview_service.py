@@ -19,6 +19,7 @@ from jupyter_terra_env.wiring.preview_service import PreviewPlan
 from jupyter_terra_env.wiring.preview_service import serve as run_service
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_ORIGIN = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?")
 _LOOPBACK = "127.0.0.1"
 _CACHE_MB = 64
 _PLAIN = (
@@ -58,6 +59,7 @@ def _plan(arguments: argparse.Namespace) -> PreviewPlan:
         frames=checked_frames("--frame-ancestors", arguments.frame_ancestors)
         if arguments.frame_ancestors is not None
         else OWN_FRAMES,
+        origins=frozenset(_origin(text) for text in arguments.allow_origin or ()),
         links=None if arguments.open_url is None else OpenLinks("--open-url", arguments.open_url),
         cache_bytes=(arguments.cache_mb or _CACHE_MB) << 20,
         log=logging.getLogger("jupyter_terra_env.previews"),
@@ -96,3 +98,10 @@ def _host(text: str) -> str:
     if not _HOST.fullmatch(name):
         raise SettingsError(f"--host: expected a host name such as previews.example.org, got {text!r}.")
     return name
+
+
+def _origin(text: str) -> str:
+    origin = text.lower()
+    if not _ORIGIN.fullmatch(origin):
+        raise SettingsError(f"--allow-origin: expected a site such as https://app.example.org, got {text!r}.")
+    return origin

@@ -36,6 +36,7 @@ class PreviewPlan:
         user_project: project to bill for requester-pays buckets; None for none.
         hosts: names of the hosts that a trusted proxy passes on; None if each reader brings a token instead.
         frames: the ``frame-ancestors`` directive: which pages may show a preview in a frame.
+        origins: of pages whose scripts may read previews with a token, such as ``https://app.example.org``.
         links: make the links to open a notebook; None for none.
         cache_bytes: the size of all pages that are kept.
         log: the service's log.
@@ -47,6 +48,7 @@ class PreviewPlan:
     user_project: str | None = None
     hosts: frozenset[str] | None = None
     frames: str = OWN_FRAMES
+    origins: frozenset[str] = frozenset()
     links: OpenLinks | None = None
     cache_bytes: int
     log: logging.Logger
@@ -80,7 +82,7 @@ async def serve(plan: PreviewPlan, *, stop: asyncio.Event, on_start: Callable[[L
         under_way=under_way,
         log=plan.log,
     )
-    listener.start(application(parts))
+    listener.start(application(parts, origins=plan.origins))
     try:
         on_start(listener)
         await stop.wait()

@@ -251,6 +251,8 @@ def _read(terminal):
         (["--serve", "--bucket", BUCKET, "--open-url", "https://x.org"], "--open-url: it needs {mode}"),
         (["--serve", "--bucket", BUCKET, "--frame-ancestors", "'self'; script-src *"], "--frame-ancestors: expected"),
         (["--serve", "--bucket", BUCKET, "--frame-ancestors", ""], "--frame-ancestors: expected"),
+        (["--serve", "--bucket", BUCKET, "--allow-origin", "*"], "--allow-origin: expected a site"),
+        (["--serve", "--bucket", BUCKET, "--allow-origin", "https://x.org/"], "--allow-origin: expected a site"),
         (["--serve", "--bucket", BUCKET, "--ip", "no address"], "cannot listen on no address"),
     ],
 )

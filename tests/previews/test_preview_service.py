@@ -122,6 +122,22 @@ def test_links_open_the_notebook_elsewhere(bucket, name):
     assert policy.endswith(f"; {frames}")
 
 
+def test_scripts_of_named_sites_may_fetch_a_preview_with_a_token(bucket, name):
+    put(bucket, name, "1")
+    site, other = "https://app.example.org", "https://app.example.org.evil.org"
+    with running_service(bucket, origins=frozenset({site})) as service:
+        asked = service.preview(name, method="OPTIONS", token="", Origin=site)
+        assert (asked.code, asked.body) == (204, b"")
+        assert asked.headers["Access-Control-Allow-Headers"] == "Authorization, If-None-Match"
+        assert service.preview(name, method="OPTIONS", token="", Origin=other).code == 405
+        for origin, token, code in ((site, None, 200), (site, "wrong-token", 403), (other, None, 200)):
+            answer = service.preview(name, token=token, Origin=origin)
+            assert answer.code == code
+            assert answer.headers["Access-Control-Allow-Origin"] == (site if origin == site else None)
+            assert answer.headers["Access-Control-Allow-Credentials"] is None
+        assert answer.headers["Vary"] == "Authorization, Origin"
+
+
 class TestWhoMayRead:
     @pytest.mark.parametrize(
         "authorization",

@@ -82,6 +82,14 @@ class _Handler(web.RequestHandler):
         self.clear_header("Server")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-store")
+        if self.is_of_allowed_page:
+            self.set_header("Access-Control-Allow-Origin", self.request.headers["Origin"])
+            self.set_header("Access-Control-Expose-Headers", "ETag")
+
+    @property
+    def is_of_allowed_page(self) -> bool:
+        """Whether a page asks whose scripts may read what is answered (Fetch Standard: CORS protocol)."""
+        return self.request.headers.get("Origin", "") in self.settings["preview_origins"]
 
     def compute_etag(self) -> str | None:
         """None: pages have one of their own, which needs no page."""
@@ -141,6 +149,15 @@ class PreviewHandler(AbandonsWork, _Handler):
 
     head = get
 
+    async def options(self, *_: str) -> None:
+        """Let a page that may read send a token; others get what any other method gets."""
+        if not self.is_of_allowed_page:
+            raise web.HTTPError(405)
+        self.set_header("Access-Control-Allow-Methods", "GET, HEAD")
+        self.set_header("Access-Control-Allow-Headers", "Authorization, If-None-Match")
+        self.set_header("Access-Control-Max-Age", "600")
+        self.set_status(204)
+
     async def _answer(self, address: ObjectAddress, store: BucketStore) -> None:
         with as_http_errors(str(address)):
             try:
@@ -181,8 +198,9 @@ class PreviewHandler(AbandonsWork, _Handler):
         # A browser may keep the page, but has to ask each time: permission may have been withdrawn.
         self.set_header("Cache-Control", "private, no-cache")
         self.set_header("Etag", f'"{tag}"')
-        if self.parts.access.varies_by:
-            self.set_header("Vary", self.parts.access.varies_by)
+        varies_by = [self.parts.access.varies_by, "Origin" if self.settings["preview_origins"] else ""]
+        if any(varies_by):
+            self.set_header("Vary", ", ".join(filter(None, varies_by)))
 
     async def _send(self, page: Page, banner: str) -> None:
         pieces = page.with_banner(banner)
@@ -208,11 +226,12 @@ class PreviewHandler(AbandonsWork, _Handler):
         return None
 
 
-def application(parts: Parts) -> web.Application:
+def application(parts: Parts, *, origins: Collection[str]) -> web.Application:
     """The service's routes.
 
     Args:
         parts: what its handlers use.
+        origins: of pages whose scripts may read the answers.
     """
 
     def log_request(handler: web.RequestHandler) -> None:
@@ -227,7 +246,7 @@ def application(parts: Parts) -> web.Application:
         (r"/preview/([^/]+)/(.+)", PreviewHandler, options),
         (r"/.*", UnknownHandler, options),
     ]
-    return web.Application(routes, log_function=log_request)
+    return web.Application(routes, log_function=log_request, preview_origins=frozenset(origins))
 
 
 def _tag(address: ObjectAddress, version: ObjectVersion, banner: str) -> str:
