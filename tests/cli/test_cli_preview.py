@@ -1,8 +1,10 @@
 """`preview`: a file, an object or a path in a workspace as a page; what it costs, what it says, what it refuses."""
 
+import argparse
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ from preview_kit import bucket_behind_a_token
 from workspace_kit import BUCKET, another_persons_lock, notebook, text_of
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
+from jupyter_terra_env.cli import preview
 from jupyter_terra_env.cli.main import main
 from jupyter_terra_env.notebooks.preview.content import MOST_BYTES
 
@@ -270,3 +273,13 @@ def test_an_embedded_bucket_checks_no_tokens(run, machine):
 def test_help_has_two_examples(machine):
     done = machine.run("preview", "--help")
     assert (done.returncode, done.stdout.count("\n  jupyter terra-env preview ")) == (0, 2)
+
+
+def test_each_option_is_documented():
+    parser = argparse.ArgumentParser()
+    preview.configure(parser)
+    document = (Path(__file__).parent.parent.parent / "docs" / "previews.md").read_text(encoding="utf-8")
+    options = [option for action in parser._actions for option in action.option_strings if option.startswith("--")]
+    assert "--bucket" in options
+    unknown = [option for option in options if not re.search(rf"{option}\b(?!-)", document)]
+    assert unknown == ["--help"]
