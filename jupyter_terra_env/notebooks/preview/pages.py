@@ -32,10 +32,13 @@ class Page:
     why_not_shown: str | None = None
     is_lasting: bool = True
 
-    def with_banner(self, banner: str) -> tuple[bytes, bytes, bytes]:
-        """The page with markup of ours above the notebook, in pieces to be written one after the other."""
-        before, main, after = self.html.partition(_MAIN)
-        return before + main, banner.encode("utf-8"), after
+    def with_banner(self, banner: str) -> tuple[memoryview, ...]:
+        """The page with markup of ours above the notebook, in pieces to be written one after the other.
+
+        The page itself is not copied: it may have 128 MiB.
+        """
+        whole, at = memoryview(self.html), self.html.index(_MAIN) + len(_MAIN)
+        return whole[:at], memoryview(banner.encode("utf-8")), whole[at:]
 
 
 async def rendered(cage: Cage, content: bytes, title: str, *, advice: str) -> Page | None:

@@ -213,7 +213,7 @@ class PreviewHandler(AbandonsWork, _Handler):
         if self.request.method != "HEAD":
             for piece in pieces:
                 for start in range(0, len(piece), _SENT_AT_ONCE_BYTES):
-                    self.write(piece[start : start + _SENT_AT_ONCE_BYTES])
+                    self.write(bytes(piece[start : start + _SENT_AT_ONCE_BYTES]))
                     await self.flush()
         await self.finish()
 
