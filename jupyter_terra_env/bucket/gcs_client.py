@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import google.auth.exceptions
 import requests
@@ -17,8 +17,7 @@ from jupyter_terra_env.bucket.gcs_errors import ours
 from jupyter_terra_env.bucket.known_causes import with_known_cause
 from jupyter_terra_env.rules.addresses import is_loopback_address
 from jupyter_terra_env.rules.errors import BucketTrouble, BucketUnavailable
-
-EMULATOR_VARIABLE: Final = "STORAGE_EMULATOR_HOST"
+from jupyter_terra_env.safe_log import EMULATOR_VARIABLE
 
 
 def connect(connection: Connection, clock: BucketClock | None = None) -> Any:

@@ -12,8 +12,10 @@ from jupyter_terra_env.bucket.clock import BucketClock, machine_clock
 from jupyter_terra_env.bucket.connection import EMBEDDED_BUCKET_VARIABLE, Connection
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.notebooks.untrusted.cage import Cage
+from jupyter_terra_env.rules.addresses import require_safe_address
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.open_links import OpenLinks
+from jupyter_terra_env.safe_log import EMULATOR_VARIABLE
 from jupyter_terra_env.server.preview_headers import OWN_FRAMES, policy_for
 from jupyter_terra_env.server.preview_service.access import Access, CallersToken, TrustedProxy
 from jupyter_terra_env.server.preview_service.handlers import Parts, application
@@ -63,7 +65,8 @@ async def serve(plan: PreviewPlan, *, stop: asyncio.Event, on_start: Callable[[L
         on_start: called once it listens.
 
     Raises:
-        SettingsError: it cannot listen there; or an embedded bucket is to check tokens, of which it knows none.
+        SettingsError: it cannot listen there; an embedded bucket is to check tokens, of which it knows none; or tokens
+            would go to an emulator unencrypted.
     """
     connection = _connection(plan)
     listener = Listener(plan.ip, plan.port)
@@ -105,5 +108,8 @@ def _connection(plan: PreviewPlan) -> Connection:
         raise SettingsError(
             f"{EMBEDDED_BUCKET_VARIABLE}: an embedded bucket in a folder cannot check tokens: add --trust-proxy."
         )
+    emulator = os.environ.get(EMULATOR_VARIABLE, "")
+    if emulator and plan.hosts is None:
+        require_safe_address(EMULATOR_VARIABLE, emulator if "//" in emulator else f"http://{emulator}")
     connection = Connection(concurrency=REQUESTS_AT_ONCE)
     return replace(connection, embedded_directory=Path(embedded).expanduser()) if embedded else connection

@@ -265,6 +265,12 @@ def test_what_does_not_go_together_is_one_sentence(run, arguments, sentence):
     assert sentence in said
 
 
+def test_tokens_go_to_no_emulator_on_another_machine_unencrypted(run):
+    code, _, said = run("--serve", "--bucket", BUCKET, STORAGE_EMULATOR_HOST="http://emulator.example.org:9000")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "STORAGE_EMULATOR_HOST: expected an https:// address" in said
+
+
 def test_an_embedded_bucket_checks_no_tokens(run, machine):
     code, _, said = run("--serve", "--bucket", BUCKET, TERRA_ENV_EMBEDDED_BUCKET=str(machine.home))
     assert (code, "cannot check tokens: add --trust-proxy" in said) == (2, True)

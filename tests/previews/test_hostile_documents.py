@@ -89,7 +89,7 @@ def test_others_read_while_one_takes_too_much_which_is_rendered_once(bucket, ser
     assert [operation for operation, _ in bucket.requests] == ["objects.get"], "it would be the same again"
 
 
-def test_a_reader_who_does_not_read_holds_up_no_one(bucket, service, name):
+def test_a_reader_who_does_not_read_holds_up_no_one(bucket, service, name, caplog):
     bucket.put(name, corpus.text_of(corpus.code("1", corpus.stream("x" * (15 << 20)))))
     with contextlib.closing(socket.create_connection(("127.0.0.1", service.port))) as lazy:
         lines = (f"GET /preview/{BUCKET}/{name} HTTP/1.1", "Host: 127.0.0.1", f"Authorization: Bearer {service.token}")
@@ -97,3 +97,5 @@ def test_a_reader_who_does_not_read_holds_up_no_one(bucket, service, name):
         assert lazy.recv(15) == b"HTTP/1.1 200 OK"
         assert service.ask("/health", token="").code == 200
         assert len(service.preview(name).body) > 15 << 20
+    assert service.ask("/health", token="").code == 200
+    assert "failed" not in caplog.text, "a reader may leave at any time"

@@ -13,6 +13,7 @@ _STYLE = (
     "margin:0 0 1em;padding:.5em 1em;border:1px solid #8a8a8a;border-radius:3px;background:#f5f5f5;color:#1f1f1f;"
     "font-family:sans-serif;font-size:13px"
 )
+_LINK_STYLE = "margin-left:1em;color:#0a5cb0;text-decoration:underline"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,8 @@ class Banner:
             until = self.edited_until.astimezone(UTC)
             sentences.append(f"Being edited by someone until {until:%H:%M} UTC; this is renewed while it is open.")
         sentences += [
-            f'<a href="{escape(address)}" target="_top" rel="noopener noreferrer">{escape(label)}</a>'
+            f'<a href="{escape(address)}" target="_top" rel="noopener noreferrer" style="{_LINK_STYLE}">'
+            f"{escape(label)}</a>"
             for label, address in self.links.items()
         ]
         return f'<div role="note" style="{_STYLE}">{" ".join(sentences)}</div>\n'

@@ -9,6 +9,7 @@ from importlib.metadata import version as version_of
 from typing import Any
 
 from tornado import web
+from tornado.iostream import StreamClosedError
 
 from jupyter_terra_env._version import __version__
 from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
@@ -108,7 +109,8 @@ class _Handler(web.RequestHandler):
 
     def log_exception(self, kind: Any, value: Any, trace: Any) -> None:
         """Log what is not an answer, without the request, whose address and headers are its sender's own affair."""
-        if not isinstance(value, web.HTTPError):
+        # A reader may leave at any time.
+        if not isinstance(value, web.HTTPError | StreamClosedError):
             self.parts.log.error("A request failed.", exc_info=(kind, value, trace))
 
 
