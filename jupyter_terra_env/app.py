@@ -11,7 +11,7 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
 from traitlets import Bool, CaselessStrEnum, Dict, Float, Int, List, TraitError, Unicode
 
-from jupyter_terra_env.bucket.connection import Connection
+from jupyter_terra_env.bucket.connection import EMBEDDED_BUCKET_VARIABLE, Connection
 from jupyter_terra_env.notebooks.folder_workspaces import FolderWorkspaces
 from jupyter_terra_env.notebooks.locks.lock_keeper import KeepingTimes
 from jupyter_terra_env.notebooks.storage.write_gate import INTERVAL_SECONDS
@@ -42,8 +42,6 @@ from jupyter_terra_env.wiring.lifetime import start_parts, stop_parts
 from jupyter_terra_env.wiring.notebooks import build
 from jupyter_terra_env.wiring.settings import folder_workspaces_of, plan_of, workspaces_of
 from jupyter_terra_env.wiring.welder import build_welder
-
-EMBEDDED_BUCKET_VARIABLE = "TERRA_ENV_EMBEDDED_BUCKET"
 
 
 class TerraEnvApp(ExtensionApp):

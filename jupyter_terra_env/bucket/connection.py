@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+EMBEDDED_BUCKET_VARIABLE: Final = "TERRA_ENV_EMBEDDED_BUCKET"
 SMALL_WRITE_SECONDS: Final = 5.0
 _SLOWEST_BYTES_PER_SECOND: Final = 256 << 10
 

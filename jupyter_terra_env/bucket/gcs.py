@@ -7,21 +7,16 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import google.auth.exceptions
 import requests
 from google.api_core import exceptions as api_errors
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
-from requests.adapters import HTTPAdapter
 
 from jupyter_terra_env.bucket import gcs_history
 from jupyter_terra_env.bucket.bounded_file import BoundedFile, FileFullError
-from jupyter_terra_env.bucket.clock import BucketClock
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.gcs_copies import restore, rewrite
 from jupyter_terra_env.bucket.gcs_downloads import CannotUnpackError, crc32c_of, download
@@ -40,7 +35,6 @@ from jupyter_terra_env.bucket.store import (
     ObjectVersion,
     Precondition,
 )
-from jupyter_terra_env.rules.addresses import is_loopback_address
 from jupyter_terra_env.rules.errors import BucketError, BucketRefused, BucketTrouble, BucketUnavailable, ObjectNotFound
 
 CONNECT_TIMEOUT_SECONDS: Final = 3.0
@@ -272,92 +266,6 @@ class GcsBucket:
             raise ObjectTooLarge(self.bucket, str(error)) from error
         except CannotUnpackError as error:
             raise BucketRefused(self.bucket, BucketTrouble.UNREADABLE_OBJECT, str(error)) from error
-
-
-def connect(connection: Connection, clock: BucketClock | None = None) -> Any:
-    """Make a client: of the embedded bucket, of an emulator, or of Cloud Storage.
-
-    ``STORAGE_EMULATOR_HOST`` makes the client anonymous; otherwise Application Default Credentials are used.
-
-    Raises:
-        BucketRefused: there are no credentials.
-        BucketUnavailable: the embedded bucket cannot be opened.
-    """
-    client = _client(connection)
-    if clock is not None:
-        client._http.hooks["response"].append(  # noqa: SLF001 - as below
-            lambda response, *_, **__: clock.observe(response.headers.get("Date"))
-        )
-    return client
-
-
-def _client(connection: Connection) -> Any:
-    # The client would otherwise ask for the bucket's metadata on its own, which object-only roles may not.
-    os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "1")
-    if connection.embedded_directory is not None:
-        return _embedded_client(connection.embedded_directory, connection.embedded_buckets)
-    emulator = os.environ.get("STORAGE_EMULATOR_HOST")
-    if emulator:
-        client = storage.Client(project="emulator", credentials=AnonymousCredentials())
-        # Its address may hold a token, which is no proxy's business.
-        client._http.trust_env = not is_loopback_address(emulator)  # noqa: SLF001 - as below
-    else:
-        try:
-            client = storage.Client()
-        except google.auth.exceptions.GoogleAuthError as error:
-            raise with_known_cause(ours(error, "(all)"), os.environ) from error
-        except OSError:
-            # The project cannot be determined; objects do not need one.
-            client = storage.Client(project="none")
-    # Without this, .netrc would replace the token.
-    client._http.auth = _as_it_is  # noqa: SLF001 - as below
-    # Not blocking: the threads bound the concurrency, and waiting for a connection has no time limit.
-    pool = _Connections(pool_connections=connection.requests_at_once, pool_maxsize=connection.requests_at_once)
-    # The client offers no public way to size its pool; a test pins this attribute.
-    client._http.mount("https://", pool)  # noqa: SLF001
-    client._http.mount("http://", pool)  # noqa: SLF001
-    return client
-
-
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """The request with the credentials that it has."""
-    return request
-
-
-class _Connections(HTTPAdapter):
-    """A pool to which the connections of failed downloads come back.
-
-    The client streams downloads and drops error answers unread, which keeps their connections until the garbage
-    collector finds them.
-    """
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send a request; read an error's answer at once."""
-        response = super().send(request, *args, **kwargs)
-        if response.status_code >= 400:
-            _ = response.content
-        return response
-
-
-def _embedded_client(directory: Path, buckets: Iterable[str]) -> Any:
-    # Only when used: Cloud Storage itself needs none of this.
-    from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket  # noqa: PLC0415
-    from jupyter_terra_env.bucket.embedded.errors import DatabaseUnusableError  # noqa: PLC0415
-    from jupyter_terra_env.bucket.embedded.first_use import make_first_buckets  # noqa: PLC0415
-    from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter  # noqa: PLC0415
-
-    try:
-        bucket = EmbeddedBucket(directory / DATABASE_NAME)
-        make_first_buckets(bucket, buckets)
-    except (DatabaseUnusableError, OSError) as error:
-        raise BucketUnavailable(str(directory), BucketTrouble.UNREACHABLE, str(error)) from error
-    client = storage.Client(
-        project="embedded", credentials=AnonymousCredentials(), client_options={"api_endpoint": ENDPOINT}
-    )
-    adapter = EmbeddedAdapter(bucket)
-    adapter.close = bucket.close  # type: ignore[method-assign]  # The client's end is the bucket's.
-    client._http.mount(ENDPOINT, adapter)  # noqa: SLF001 - as in _client()
-    return client
 
 
 def _matching(precondition: Precondition) -> dict[str, int]:

@@ -66,23 +66,28 @@ class BucketThreads:
         self._lanes = {lane: DaemonThreads(_threads_of(lane, connection), name=f"terra-env-{lane}") for lane in Lane}
         self._connecting = threading.Lock()
         self._client: Any = None
+        self._pool: Any = None
         self._failure: tuple[float, BucketError] | None = None
 
-    def bucket(self, bucket: str, user_project: str | None, *, urgent: bool = False) -> "ThreadedBucket":
+    def bucket(
+        self, bucket: str, user_project: str | None, *, urgent: bool = False, token: str | None = None
+    ) -> "ThreadedBucket":
         """A bucket, not yet connected.
 
         Args:
             bucket: name without ``gs://``.
             user_project: project to bill, for requester-pays buckets.
             urgent: use threads of its own, for edit locks.
+            token: a caller's access token, used instead of this process's credentials; None for those.
         """
-        return ThreadedBucket(bucket, user_project, self, urgent=urgent)
+        return ThreadedBucket(bucket, user_project, self, urgent=urgent, token=token)
 
     def close(self) -> None:
         """Let no new work begin; running requests end by their own time limits, or with the process."""
         self.end_threads(wait=False)
-        if self._client is not None:
-            self._client.close()
+        for used in (self._client, self._pool):
+            if used is not None:
+                used.close()
 
     def end_threads(self, *, wait: bool) -> None:
         """Let no new work begin.
@@ -93,25 +98,39 @@ class BucketThreads:
         for threads in self._lanes.values():
             threads.shutdown(wait=wait, cancel_futures=True)
 
-    async def run(self, bucket: str, user_project: str | None, work: "Callable[[GcsBucket], T]", *, lane: Lane) -> T:
-        """Do ``work`` with the bucket on a thread."""
+    async def run(
+        self,
+        bucket: str,
+        user_project: str | None,
+        work: "Callable[[GcsBucket], T]",
+        *,
+        lane: Lane,
+        token: str | None = None,
+    ) -> T:
+        """Do ``work`` with the bucket on a thread; see ``bucket`` for the arguments."""
 
         def connected() -> T:
             # One handle per call: handles of the client library are mutable.
             gcs = importlib.import_module("jupyter_terra_env.bucket.gcs")
+            clients = importlib.import_module("jupyter_terra_env.bucket.gcs_client")
             with _named(bucket):
-                client = self._connected_client(gcs)
+                client = self._connected_client(clients) if token is None else self._callers_client(clients, token)
             return work(gcs.GcsBucket(client, bucket, user_project, self._connection))
 
         return await asyncio.get_running_loop().run_in_executor(self._lanes[lane], connected)
 
-    def _connected_client(self, gcs: Any) -> Any:
+    def _callers_client(self, clients: Any, token: str) -> Any:
+        with self._connecting:
+            self._pool = self._pool or clients.pool_for(self._connection)
+        return clients.connect_as(token, self._pool, self._clock)
+
+    def _connected_client(self, clients: Any) -> Any:
         with self._connecting:
             if self._client is None:
                 if self._failure and self._monotonic() - self._failure[0] < _FAILURE_REMEMBERED_SECONDS:
                     raise self._failure[1]
                 try:
-                    self._client = gcs.connect(self._connection, self._clock)
+                    self._client = clients.connect(self._connection, self._clock)
                 except BucketError as failure:
                     self._failure = (self._monotonic(), failure)
                     raise
@@ -121,7 +140,16 @@ class BucketThreads:
 class ThreadedBucket(BucketStore):
     """One bucket; see ``BucketStore`` for each method."""
 
-    def __init__(self, bucket: str, user_project: str | None, threads: BucketThreads, *, urgent: bool = False) -> None:
+    def __init__(
+        self,
+        bucket: str,
+        user_project: str | None,
+        threads: BucketThreads,
+        *,
+        urgent: bool = False,
+        token: str | None = None,
+    ) -> None:
+        self._token = token
         self._bucket = bucket
         self._user_project = user_project
         self._threads = threads
@@ -216,7 +244,7 @@ class ThreadedBucket(BucketStore):
 
     async def _run(self, lane: Lane, work: "Callable[[GcsBucket], T]") -> T:
         lane = Lane.LOCKS if self._urgent else lane
-        return await self._threads.run(self._bucket, self._user_project, work, lane=lane)
+        return await self._threads.run(self._bucket, self._user_project, work, lane=lane, token=self._token)
 
 
 def _threads_of(lane: Lane, connection: Connection) -> int:

@@ -9,7 +9,8 @@ from typing import Any
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME
 from jupyter_terra_env.bucket.embedded.errors import DatabaseUnusableError
-from jupyter_terra_env.bucket.gcs import GcsBucket, connect
+from jupyter_terra_env.bucket.gcs import GcsBucket
+from jupyter_terra_env.bucket.gcs_client import connect
 from jupyter_terra_env.bucket.store import Listing
 from jupyter_terra_env.rules.errors import (
     BucketError,

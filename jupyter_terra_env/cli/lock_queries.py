@@ -9,13 +9,13 @@ from enum import StrEnum
 
 from jupyter_terra_env.bucket.clock import BucketClock
 from jupyter_terra_env.bucket.connection import Connection
-from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.bucket.threaded import BucketThreads
+from jupyter_terra_env.cli.embedded_folder import require_embedded_bucket
 from jupyter_terra_env.environment.identity import Person
 from jupyter_terra_env.notebooks.locks.bucket_locks import BucketLocks
 from jupyter_terra_env.rules.edit_lock import Claim, EditLock, claim_of, read_lock
-from jupyter_terra_env.rules.errors import BucketTrouble, BucketUnavailable, LockHeldElsewhere
+from jupyter_terra_env.rules.errors import LockHeldElsewhere
 from jupyter_terra_env.rules.workspace import Workspace, is_notebook_name, join, why_not_shown
 
 MAX_FOLDERS = 1000
@@ -100,7 +100,7 @@ class LockQueries:
             BucketUnavailable, BucketRefused: as the port says.
         """
         bucket = self._threads.bucket(workspace.bucket, workspace.user_project)
-        self._require_bucket(workspace)
+        require_embedded_bucket(self._connection, workspace.bucket)
         found: list[FoundLock] = []
         waiting, looked_into = [workspace.prefix], 0
         while waiting and looked_into < MAX_FOLDERS:
@@ -125,7 +125,7 @@ class LockQueries:
         Raises:
             BucketUnavailable, BucketRefused: as the port says.
         """
-        self._require_bucket(workspace)
+        require_embedded_bucket(self._connection, workspace.bucket)
         inside = name.removeprefix(f"{workspace.edit_directory}/") if workspace.edit_directory else name
         if why_not_shown(inside) is not None:
             return None
@@ -164,9 +164,3 @@ class LockQueries:
             if whose is not None and lock is not None:
                 left_ms = lock.expires_at_ms - now_ms
                 yield FoundLock(workspace=workspace, name=name, whose=whose, lock=lock, left_ms=left_ms)
-
-    def _require_bucket(self, workspace: Workspace) -> None:
-        folder = self._connection.embedded_directory
-        if folder is not None and not (folder / DATABASE_NAME).exists():
-            # Connecting would create an empty one.
-            raise BucketUnavailable(workspace.bucket, BucketTrouble.UNREACHABLE, f"{folder} holds no {DATABASE_NAME}")

@@ -10,9 +10,20 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from jupyter_terra_env import __version__
-from jupyter_terra_env.cli import all_settings, autopause, bucket, check, completion, demo, flush, locks, versions
+from jupyter_terra_env.cli import (
+    all_settings,
+    autopause,
+    bucket,
+    check,
+    completion,
+    demo,
+    flush,
+    locks,
+    preview,
+    versions,
+)
 from jupyter_terra_env.cli.json_errors import SETTINGS, CommandParser, asks_for_json, print_failure
-from jupyter_terra_env.rules.errors import BucketError, SettingsError, TerraEnvError
+from jupyter_terra_env.rules.errors import BucketError, ObjectNotFound, OperationRefused, SettingsError, TerraEnvError
 from jupyter_terra_env.safe_log import keep_safe
 from jupyter_terra_env.unsupported_system import why_unsupported
 
@@ -20,7 +31,17 @@ PROGRAM = "jupyter terra-env"
 INTERRUPTED = 130
 """The exit code of a program that Ctrl-C ended."""
 
-_VERBS: tuple[ModuleType, ...] = (demo, check, locks, versions, flush, autopause, bucket, completion)
+_VERBS: tuple[ModuleType, ...] = (
+    demo,
+    check,
+    locks,
+    versions,
+    preview,
+    flush,
+    autopause,
+    bucket,
+    completion,
+)
 _DESCRIPTION = """\
 Terra's cloud environment for any Jupyter: notebooks of a workspace bucket, opened, edited and saved.
 
@@ -65,8 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_failure(name, SETTINGS, str(error), as_json=as_json)
         return 2
     except TerraEnvError as error:
-        reason = error.trouble.value if isinstance(error, BucketError) else "failed"
-        sentence = error.sentence if isinstance(error, BucketError) else str(error)
+        reason, sentence = _reason_and_sentence(error)
         print_failure(name, reason, sentence, as_json=as_json)
         return 1
     except KeyboardInterrupt:
@@ -75,6 +95,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of the output has gone; Python would report it again when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _reason_and_sentence(error: TerraEnvError) -> tuple[str, str]:
+    match error:
+        case BucketError():
+            return error.trouble.value, error.sentence
+        case OperationRefused():
+            return error.reason.value, str(error)
+        case ObjectNotFound():
+            return "not-found", str(error)
+        case _:
+            return "failed", str(error)
 
 
 def _run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:

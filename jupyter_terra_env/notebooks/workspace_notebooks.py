@@ -16,7 +16,7 @@ from jupyter_terra_env.notebooks.locks.lock_keeper import LockKeeper
 from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.moves.moves import Moves
 from jupyter_terra_env.notebooks.moves.recovery import MoveRecovery
-from jupyter_terra_env.notebooks.preview import Previews
+from jupyter_terra_env.notebooks.preview.content import Previews
 from jupyter_terra_env.notebooks.storage.bucket_listings import BucketListings
 from jupyter_terra_env.notebooks.storage.foreign_debts import on_the_disk, payable_as, sentence
 from jupyter_terra_env.notebooks.storage.journal import Debt

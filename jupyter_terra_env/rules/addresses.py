@@ -44,6 +44,11 @@ def is_loopback_address(url: str) -> bool:
     return parts is not None and is_loopback(parts.hostname or "")
 
 
+def is_plain_address(url: str) -> bool:
+    """Whether this is ``http(s)://HOST…``, without a user's name, a fragment, or anything that is read differently."""
+    return _split(url) is not None
+
+
 def _split(url: str) -> SplitResult | None:
     """Return the parts of a plain address; None if two programs might read it differently."""
     if not url.isascii() or any(character <= " " or character in '\\<>"^`{|}\x7f' for character in url):

@@ -109,6 +109,19 @@ def claim_of(metadata: Mapping[str, str], me: Holder, now_ms: int) -> Claim:
     return Claim.FREE if me.shares_unmarked and lock.holder.environment is None else Claim.MINE_ELSEWHERE
 
 
+def held_until_ms(metadata: Mapping[str, str], now_ms: int) -> int | None:
+    """Return until when anyone holds the lock on an object, in epoch milliseconds; None if it is free.
+
+    Args:
+        metadata: the object's custom metadata.
+        now_ms: the bucket's time, epoch milliseconds.
+    """
+    lock = read_lock(metadata)
+    if lock is None or is_implausible(lock, now_ms) or now_ms >= lock.expires_at_ms + ALLOWANCE_MS:
+        return None
+    return lock.expires_at_ms
+
+
 def is_implausible(lock: EditLock, now_ms: int) -> bool:
     """Whether a record expires too far ahead to be a lock of any client, so that it counts as no lock.
 

@@ -43,6 +43,18 @@ class CredentialsFileRefused(BucketRefused):
         return CredentialsFileRefused(bucket, detail, self.problem)
 
 
+class NoProjectToBill(BucketRefused):
+    """A requester-pays bucket that a command was to read, without a project that may be billed."""
+
+    @property
+    def sentence(self) -> str:
+        """One constant sentence for the user: which bucket, what is wrong, what to do."""
+        return (
+            f"The bucket {self.bucket} is requester-pays and no project was accepted to bill: "
+            "name one that you may use with --user-project PROJECT."
+        )
+
+
 class EmbeddedBucketMissing(BucketRefused):
     """The embedded bucket's data folder does not hold a bucket of this name."""
 

@@ -80,6 +80,11 @@ class Location:
         return self.relative_path.rpartition("/")[2]
 
     @property
+    def bucket(self) -> str:
+        """Name of the workspace's bucket, without ``gs://``."""
+        return self.workspace.bucket
+
+    @property
     def object_name(self) -> str:
         """Name that the object of this place has, or would have, in the bucket."""
         return self.workspace.prefix + self.relative_path

@@ -30,7 +30,7 @@ from jupyter_terra_env.notebooks.moves.notebook_checks import NotebookChecks
 from jupyter_terra_env.notebooks.moves.object_writes import ObjectWrites
 from jupyter_terra_env.notebooks.moves.planner import MovePlans
 from jupyter_terra_env.notebooks.moves.recovery import MoveRecovery
-from jupyter_terra_env.notebooks.preview import Previews
+from jupyter_terra_env.notebooks.preview.content import Previews
 from jupyter_terra_env.notebooks.storage.bucket_listings import BucketListings
 from jupyter_terra_env.notebooks.storage.foreign_debts import JOURNAL_NAME
 from jupyter_terra_env.notebooks.storage.journal import Journal

@@ -13,7 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "hostile"))
 import hostile_notebooks as corpus
 
-from jupyter_terra_env.server.api.preview_rendering import rendered
+from jupyter_terra_env.notebooks.preview.rendering import rendered
 
 HOST = "preview.invalid"
 

@@ -13,7 +13,8 @@ from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
 from jupyter_terra_env.bucket.embedded.messages import http_date
 from jupyter_terra_env.bucket.embedded.times import rfc3339
-from jupyter_terra_env.bucket.gcs import GcsBucket, connect
+from jupyter_terra_env.bucket.gcs import GcsBucket
+from jupyter_terra_env.bucket.gcs_client import connect
 from jupyter_terra_env.rules.edit_lock import ALLOWANCE_MS
 from jupyter_terra_env.rules.errors import BucketRefused
 

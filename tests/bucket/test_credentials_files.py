@@ -5,7 +5,7 @@ import json
 import pytest
 
 from jupyter_terra_env.bucket.connection import Connection
-from jupyter_terra_env.bucket.gcs import connect
+from jupyter_terra_env.bucket.gcs_client import connect
 from jupyter_terra_env.bucket.known_causes import problem_of, with_known_cause
 from jupyter_terra_env.rules.errors import BucketRefused, BucketTrouble
 from jupyter_terra_env.rules.refused_access import CredentialsFileRefused, CredentialsProblem

@@ -13,7 +13,7 @@ import requests
 from environments import BUCKET, Environment, environments, shared_bucket
 from google.cloud import storage
 
-from jupyter_terra_env.bucket import gcs
+from jupyter_terra_env.bucket import gcs, gcs_client
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, CutBody, Fault
@@ -70,7 +70,7 @@ class TestConnections:
         """Pins the attribute of the client through which it is set."""
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
         connection = Connection(concurrency=concurrency)
-        client = gcs.connect(connection)
+        client = gcs_client.connect(connection)
         adapter = client._http.get_adapter(f"{scheme}example.org/")
         assert adapter._pool_maxsize == connection.requests_at_once
         assert adapter._pool_connections == connection.requests_at_once
@@ -83,7 +83,7 @@ class TestConnections:
         generation = env.outsider.get("a.ipynb").generation
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", env._front.url)
         connection = Connection(concurrency=1, retry_deadline_seconds=10)
-        client = gcs.connect(connection)
+        client = gcs_client.connect(connection)
         done = []
 
         def read():
@@ -148,7 +148,7 @@ class TestConnecting:
             made.append(object())
             raise BucketRefused("(all)", BucketTrouble.NO_CREDENTIALS, "none")
 
-        monkeypatch.setattr(gcs, "connect", connect)
+        monkeypatch.setattr(gcs_client, "connect", connect)
 
         async def many():
             bucket = threads.bucket("fc-1", None)
@@ -165,10 +165,10 @@ class TestConnecting:
             asked.append(project)
             if project is None:
                 raise OSError("Project was not passed and could not be determined from the environment.")
-            return real(project=project, credentials=gcs.AnonymousCredentials())
+            return real(project=project, credentials=gcs_client.AnonymousCredentials())
 
         monkeypatch.setattr(storage, "Client", client)
-        gcs.connect(Connection()).close()
+        gcs_client.connect(Connection()).close()
         assert asked[0] is None
         assert len(asked) == 2
 
@@ -199,7 +199,7 @@ class TestTheEnvironmentOfOthers:
     )
     def test_no_proxy_for_this_machine(self, monkeypatch, emulator, asks_the_environment):
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", emulator)
-        client = gcs.connect(Connection())
+        client = gcs_client.connect(Connection())
         assert client._http.trust_env is asks_the_environment
         client.close()
 
@@ -209,7 +209,7 @@ class TestTheEnvironmentOfOthers:
         netrc.chmod(0o600)
         monkeypatch.setenv("NETRC", str(netrc))
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", "https://emulator.example")
-        client = gcs.connect(Connection())
+        client = gcs_client.connect(Connection())
         request = requests.Request("GET", "https://emulator.example/x", headers={"Authorization": "Bearer mine"})
         assert client._http.prepare_request(request).headers["Authorization"] == "Bearer mine"
         client.close()

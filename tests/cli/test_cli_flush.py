@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 
 from jupyter_terra_env.bucket.connection import Connection
-from jupyter_terra_env.bucket.gcs import connect
+from jupyter_terra_env.bucket.gcs_client import connect
 from jupyter_terra_env.notebooks.storage.journal import Journal
 from jupyter_terra_env.notebooks.storage.journal_database import JournalDatabase
 

@@ -18,7 +18,7 @@ def test_without_a_verb_it_shows_its_help_and_says_it_was_not_asked_anything(mac
     assert all(verb in done.stderr for verb in ("demo", "check", "bucket", "examples:", "exit codes:"))
 
 
-@pytest.mark.parametrize("verb", ["demo", "check", "bucket"])
+@pytest.mark.parametrize("verb", ["demo", "check", "bucket", "preview"])
 def test_each_verb_teaches(machine, verb):
     done = machine.run(verb, "--help")
     assert (done.returncode, done.stderr) == (0, "")
@@ -77,7 +77,10 @@ def test_what_it_does_not_know_ends_with_the_usage(arguments, capsys):
         (["autopause", "--json", "keep-awake", "soon"], "settings"),
         (["autopause", "pause-now", "--json"], "settings"),
         (["bucket", "--json", "--data", "/dev/null/x"], "settings"),
+        (["preview", "--json"], "settings"),
+        (["preview", "--json", "--serve"], "settings"),
         (["bucket", "--json"], "usage"),
+        (["preview", "--json", "--serve", "--port", "http"], "usage"),
         (["flush", "--json", "--deadline", "soon"], "usage"),
         (["autopause", "--json", "nonsense"], "usage"),
     ],

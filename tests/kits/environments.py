@@ -18,7 +18,7 @@ from urllib.parse import quote
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
-from jupyter_terra_env.bucket import gcs
+from jupyter_terra_env.bucket import gcs_client
 from jupyter_terra_env.bucket.clock import BucketClock, machine_clock
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.embedded.api import DATABASE_NAME, EmbeddedBucket
@@ -331,7 +331,7 @@ class Environment:
 
     def _connected(self, connection):
         with mock.patch.dict(os.environ, {"STORAGE_EMULATOR_HOST": self._front.url}):
-            return gcs.connect(connection)
+            return gcs_client.connect(connection)
 
     @property
     def journal_file(self):

@@ -19,6 +19,7 @@ from jupyter_terra_env.rules.edit_lock import (
     EditLock,
     Holder,
     claim_of,
+    held_until_ms,
     is_renewal_due,
     may_be_given_back,
     owner_hash,
@@ -302,3 +303,16 @@ class TestALockOfAnotherClientForTheSamePerson:
     def test_nor_that_of_another_environment_of_ours(self):
         elsewhere = taken(Holder(owner=OWNER, environment="another-one"), NOW)
         assert claim_of(elsewhere, replace(ME, shares_unmarked=True), NOW) is Claim.MINE_ELSEWHERE
+
+
+class TestUntilWhenAnyoneHoldsIt:
+    @given(HOLDERS, TIMES, st.sampled_from([-LONGEST_MS - ALLOWANCE_MS, -TTL_MS, 0, ALLOWANCE_MS]), st.integers(-1, 1))
+    def test_as_long_as_others_may_not_take_it(self, holder, expires_at_ms, past_ms, step_ms):
+        metadata, now_ms = welders(holder.owner, expires_at_ms), expires_at_ms + past_ms + step_ms
+        stranger = Holder(owner="another", environment="here")
+        is_held = claim_of(metadata, stranger, now_ms) is Claim.OTHERS
+        assert held_until_ms(metadata, now_ms) == (expires_at_ms if is_held else None)
+
+    @pytest.mark.parametrize("metadata", [{}, {OWNER_KEY: OTHER}, {EXPIRY_KEY: str(NOW + 1)}, released(ME)])
+    def test_of_no_lock(self, metadata):
+        assert held_until_ms(metadata, NOW) is None

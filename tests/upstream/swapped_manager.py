@@ -18,7 +18,7 @@ from traitlets import default
 
 from jupyter_terra_env.app import TerraEnvApp
 from jupyter_terra_env.bucket.connection import Connection
-from jupyter_terra_env.bucket.gcs import connect
+from jupyter_terra_env.bucket.gcs_client import connect
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.server.contents.downloads import WorkspaceFileHandler
 from jupyter_terra_env.server.contents.manager import TerraContentsManager

@@ -107,7 +107,9 @@ class _Children:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         for child in self._answers:
-            os.kill(child, signal.SIGKILL)
+            # One that has ended by itself is gone already.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
 
     def _take(self) -> bool:
         """Take a request; False when the server is gone."""

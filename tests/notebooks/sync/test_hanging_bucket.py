@@ -6,7 +6,7 @@ import pytest
 from environments import until
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Delay, Fault, Hang
-from jupyter_terra_env.notebooks.preview import Previews
+from jupyter_terra_env.notebooks.preview.content import Previews
 from jupyter_terra_env.notebooks.sync import late_answers
 from jupyter_terra_env.rules.edit_lock import EXPIRY_KEY
 from jupyter_terra_env.rules.lock_view import LockState

@@ -8,7 +8,7 @@ from nbformat import v4
 from workspace_kit import WORKSPACE, notebook, text_of
 
 from jupyter_terra_env.bucket.embedded.faults import Fault, ResetConnection
-from jupyter_terra_env.notebooks.preview import MOST_BYTES
+from jupyter_terra_env.notebooks.preview.content import MOST_BYTES
 from jupyter_terra_env.rules.edit_lock import EXPIRY_KEY, OWNER_KEY
 
 

@@ -15,8 +15,8 @@ from nbformat.notebooknode import NotebookNode
 from nbformat.sign import MemorySignatureStore, NotebookNotary
 from nbformat.v4.rwbase import rejoin_lines, strip_transient
 
+from jupyter_terra_env.notebooks.untrusted.json_text import parse, written
 from jupyter_terra_env.server.contents.large_notebooks.certainly_valid import is_certainly_valid
-from jupyter_terra_env.server.contents.large_notebooks.json_text import parse, written
 
 
 class NotConvertedError(Exception):

@@ -12,12 +12,12 @@ from typing import Any
 
 import nbformat
 
+from jupyter_terra_env.notebooks.untrusted.json_text import written
 from jupyter_terra_env.notebooks.untrusted.memory_file import view_of
 from jupyter_terra_env.notebooks.untrusted.zygote import Conversation
 from jupyter_terra_env.server.activity.notebook_outputs import body_with_outputs, requests_without_place, unpacked
 from jupyter_terra_env.server.contents.large_notebooks import conversions
 from jupyter_terra_env.server.contents.large_notebooks.bounded_checks import bound_checks
-from jupyter_terra_env.server.contents.large_notebooks.json_text import written
 
 _QUOTED_CHARACTERS = 10_000
 

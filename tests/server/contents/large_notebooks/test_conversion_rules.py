@@ -8,9 +8,9 @@ import sample_notebooks
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jupyter_terra_env.server.contents.large_notebooks import json_text
+from jupyter_terra_env.notebooks.untrusted import json_text
+from jupyter_terra_env.notebooks.untrusted.json_text import parse, written
 from jupyter_terra_env.server.contents.large_notebooks.certainly_valid import is_certainly_valid
-from jupyter_terra_env.server.contents.large_notebooks.json_text import parse, written
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=20)
 VALUES = st.recursive(

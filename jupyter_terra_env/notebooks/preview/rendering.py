@@ -21,12 +21,11 @@ from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import v4
-from traitlets.config import Config
 
+from jupyter_terra_env.notebooks.preview.document import Cell, Notes, Output, cell_of, read
+from jupyter_terra_env.notebooks.preview.markup import cleaned
 from jupyter_terra_env.notebooks.untrusted.memory_file import view_of
 from jupyter_terra_env.notebooks.untrusted.zygote import Conversation
-from jupyter_terra_env.server.api.preview_markup import cleaned
-from jupyter_terra_env.server.api.preview_notebook import Cell, Notes, Output, cell_of, read
 
 _TEMPLATES = Path("share/jupyter")
 _ACTIVE = re.compile(r"<script\b.*?</script\s*>|<link\b[^>]*>|<title>.*?</title>", re.DOTALL | re.IGNORECASE)
@@ -145,7 +144,7 @@ def _head() -> str:
     )
     if folder is not None:
         os.environ["JUPYTER_PATH"] = folder
-    exporter = HTMLExporter(template_name="lab", extra_template_basedirs=[], config=Config())
+    exporter = HTMLExporter(template_name="lab", extra_template_basedirs=[])
     page, _ = exporter.from_notebook_node(v4.new_notebook())
     head = page.partition("<head>")[2].partition("</head>")[0]
     return _ACTIVE.sub("", head)

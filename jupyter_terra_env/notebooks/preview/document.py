@@ -10,7 +10,7 @@ from typing import Any
 
 import nbformat
 
-from jupyter_terra_env.server.contents.large_notebooks.json_text import parse
+from jupyter_terra_env.notebooks.untrusted.json_text import parse
 
 _MOST_NOTES = 50
 _MOST_NAME_CHARACTERS = 80
