@@ -184,13 +184,12 @@ def _troubles(folder: PackagesFolder, sets: Iterable[PackageSet], here: Interpre
             f"These commands in {folder.commands} cannot run, because the Python that they were installed for is not "
             f"here: {', '.join(stale)}.",
         )
-    for python in here.apart:
-        if not any(other != python and other.parent == python.parent for other in here.pythons.values()):
-            yield (
-                "virtual-environment",
-                f"{python} is in a virtual environment, so its packages stay there and not in {folder.path}; an image "
-                "creates such an environment with 'python -m venv --system-site-packages'.",
-            )
+    for prefix in here.apart:
+        yield (
+            "virtual-environment",
+            f"{prefix} is a virtual environment that cannot see {folder.path}: what pip installs in it stays in it. An "
+            "image creates such an environment with 'python -m venv --system-site-packages'.",
+        )
 
 
 def _interpreters(folder: PackagesFolder) -> Interpreters:

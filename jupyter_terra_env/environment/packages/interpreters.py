@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_terra_env.environment.packages.folder import PackagesFolder
+from jupyter_terra_env.environment.packages.folder import PackagesFolder, ignores_packages
 
 _PYTHON = re.compile(r"python(3(\.\d+)?)?")
 _MINOR_VERSIONS = range(8, 30)
@@ -23,7 +23,7 @@ class Interpreters:
 
     Attributes:
         pythons: by version, as ``3.11``, a Python that uses the folder.
-        apart: Pythons that keep what is installed in them to themselves, because they are in a virtual environment.
+        apart: virtual environments that are not on the folder's disk, and keep to themselves what is installed in them.
         rscript: the program ``Rscript``; None if R is not here.
         r_version: R's version, as ``4.3``.
     """
@@ -46,20 +46,20 @@ def find_interpreters(
     """
     variables = {**environ, **folder.variables(environ)}
     pythons: dict[str, Path] = {}
-    apart = []
+    apart: dict[Path, None] = {}
     for python in _candidates(folder, variables["PATH"], kernel_programs):
-        match _ask(python, variables):
-            case (version, True):
-                pythons.setdefault(version, python)
-            case (_, False):
-                apart.append(python)
+        version, uses_folder = _ask(python, variables)
+        if uses_folder:
+            pythons.setdefault(version, python)
+        elif version and ignores_packages(python.parent.parent) and not _is_on_disk(python, folder):
+            apart[python.parent.parent] = None
     rscript = shutil.which("Rscript", path=variables["PATH"])
-    version = None if rscript is None else _r_version(Path(rscript), variables)
+    r_version = None if rscript is None else _r_version(Path(rscript), variables)
     return Interpreters(
         pythons=pythons,
         apart=tuple(apart),
-        rscript=None if rscript is None or version is None else Path(rscript),
-        r_version=version,
+        rscript=None if rscript is None or r_version is None else Path(rscript),
+        r_version=r_version,
     )
 
 
@@ -74,10 +74,14 @@ def _candidates(folder: PackagesFolder, search_path: str, kernel_programs: Itera
             yield Path(program)
 
 
-def _ask(python: Path, variables: Mapping[str, str]) -> tuple[str, bool] | None:
-    answer = _output([str(python), "-c", _ASKED], variables)
-    found = re.fullmatch(r"(\d+\.\d+) ([01])", answer.strip())
-    return None if found is None else (found[1], found[2] == "1")
+def _ask(python: Path, variables: Mapping[str, str]) -> tuple[str, bool]:
+    """Return a Python's version, empty if it does not run, and whether it uses the folder."""
+    found = re.fullmatch(r"(\d+\.\d+) ([01])", _output([str(python), "-c", _ASKED], variables).strip())
+    return ("", False) if found is None else (found[1], found[2] == "1")
+
+
+def _is_on_disk(python: Path, folder: PackagesFolder) -> bool:
+    return python.parent.resolve().is_relative_to(folder.path.parent.resolve())
 
 
 def _r_version(rscript: Path, variables: Mapping[str, str]) -> str | None:
