@@ -126,9 +126,7 @@ def packages_folder(configured: str, environ: Mapping[str, str]) -> PackagesFold
         return None
     path = Path(value).expanduser()
     if not path.is_absolute() or path == Path(path.anchor):
-        raise SettingsError(
-            f"{setting}: expected a folder such as ~/packages or /home/jupyter/packages, got {value!r}."
-        )
+        raise SettingsError(f"{setting}: expected an absolute path or one below ~, such as ~/packages, got {value!r}.")
     if os.pathsep in value:
         raise SettingsError(f"{setting}: a folder with {os.pathsep!r} in its name cannot be searched, got {value!r}.")
     return PackagesFolder(path=Path(os.path.normpath(path)))

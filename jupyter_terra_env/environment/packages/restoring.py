@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,7 +21,7 @@ if (identical(unname(getOption("repos")["CRAN"]), "@CRAN@")) chooseCRANmirror(gr
 install.packages(own[[1]], lib = own[[2]])
 """
 _FULL = "No space left on device"
-_NOT_FOUND = "No matching distribution found"
+_NOT_FOUND = re.compile(r"No matching distribution found for (\S+)")
 _LONGEST_REASON = 300
 
 
@@ -104,7 +105,7 @@ class Restoring:
             hint = f" To install it for another version, add --python VERSION (here: {others})." if others else ""
             return f"Python {version} is not here.{hint}"
         directory = self._folder.path / "lib" / f"python{version}" / "site-packages"
-        return _PythonTarget(version=version, program=python, directory=directory, constraints=manifest.path)
+        return _PythonTarget(version=version, program=python, directory=directory, all=manifest.wanted)
 
     def _install(self, target: "_Target", wanted: Wanted) -> str:
         """Install a package.
@@ -114,21 +115,27 @@ class Restoring:
         """
         try:
             target.directory.mkdir(parents=True, exist_ok=True)
-            done = subprocess.run(  # noqa: S603 - an interpreter of this machine; the name was checked
-                target.command(wanted),
-                env=self._variables,
-                cwd=self._folder.path,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
+            with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as constraints:
+                constraints.write("".join(f"{line}\n" for line in target.constraints(wanted)))
+                constraints.flush()
+                done = self._run(target.command(wanted, constraints.name))
         except OSError as error:
             return f"{target.program} cannot be run, or {target.directory} not be written to: {error.strerror}."
         output = done.stdout.decode("utf-8", "replace")
         if done.returncode == 0 and target.is_done(wanted):
             return ""
         return self._full() if _FULL in output else target.reason(wanted, output)
+
+    def _run(self, command: list[str]) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(  # noqa: S603 - an interpreter of this machine; the names were checked
+            command,
+            env=self._variables,
+            cwd=self._folder.path,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
 
     def _full(self) -> str:
         return f"The disk of {self._folder.path} is full: make room, then run this again."
@@ -139,7 +146,7 @@ class _PythonTarget:
     version: str
     program: Path
     directory: Path
-    constraints: Path
+    all: tuple[Wanted, ...]
 
     def has(self, wanted: Wanted) -> bool:
         found = python_packages(self.version, self.directory)
@@ -150,17 +157,22 @@ class _PythonTarget:
             for package in found.packages
         )
 
-    def command(self, wanted: Wanted) -> list[str]:
-        constraints = ["--constraint", str(self.constraints.absolute())]
-        return [str(self.program), *_PIP, *constraints, "--", wanted.requirement]
+    def constraints(self, wanted: Wanted) -> list[str]:
+        """What a package needs is installed in the manifest's version, too."""
+        return [each.requirement for each in self.all if each is not wanted]
+
+    def command(self, wanted: Wanted, constraints: str) -> list[str]:
+        return [str(self.program), *_PIP, "--constraint", constraints, "--", wanted.requirement]
 
     def is_done(self, _wanted: Wanted) -> bool:
         """Pip has said so; a package that the image has in this version is not installed twice."""
         return True
 
     def reason(self, wanted: Wanted, output: str) -> str:
-        if _NOT_FOUND in output:
-            return f"The package index has no {wanted.requirement} for Python {self.version}, or did not answer."
+        missing = _NOT_FOUND.search(output)
+        if missing is not None:
+            needed = "" if missing[1].startswith(wanted.name) else f", which {wanted.name} needs,"
+            return f"The package index has no {missing[1]}{needed} for Python {self.version}, or did not answer."
         errors = re.findall(r"^\s*(?:ERROR|error): (.+)", output, re.MULTILINE)
         return _sentence(errors[-1] if errors else output.strip().rpartition("\n")[2])
 
@@ -175,7 +187,10 @@ class _RTarget:
         found = r_packages(self.version, self.directory)
         return wanted.name not in found.broken and any(package.name == wanted.name for package in found.packages)
 
-    def command(self, wanted: Wanted) -> list[str]:
+    def constraints(self, _wanted: Wanted) -> list[str]:
+        return []
+
+    def command(self, wanted: Wanted, _constraints: str) -> list[str]:
         return [str(self.program), "-e", _R, wanted.name, str(self.directory)]
 
     def is_done(self, wanted: Wanted) -> bool:
