@@ -7,7 +7,8 @@ import shutil
 import pytest
 from packages_kit import Image, printed, run, virtual_environment
 
-from jupyter_terra_env.environment.packages.folder import STARTUP
+from jupyter_terra_env.environment.packages.folder import STARTUP, packages_folder
+from jupyter_terra_env.rules.errors import SettingsError
 
 SEEN = "import json, os, site, sys; print(json.dumps([sys.path, os.environ.get('PIP_USER'), site.ENABLE_USER_SITE]))"
 
@@ -132,6 +133,18 @@ def test_a_command_of_the_server_never_imports_them(disk, tmp_path, start):
     assert printed([*command, "--version"], disk.variables())[0].isdigit()
 
 
+def test_nor_do_the_processes_that_a_server_starts_except_its_kernels_and_terminals(image, disk):
+    starts = f"import subprocess, sys; print(subprocess.check_output([sys.executable, '-c', {SEEN!r}], text=True))"
+    server = disk.home / "jupyter-lab"
+    server.write_text(f"import os; {starts}")
+    path, _, _ = json.loads(printed([image.python, server], disk.variables()))
+    assert str(disk.python_packages) not in path
+    command = disk.home / "jupyter"
+    command.write_text(starts)
+    assert str(disk.python_packages) in json.loads(printed([image.python, command], disk.variables()))[0]
+    assert disk.folder.variables({"PYTHONNOUSERSITE": "1"})["PYTHONNOUSERSITE"] == ""
+
+
 def test_a_command_that_someone_installed_does(image, disk):
     disk.wheel("tiny", files={"tiny.py": "def main(): print('hello')\n"}, commands=["jupyter-lab=tiny:main"])
     image.pip("install", "tiny", variables=disk.variables())
@@ -158,3 +171,14 @@ def test_the_variables_are_the_same_the_second_time(disk):
 
 def test_no_empty_entry_makes_the_working_directory_a_place_to_import_from(disk):
     assert disk.variables(PYTHONPATH="")["PYTHONPATH"] == str(STARTUP)
+
+
+def test_without_a_setting_everything_stays_as_it_is():
+    assert packages_folder("", {}) is None
+    assert packages_folder("", {"TERRA_ENV_PACKAGES_FOLDER": "/a"}).path == packages_folder("/a/", {}).path
+
+
+@pytest.mark.parametrize("value", ["packages", "/", "~/a:b"])
+def test_a_folder_that_cannot_be_meant_is_refused(value):
+    with pytest.raises(SettingsError, match=r"TerraEnvApp\.packages_folder: "):
+        packages_folder(value, {})

@@ -14,19 +14,18 @@ import sys
 
 FOLDER = "TERRA_ENV_PACKAGES_FOLDER"
 SERVERS = (
-    "jupyter",
     "jupyter-lab",
     "jupyter-labhub",
     "jupyter-notebook",
     "jupyter-server",
-    "jupyter-terra-env",
-    "jupyterhub-singleuser",
     "jupyter_server",
-    "jupyter_terra_env.cli.main",
+    "jupyterhub-singleuser",
     "jupyterlab",
     "notebook",
 )
-"""Commands and modules of the server's own environment; packages installed later must not break them."""
+"""Commands and modules that start a Jupyter server, which packages installed later must not break."""
+COMMANDS = ("jupyter", "jupyter-terra-env", "jupyter_terra_env.cli.main")
+"""Commands of the server's environment that have to work, too; what they start may use the packages."""
 ELSEWHERE = ("--target", "-t", "--prefix", "--root")
 """Options of pip that exclude an installation into the folder."""
 
@@ -44,13 +43,13 @@ def is_on_disk(folder: str) -> bool:
     return is_within(sys.prefix, folder if disk == os.path.dirname(disk) else disk)
 
 
-def is_server(folder: str) -> bool:
-    """Whether this process is a Jupyter server, or a command of its environment that must always work."""
+def started_as(folder: str) -> str:
+    """Return the name of the command or module that this process runs; empty for a command from the folder."""
     words = getattr(sys, "argv", None) or [""]
     if words[0] != "-m":
-        return os.path.basename(words[0]) in SERVERS and not is_within(words[0], folder)
+        return "" if is_within(words[0], folder) else os.path.basename(words[0])
     started = getattr(sys, "orig_argv", [])
-    return "-m" in started[:-1] and started[started.index("-m") + 1] in SERVERS
+    return started[started.index("-m") + 1] if "-m" in started[:-1] else ""
 
 
 def use(packages: str) -> None:
@@ -87,11 +86,15 @@ def decide(folder: str) -> None:
     if site.getuserbase() != folder:
         return
     into_folder = bool(site.ENABLE_USER_SITE) and not is_on_disk(folder)
+    name = started_as(folder)
     direct_pip(into_folder=into_folder)
-    if into_folder and not is_server(folder):
+    if into_folder and name not in SERVERS + COMMANDS:
         use(site.getusersitepackages())
     else:
         leave(site.getusersitepackages())
+    if name in SERVERS:
+        # For the processes that it starts; its kernels and terminals get another value.
+        os.environ["PYTHONNOUSERSITE"] = "1"
 
 
 def run_next() -> None:
