@@ -42,6 +42,11 @@ _NO_FOLDER = (
     f"{FOLDER_VARIABLE}, or name a folder with --folder."
 )
 _LANGUAGES = {Language.PYTHON: "Python", Language.R: "R", Language.CONDA: "conda environment"}
+_AGAIN = {
+    Language.PYTHON: "install it with 'pip install --ignore-installed --no-deps NAME'",
+    Language.R: "delete the folder 00LOCK… and install it again",
+    Language.CONDA: "create the environment again",
+}
 _WORDS = {
     Outcome.INSTALLED: "installed",
     Outcome.PRESENT: "is there already",
@@ -175,7 +180,7 @@ def _troubles(folder: PackagesFolder, sets: Iterable[PackageSet], here: Interpre
         if each.broken:
             yield (
                 "broken-package",
-                f"The installation of {', '.join(each.broken)} for {name} did not end: install it again.",
+                f"The installation of {', '.join(each.broken)} for {name} did not end: {_AGAIN[each.language]}.",
             )
     stale = stale_commands(folder)
     if stale:

@@ -98,6 +98,7 @@ def test_packages_of_another_version_of_python_are_said_to_be_and_can_be_had_for
     old = disk.folder.path / "lib" / "python3.1" / "site-packages"
     old.mkdir(parents=True)
     shutil.unpack_archive(disk.wheel("tiny"), old, "zip")
+    (old / "tiny-1.0.dist-info" / "INSTALLER").write_text("pip\n")
     (disk.folder.path / "bin").mkdir()
     (disk.folder.path / "bin" / "tiny").write_text("#!/gone/bin/python3.1\n")
     listed = packages("list", "--json")
@@ -117,10 +118,15 @@ def test_packages_of_another_version_of_python_are_said_to_be_and_can_be_had_for
     assert (disk.python_packages / "tiny.py").exists()
 
 
-def test_what_is_half_installed_is_named_and_installed_again(packages, image, disk):  # noqa: F811
+@pytest.mark.parametrize("missing", ["METADATA", "INSTALLER", "dist-info"])
+def test_what_is_half_installed_is_named_and_installed_again(packages, image, disk, missing):  # noqa: F811
     disk.wheel("tiny")
     image.pip("install", "tiny", variables=disk.variables())
-    (disk.python_packages / "tiny-1.0.dist-info" / "METADATA").unlink()
+    record = disk.python_packages / "tiny-1.0.dist-info"
+    if missing == "dist-info":
+        record.rename(record.with_name("~iny-1.0.dist-info"))
+    else:
+        (record / missing).unlink()
     report = json.loads(packages("list", "--json").stdout)
     assert reasons(report) == ["broken-package"]
     assert report["installed"][0]["broken"] == ["tiny"]

@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import os
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -81,13 +82,17 @@ def python_packages(version: str, directory: Path) -> PackageSet:
         directory: its ``site-packages``.
     """
     found, broken = [], []
-    for path in sorted([*directory.glob("*.dist-info"), *directory.glob("*.egg-info")]):
+    for path in _records(directory):
         package = _python_package(path)
         if package is None:
             broken.append(path.name.partition("-")[0])
+        elif path.name.startswith("~"):
+            # pip sets the old version aside so, and removes it when the new one is there.
+            broken.append(package.name)
         else:
             found.append(package)
     counts = Counter(normalized(package.name) for package in found)
+    broken = [name for name in broken if normalized(name) not in counts]
     broken += [name for name, count in counts.items() if count > 1]
     return _set(Language.PYTHON, version, directory, found, broken)
 
@@ -109,6 +114,18 @@ def r_packages(version: str, directory: Path) -> PackageSet:
     return _set(Language.R, version, directory, found, broken)
 
 
+def remove_records(directory: Path, name: str) -> None:
+    """Remove the records of a package whose installation did not end; pip would trust them and install nothing.
+
+    Args:
+        directory: the ``site-packages`` of a version of Python.
+        name: the package.
+    """
+    for path in _records(directory):
+        if normalized(path.name.partition("-")[0]) == normalized(name):
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def stale_commands(folder: PackagesFolder) -> tuple[str, ...]:
     """Names of commands in the folder that cannot run, because their interpreter is not here.
 
@@ -128,6 +145,10 @@ def normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def _records(directory: Path) -> list[Path]:
+    return sorted([*directory.glob("*.dist-info"), *directory.glob("*.egg-info")])
+
+
 def _python_package(path: Path) -> Package | None:
     """Read a package's record; None if it is not whole."""
     try:
@@ -136,7 +157,9 @@ def _python_package(path: Path) -> Package | None:
         origin = json.loads(distribution.read_text("direct_url.json") or "{}")
     except (OSError, ValueError, KeyError):
         return None
-    if not name or not version:
+    # pip writes the name of the installer once all files are there.
+    is_whole = path.suffix != ".dist-info" or (path / "INSTALLER").exists()
+    if not (name and version and is_whole):
         return None
     url, is_local = _origin(origin if isinstance(origin, dict) else {})
     return Package(name=name, version=version, url=url, is_local=is_local)

@@ -1,6 +1,7 @@
 """Installs the packages of manifests anew, one by one: what is there already is left alone, so it can be repeated."""
 
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -9,7 +10,14 @@ from enum import StrEnum
 from pathlib import Path
 
 from jupyter_terra_env.environment.packages.folder import PackagesFolder
-from jupyter_terra_env.environment.packages.installed import Language, normalized, python_packages, r_packages
+from jupyter_terra_env.environment.packages.installed import (
+    Language,
+    PackageSet,
+    normalized,
+    python_packages,
+    r_packages,
+    remove_records,
+)
 from jupyter_terra_env.environment.packages.interpreters import Interpreters
 from jupyter_terra_env.environment.packages.manifest import Manifest, Wanted
 
@@ -81,15 +89,16 @@ class Restoring:
             for each in manifest.wanted:
                 yield _result(manifest, wanted_for, each, Outcome.NOT_TRIED, target)
             return
-        is_full = False
+        is_full, now = False, target.look()
         for each in manifest.wanted:
             if is_full:
                 yield _result(manifest, target.version, each, Outcome.NOT_TRIED, self._full())
-            elif target.has(each):
+            elif target.has(each, now):
                 yield _result(manifest, target.version, each, Outcome.PRESENT)
             else:
-                message = self._install(target, each)
-                is_full = message == self._full()
+                message = self._install(target, each, now)
+                # With a package come those that it needs.
+                is_full, now = message == self._full(), target.look()
                 yield _result(manifest, target.version, each, Outcome.FAILED if message else Outcome.INSTALLED, message)
 
     def _target(self, manifest: Manifest, version: str) -> "_Target | str":
@@ -107,7 +116,7 @@ class Restoring:
         directory = self._folder.path / "lib" / f"python{version}" / "site-packages"
         return _PythonTarget(version=version, program=python, directory=directory, all=manifest.wanted)
 
-    def _install(self, target: "_Target", wanted: Wanted) -> str:
+    def _install(self, target: "_Target", wanted: Wanted, now: PackageSet) -> str:
         """Install a package.
 
         Returns:
@@ -115,6 +124,7 @@ class Restoring:
         """
         try:
             target.directory.mkdir(parents=True, exist_ok=True)
+            target.prepare(wanted, now)
             with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as constraints:
                 constraints.write("".join(f"{line}\n" for line in target.constraints(wanted)))
                 constraints.flush()
@@ -148,14 +158,18 @@ class _PythonTarget:
     directory: Path
     all: tuple[Wanted, ...]
 
-    def has(self, wanted: Wanted) -> bool:
-        found = python_packages(self.version, self.directory)
-        if normalized(wanted.name) in map(normalized, found.broken):
-            return False
-        return any(
+    def look(self) -> PackageSet:
+        return python_packages(self.version, self.directory)
+
+    def has(self, wanted: Wanted, now: PackageSet) -> bool:
+        return not _is_broken(wanted, now) and any(
             normalized(package.name) == normalized(wanted.name) and wanted.version in {None, package.version}
-            for package in found.packages
+            for package in now.packages
         )
+
+    def prepare(self, wanted: Wanted, now: PackageSet) -> None:
+        if _is_broken(wanted, now):
+            remove_records(self.directory, wanted.name)
 
     def constraints(self, wanted: Wanted) -> list[str]:
         """What a package needs is installed in the manifest's version, too."""
@@ -165,13 +179,14 @@ class _PythonTarget:
         return [str(self.program), *_PIP, "--constraint", constraints, "--", wanted.requirement]
 
     def is_done(self, _wanted: Wanted) -> bool:
-        """Pip has said so; a package that the image has in this version is not installed twice."""
+        """See whether pip has said so: a package that the image has in this version is not installed twice."""
         return True
 
     def reason(self, wanted: Wanted, output: str) -> str:
         missing = _NOT_FOUND.search(output)
         if missing is not None:
-            needed = "" if missing[1].startswith(wanted.name) else f", which {wanted.name} needs,"
+            name = re.split(r"[^\w.-]", missing[1])[0]
+            needed = "" if normalized(name) == normalized(wanted.name) else f", which {wanted.name} needs,"
             return f"The package index has no {missing[1]}{needed} for Python {self.version}, or did not answer."
         errors = re.findall(r"^\s*(?:ERROR|error): (.+)", output, re.MULTILINE)
         return _sentence(errors[-1] if errors else output.strip().rpartition("\n")[2])
@@ -183,9 +198,15 @@ class _RTarget:
     program: Path
     directory: Path
 
-    def has(self, wanted: Wanted) -> bool:
-        found = r_packages(self.version, self.directory)
-        return wanted.name not in found.broken and any(package.name == wanted.name for package in found.packages)
+    def look(self) -> PackageSet:
+        return r_packages(self.version, self.directory)
+
+    def has(self, wanted: Wanted, now: PackageSet) -> bool:
+        return wanted.name not in now.broken and any(package.name == wanted.name for package in now.packages)
+
+    def prepare(self, wanted: Wanted, _now: PackageSet) -> None:
+        """Remove the lock of an interrupted installation; R itself replaces the rest."""
+        shutil.rmtree(self.directory / f"00LOCK-{wanted.name}", ignore_errors=True)
 
     def constraints(self, _wanted: Wanted) -> list[str]:
         return []
@@ -194,8 +215,8 @@ class _RTarget:
         return [str(self.program), "-e", _R, wanted.name, str(self.directory)]
 
     def is_done(self, wanted: Wanted) -> bool:
-        """Only its library says so: for R, a package that it could not install is worth a warning."""
-        return self.has(wanted)
+        """Look into the library: for R, a package that it could not install is worth a warning only."""
+        return self.has(wanted, self.look())
 
     def reason(self, wanted: Wanted, output: str) -> str:
         if "not available" in output:
@@ -205,6 +226,10 @@ class _RTarget:
 
 
 _Target = _PythonTarget | _RTarget
+
+
+def _is_broken(wanted: Wanted, now: PackageSet) -> bool:
+    return normalized(wanted.name) in map(normalized, now.broken)
 
 
 def _result(manifest: Manifest, version: str, wanted: Wanted, outcome: Outcome, message: str = "") -> Result:
