@@ -10,10 +10,11 @@ from typing import Any
 from jupyter_terra_env.cli.json_errors import trouble
 from jupyter_terra_env.cli.output import complain, say, say_json
 from jupyter_terra_env.environment.packages.folder import FOLDER_VARIABLE, PackagesFolder, packages_folder
-from jupyter_terra_env.environment.packages.installed import Language, PackageSet, installed, stale_commands
+from jupyter_terra_env.environment.packages.installed import Language, PackageSet, installed
 from jupyter_terra_env.environment.packages.interpreters import Interpreters, find_interpreters
 from jupyter_terra_env.environment.packages.manifest import Manifest, read_manifests, write_manifests
 from jupyter_terra_env.environment.packages.restoring import Outcome, Restoring, Result
+from jupyter_terra_env.environment.packages.troubles import LANGUAGE_NAMES, counted, find_troubles, is_here
 from jupyter_terra_env.rules.errors import SettingsError
 
 NAME = "packages"
@@ -41,12 +42,6 @@ _NO_FOLDER = (
     "No packages folder is set: set TerraEnvApp.packages_folder in jupyter_server_config.py or the variable "
     f"{FOLDER_VARIABLE}, or name a folder with --folder."
 )
-_LANGUAGES = {Language.PYTHON: "Python", Language.R: "R", Language.CONDA: "conda environment"}
-_AGAIN = {
-    Language.PYTHON: "install it with 'pip install --ignore-installed --no-deps NAME'",
-    Language.R: "delete the folder 00LOCK… and install it again",
-    Language.CONDA: "create the environment again",
-}
 _WORDS = {
     Outcome.INSTALLED: "installed",
     Outcome.PRESENT: "is there already",
@@ -132,7 +127,7 @@ def _env(folder: PackagesFolder, *, as_json: bool) -> int:
 def _list(folder: PackagesFolder, *, as_json: bool) -> int:
     sets = tuple(installed(folder))
     here = _interpreters(folder)
-    troubles = [trouble(code, message) for code, message in _troubles(folder, sets, here)]
+    troubles = [trouble(found.kind.value, found.message) for found in find_troubles(folder, sets, here)]
     report = {
         "folder": str(folder.path),
         "well": not troubles,
@@ -148,53 +143,11 @@ def _set_report(packages: PackageSet, here: Interpreters) -> Report:
     return {
         "language": packages.language.value,
         "version": packages.version,
-        "is_here": _is_here(packages, here),
+        "is_here": is_here(packages, here),
         "directory": str(packages.directory),
         "packages": [{"name": package.name, "version": package.version} for package in packages.packages],
         "broken": list(packages.broken),
     }
-
-
-def _is_here(packages: PackageSet, here: Interpreters) -> bool:
-    match packages.language:
-        case Language.PYTHON:
-            return packages.version in here.pythons
-        case Language.R:
-            return packages.version == here.r_version
-        case Language.CONDA:
-            return True
-
-
-def _troubles(folder: PackagesFolder, sets: Iterable[PackageSet], here: Interpreters) -> Iterator[tuple[str, str]]:
-    why = folder.why_not_usable()
-    if why is not None:
-        yield "not-usable", why
-    for each in sets:
-        name = f"{_LANGUAGES[each.language]} {each.version}"
-        if not _is_here(each, here):
-            yield (
-                "version-not-here",
-                f"{_counted(len(each.packages))} for {name}, which is not here: 'freeze' and 'restore' install them "
-                "for the version that is.",
-            )
-        if each.broken:
-            yield (
-                "broken-package",
-                f"The installation of {', '.join(each.broken)} for {name} did not end: {_AGAIN[each.language]}.",
-            )
-    stale = stale_commands(folder)
-    if stale:
-        yield (
-            "stale-command",
-            f"These commands in {folder.commands} cannot run, because the Python that they were installed for is not "
-            f"here: {', '.join(stale)}.",
-        )
-    for prefix in here.apart:
-        yield (
-            "virtual-environment",
-            f"{prefix} is a virtual environment that cannot see {folder.path}: what pip installs in it stays in it. An "
-            "image creates such an environment with 'python -m venv --system-site-packages'.",
-        )
 
 
 def _interpreters(folder: PackagesFolder) -> Interpreters:
@@ -209,7 +162,7 @@ def _list_text(report: Report) -> str:
     lines = [f"Packages in {report['folder']} ({report['free_bytes'] / 1e9:.1f} GB free)"]
     for each in report["installed"]:
         where = "" if each["is_here"] else ", which is not here"
-        lines.append(f"for {_LANGUAGES[Language(each['language'])]} {each['version']}{where}:")
+        lines.append(f"for {LANGUAGE_NAMES[Language(each['language'])]} {each['version']}{where}:")
         lines += [f"  {package['name']} {package['version']}" for package in each["packages"]]
     if not report["installed"]:
         lines.append("Nothing is installed there.")
@@ -251,7 +204,7 @@ def _restore(folder: PackagesFolder, arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json({"well": not left, "packages": [_result_report(result) for result in results]})
     else:
-        say(f"{len(results) - len(left)} of {_counted(len(results))} are there.")
+        say(f"{len(results) - len(left)} of {counted(len(results))} are there.")
     return 1 if left else 0
 
 
@@ -266,7 +219,7 @@ def _progressing(
             new = result.message not in reasons or result.outcome is Outcome.FAILED
             reasons.add(result.message)
             why = f": {result.message}" if result.message and new else ""
-            name = f"{_LANGUAGES[result.language]} {result.version}"
+            name = f"{LANGUAGE_NAMES[result.language]} {result.version}"
             progress(f"[{number}/{total}] {name}: {result.name} {_WORDS[result.outcome]}{why}")
             yield result
 
@@ -279,7 +232,3 @@ def _result_report(result: Result) -> Report:
         "outcome": result.outcome.value,
         "message": result.message,
     }
-
-
-def _counted(packages: int) -> str:
-    return "1 package" if packages == 1 else f"{packages} packages"

@@ -5,9 +5,10 @@ import os
 import shutil
 
 import pytest
-from packages_kit import Image, printed, run, virtual_environment
+from packages_kit import VERSION, Image, printed, run, virtual_environment
 
 from jupyter_terra_env.environment.packages.folder import STARTUP, packages_folder
+from jupyter_terra_env.environment.packages.installed import python_packages
 from jupyter_terra_env.rules.errors import SettingsError
 
 SEEN = "import json, os, site, sys; print(json.dumps([sys.path, os.environ.get('PIP_USER'), site.ENABLE_USER_SITE]))"
@@ -21,6 +22,7 @@ def seen_by(python, variables):
 def test_an_image_imports_what_is_installed_before_its_own_packages_even_if_nothing_is_yet(image, disk):
     path, pip_user, _ = seen_by(image.python, disk.variables())
     assert pip_user == "1"
+    assert disk.python_packages.is_dir()
     assert path.index(str(disk.python_packages)) < path.index(str(image.site_packages))
     assert seen_by(image.python, disk.variables())[0] == path
 
@@ -182,3 +184,13 @@ def test_without_a_setting_everything_stays_as_it_is():
 def test_a_folder_that_cannot_be_meant_is_refused(value):
     with pytest.raises(SettingsError, match=r"TerraEnvApp\.packages_folder: "):
         packages_folder(value, {})
+
+
+def test_a_record_that_cannot_be_read_is_a_broken_package(disk):
+    record = disk.python_packages / "tiny-1.0.dist-info"
+    record.mkdir(parents=True)
+    assert python_packages(VERSION, disk.python_packages).broken == ("tiny",)
+    for version in ("1.0", "2.0"):
+        shutil.unpack_archive(disk.wheel("other", version), disk.python_packages, "zip")
+        (disk.python_packages / f"other-{version}.dist-info" / "INSTALLER").touch()
+    assert python_packages(VERSION, disk.python_packages).broken == ("other", "tiny")
