@@ -1,9 +1,7 @@
 """The extension application: Jupyter's settings in, wired parts out."""
 
 import logging
-import os
 import secrets
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
 from traitlets import Bool, CaselessStrEnum, Dict, Float, Int, List, TraitError, Unicode
 
-from jupyter_terra_env.bucket.connection import EMBEDDED_BUCKET_VARIABLE, Connection
+from jupyter_terra_env.bucket.connection import EMBEDDED_BUCKET_VARIABLE
 from jupyter_terra_env.notebooks.folder_workspaces import FolderWorkspaces
 from jupyter_terra_env.notebooks.locks.lock_keeper import KeepingTimes
 from jupyter_terra_env.notebooks.storage.write_gate import INTERVAL_SECONDS
@@ -40,7 +38,12 @@ from jupyter_terra_env.server.workspace_handler import ANNOUNCEMENTS_SETTING, NO
 from jupyter_terra_env.wiring.autopause import AutopausePlan, build_autopause, plan_autopause
 from jupyter_terra_env.wiring.lifetime import start_parts, stop_parts
 from jupyter_terra_env.wiring.notebooks import build
-from jupyter_terra_env.wiring.settings import folder_workspaces_of, plan_of, workspaces_of
+from jupyter_terra_env.wiring.programs import packages_of
+from jupyter_terra_env.wiring.settings import (
+    folder_workspaces_of,
+    plan_of,
+    workspaces_of,
+)
 from jupyter_terra_env.wiring.welder import build_welder
 
 
@@ -112,6 +115,14 @@ class TerraEnvApp(ExtensionApp):
         help=(
             "Folder of the journal; it must be on the persistent disk. If empty, it is `.jupyter-terra-env` in the "
             "server's root folder."
+        ),
+    )
+    packages_folder = Unicode(
+        "",
+        config=True,
+        help=(
+            "Folder on the persistent disk, such as `~/packages`, into which pip and R's install.packages() install in "
+            "kernels and terminals. If empty, TERRA_ENV_PACKAGES_FOLDER is used; without both, they install as usual."
         ),
     )
     save_wait_seconds = Float(
@@ -256,6 +267,7 @@ class TerraEnvApp(ExtensionApp):
         try:
             super()._link_jupyter_server_extension(serverapp)
             self.autopause_plan = plan_autopause(self, self.state_folder(Path(serverapp.root_dir)))
+            packages_of(self)
             if self.welder_port:
                 self.welder_listener = WelderPort(self.welder_port, self.welder_ip)
         except (TraitError, SettingsError) as error:
@@ -285,18 +297,18 @@ class TerraEnvApp(ExtensionApp):
         self.settings[NOTEBOOKS_SETTING] = self.wired
         self.settings[ANNOUNCEMENTS_SETTING] = self.announcements
         self.settings[WELDER_SETTING] = self.welder = build_welder(self, new_id=lambda: secrets.token_hex(16))
+        server: Any = self.serverapp
         if self.wired is not None:
-            server: Any = self.serverapp
-            root = Path(server.root_dir)
-            self.folder_workspaces = folder_workspaces_of(self, root, log=self._server_log)
-            server.io_loop.add_callback(start_parts, self)
+            self.folder_workspaces = folder_workspaces_of(self, Path(server.root_dir), log=self._server_log)
+        if server is not None:
+            server.io_loop.add_callback(start_parts, self, log=self._server_log)
         events: Any = self.settings["event_logger"]
         if SCHEMA_ID not in events.schemas:
             events.register_event_schema(SCHEMA)
-        if self.autopause_plan is not None and self.serverapp is not None:
-            self.autopause = build_autopause(self.autopause_plan, self.serverapp, self.wired)
+        if self.autopause_plan is not None and server is not None:
+            self.autopause = build_autopause(self.autopause_plan, server, self.wired)
             workspaces = None if self.wired is None else self.wired.workspaces
-            publish_page_options(self.serverapp.web_app.settings, workspaces, can_pause=self.autopause_plan.can_pause)
+            publish_page_options(server.web_app.settings, workspaces, can_pause=self.autopause_plan.can_pause)
 
     def initialize_handlers(self) -> None:
         """Add the REST endpoints."""
@@ -325,21 +337,6 @@ class TerraEnvApp(ExtensionApp):
             SettingsError: a setting is wrong.
         """
         return workspaces_of(self, root, warn=self._server_log.warning)
-
-    def connection(self, workspaces: Iterable[Workspace] = ()) -> Connection:
-        """How this server reaches buckets.
-
-        Args:
-            workspaces: the workspaces whose buckets are made when an embedded bucket's folder is first used.
-        """
-        embedded = self.embedded_bucket or os.environ.get(EMBEDDED_BUCKET_VARIABLE, "")
-        return Connection(
-            embedded_directory=Path(embedded).expanduser() if embedded else None,
-            embedded_buckets=tuple(dict.fromkeys(workspace.bucket for workspace in workspaces)),
-            concurrency=self.bucket_concurrency,
-            read_timeout_seconds=self.bucket_read_timeout_seconds,
-            retry_deadline_seconds=self.bucket_retry_deadline_seconds,
-        )
 
     def state_folder(self, root: Path) -> Path:
         """Where the journal is.

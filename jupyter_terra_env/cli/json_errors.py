@@ -19,8 +19,17 @@ def failure(reason: str, message: str) -> dict[str, Any]:
         reason: machine code.
         message: one sentence.
     """
-    trouble = {"workspace": None, "reason": reason, "message": message}
-    return {"well": False, "message": message, "troubles": [trouble]}
+    return {"well": False, "message": message, "troubles": [trouble(reason, message)]}
+
+
+def trouble(reason: str, message: str) -> dict[str, Any]:
+    """A trouble that is not of one workspace, as reports list it.
+
+    Args:
+        reason: machine code.
+        message: one sentence.
+    """
+    return {"workspace": None, "reason": reason, "message": message}
 
 
 def print_failure(verb: str, reason: str, message: str, *, as_json: bool) -> None:

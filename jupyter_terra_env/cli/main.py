@@ -19,6 +19,7 @@ from jupyter_terra_env.cli import (
     demo,
     flush,
     locks,
+    packages,
     preview,
     versions,
 )
@@ -37,6 +38,7 @@ _VERBS: tuple[ModuleType, ...] = (
     locks,
     versions,
     preview,
+    packages,
     flush,
     autopause,
     bucket,

@@ -21,6 +21,8 @@ from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Workspace
 from jupyter_terra_env.server.configuration import ignored_settings, is_other_contents_manager
 from jupyter_terra_env.server.realtime_collaboration import is_enabled
+from jupyter_terra_env.wiring.programs import packages_of
+from jupyter_terra_env.wiring.settings import connection_of
 
 EMULATOR_VARIABLE = "STORAGE_EMULATOR_HOST"
 _NO_ROOT = "The server's root folder {} is not a folder. Name another one with --root."
@@ -42,6 +44,7 @@ class ServerSettings:
         ignored: settings that have no effect, a sentence each.
         files: the configuration files that were read.
         deliver_program_changes: whether changes by programs are brought to the workspace automatically.
+        packages_folder: where packages persist; None if they are left where pip, R and conda put them.
         realtime_collaboration: whether jupyter-collaboration stays on with a workspace; None when it is not enabled.
     """
 
@@ -56,6 +59,7 @@ class ServerSettings:
     ignored: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     deliver_program_changes: bool = True
+    packages_folder: Path | None = None
     realtime_collaboration: bool | None = None
 
     @property
@@ -91,6 +95,7 @@ def load(root: Path | None) -> ServerSettings:
         if not folder.is_dir():
             raise SettingsError(_NO_ROOT.format(folder))
         manager = server.contents_manager_class
+        packages = packages_of(app)
         return ServerSettings(
             root=folder,
             extension_enabled=is_enabled_here,
@@ -100,7 +105,8 @@ def load(root: Path | None) -> ServerSettings:
             state_directory=app.state_folder(folder),
             # The application's own code reads its settings, so that both always agree.
             workspaces=app.configured_workspaces(folder),
-            connection=app.connection(),
+            connection=connection_of(app, ()),
+            packages_folder=None if packages is None else packages.path,
             ignored=ignored_settings(server, app),
             files=_files_of(server),
             deliver_program_changes=app.deliver_program_changes,

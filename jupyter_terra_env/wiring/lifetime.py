@@ -1,13 +1,11 @@
 """What a server's parts do when its event loop starts, and when the server stops."""
 
 import logging
-import os
 from typing import Any
 
 from jupyter_terra_env.closing import ClosingSteps
-from jupyter_terra_env.environment.settings import owner_email
 from jupyter_terra_env.notebooks.workspace_notebooks import UPLOADS_SECONDS
-from jupyter_terra_env.wiring.welder import set_variables
+from jupyter_terra_env.wiring.programs import set_variables
 
 _AFTER_FLUSH_SECONDS = 2.0
 """For uploads after a flush: what it could not bring to the bucket just now is not tried for long once more."""
@@ -16,13 +14,14 @@ _STOPPING_SECONDS = 30.0
 """Beyond the time of a step's own parts: reached only if a part blocks in spite of its own limits."""
 
 
-async def start_parts(app: Any) -> None:
+async def start_parts(app: Any, *, log: logging.Logger | logging.LoggerAdapter[Any]) -> None:
     """Start what needs the event loop.
 
     Args:
         app: the extension application.
+        log: the server's log.
     """
-    set_variables(app, owner_email(os.environ, app.owner_email))
+    set_variables(app, log=log)
     if app.wired is not None:
         await app.wired.start()
     if app.folder_workspaces is not None:

@@ -3,10 +3,11 @@
 import logging
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from jupyter_terra_env.bucket.connection import EMBEDDED_BUCKET_VARIABLE, Connection
 from jupyter_terra_env.environment.identity import Person, environment_id
 from jupyter_terra_env.environment.machine_identity import machine_identity
 from jupyter_terra_env.environment.settings import Defaults, collaborators, find_workspaces, owner_email
@@ -16,6 +17,7 @@ from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Workspace
 from jupyter_terra_env.wiring.notebooks import Plan
 from jupyter_terra_env.wiring.welder import shares_unmarked_locks
+
 
 Log = logging.Logger | logging.LoggerAdapter[Any]
 
@@ -61,6 +63,23 @@ def workspaces_of(app: Any, root: Path, *, warn: Callable[[str], None]) -> tuple
     )
 
 
+def connection_of(app: Any, workspaces: Iterable[Workspace]) -> Connection:
+    """How a server reaches buckets.
+
+    Args:
+        app: the extension application.
+        workspaces: the workspaces whose buckets are made when an embedded bucket's folder is first used.
+    """
+    embedded = app.embedded_bucket or os.environ.get(EMBEDDED_BUCKET_VARIABLE, "")
+    return Connection(
+        embedded_directory=Path(embedded).expanduser() if embedded else None,
+        embedded_buckets=tuple(dict.fromkeys(workspace.bucket for workspace in workspaces)),
+        concurrency=app.bucket_concurrency,
+        read_timeout_seconds=app.bucket_read_timeout_seconds,
+        retry_deadline_seconds=app.bucket_retry_deadline_seconds,
+    )
+
+
 def plan_of(app: Any, root: Path, workspaces: tuple[Workspace, ...], *, log: Log) -> Plan:
     """What is to be built for the workspaces of a server.
 
@@ -78,7 +97,7 @@ def plan_of(app: Any, root: Path, workspaces: tuple[Workspace, ...], *, log: Log
         root=root,
         state=state,
         workspaces=workspaces,
-        connection=app.connection(workspaces),
+        connection=connection_of(app, workspaces),
         person=person_of(app, state, log=log),
         save_wait_seconds=app.save_wait_seconds,
         listing_max_age_seconds=app.listing_max_age_seconds,

@@ -8,7 +8,6 @@ from jupyter_terra_env.autopause.flush import FlushCause
 from jupyter_terra_env.notebooks.linked_objects import LinkedObjects
 from jupyter_terra_env.notebooks.staged_metadata import StagedMetadata
 from jupyter_terra_env.server.welder.api import WelderApi
-from jupyter_terra_env.server.workspace_environment import set_kernel_variables, set_terminal_variables
 
 
 def build_welder(app: Any, *, new_id: Callable[[], str]) -> WelderApi | None:
@@ -43,22 +42,6 @@ def build_welder(app: Any, *, new_id: Callable[[], str]) -> WelderApi | None:
         new_id=new_id,
         log=app.serverapp.log,
     )
-
-
-def set_variables(app: Any, owner_email: str) -> None:
-    """Give kernels and terminals the variables of the workspace they start in.
-
-    Args:
-        app: the extension application.
-        owner_email: Terra e-mail address of the environment's owner; empty when it is not known.
-    """
-    notebooks, server = app.wired, app.serverapp
-    if notebooks is None or server is None:
-        return
-    set_kernel_variables(server.kernel_manager, notebooks.workspaces.locate, owner_email)
-    terminals = server.web_app.settings.get("terminal_manager")
-    if terminals is not None:
-        set_terminal_variables(terminals, notebooks.workspaces.locate, Path(server.root_dir), owner_email)
 
 
 def shares_unmarked_locks(app: Any, environ: Mapping[str, str]) -> bool:

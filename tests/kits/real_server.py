@@ -16,16 +16,14 @@ from machines import variables_of
 class RealServer:
     """Started in a home folder of its own; ended with the test."""
 
-    def __init__(self, home, *arguments, **variables):
+    def __init__(self, home, *arguments, program=(sys.executable, "-m", "jupyter_server"), **variables):
         self.home = home
         self._lines = []
         self.variables = variables_of(home, **variables)
         root = home / "root"
         root.mkdir(parents=True, exist_ok=True)
         command = [
-            sys.executable,
-            "-m",
-            "jupyter_server",
+            *map(str, program),
             "--ServerApp.open_browser=False",
             "--ServerApp.port=0",
             "--allow-root",
