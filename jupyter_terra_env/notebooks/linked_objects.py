@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
+from jupyter_terra_env.durable import sync, sync_directory
 from jupyter_terra_env.notebooks.concurrency import for_each
 from jupyter_terra_env.notebooks.moves.object_writes import ObjectWrites
-from jupyter_terra_env.notebooks.storage.durable_names import keep_as, sync, sync_directory
+from jupyter_terra_env.notebooks.storage.durable_names import keep_as
 from jupyter_terra_env.notebooks.storage.file_digests import digest_file
 from jupyter_terra_env.notebooks.storage.object_versions import as_remote
 from jupyter_terra_env.notebooks.storage.regular_files import open_regular

@@ -27,7 +27,7 @@ from jupyter_terra_env.notebooks.moves.moves import Moves
 from jupyter_terra_env.notebooks.moves.name_checks import NameChecks
 from jupyter_terra_env.notebooks.moves.notebook_checks import NotebookChecks
 from jupyter_terra_env.notebooks.moves.object_writes import ObjectWrites
-from jupyter_terra_env.notebooks.moves.planner import MovePlans
+from jupyter_terra_env.notebooks.moves.planner import MovePlanner
 from jupyter_terra_env.notebooks.moves.recovery import MoveRecovery
 from jupyter_terra_env.notebooks.preview import Previews
 from jupyter_terra_env.notebooks.storage.bucket_listings import BucketListings
@@ -195,7 +195,7 @@ def build(
         pause_seconds=pause,
         log=plan.log,
     )
-    planner = MovePlans(storage, delocalizer, locks, localizer, writes, NotebookChecks(storage, gate))
+    planner = MovePlanner(storage, delocalizer, locks, localizer, writes, NotebookChecks(storage, gate))
     links = StorageLinks(
         workspaces,
         storage,

@@ -37,7 +37,7 @@ from jupyter_terra_env.notebooks.moves.moves import Moves, Renaming
 from jupyter_terra_env.notebooks.moves.name_checks import NameChecks
 from jupyter_terra_env.notebooks.moves.notebook_checks import NotebookChecks
 from jupyter_terra_env.notebooks.moves.object_writes import ObjectWrites
-from jupyter_terra_env.notebooks.moves.planner import MovePlans
+from jupyter_terra_env.notebooks.moves.planner import MovePlanner
 from jupyter_terra_env.notebooks.moves.recovery import MoveRecovery
 from jupyter_terra_env.notebooks.storage.bucket_listings import BucketListings
 from jupyter_terra_env.notebooks.storage.journal import Journal
@@ -318,7 +318,7 @@ class Environment:
             pause_seconds=lambda failures, passing: settings.get("pause_seconds", 30.0),
             log=self.log,
         )
-        planner = MovePlans(
+        planner = MovePlanner(
             self.storage, self.delocalizer, self.locks, self.localizer, writes, NotebookChecks(self.storage, self.gate)
         )
         self.moves = Moves(self.storage, planner, self.executor, self.recovery, NameChecks(self.storage, self.listings))
