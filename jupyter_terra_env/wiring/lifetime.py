@@ -6,7 +6,7 @@ from typing import Any
 
 from jupyter_terra_env.closing import ClosingSteps
 from jupyter_terra_env.environment.settings import owner_email
-from jupyter_terra_env.notebooks.workspace_notebooks import UPLOADS_SECONDS
+from jupyter_terra_env.wiring.notebook_parts import UPLOADS_SECONDS
 from jupyter_terra_env.wiring.welder import set_variables
 
 _AFTER_FLUSH_SECONDS = 2.0

@@ -15,6 +15,7 @@ from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.environment.identity import Person
 from jupyter_terra_env.environment.private_folder import make_private
 from jupyter_terra_env.environment.workspace_folders import make_workspace_folders
+from jupyter_terra_env.notebooks.deliveries import Deliveries
 from jupyter_terra_env.notebooks.listing_badges import ListingBadges
 from jupyter_terra_env.notebooks.locks.bucket_locks import BucketLocks
 from jupyter_terra_env.notebooks.locks.lock_keeper import KeepingTimes, LockKeeper
@@ -30,6 +31,8 @@ from jupyter_terra_env.notebooks.moves.object_writes import ObjectWrites
 from jupyter_terra_env.notebooks.moves.planner import MovePlanner
 from jupyter_terra_env.notebooks.moves.recovery import MoveRecovery
 from jupyter_terra_env.notebooks.preview import Previews
+from jupyter_terra_env.notebooks.sharing import Sharing
+from jupyter_terra_env.notebooks.statuses import Statuses
 from jupyter_terra_env.notebooks.storage.bucket_listings import BucketListings
 from jupyter_terra_env.notebooks.storage.foreign_debts import JOURNAL_NAME
 from jupyter_terra_env.notebooks.storage.journal import Journal
@@ -53,6 +56,7 @@ from jupyter_terra_env.notebooks.untrusted.cage import Cage
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.backoff import pause_seconds
 from jupyter_terra_env.rules.workspace import Location, Workspace, Workspaces
+from jupyter_terra_env.wiring.notebook_parts import NotebookParts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +99,7 @@ def build(
     *,
     in_use: Callable[[], Awaitable[Collection[str]]],
     announce: Callable[[Location], None],
-) -> WorkspaceNotebooks:
+) -> NotebookParts:
     """Build the parts.
 
     Args:
@@ -219,26 +223,39 @@ def build(
             workspace.prefix,
             workspace.edit_directory,
         )
-    return WorkspaceNotebooks(
+    saving = Saving(storage, delocalizer, localizer.unseen_edits, localizer.views)
+    statuses = Statuses(storage, locks, delocalizer, listings, email_of=plan.person.email_of, log=plan.log)
+    return NotebookParts(
         workspaces=workspaces,
         links=links,
+        notebooks=WorkspaceNotebooks(
+            workspaces=workspaces,
+            storage=storage,
+            localizer=localizer,
+            keeper=keeper,
+            gate=gate,
+            moves=Moves(storage, planner, executor, recovery, NameChecks(storage, listings)),
+            saving=saving,
+            views=localizer.views,
+        ),
+        statuses=statuses,
+        deliveries=Deliveries(workspaces, storage, delocalizer, foreign_edits, statuses, log=plan.log),
         storage=storage,
         listings=listings,
+        badges=ListingBadges(storage, delocalizer, locks, foreign_edits),
         locks=locks,
         keeper=keeper,
         localizer=localizer,
         delocalizer=delocalizer,
-        saving=Saving(storage, delocalizer, localizer.unseen_edits, localizer.views),
+        saving=saving,
         foreign_edits=foreign_edits,
         gate=gate,
         conflicts=Conflicts(storage, localizer, delocalizer, locks, bases, cage),
         previews=Previews(storage),
-        badges=ListingBadges(storage, delocalizer, locks, foreign_edits),
-        moves=Moves(storage, planner, executor, recovery, NameChecks(storage, listings)),
+        sharing=Sharing(storage, locks),
         recovery=recovery,
         cage=cage,
         database=database,
         bucket_threads=threads,
-        email_of=plan.person.email_of,
         log=plan.log,
     )
