@@ -12,14 +12,13 @@ from jupyter_terra_env.notebooks.sync.saving import Saving
 from jupyter_terra_env.notebooks.sync.upload_gate import UploadGate
 from jupyter_terra_env.notebooks.sync.views import Views
 from jupyter_terra_env.rules.status import WorkStatus
-from jupyter_terra_env.rules.workspace import Location, Workspaces
+from jupyter_terra_env.rules.workspace import Location
 
 
 class WorkspaceNotebooks:
     """Opens, moves and deletes notebooks: what takes more than one of the parts below.
 
     Args:
-        workspaces: which folders belong to a workspace.
         storage: disk, buckets and journal.
         localizer: brings objects to the disk.
         keeper: keeps the locks of what is in use.
@@ -27,15 +26,11 @@ class WorkspaceNotebooks:
         moves: renames and deletes.
         saving: sends what comes into a workspace by a rename.
         views: remember what was shown.
-
-    Attributes:
-        workspaces: which folders belong to a workspace.
     """
 
     def __init__(  # noqa: PLR0913 - the parts that it puts together, each by name
         self,
         *,
-        workspaces: Workspaces,
         storage: NotebookStorage,
         localizer: Localizer,
         keeper: LockKeeper,
@@ -44,7 +39,6 @@ class WorkspaceNotebooks:
         saving: Saving,
         views: Views,
     ) -> None:
-        self.workspaces = workspaces
         self._storage = storage
         self._localizer = localizer
         self._keeper = keeper
@@ -52,10 +46,6 @@ class WorkspaceNotebooks:
         self._moves = moves
         self._saving = saving
         self._views = views
-
-    def locate(self, api_path: str) -> Location | None:
-        """The place in a workspace folder that an API path is; None for any other."""
-        return self.workspaces.locate(api_path)
 
     async def open(self, location: Location, *, to_edit: bool, largest_bytes: int | None = None) -> Opened:
         """Refresh the working copy for a person who is about to read it; see ``Localizer.open``.

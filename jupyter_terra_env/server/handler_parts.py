@@ -13,6 +13,7 @@ from jupyter_terra_env.notebooks.sync.conflicts import Conflicts
 from jupyter_terra_env.notebooks.sync.views import Views
 from jupyter_terra_env.notebooks.untrusted.cage import Cage
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
+from jupyter_terra_env.rules.workspace import Workspaces
 
 HANDLER_PARTS_SETTING = "jupyter_terra_env_handler_parts"
 
@@ -22,6 +23,7 @@ class HandlerParts:
     """The notebooks of a server's workspaces, as handlers use them.
 
     Attributes:
+        workspaces: which folders belong to a workspace.
         notebooks: opening, renaming and deleting.
         statuses: what is known of each notebook.
         storage: disk, buckets and journal by location.
@@ -35,6 +37,7 @@ class HandlerParts:
         cage: does the work on what others wrote.
     """
 
+    workspaces: Workspaces
     notebooks: WorkspaceNotebooks
     statuses: Statuses
     storage: NotebookStorage

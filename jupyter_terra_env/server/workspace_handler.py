@@ -7,9 +7,8 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 from jupyter_terra_env.notebooks.statuses import Statuses
-from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import LockReason
-from jupyter_terra_env.rules.workspace import Location, is_name_of_nothing, is_roundabout
+from jupyter_terra_env.rules.workspace import Location, Workspaces, is_name_of_nothing, is_roundabout
 from jupyter_terra_env.server.announcements import Announcements
 from jupyter_terra_env.server.callers import refuse_foreign_pages
 from jupyter_terra_env.server.handler_parts import HANDLER_PARTS_SETTING, HandlerParts
@@ -33,9 +32,9 @@ class NotebookLookup:
         return parts
 
     @property
-    def notebooks(self) -> WorkspaceNotebooks:
-        """The notebooks of this server's workspaces."""
-        return self.parts.notebooks
+    def workspaces(self) -> Workspaces:
+        """Which folders belong to a workspace."""
+        return self.parts.workspaces
 
     @property
     def statuses(self) -> Statuses:
@@ -58,7 +57,7 @@ class NotebookLookup:
             raise web.HTTPError(400, "'path' must be the path of a file in a workspace folder.")
         if is_name_of_nothing(path):
             raise web.HTTPError(400, "'path' has a NUL or half of a character in it.", reason="malformed")
-        location = self.notebooks.locate(path)
+        location = self.workspaces.locate(path)
         if location is None or _is_no_file(location.relative_path):
             raise web.HTTPError(404, "This path is no file of a workspace folder.", reason="not-in-workspace")
         return location
@@ -114,7 +113,7 @@ class LockErrorMixin(NotebookLookup, APIHandler):
         """Answer an error as Jupyter does, and add the lock to a refusal by it."""
         error = kwargs.get("exc_info", (None, None, None))[1]
         is_by_lock = isinstance(error, web.HTTPError) and error.reason in set(LockReason)
-        location = self.notebooks.locate(self.path_in_question()) if is_by_lock else None
+        location = self.workspaces.locate(self.path_in_question()) if is_by_lock else None
         if location is None:
             super().write_error(status_code, **kwargs)
             return

@@ -93,6 +93,7 @@ class NotebookParts:
     def for_contents(self) -> ContentsParts:
         """What the contents manager needs."""
         return ContentsParts(
+            workspaces=self.workspaces,
             notebooks=self.notebooks,
             statuses=self.statuses,
             storage=self.storage,
@@ -107,6 +108,7 @@ class NotebookParts:
     def for_handlers(self) -> HandlerParts:
         """What the handlers need."""
         return HandlerParts(
+            workspaces=self.workspaces,
             notebooks=self.notebooks,
             statuses=self.statuses,
             storage=self.storage,

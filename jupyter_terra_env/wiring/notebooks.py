@@ -188,7 +188,6 @@ def build(
         workspaces=workspaces,
         links=links,
         notebooks=WorkspaceNotebooks(
-            workspaces=workspaces,
             storage=storage,
             localizer=sync.localizer,
             keeper=keeper,

@@ -34,7 +34,7 @@ def about(settings: dict[str, Any]) -> dict[str, Any]:
         settings: the settings of its web application.
     """
     manager, parts = type(settings["contents_manager"]), settings[HANDLER_PARTS_SETTING]
-    workspaces = () if parts is None else parts.notebooks.workspaces.all
+    workspaces = () if parts is None else parts.workspaces.all
     return {
         "version": __version__,
         "other_contents_manager": manager.__qualname__ if is_other_contents_manager(manager) else None,

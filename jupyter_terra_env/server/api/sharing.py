@@ -57,7 +57,7 @@ class RemovalHandler(_SharingHandler):
     @authorized
     async def get(self) -> None:
         """Answer the fields that docs/reference.md lists; ``workspace`` is null outside workspaces."""
-        location = self.notebooks.locate(self.path_in_question())
+        location = self.workspaces.locate(self.path_in_question())
         if location is None or not location.relative_path:
             self.finish(json.dumps({"path": self.path_in_question(), "workspace": None}))
             return

@@ -54,7 +54,7 @@ class WorkspaceCheckpoints(AsyncFileCheckpoints):
 
     def _why_not(self, checkpoint_id: str, path: str) -> OperationRefused | None:
         parts = self.parent.parts
-        location = parts.notebooks.locate(path)
+        location = parts.workspaces.locate(path)
         if location is None or not location.relative_path or os.path.isabs(self.checkpoint_dir):  # noqa: PTH117
             return None  # Where an operator has them kept is the operator's business.
         stem, suffix = os.path.splitext(location.name)  # noqa: PTH122 - as Jupyter names them

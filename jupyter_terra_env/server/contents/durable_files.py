@@ -23,7 +23,6 @@ from jupyter_terra_env.notebooks.storage.file_digests import FileDigest
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.temporary_files import make_parent
 from jupyter_terra_env.notebooks.sync.saving import Saving
-from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import OperationRefused, SettingsError
 from jupyter_terra_env.rules.workspace import Location, is_name_of_nothing, is_roundabout
 from jupyter_terra_env.server.contents.models import notebook_in_bucket
@@ -46,12 +45,6 @@ class DurableFileManager(AsyncLargeFileManager):
         except SettingsError as error:
             # A TraitError at start-up ends the server with this one sentence.
             raise TraitError(str(error)) from error
-
-    @property
-    def _notebooks(self) -> WorkspaceNotebooks:
-        """The notebooks of the workspaces: for a server that has one."""
-        notebooks: WorkspaceNotebooks = self.parts.notebooks
-        return notebooks
 
     @property
     def _storage(self) -> NotebookStorage:
@@ -80,7 +73,7 @@ class DurableFileManager(AsyncLargeFileManager):
             return None
         if is_roundabout(path.strip("/")):
             raise HTTPError(404, "There is no such path.", reason="not-found")
-        location = self._notebooks.locate(path)
+        location: Location | None = self.parts.workspaces.locate(path)
         if location is not None and is_name_of_nothing(path):
             raise HTTPError(404, "There is no such path.", reason="not-found")
         return location

@@ -52,6 +52,7 @@ class TerraContentsManager(NewFilesManager):
         if parts is not None:
             self._folders = FolderReader(self, parts)
             self._reader = ContentsReader(self, parts, self._folders)
+            self._notebooks = parts.notebooks
             self._keeper = parts.keeper
             self._uploads = ChunkedUploads(self._storage, self._saving, monotonic=time.monotonic)
 
@@ -307,7 +308,7 @@ class TerraContentsManager(NewFilesManager):
         await require_free_name(self._listings, location, is_folder=is_folder)
 
     def _refuse_workspace_folder(self, path: str) -> None:
-        if self.parts is not None and self._notebooks.workspaces.holds_workspace_folder(path):
+        if self.parts is not None and self.parts.workspaces.holds_workspace_folder(path):
             raise HTTPError(
                 409,
                 f"{path} belongs to a workspace and cannot be renamed or deleted.",

@@ -10,6 +10,7 @@ from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.sync.saving import Saving
 from jupyter_terra_env.notebooks.sync.views import Views
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
+from jupyter_terra_env.rules.workspace import Workspaces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,7 @@ class ContentsParts:
     """The notebooks of a server's workspaces, as the contents manager uses them.
 
     Attributes:
+        workspaces: which folders belong to a workspace.
         notebooks: opening, renaming and deleting.
         statuses: what is known of each notebook.
         storage: disk, buckets and journal by location.
@@ -27,6 +29,7 @@ class ContentsParts:
         keeper: keeps the locks of what was opened or saved.
     """
 
+    workspaces: Workspaces
     notebooks: WorkspaceNotebooks
     statuses: Statuses
     storage: NotebookStorage

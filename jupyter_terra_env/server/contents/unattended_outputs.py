@@ -173,7 +173,7 @@ class UnattendedOutputs:
         return _Seen(inode=info.st_ino, size_bytes=info.st_size, modified_ns=info.st_mtime_ns, digest=digest)
 
     def _location(self, path: str) -> Location | None:
-        return None if self._parts is None else self._parts.notebooks.locate(path)
+        return None if self._parts is None else self._parts.workspaces.locate(path)
 
     def _is_somebody_elses(self, path: str) -> bool:
         """Whether the notebook was only looked at here; where the lock was lost, the outputs are edits of ours."""

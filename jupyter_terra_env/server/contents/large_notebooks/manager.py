@@ -126,7 +126,7 @@ class LargeNotebookManager(UnusualNotebooks):
         return (
             self.converter is not None
             and size_bytes >= self.large_bytes
-            and self._notebooks.locate(path) is not None
+            and self.parts.workspaces.locate(path) is not None
             and not self._has_save_hooks()
             and has_only_own_methods(self)
         )
