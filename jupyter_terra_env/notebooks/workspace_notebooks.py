@@ -16,7 +16,7 @@ from jupyter_terra_env.rules.workspace import Location
 
 
 class WorkspaceNotebooks:
-    """Opens, moves and deletes notebooks: what takes more than one of the parts below.
+    """Opens, moves and deletes notebooks, and leaves nothing out that one of the parts below has to know.
 
     Args:
         storage: disk, buckets and journal.
