@@ -14,7 +14,6 @@ from jupyter_terra_env.notebooks.folder_workspaces import FolderWorkspaces
 from jupyter_terra_env.notebooks.locks.lock_keeper import KeepingTimes
 from jupyter_terra_env.notebooks.storage.write_gate import INTERVAL_SECONDS
 from jupyter_terra_env.notebooks.sync.upload_gate import STILL_SECONDS
-from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import SettingsError
 from jupyter_terra_env.rules.workspace import Location, Workspace
 from jupyter_terra_env.safe_log import keep_safe
@@ -29,14 +28,17 @@ from jupyter_terra_env.server.configuration import settle_configuration
 from jupyter_terra_env.server.contents.exports import EXPORT_HANDLERS
 from jupyter_terra_env.server.contents.handlers import CONTENTS_HANDLERS, large_save_rules
 from jupyter_terra_env.server.contents.large_notebooks.converter import NotebookConverter
+from jupyter_terra_env.server.contents.parts import ContentsParts
+from jupyter_terra_env.server.handler_parts import HANDLER_PARTS_SETTING
 from jupyter_terra_env.server.page_options import PLAIN_HANDLERS, publish_page_options
 from jupyter_terra_env.server.realtime_collaboration import settle_realtime_collaboration
 from jupyter_terra_env.server.text_list import TextList
 from jupyter_terra_env.server.welder.api import WelderApi
 from jupyter_terra_env.server.welder.mounts import WELDER_HANDLERS, WELDER_SETTING, WelderPort
-from jupyter_terra_env.server.workspace_handler import ANNOUNCEMENTS_SETTING, NOTEBOOKS_SETTING
+from jupyter_terra_env.server.workspace_handler import ANNOUNCEMENTS_SETTING
 from jupyter_terra_env.wiring.autopause import AutopausePlan, build_autopause, plan_autopause
 from jupyter_terra_env.wiring.lifetime import start_parts, stop_parts
+from jupyter_terra_env.wiring.notebook_parts import NotebookParts
 from jupyter_terra_env.wiring.notebooks import build
 from jupyter_terra_env.wiring.programs import packages_of
 from jupyter_terra_env.wiring.settings import (
@@ -225,7 +227,7 @@ class TerraEnvApp(ExtensionApp):
     pace_seconds = INTERVAL_SECONDS
     still_seconds = STILL_SECONDS
     classes = [AutopauseSettings]  # noqa: RUF012 - traitlets' way
-    wired: WorkspaceNotebooks | None = None
+    wired: NotebookParts | None = None
     autopause_plan: AutopausePlan | None = None
     autopause: AutopauseService | None = None
     announcements: Announcements | None = None
@@ -234,14 +236,14 @@ class TerraEnvApp(ExtensionApp):
     welder_listener: WelderPort | None = None
     folder_workspaces: FolderWorkspaces | None = None
 
-    def wire(self, root: Path) -> WorkspaceNotebooks | None:
+    def wire(self, root: Path) -> ContentsParts | None:
         """Build the parts for a server, once.
 
         Args:
             root: the server's root folder.
 
         Returns:
-            The notebooks of the configured workspaces, or None when there are none.
+            What the contents manager needs of them, or None when no workspace is configured.
 
         Raises:
             SettingsError: a setting is wrong.
@@ -256,7 +258,7 @@ class TerraEnvApp(ExtensionApp):
                 return None
             self.wired = self._wire(root, found)
             self.converter = NotebookConverter(self.wired.cage)
-        return self.wired
+        return self.wired.for_contents
 
     def _link_jupyter_server_extension(self, serverapp: Any) -> None:
         """Take settings from the server; a value of the wrong type ends the start-up.
@@ -294,7 +296,7 @@ class TerraEnvApp(ExtensionApp):
         All extensions are linked by now: nothing changes the configuration any more.
         """
         self._settle_configuration()
-        self.settings[NOTEBOOKS_SETTING] = self.wired
+        self.settings[HANDLER_PARTS_SETTING] = None if self.wired is None else self.wired.for_handlers
         self.settings[ANNOUNCEMENTS_SETTING] = self.announcements
         self.settings[WELDER_SETTING] = self.welder = build_welder(self, new_id=lambda: secrets.token_hex(16))
         server: Any = self.serverapp
@@ -367,19 +369,19 @@ class TerraEnvApp(ExtensionApp):
             server.log.critical("Bad setting: %s", error)
             self.exit(1)
 
-    def _wire(self, root: Path, found: tuple[Workspace, ...]) -> WorkspaceNotebooks:
-        notebooks = build(
+    def _wire(self, root: Path, found: tuple[Workspace, ...]) -> NotebookParts:
+        parts = build(
             plan_of(self, root, found, log=self._server_log),
             in_use=lambda: paths_in_use(self.serverapp, self._kernel_state),
             announce=self._announce,
         )
         self.announcements = Announcements(
-            status_of=notebooks.status_of,
-            email_of_holder=notebooks.email_of_holder,
+            status_of=parts.statuses.of,
+            email_of_holder=parts.statuses.email_of_holder,
             emit=self._emit,
             log=self._server_log,
         )
-        return notebooks
+        return parts
 
     def _kernel_state(self, kernel_id: str) -> str | None:
         return None if self.autopause is None else self.autopause.kernel_state(kernel_id)

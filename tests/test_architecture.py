@@ -1,11 +1,15 @@
 """ARCHITECTURE.md names files and functions that exist."""
 
 import ast
+import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from jupyter_terra_env.server.contents.parts import ContentsParts
+from jupyter_terra_env.server.handler_parts import HandlerParts
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "jupyter_terra_env"
@@ -101,3 +105,32 @@ def test_the_protocol_notes_name_files_and_methods_that_exist():
             if re.fullmatch(r"[A-Z]\w+\.[a-z_]+", code) and code not in EVERYWHERE:
                 unknown.append(f"{note.name}: {code}")
     assert unknown == []
+
+
+def _handed_over():
+    """Names of the parts that the contents manager and the handlers are handed."""
+    fields = (*dataclasses.fields(ContentsParts), *dataclasses.fields(HandlerParts))
+    return {field.name for field in fields}
+
+
+def _chains(file: Path) -> Iterator[list[str]]:
+    """The names of each ``a.b.c`` of a file; those behind a call are a chain of their own."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and id(node) not in inner:
+            names, part = [], node
+            while isinstance(part, ast.Attribute):
+                names, part = [part.attr, *names], part.value
+            yield [part.id if isinstance(part, ast.Name) else "", *names]
+
+
+def test_the_server_uses_what_it_is_handed_and_nothing_behind_it():
+    handed = _handed_over()
+    reaches = []
+    for file in sorted((PACKAGE / "server").rglob("*.py")):
+        for chain in _chains(file):
+            behind = [chain[at + 1 :] for at, name in enumerate(chain) if name.removeprefix("_") in handed]
+            if any(len(names) > 1 and names[0] not in handed for names in behind):
+                reaches.append(f"{file.relative_to(PACKAGE)}: {'.'.join(chain)}")
+    assert reaches == []

@@ -1,12 +1,11 @@
 """The pause machine's memory on the disk."""
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from jupyter_terra_env.durable import write_durably
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -24,24 +23,4 @@ def write_json(file: Path, record: Mapping[str, Any]) -> None:
     Raises:
         OSError: it cannot be written; the old one is as it was.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(record, stream, indent=1)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(file)
-        _sync_folder(file.parent)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name durable, not only what it names."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    write_durably(file, json.dumps(record, indent=1).encode())

@@ -316,7 +316,7 @@ def _refuse_without_extension(server: Any) -> None:
             "The server extension jupyter_terra_env is disabled in this Jupyter's configuration. "
             "Enable it with 'jupyter server extension enable jupyter_terra_env'."
         )
-    if not isinstance(manager, TerraContentsManager) or manager.notebooks is None:
+    if not isinstance(manager, TerraContentsManager) or manager.parts is None:
         raise SettingsError(
             f"This Jupyter's configuration sets another contents manager ({type(manager).__name__}), so workspace "
             "folders cannot be shown. Remove 'ServerApp.contents_manager_class' from it."

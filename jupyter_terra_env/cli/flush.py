@@ -179,7 +179,7 @@ async def _flush_here(settings: "ServerSettings", deadline_seconds: float) -> Re
     environment = environment_id(
         settings.state_directory, new_id=lambda: secrets.token_hex(8), machine=machine_identity(os.environ)
     )
-    notebooks = build(
+    parts = build(
         Plan(
             root=settings.root,
             state=settings.state_directory,
@@ -197,9 +197,9 @@ async def _flush_here(settings: "ServerSettings", deadline_seconds: float) -> Re
         announce=lambda _: None,
     )
     try:
-        return {"by": "command", **payment_fields(await notebooks.pay(deadline_seconds))}
+        return {"by": "command", **payment_fields(await parts.deliveries.pay(deadline_seconds))}
     finally:
-        await notebooks.close()
+        await parts.close()
 
 
 def _text(report: Report) -> str:

@@ -7,11 +7,11 @@ import contextlib
 import fcntl
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jupyter_terra_env.durable import write_durably
 from jupyter_terra_env.environment.machine_identity import FILE_NAME as MACHINE_FILE_NAME
 from jupyter_terra_env.environment.machine_identity import is_another_machine
 from jupyter_terra_env.rules.edit_lock import Holder, owner_hash
@@ -78,12 +78,12 @@ def environment_id(
         with _one_process_at_a_time(state_directory):
             remembered = _remembered_machine(state_directory)
             if is_another_machine(remembered, machine):
-                _write(file, new_id())
+                write_durably(file, f"{new_id()}\n".encode("ascii"))
                 on_other_machine()
             elif known_environment_id(state_directory) is None:
-                _write(file, new_id())
+                write_durably(file, f"{new_id()}\n".encode("ascii"))
             if machine is not None and (remembered is None or is_another_machine(remembered, machine)):
-                _write(state_directory / MACHINE_FILE_NAME, machine)
+                write_durably(state_directory / MACHINE_FILE_NAME, f"{machine}\n".encode("ascii"))
             found = known_environment_id(state_directory)
     except OSError as error:
         raise SettingsError(f"state_directory: {file} cannot be created: {error}") from error
@@ -129,17 +129,3 @@ def _remembered_machine(state_directory: Path) -> str | None:
         return (state_directory / MACHINE_FILE_NAME).read_text(encoding="ascii").strip() or None
     except (FileNotFoundError, UnicodeDecodeError):
         return None
-
-
-def _write(file: Path, content: str) -> None:
-    """Write a file atomically and durably."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as stream:
-            stream.write(content + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

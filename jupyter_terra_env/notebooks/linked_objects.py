@@ -1,29 +1,22 @@
-"""What Welder's clients ask for, done on working copies, locks and buckets. Protocol: docs/protocol/storage-links.md.
+"""What Welder's clients ask of files that links cover, and of their objects. Protocol: docs/protocol/storage-links.md.
 
 Every call may come twice: clients repeat a request whose answer was lost.
 """
 
-import asyncio
-import contextlib
-import itertools
-import os
-from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
-from typing import BinaryIO
 
-from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
-from jupyter_terra_env.notebooks.concurrency import for_each
+from jupyter_terra_env.bucket.store import ObjectVersion
+from jupyter_terra_env.notebooks.locks.lock_keeper import LockKeeper
+from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.moves.object_writes import ObjectWrites
-from jupyter_terra_env.notebooks.storage.durable_names import keep_as, sync, sync_directory
-from jupyter_terra_env.notebooks.storage.file_digests import digest_file
+from jupyter_terra_env.notebooks.storage.bucket_listings import BucketListings
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.object_versions import as_remote
-from jupyter_terra_env.notebooks.storage.regular_files import open_regular
-from jupyter_terra_env.notebooks.storage.temporary_files import temporary_file
 from jupyter_terra_env.notebooks.storage_links import StorageLinks
-from jupyter_terra_env.notebooks.sync.unseen_edits import unseen_edits_name
-from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
+from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
+from jupyter_terra_env.notebooks.sync.saving import Saving
+from jupyter_terra_env.notebooks.sync.views import Views
 from jupyter_terra_env.rules.edit_lock import Claim, read_lock
 from jupyter_terra_env.rules.errors import (
     ConflictReason,
@@ -34,9 +27,8 @@ from jupyter_terra_env.rules.errors import (
     WorkspaceConflict,
 )
 from jupyter_terra_env.rules.status import Place, WorkStatus
-from jupyter_terra_env.rules.storage_links import BadRequest, Match
+from jupyter_terra_env.rules.storage_links import Match
 from jupyter_terra_env.rules.sync import Standing, standing
-from jupyter_terra_env.rules.whole_content import NOTEBOOK_SUFFIX
 from jupyter_terra_env.rules.workspace import Location
 
 _SAVE_SECONDS = 50.0
@@ -90,38 +82,41 @@ class Standings:
 
 
 class LinkedObjects:
-    """Localizes, saves, locks and deletes by local path.
+    """Saves, locks and deletes by local path.
 
     Args:
         links: which link a path belongs to.
-        notebooks: the parts that do it.
-        root: the server's root folder.
+        storage: disk, buckets and journal.
+        locks: who edits what.
+        keeper: keeps the locks that clients take.
+        saving: delivers what programs have written.
+        views: remember that the working copy is what is shown.
+        delocalizer: forgets the status of what is deleted.
+        listings: forget what is deleted.
     """
 
-    def __init__(self, links: StorageLinks, notebooks: WorkspaceNotebooks, root: Path) -> None:
+    def __init__(  # noqa: PLR0913 - one part for each thing that Welder's clients ask for, each by name
+        self,
+        links: StorageLinks,
+        storage: NotebookStorage,
+        *,
+        locks: LockTable,
+        keeper: LockKeeper,
+        saving: Saving,
+        views: Views,
+        delocalizer: Delocalizer,
+        listings: BucketListings,
+    ) -> None:
         self._links = links
-        self._notebooks = notebooks
-        self._storage = notebooks.storage
-        self._writes = ObjectWrites(notebooks.storage, notebooks.locks)
-        self._root = root
+        self._storage = storage
+        self._locks = locks
+        self._keeper = keeper
+        self._saving = saving
+        self._views = views
+        self._delocalizer = delocalizer
+        self._listings = listings
+        self._writes = ObjectWrites(storage, locks)
         self._reported_absent: dict[str, None] = {}
-
-    async def localize(self, entries: Iterable[tuple[tuple[str, str] | bytes, str]]) -> None:
-        """Bring objects or data to paths; edits that the bucket has not are kept in files beside.
-
-        Args:
-            entries: sources (bucket and object name, or content) and paths below the server's root.
-
-        Raises:
-            ObjectNotFound: an object does not exist; other entries may be done.
-            BadRequest: a path leads out of the server's root.
-            BucketUnavailable, BucketRefused, OSError: as the parts say.
-        """
-
-        async def localize(entry: tuple[tuple[str, str] | bytes, str]) -> None:
-            await self._localize(*entry)
-
-        await for_each(entries, localize)
 
     async def metadata(self, path: str) -> Standings:
         """How a file stands to its object, by one request to the bucket.
@@ -135,14 +130,14 @@ class LinkedObjects:
             return Standings(match=match, status=None)
         version = await self._storage.stat(place)
         if version is None:
-            self._notebooks.locks.record_absent(place)
+            self._locks.record_absent(place)
             self._remember_absent(path)
             return Standings(match=match, status=SyncStatus.REMOTE_NOT_FOUND)
         self._reported_absent.pop(path, None)
-        claim = self._notebooks.locks.record_version(place, version)
+        claim = self._locks.record_version(place, version)
         lock = read_lock(version.metadata)
         owner = lock.holder.owner if lock is not None and claim is not Claim.FREE else None
-        digest = await self._storage.copies.digest(self._storage.os_path(place))
+        digest = await self._storage.digest(place)
         baseline = await self._storage.baseline(place)
         if digest is None:
             status = SyncStatus.DESYNCHRONIZED
@@ -168,16 +163,14 @@ class LinkedObjects:
             BucketUnavailable, BucketRefused: as the port says.
         """
         place = self._edit_place(path)
-        locks = self._notebooks.locks
         try:
-            await locks.acquire(place)
+            await self._keeper.acquire(place, _LOCK_SECONDS)
         except LockHeldElsewhere as held:
             if not held.by_same_person:
                 raise
-            await locks.take_over(place)
+            await self._keeper.take_over(place, _LOCK_SECONDS)
         except ObjectNotFound as error:
             raise ObjectNotFound(f"{place.workspace.bucket}/{place.object_name} not found") from error
-        self._notebooks.keeper.touch(place, _LOCK_SECONDS)
 
     async def save(self, path: str) -> None:
         """Bring a file that a program has just written to the bucket; returns when the bucket has it.
@@ -205,12 +198,12 @@ class LinkedObjects:
             await self._storage.expect_absent_again(place)
         if await self._storage.has_edits(place):
             await self._storage.owe_all([place])
-        self._notebooks.localizer.views.shows_working_copy(place)
-        work = await self._notebooks.delocalizer.after_save(place, wait_seconds=_SAVE_SECONDS)
+        self._views.shows_working_copy(place)
+        work = await self._saving.deliver(place, wait_seconds=_SAVE_SECONDS)
         if work.reason == ConflictReason.REMOTE_DELETED and path in self._reported_absent:
             # The client knows that the object has gone, and saves all the same: it is created again.
             await self._storage.expect_absent_again(place)
-            work = await self._notebooks.delocalizer.after_save(place, wait_seconds=_SAVE_SECONDS)
+            work = await self._saving.deliver(place, wait_seconds=_SAVE_SECONDS)
         self._raise_for(place, work)
         self._reported_absent.pop(path, None)
 
@@ -225,11 +218,11 @@ class LinkedObjects:
             BucketUnavailable, BucketRefused: as the port says.
         """
         place = self._edit_place(path)
-        async with self._notebooks.storage.writes.turn(place):
+        async with self._storage.writes.turn(place):
             baseline = await self._storage.baseline(place)
             version = await self._storage.stat(place)
             if version is not None:
-                self._notebooks.locks.require_free(place, version)
+                self._locks.require_free(place, version)
                 if baseline is None or baseline.crc32c is None:
                     raise NothingKnown(f"{path} was never localized here.")
                 if baseline.generation != version.generation and baseline.crc32c != version.crc32c:
@@ -240,9 +233,9 @@ class LinkedObjects:
             elif baseline is None or baseline.crc32c is None:
                 await self._storage.forget(place)
         self._remember_absent(path)
-        self._notebooks.locks.forget(place)
-        self._notebooks.delocalizer.forget_status(place)
-        self._notebooks.listings.forget(place)
+        self._locks.forget(place)
+        self._delocalizer.forget_status(place)
+        self._listings.forget(place)
 
     # Parts
 
@@ -260,7 +253,7 @@ class LinkedObjects:
 
     async def _leave_file(self, place: Location, deleted: ObjectVersion) -> None:
         """Have the file of a deleted object not be taken for a program's new notebook: it would go to the bucket."""
-        if await self._storage.copies.digest(self._storage.os_path(place)) is not None:
+        if await self._storage.digest(place) is not None:
             await self._storage.advance(place, None, deleted, _DELETED_HERE)
 
     def _remember_absent(self, path: str) -> None:
@@ -276,87 +269,7 @@ class LinkedObjects:
                 raise WorkspaceConflict(ConflictReason(str(work.reason)))
             case Place.LOCKED:
                 raise LockHeldElsewhere(
-                    self._notebooks.locks.view(place).lock, by_same_person=work.reason == LockReason.LOCKED_ELSEWHERE
+                    self._locks.view(place).lock, by_same_person=work.reason == LockReason.LOCKED_ELSEWHERE
                 )
             case _:
                 raise NotDelivered(work.message)
-
-    async def _localize(self, source: tuple[str, str] | bytes, path: str) -> None:
-        if isinstance(source, bytes):
-            await self._put(path, lambda file: _write(file, source))
-            return
-        bucket_name, name = source
-        found = self._links.match(path)
-        place = None if found is None else found[1]
-        if place is not None and place.belongs_in_bucket and _is_object_of(place, bucket_name, name):
-            await self._notebooks.localizer.open_workspace_version(place)
-            self._notebooks.localizer.views.shows_working_copy(place)
-            return
-        bucket = self._notebooks.bucket_threads.bucket(bucket_name, self._user_project(bucket_name))
-        version = await bucket.stat(name)
-        if version is None:
-            raise ObjectNotFound(f"{bucket_name}/{name} not found")
-        await self._put(path, lambda file: self._fetch(bucket, name, version.generation, file))
-
-    def _user_project(self, bucket: str) -> str | None:
-        """Who pays for a bucket: the operator's project, for buckets that are linked here."""
-        return next((one.user_project for one in self._notebooks.workspaces.all if one.bucket == bucket), None)
-
-    async def _fetch(self, bucket: BucketStore, name: str, generation: int, file: Path) -> None:
-        with file.open("r+b") as target:
-            await bucket.read_into(name, generation, target)
-
-    async def _put(self, path: str, fill: Callable[[Path], Awaitable[None]]) -> None:
-        """Put a file into the server's root, whole; what it replaces and may hold edits is kept in another file."""
-        run = self._storage.copies.run
-        target = await run(self._inside, path)
-        found = self._links.match(path)
-        is_saved = found is not None and found[1] is not None and found[1].belongs_in_bucket
-        keeps = is_saved or target.suffix == NOTEBOOK_SUFFIX
-        with temporary_file(target) as (file, temporary):
-            await fill(temporary)
-            async with self._storage.copies.lock(target):
-                await run(_replace, file, temporary, target, keeps=keeps)
-
-    def _inside(self, path: str) -> Path:
-        """The real path of a file below the server's root.
-
-        Raises:
-            BadRequest: a symbolic link leads out of it, or it is no file's or one of the server's own.
-        """
-        root = os.path.realpath(self._root)
-        target = os.path.realpath(os.path.join(root, *path.split("/")))  # noqa: PTH118
-        if not target.startswith(root.rstrip(os.sep) + os.sep) or os.path.isdir(target):  # noqa: PTH112
-            raise BadRequest("localDestinationPath: expected the path of a file below the server's root")
-        if self._links.is_within_state(Path(target)):
-            raise BadRequest("localDestinationPath: this folder is the server's own")
-        return Path(target)
-
-
-def _is_object_of(place: Location, bucket: str, name: str) -> bool:
-    # Terra's pages join a link's folder and a name; a folder that ends in a slash then has two.
-    return place.workspace.bucket == bucket and place.object_name == name.replace("//", "/")
-
-
-async def _write(file: Path, content: bytes) -> None:
-    await asyncio.to_thread(file.write_bytes, content)
-
-
-def _replace(file: BinaryIO, complete: Path, target: Path, *, keeps: bool) -> None:
-    sync(file.fileno())
-    if keeps and target.exists() and not _is_same(file, target):
-        _keep(target)
-    complete.replace(target)
-    sync_directory(target.parent)
-
-
-def _is_same(file: BinaryIO, target: Path) -> bool:
-    with open_regular(target) as present:
-        return digest_file(present) == digest_file(file)
-
-
-def _keep(target: Path) -> None:
-    for number in itertools.count(1):
-        with contextlib.suppress(FileExistsError):
-            keep_as(target, unseen_edits_name(target, number))
-            return

@@ -10,10 +10,10 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+from jupyter_terra_env.durable import write_durably
 from jupyter_terra_env.notebooks.storage.bucket_listings import BucketListings
-from jupyter_terra_env.notebooks.storage.durable_names import sync, sync_directory
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
-from jupyter_terra_env.notebooks.storage.temporary_files import temporary_file
+from jupyter_terra_env.notebooks.storage.temporary_files import temporary_prefix
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.localizer import Localizer
 from jupyter_terra_env.rules.errors import TerraEnvError
@@ -214,7 +214,8 @@ class StorageLinks:
             folder.mkdir(parents=True, exist_ok=True)
         for folder in folders:
             # Kernels of Terra's images read it to find their bucket; it is always /notebooks there.
-            _write_durably(folder / DELOCALIZE_FILE, _compact({"destination": f"gs://{link.bucket}/notebooks"}))
+            content = _compact({"destination": f"gs://{link.bucket}/notebooks"})
+            write_durably(folder / DELOCALIZE_FILE, content, prefix=temporary_prefix())
 
     def _folder(self, directory: str) -> Path:
         root = Path(os.path.realpath(self._root))
@@ -227,7 +228,7 @@ class StorageLinks:
 
     def _write(self, table: LinkTable) -> None:
         links = {directory: link.to_json() for directory, link in table.by_directory.items()}
-        _write_durably(self._file, _compact(links))
+        write_durably(self._file, _compact(links))
 
     def _begin_copy(self, link: StorageLink) -> None:
         running = self._copying.get(link)
@@ -286,12 +287,3 @@ def _has_files(folder: Path) -> bool:
 
 def _compact(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def _write_durably(file: Path, content: bytes) -> None:
-    with temporary_file(file) as (open_file, temporary):
-        open_file.write(content)
-        open_file.flush()
-        sync(open_file.fileno())
-        temporary.replace(file)
-    sync_directory(file.parent)

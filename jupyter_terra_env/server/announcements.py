@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from jupyter_terra_env.notebooks.workspace_notebooks import NotebookStatus
+from jupyter_terra_env.notebooks.statuses import NotebookStatus
 from jupyter_terra_env.rules.errors import TerraEnvError
 from jupyter_terra_env.rules.gone import How
 from jupyter_terra_env.rules.lock_view import LockAction, LockState

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from jupyter_terra_env.notebooks.deliveries import DeliveryResult
+from jupyter_terra_env.notebooks.statuses import NotebookStatus
 from jupyter_terra_env.notebooks.storage.foreign_debts import NOT_CONFIGURED, sentence
 from jupyter_terra_env.notebooks.storage.journal import Debt
-from jupyter_terra_env.notebooks.workspace_notebooks import DeliveryResult, NotebookStatus
 from jupyter_terra_env.rules.gone import Gone
 from jupyter_terra_env.rules.lock_view import LockState, LockView
 from jupyter_terra_env.rules.status import Place

@@ -6,30 +6,40 @@ from typing import Any
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
-from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
+from jupyter_terra_env.notebooks.statuses import Statuses
 from jupyter_terra_env.rules.errors import LockReason
-from jupyter_terra_env.rules.workspace import Location, is_name_of_nothing, is_roundabout
+from jupyter_terra_env.rules.workspace import Location, Workspaces, is_name_of_nothing, is_roundabout
 from jupyter_terra_env.server.announcements import Announcements
 from jupyter_terra_env.server.callers import refuse_foreign_pages
+from jupyter_terra_env.server.handler_parts import HANDLER_PARTS_SETTING, HandlerParts
 from jupyter_terra_env.server.http_errors import refusal_within
 from jupyter_terra_env.server.request_bodies import MOST_BODY_BYTES, read_object, require_short
 from jupyter_terra_env.server.status_fields import lock_fields
 
 AUTOPAUSE_SETTING = "jupyter_terra_env_autopause"
-NOTEBOOKS_SETTING = "jupyter_terra_env_notebooks"
 ANNOUNCEMENTS_SETTING = "jupyter_terra_env_announcements"
 
 
 class NotebookLookup:
-    """Mixin of handlers: the wired parts, and the notebook a path names."""
+    """Mixin of handlers: the parts they are handed, and the notebook a path names."""
 
     settings: dict[str, Any]
 
     @property
-    def notebooks(self) -> WorkspaceNotebooks:
-        """The wired parts."""
-        notebooks: WorkspaceNotebooks = self.settings[NOTEBOOKS_SETTING]
-        return notebooks
+    def parts(self) -> HandlerParts:
+        """What handlers stand on."""
+        parts: HandlerParts = self.settings[HANDLER_PARTS_SETTING]
+        return parts
+
+    @property
+    def workspaces(self) -> Workspaces:
+        """Which folders belong to a workspace."""
+        return self.parts.workspaces
+
+    @property
+    def statuses(self) -> Statuses:
+        """What is known of each notebook."""
+        return self.parts.statuses
 
     @property
     def announcements(self) -> Announcements:
@@ -47,7 +57,7 @@ class NotebookLookup:
             raise web.HTTPError(400, "'path' must be the path of a file in a workspace folder.")
         if is_name_of_nothing(path):
             raise web.HTTPError(400, "'path' has a NUL or half of a character in it.", reason="malformed")
-        location = self.notebooks.workspaces.locate(path)
+        location = self.workspaces.locate(path)
         if location is None or _is_no_file(location.relative_path):
             raise web.HTTPError(404, "This path is no file of a workspace folder.", reason="not-in-workspace")
         return location
@@ -103,11 +113,11 @@ class LockErrorMixin(NotebookLookup, APIHandler):
         """Answer an error as Jupyter does, and add the lock to a refusal by it."""
         error = kwargs.get("exc_info", (None, None, None))[1]
         is_by_lock = isinstance(error, web.HTTPError) and error.reason in set(LockReason)
-        location = self.notebooks.workspaces.locate(self.path_in_question()) if is_by_lock else None
+        location = self.workspaces.locate(self.path_in_question()) if is_by_lock else None
         if location is None:
             super().write_error(status_code, **kwargs)
             return
-        lock = lock_fields(self.notebooks.locks.view(location), email=self.notebooks.email_of_holder(location))
+        lock = lock_fields(self.statuses.lock_of(location), email=self.statuses.email_of_holder(location))
         self.set_header("Content-Type", "application/json")
         self.finish(json.dumps({"message": error.log_message, "reason": error.reason, "lock": lock}))
 

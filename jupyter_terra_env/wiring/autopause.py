@@ -33,7 +33,6 @@ from jupyter_terra_env.autopause.notices import NoticeWatch
 from jupyter_terra_env.autopause.unobservable import sentence, unobservable
 from jupyter_terra_env.environment.metadata import MetadataServer, attributes, is_on_compute_engine
 from jupyter_terra_env.notebooks.storage.foreign_debts import JOURNAL_NAME
-from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.autopause.prices import PriceTable
 from jupyter_terra_env.rules.autopause.state import PauseReason
 from jupyter_terra_env.server.activity.cell_runs import CellRuns
@@ -51,6 +50,7 @@ from jupyter_terra_env.server.autopause.work_sources import KernelSource, Termin
 from jupyter_terra_env.server.contents.unattended_outputs import UnattendedOutputs
 from jupyter_terra_env.server.workspace_handler import AUTOPAUSE_SETTING
 from jupyter_terra_env.wiring.measured_sources import measured_sources
+from jupyter_terra_env.wiring.notebook_parts import NotebookParts
 from jupyter_terra_env.wiring.pause_methods import actuators_of, leonardo_bump, read_machine
 
 _MANIFEST = "flush.json"
@@ -132,13 +132,13 @@ def plan_autopause(app: Any, state_directory: Path) -> AutopausePlan:
     )
 
 
-def build_autopause(plan: AutopausePlan, serverapp: Any, notebooks: WorkspaceNotebooks | None) -> AutopauseService:
+def build_autopause(plan: AutopausePlan, serverapp: Any, notebooks: NotebookParts | None) -> AutopauseService:
     """Build autopause for a server whose web application is there; it starts as soon as the loop runs.
 
     Args:
         plan: what is to be built.
         serverapp: the Jupyter server.
-        notebooks: the notebooks of its workspaces, or None when it has none.
+        notebooks: the parts of its workspaces, or None when it has none.
     """
     web: dict[str, Any] = serverapp.web_app.settings
     debts = debts_of(notebooks, root=Path(serverapp.root_dir), state_directory=plan.manifest.parent)
@@ -151,16 +151,16 @@ def build_autopause(plan: AutopausePlan, serverapp: Any, notebooks: WorkspaceNot
     return service
 
 
-def debts_of(notebooks: WorkspaceNotebooks | None, *, root: Path, state_directory: Path) -> Debts:
+def debts_of(notebooks: NotebookParts | None, *, root: Path, state_directory: Path) -> Debts:
     """What a server owes to the bucket.
 
     Args:
-        notebooks: the notebooks of its workspaces, or None when it has none.
+        notebooks: the parts of its workspaces, or None when it has none.
         root: the server's root folder.
         state_directory: folder of a journal that may be there from a time when it had one.
     """
     if notebooks is not None:
-        return NotebookDebts(notebooks)
+        return NotebookDebts(notebooks.deliveries, notebooks.keeper)
     return ForeignDebts(root, state_directory) if (state_directory / JOURNAL_NAME).exists() else NoDebts()
 
 

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from jupyter_terra_env.closing import ClosingSteps
-from jupyter_terra_env.notebooks.workspace_notebooks import UPLOADS_SECONDS
+from jupyter_terra_env.wiring.notebook_parts import UPLOADS_SECONDS
 from jupyter_terra_env.wiring.programs import set_variables
 
 _AFTER_FLUSH_SECONDS = 2.0

@@ -15,22 +15,16 @@ from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.environment.identity import Person
 from jupyter_terra_env.environment.private_folder import make_private
 from jupyter_terra_env.environment.workspace_folders import make_workspace_folders
+from jupyter_terra_env.notebooks.deliveries import Deliveries
 from jupyter_terra_env.notebooks.earlier_versions import EarlierVersions
 from jupyter_terra_env.notebooks.listing_badges import ListingBadges
 from jupyter_terra_env.notebooks.locks.bucket_locks import BucketLocks
 from jupyter_terra_env.notebooks.locks.lock_keeper import KeepingTimes, LockKeeper
 from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.locks.lock_watch import LockWatch
-from jupyter_terra_env.notebooks.moves.act_owners import ActOwners
-from jupyter_terra_env.notebooks.moves.executor import MoveExecutor
-from jupyter_terra_env.notebooks.moves.intents import Intents
-from jupyter_terra_env.notebooks.moves.moves import Moves
-from jupyter_terra_env.notebooks.moves.name_checks import NameChecks
-from jupyter_terra_env.notebooks.moves.notebook_checks import NotebookChecks
-from jupyter_terra_env.notebooks.moves.object_writes import ObjectWrites
-from jupyter_terra_env.notebooks.moves.planner import MovePlans
-from jupyter_terra_env.notebooks.moves.recovery import MoveRecovery
 from jupyter_terra_env.notebooks.preview.content import Previews
+from jupyter_terra_env.notebooks.sharing import Sharing
+from jupyter_terra_env.notebooks.statuses import Statuses
 from jupyter_terra_env.notebooks.storage.bucket_listings import BucketListings
 from jupyter_terra_env.notebooks.storage.foreign_debts import JOURNAL_NAME
 from jupyter_terra_env.notebooks.storage.journal import Journal
@@ -41,19 +35,14 @@ from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.working_copies import WorkingCopies
 from jupyter_terra_env.notebooks.storage.write_gate import WriteGate
 from jupyter_terra_env.notebooks.storage_links import StorageLinks
-from jupyter_terra_env.notebooks.sync.conflicts import Conflicts
-from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
-from jupyter_terra_env.notebooks.sync.foreign_edits import ForeignEdits
-from jupyter_terra_env.notebooks.sync.localizer import Localizer
-from jupyter_terra_env.notebooks.sync.saving import Saving
-from jupyter_terra_env.notebooks.sync.seen_files import SeenFiles
 from jupyter_terra_env.notebooks.sync.unseen_edits import mark_existing_unseen
-from jupyter_terra_env.notebooks.sync.upload_attempts import UploadAttempts
 from jupyter_terra_env.notebooks.sync.upload_gate import STILL_SECONDS, UploadGate
 from jupyter_terra_env.notebooks.untrusted.cage import Cage
 from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.backoff import pause_seconds
 from jupyter_terra_env.rules.workspace import Location, Workspace, Workspaces
+from jupyter_terra_env.wiring.notebook_parts import NotebookParts
+from jupyter_terra_env.wiring.rooms import Ground, build_moves, build_sync
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +85,7 @@ def build(
     *,
     in_use: Callable[[], Awaitable[Collection[str]]],
     announce: Callable[[Location], None],
-) -> WorkspaceNotebooks:
+) -> NotebookParts:
     """Build the parts.
 
     Args:
@@ -132,15 +121,10 @@ def build(
         locate=workspaces.locate,
         writes=WriteGate(monotonic=time.monotonic, interval_seconds=plan.pace_seconds),
     )
-    bases = MergeBases(plan.state / "bases")
     cage = Cage(plan.log)
     gate = UploadGate(
         storage.copies, wall=time.time, monotonic=time.monotonic, still_seconds=plan.still_seconds, cage=cage
     )
-
-    def pause(failures: int, passing: bool) -> float:  # noqa: FBT001 - a callback
-        return pause_seconds(failures, passing=passing, chance=random.random())
-
     locks = LockTable(
         storage,
         locks_of=locks_of,
@@ -152,24 +136,26 @@ def build(
     listings = BucketListings(
         storage, max_age_seconds=plan.listing_max_age_seconds, monotonic=time.monotonic, log=plan.log
     )
-    delocalizer = Delocalizer(
-        storage,
-        locks,
-        UploadAttempts(storage, locks, bases, on_change=listings.forget),
-        gate,
-        on_news=announce,
-        save_wait_seconds=plan.save_wait_seconds,
-        pause_seconds=pause,
+    ground = Ground(
+        root=plan.root,
+        state=plan.state,
+        workspaces=workspaces,
+        storage=storage,
+        database=database,
+        listings=listings,
+        bases=MergeBases(plan.state / "bases"),
+        locks=locks,
+        gate=gate,
+        cage=cage,
+        pause_seconds=_pause_seconds,
         log=plan.log,
     )
-    locks.on_change(delocalizer.lock_changed)
-    foreign_edits = ForeignEdits(
-        storage,
-        delocalizer,
-        SeenFiles(plan.root, workspaces),
-        locate=workspaces.locate,
+    sync = build_sync(
+        ground,
+        on_news=announce,
+        on_written=listings.forget,
+        save_wait_seconds=plan.save_wait_seconds,
         delivers=plan.deliver_program_changes,
-        log=plan.log,
     )
     keeper = LockKeeper(
         locks,
@@ -181,28 +167,13 @@ def build(
         times=plan.keeping,
     )
     locks.on_change(keeper.lock_changed)
-    localizer = Localizer(storage, delocalizer, locks, bases)
-    writes = ObjectWrites(storage, locks)
-    executor = MoveExecutor(
-        storage, listings, delocalizer, locks, writes, bases, locate=workspaces.locate, on_moved=keeper.moved
-    )
-    recovery = MoveRecovery(
-        storage,
-        Intents(database, new_id=lambda: secrets.token_hex(8)),
-        ActOwners(plan.state / "acts", new_id=lambda: secrets.token_hex(8)),
-        executor,
-        writes,
-        locate=workspaces.locate,
-        pause_seconds=pause,
-        log=plan.log,
-    )
-    planner = MovePlans(storage, delocalizer, locks, localizer, writes, NotebookChecks(storage, gate))
+    moves = build_moves(ground, sync, on_moved=keeper.moved)
     links = StorageLinks(
         workspaces,
         storage,
         listings,
-        localizer,
-        delocalizer,
+        sync.localizer,
+        sync.delocalizer,
         root=plan.root,
         state=plan.state,
         user_project=plan.user_project,
@@ -212,6 +183,49 @@ def build(
     mark_existing_unseen(journal, plan.root, workspaces)
     directories = [directory for workspace in workspaces.all for directory, _ in workspace.directories()]
     storage.copies.sweep_later([plan.root / directory for directory in directories])
+    _log_workspaces(plan)
+    statuses = Statuses(storage, locks, sync.delocalizer, listings, email_of=plan.person.email_of, log=plan.log)
+    return NotebookParts(
+        workspaces=workspaces,
+        links=links,
+        notebooks=WorkspaceNotebooks(
+            storage=storage,
+            localizer=sync.localizer,
+            keeper=keeper,
+            gate=gate,
+            moves=moves.moves,
+            saving=sync.saving,
+            views=sync.localizer.views,
+        ),
+        statuses=statuses,
+        deliveries=Deliveries(workspaces, storage, sync.delocalizer, sync.foreign_edits, statuses, log=plan.log),
+        storage=storage,
+        listings=listings,
+        badges=ListingBadges(storage, sync.delocalizer, locks, sync.foreign_edits),
+        locks=locks,
+        keeper=keeper,
+        localizer=sync.localizer,
+        delocalizer=sync.delocalizer,
+        saving=sync.saving,
+        foreign_edits=sync.foreign_edits,
+        gate=gate,
+        conflicts=sync.conflicts,
+        previews=Previews(storage),
+        versions=EarlierVersions(storage, locks, sync.localizer, sync.delocalizer, on_change=listings.forget),
+        sharing=Sharing(storage, locks),
+        recovery=moves.recovery,
+        cage=cage,
+        database=database,
+        bucket_threads=threads,
+        log=plan.log,
+    )
+
+
+def _pause_seconds(failures: int, passing: bool) -> float:  # noqa: FBT001 - a callback
+    return pause_seconds(failures, passing=passing, chance=random.random())
+
+
+def _log_workspaces(plan: Plan) -> None:
     for workspace in plan.workspaces:
         plan.log.info(
             "jupyter_terra_env: workspace %r: gs://%s/%s in the folder %r.",
@@ -220,27 +234,3 @@ def build(
             workspace.prefix,
             workspace.edit_directory,
         )
-    return WorkspaceNotebooks(
-        workspaces=workspaces,
-        links=links,
-        storage=storage,
-        listings=listings,
-        locks=locks,
-        keeper=keeper,
-        localizer=localizer,
-        delocalizer=delocalizer,
-        saving=Saving(storage, delocalizer, localizer.unseen_edits, localizer.views),
-        foreign_edits=foreign_edits,
-        gate=gate,
-        conflicts=Conflicts(storage, localizer, delocalizer, locks, bases, cage),
-        previews=Previews(storage),
-        versions=EarlierVersions(storage, locks, localizer, delocalizer, on_change=listings.forget),
-        badges=ListingBadges(storage, delocalizer, locks, foreign_edits),
-        moves=Moves(storage, planner, executor, recovery, NameChecks(storage, listings)),
-        recovery=recovery,
-        cage=cage,
-        database=database,
-        bucket_threads=threads,
-        email_of=plan.person.email_of,
-        log=plan.log,
-    )

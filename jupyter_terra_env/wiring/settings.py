@@ -18,7 +18,6 @@ from jupyter_terra_env.rules.workspace import Workspace
 from jupyter_terra_env.wiring.notebooks import Plan
 from jupyter_terra_env.wiring.welder import shares_unmarked_locks
 
-
 Log = logging.Logger | logging.LoggerAdapter[Any]
 
 

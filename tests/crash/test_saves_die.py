@@ -7,7 +7,6 @@ import shutil
 import signal
 import sqlite3
 import time
-from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -20,6 +19,7 @@ from jupyter_terra_env.bucket.embedded.faults import Fault, ResetConnection
 from jupyter_terra_env.notebooks.storage import journal_database
 from jupyter_terra_env.notebooks.storage.temporary_files import sweep
 from jupyter_terra_env.notebooks.sync.resolution import Resolution
+from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.edit_lock import ALLOWANCE_MS, TTL_MS
 from jupyter_terra_env.rules.errors import ConflictReason
@@ -27,6 +27,7 @@ from jupyter_terra_env.rules.status import Place
 from jupyter_terra_env.rules.workspace import Workspaces
 from jupyter_terra_env.server.contents.chunked_uploads import ChunkedUploads
 from jupyter_terra_env.server.contents.manager import TerraContentsManager
+from jupyter_terra_env.server.contents.parts import ContentsParts
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -131,15 +132,29 @@ def test_a_save(disk, before, answer_is_lost):
 
 
 def contents_manager(env):
-    """Jupyter's verbs, over the parts of this environment."""
-    parts = SimpleNamespace(
-        workspaces=Workspaces((WORKSPACE,)),
+    """Jupyter's verbs, over the parts of this environment. Checkpoints ask for no status, badge or lock."""
+    views = env.localizer.views
+    notebooks = WorkspaceNotebooks(
         storage=env.storage,
         localizer=env.localizer,
-        delocalizer=env.delocalizer,
+        keeper=None,
+        gate=env.gate,
+        moves=env.moves,
         saving=env.saves,
+        views=views,
     )
-    return TerraContentsManager(root_dir=str(env.root), notebooks=parts)
+    parts = ContentsParts(
+        workspaces=Workspaces((WORKSPACE,)),
+        notebooks=notebooks,
+        statuses=None,
+        storage=env.storage,
+        listings=env.listings,
+        badges=None,
+        saving=env.saves,
+        views=views,
+        keeper=None,
+    )
+    return TerraContentsManager(root_dir=str(env.root), parts=parts)
 
 
 def test_a_checkpoint_that_is_restored(disk):

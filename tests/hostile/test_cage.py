@@ -10,7 +10,7 @@ from pathlib import Path
 
 import hostile_notebooks as corpus
 import pytest
-from workspace_kit import WORKSPACE, sources
+from workspace_kit import WORKSPACE, parts_of, sources
 
 from jupyter_terra_env.notebooks.sync import conflicts
 from jupyter_terra_env.notebooks.untrusted import cage as cages
@@ -310,7 +310,7 @@ def test_few_jobs_run_at_once_and_few_wait(jobs):
 
 @pytest.fixture
 def cage(jp_serverapp):
-    return jp_serverapp.contents_manager.notebooks.cage
+    return parts_of(jp_serverapp).cage
 
 
 async def parted(bucket, contents, base, mine, theirs):

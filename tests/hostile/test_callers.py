@@ -10,7 +10,7 @@ from tornado import routing
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 from tornado.websocket import websocket_connect
-from workspace_kit import BUCKET, WORKSPACE, Answer, notebook
+from workspace_kit import BUCKET, WORKSPACE, Answer, notebook, parts_of
 
 from jupyter_terra_env.server.api.about import ABOUT_HANDLERS
 from jupyter_terra_env.server.api.handlers import HANDLERS
@@ -23,7 +23,10 @@ QUERY = f"?path={PATH.replace(' ', '%20')}"
 SOURCE = f"gs://{BUCKET}/notebooks/a.ipynb"
 ENDPOINTS = [
     *(f"terra-env/{path}{QUERY}" for path, _ in (*HANDLERS, *AUTOPAUSE_HANDLERS, *ABOUT_HANDLERS)),
-    *(f"welder/{path}" for path in WelderApi(None, None, take_over=None, flush=None, new_id=None, log=None)._calls),
+    *(
+        f"welder/{path}"
+        for path in WelderApi(None, None, None, take_over=None, flush=None, new_id=None, log=None)._calls
+    ),
     "api/localize",
     f"api/contents/{PATH}?content=1&hash=1",
     f"api/contents/{PATH}?content=0",
@@ -221,12 +224,12 @@ async def test_a_notebook_is_read_only_for_who_may_only_read(bucket, authorize, 
 async def test_a_tab_of_who_may_only_read_does_not_keep_a_lock(bucket, authorize, contents, jp_serverapp):
     bucket.put_notebook("a.ipynb", "1")
     await contents.open("a.ipynb")
-    [notebooks] = {jp_serverapp.web_app.settings["jupyter_terra_env_notebooks"]}
+    parts = parts_of(jp_serverapp)
     authorize(ReadOnly)
     socket = await presence(jp_serverapp, PATH)
     with contextlib.closing(socket):
         await socket.read_message()
-        assert notebooks.keeper._tabs == {}
+        assert parts.keeper._tabs == {}
 
 
 async def test_a_tab_of_who_may_only_read_takes_no_seat(bucket, authorize, contents, jp_serverapp):

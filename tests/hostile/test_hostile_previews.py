@@ -7,7 +7,7 @@ from urllib.parse import quote
 import hostile_notebooks as corpus
 import pytest
 from clean_pages import require_clean
-from workspace_kit import WORKSPACE
+from workspace_kit import WORKSPACE, parts_of
 
 from jupyter_terra_env.notebooks.preview import pages, rendering
 from jupyter_terra_env.notebooks.preview.markup import cleaned
@@ -233,7 +233,7 @@ async def test_an_old_notebook_is_shown(previewed):
 async def test_a_preview_that_no_one_waits_for_is_given_up(bucket, jp_serverapp, preview, contents):
     bucket.put_notebook("a.ipynb", "1")
     assert (await preview()).code == 200
-    cage = jp_serverapp.contents_manager.notebooks.cage
+    cage = parts_of(jp_serverapp).cage
     bucket.put("notebooks/long.ipynb", corpus.latex(40_000))
     reader, writer = await asyncio.open_connection("127.0.0.1", jp_serverapp.port)
     path = f"{jp_serverapp.base_url}terra-env/preview?path={quote(f'{WORKSPACE}/edit/long.ipynb')}"
@@ -255,7 +255,7 @@ async def test_saves_go_on_while_previews_are_at_their_limit(bucket, contents, j
     await contents.open("mine.ipynb")
     bucket.put("notebooks/a.ipynb", corpus.latex_everywhere(40_000, 4))
     previews = [asyncio.create_task(preview()) for _ in range(4)]
-    cage = jp_serverapp.contents_manager.notebooks.cage
+    cage = parts_of(jp_serverapp).cage
     async with asyncio.timeout(60):
         while cage._jobs["previews"] < 4:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.02)

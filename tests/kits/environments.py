@@ -6,7 +6,6 @@ import itertools
 import logging
 import os
 import re
-import secrets
 import shutil
 import tempfile
 import time
@@ -31,15 +30,8 @@ from jupyter_terra_env.environment.identity import Person
 from jupyter_terra_env.notebooks.earlier_versions import EarlierVersions
 from jupyter_terra_env.notebooks.locks.bucket_locks import BucketLocks
 from jupyter_terra_env.notebooks.locks.lock_table import LockTable
-from jupyter_terra_env.notebooks.moves.act_owners import ActOwners
-from jupyter_terra_env.notebooks.moves.executor import MoveExecutor
-from jupyter_terra_env.notebooks.moves.intents import Intent, Intents
-from jupyter_terra_env.notebooks.moves.moves import Moves, Renaming
-from jupyter_terra_env.notebooks.moves.name_checks import NameChecks
-from jupyter_terra_env.notebooks.moves.notebook_checks import NotebookChecks
-from jupyter_terra_env.notebooks.moves.object_writes import ObjectWrites
-from jupyter_terra_env.notebooks.moves.planner import MovePlans
-from jupyter_terra_env.notebooks.moves.recovery import MoveRecovery
+from jupyter_terra_env.notebooks.moves.intents import Intent
+from jupyter_terra_env.notebooks.moves.moves import Renaming
 from jupyter_terra_env.notebooks.storage.bucket_listings import BucketListings
 from jupyter_terra_env.notebooks.storage.journal import Journal
 from jupyter_terra_env.notebooks.storage.journal_database import JournalDatabase
@@ -47,19 +39,13 @@ from jupyter_terra_env.notebooks.storage.merge_bases import MergeBases
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.working_copies import WorkingCopies
 from jupyter_terra_env.notebooks.storage.write_gate import WriteGate
-from jupyter_terra_env.notebooks.sync.conflicts import Conflicts
-from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
-from jupyter_terra_env.notebooks.sync.foreign_edits import ForeignEdits
-from jupyter_terra_env.notebooks.sync.localizer import Localizer
-from jupyter_terra_env.notebooks.sync.saving import Saving
-from jupyter_terra_env.notebooks.sync.seen_files import SeenFiles
 from jupyter_terra_env.notebooks.sync.unseen_edits import mark_existing_unseen
-from jupyter_terra_env.notebooks.sync.upload_attempts import UploadAttempts
 from jupyter_terra_env.notebooks.sync.upload_gate import UploadGate
 from jupyter_terra_env.notebooks.untrusted.cage import Cage
 from jupyter_terra_env.rules.edit_lock import ENVIRONMENT_KEY, EXPIRY_KEY, OWNER_KEY, Claim, claim_of, owner_hash
 from jupyter_terra_env.rules.errors import ObjectNotFound, PreconditionFailed
 from jupyter_terra_env.rules.workspace import Workspace, Workspaces
+from jupyter_terra_env.wiring.rooms import Ground, build_moves, build_sync
 
 BUCKET = "a-bucket"
 WORKSPACE = Workspace(
@@ -217,6 +203,7 @@ class Environment:
 
     def _build(self, client=None):
         """Make the parts of a new server; ``client`` where requests of other threads may be under way."""
+        workspaces = Workspaces((WORKSPACE, OTHER_WORKSPACE))
         settings = {"save_wait_seconds": 20.0, "max_age_seconds": 0.0, **self._settings}
         connection = Connection(
             read_timeout_seconds=settings.get("read_timeout_seconds", 5.0),
@@ -228,7 +215,7 @@ class Environment:
         self.log = logging.getLogger(f"environment {self.root.name}")
         self.database = JournalDatabase(self.journal_file, log=self.log)
         self.journal = Journal(self.database, new_token=lambda: next(self._tokens))
-        mark_existing_unseen(self.journal, self.root, Workspaces((WORKSPACE, OTHER_WORKSPACE)))
+        mark_existing_unseen(self.journal, self.root, workspaces)
         self.copies = WorkingCopies()
         self.storage = NotebookStorage(
             root=self.root,
@@ -236,7 +223,7 @@ class Environment:
             journal=self.journal,
             copies=self.copies,
             patience_seconds=settings.get("patience_seconds", 3.0),
-            locate=Workspaces((WORKSPACE, OTHER_WORKSPACE)).locate,
+            locate=workspaces.locate,
             writes=WriteGate(monotonic=time.monotonic, interval_seconds=settings.get("pace_seconds", 0.0)),
         )
         self.listings = BucketListings(
@@ -269,65 +256,37 @@ class Environment:
             check=check,
             cage=None if check is anything else self.cage,
         )
-        self.delocalizer = Delocalizer(
-            self.storage,
-            self.locks,
-            UploadAttempts(
-                self.storage,
-                self.locks,
-                self.bases,
-                on_change=lambda location: (self.changed.append(location.api_path), self.listings.forget(location)),
-            ),
-            self.gate,
-            on_news=self.news.append,
-            save_wait_seconds=settings["save_wait_seconds"],
-            log=self.log,
+        ground = Ground(
+            root=self.root,
+            state=self.journal_file.parent,
+            workspaces=workspaces,
+            storage=self.storage,
+            database=self.database,
+            listings=self.listings,
+            bases=self.bases,
+            locks=self.locks,
+            gate=self.gate,
+            cage=self.cage,
             pause_seconds=lambda failures, passing: settings.get("pause_seconds", 30.0),
-        )
-        self.locks.on_change(self.delocalizer.lock_changed)
-        self.foreign_edits = ForeignEdits(
-            self.storage,
-            self.delocalizer,
-            SeenFiles(self.root, Workspaces((WORKSPACE, OTHER_WORKSPACE))),
-            locate=self.locate,
-            delivers=settings.get("delivers", True),
             log=self.log,
+        )
+        sync = build_sync(
+            ground,
+            on_news=self.news.append,
+            on_written=lambda location: (self.changed.append(location.api_path), self.listings.forget(location)),
+            save_wait_seconds=settings["save_wait_seconds"],
+            delivers=settings.get("delivers", True),
             look_seconds=settings.get("look_seconds", 60.0),
         )
-        self.localizer = Localizer(self.storage, self.delocalizer, self.locks, self.bases)
-        self.saves = Saving(self.storage, self.delocalizer, self.localizer.unseen_edits, self.localizer.views)
-        self.conflicts = Conflicts(self.storage, self.localizer, self.delocalizer, self.locks, self.bases, self.cage)
+        self.localizer, self.delocalizer, self.saves = sync.localizer, sync.delocalizer, sync.saving
+        self.foreign_edits, self.conflicts = sync.foreign_edits, sync.conflicts
         self.versions = EarlierVersions(
             self.storage, self.locks, self.localizer, self.delocalizer, on_change=self.listings.forget
         )
-        self.intents = Intents(self.database, new_id=lambda: secrets.token_hex(8))
-        self.owners = ActOwners(self.journal_file.parent / "acts", new_id=lambda: secrets.token_hex(8))
         self.shown = []
-        writes = ObjectWrites(self.storage, self.locks)
-        self.executor = MoveExecutor(
-            self.storage,
-            self.listings,
-            self.delocalizer,
-            self.locks,
-            writes,
-            self.bases,
-            locate=self.locate,
-            on_moved=lambda old, new: self.shown.append((old.api_path, new.api_path)),
-        )
-        self.recovery = MoveRecovery(
-            self.storage,
-            self.intents,
-            self.owners,
-            self.executor,
-            writes,
-            locate=self.locate,
-            pause_seconds=lambda failures, passing: settings.get("pause_seconds", 30.0),
-            log=self.log,
-        )
-        planner = MovePlans(
-            self.storage, self.delocalizer, self.locks, self.localizer, writes, NotebookChecks(self.storage, self.gate)
-        )
-        self.moves = Moves(self.storage, planner, self.executor, self.recovery, NameChecks(self.storage, self.listings))
+        moves = build_moves(ground, sync, on_moved=lambda old, new: self.shown.append((old.api_path, new.api_path)))
+        self.moves, self.recovery, self.executor = moves.moves, moves.recovery, moves.executor
+        self.intents, self.owners = moves.intents, moves.owners
 
     def _connected(self, connection):
         with mock.patch.dict(os.environ, {"STORAGE_EMULATOR_HOST": self._front.url}):

@@ -48,6 +48,12 @@ def another_persons_lock(left_seconds=3600):
     return {"lastLockedBy": "f" * 64, "lockExpiresAt": str(int((time.time() + left_seconds) * 1000))}
 
 
+def parts_of(serverapp):
+    """What a running server has wired."""
+    [app] = serverapp.extension_manager.extension_apps["jupyter_terra_env"]
+    return app.wired
+
+
 @dataclass
 class BucketBehind:
     """The bucket as another person sees it: a client of its own, on the same database, without the server's faults."""

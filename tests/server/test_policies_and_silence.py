@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from workspace_kit import IMPATIENT, WORKSPACE, sources
+from workspace_kit import IMPATIENT, WORKSPACE, parts_of, sources
 
 from jupyter_terra_env.bucket.embedded.faults import Fault, Hang
 from jupyter_terra_env.bucket.embedded.refusals import REFUSALS
@@ -67,7 +67,7 @@ async def test_what_is_kept_by_a_policy_can_still_be_locked_and_read(bucket, con
 @pytest.fixture
 def hurried(monkeypatch, bucket, jp_serverapp):
     """Tests do not wait as long for a bucket that hangs as a person does, and a server that stops not at all."""
-    monkeypatch.setattr(jp_serverapp.contents_manager.notebooks.storage, "patience_seconds", 0.3)
+    monkeypatch.setattr(parts_of(jp_serverapp).storage, "patience_seconds", 0.3)
     yield
     bucket.faults.clear()
 

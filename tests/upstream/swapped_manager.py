@@ -19,9 +19,10 @@ from traitlets import default
 from jupyter_terra_env.app import TerraEnvApp
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.gcs_client import connect
-from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.server.contents.downloads import WorkspaceFileHandler
 from jupyter_terra_env.server.contents.manager import TerraContentsManager
+from jupyter_terra_env.server.contents.parts import ContentsParts
+from jupyter_terra_env.wiring.notebook_parts import NotebookParts
 
 WORKSPACE_FOLDERS: dict[str, dict[str, str | None] | None] = {
     "no-workspace": None,
@@ -44,18 +45,18 @@ class Wiring:
         self._listings = WORKSPACE_FOLDERS[way]
         self._directory = directory
         self._names = (f"upstream-{number}" for number in itertools.count())
-        self._wired: dict[Path, WorkspaceNotebooks] = {}
+        self._wired: dict[Path, NotebookParts] = {}
         self._client = None if self._listings is None else connect(Connection(embedded_directory=directory))
         self.built = 0
 
-    def notebooks(self, root: Path) -> WorkspaceNotebooks | None:
-        """The notebooks of a root folder's workspace; managers of one root share them, as restarts do."""
+    def parts(self, root: Path) -> ContentsParts | None:
+        """The parts of a root folder's workspace; managers of one root share them, as restarts do."""
         self.built += 1
         if self._client is None:
             return None
         if root not in self._wired:
             self._wired[root] = self._wire(root, next(self._names))
-        return self._wired[root]
+        return self._wired[root].for_contents
 
     def take_to_bucket(self, root: Path, notebooks: Iterable[Path]) -> None:
         """Make notebooks of a root folder ones that no one has opened here: objects without a working copy.
@@ -76,14 +77,15 @@ class Wiring:
         while self._wired:
             await self._wired.popitem()[1].close()
 
-    def _wire(self, root: Path, bucket: str) -> WorkspaceNotebooks:
+    def _wire(self, root: Path, bucket: str) -> NotebookParts:
         self._client.create_bucket(bucket)
         app = TerraEnvApp(
             workspaces=[{"name": "Terra", "bucket": f"gs://{bucket}", **self._listings}],
             embedded_bucket=str(self._directory),
             state_directory=str(self._directory / bucket),
         )
-        return app.wire(root)
+        app.wire(root)
+        return app.wired
 
 
 class AsyncFileContentsManager(TerraContentsManager):
@@ -91,9 +93,9 @@ class AsyncFileContentsManager(TerraContentsManager):
 
     wiring: Wiring
 
-    @default("notebooks")
-    def _notebooks_default(self) -> WorkspaceNotebooks | None:
-        return self.wiring.notebooks(Path(self.root_dir))
+    @default("parts")
+    def _parts_default(self) -> ContentsParts | None:
+        return self.wiring.parts(Path(self.root_dir))
 
 
 class AsyncLargeFileManager(AsyncFileContentsManager):

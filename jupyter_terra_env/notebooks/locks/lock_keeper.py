@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.locks.lock_watch import LockWatch
 from jupyter_terra_env.notebooks.storage.write_gate import WriteGate
-from jupyter_terra_env.rules.errors import BucketError, LockHeldElsewhere, ObjectNotFound
+from jupyter_terra_env.rules.errors import BucketError, LockHeldElsewhere, ObjectNotFound, TerraEnvError
 from jupyter_terra_env.rules.lock_view import WAITED_FOR, LockState
+from jupyter_terra_env.rules.shown_names import shown
 from jupyter_terra_env.rules.workspace import Location
 
 _BLIND = "Which notebooks kernels use cannot be seen; their locks are kept as they were used last."
@@ -102,6 +103,22 @@ class LockKeeper:
         """
         self._use(location, self._times.touch if seconds is None else seconds)
 
+    async def acquire(self, location: Location, seconds: float | None = None) -> None:
+        """Take a lock, or renew it, and keep it as ``touch`` does.
+
+        Raises:
+            LockHeldElsewhere: another person holds it, or this one in another environment.
+            ObjectNotFound: there is no such object.
+            BucketUnavailable, BucketRefused: as the port says.
+        """
+        await self._locks.acquire(location)
+        self.touch(location, seconds)
+
+    async def take_over(self, location: Location, seconds: float | None = None) -> None:
+        """Take a lock from another environment of this person, and keep it; see ``acquire``."""
+        await self._locks.take_over(location)
+        self.touch(location, seconds)
+
     def enter(self, location: Location) -> Tab:
         """A tab shows a notebook.
 
@@ -154,6 +171,23 @@ class LockKeeper:
         await self._writes.idle(location)
         await self._locks.release(location, unless=lambda: location.api_path in self._tabs)
 
+    async def give_all_back(self, deadline_seconds: float) -> None:
+        """Give back every lock that is held; those that cannot be expire by themselves.
+
+        Raises:
+            TimeoutError: it took longer.
+        """
+        held = [location for location, _ in self._locks.held()]
+        async with asyncio.timeout(deadline_seconds):
+            outcomes = await asyncio.gather(*(self._release_now(one) for one in held), return_exceptions=True)
+        for location, outcome in zip(held, outcomes, strict=True):
+            if isinstance(outcome, Exception) and not isinstance(outcome, TerraEnvError):
+                self._log.warning(
+                    "The edit lock of %s could not be given back (%s); it expires by itself.",
+                    shown(location.api_path),
+                    type(outcome).__name__,
+                )
+
     async def close(self, deadline_seconds: float) -> None:
         """Stop keeping, and give everything back that can be within the time."""
         self._closed = True
@@ -161,10 +195,7 @@ class LockKeeper:
         for act in acts:
             act.cancel()
         await asyncio.gather(*acts, self._watch.close(), return_exceptions=True)
-        releases = [
-            asyncio.create_task(self._locks.release(location, unless=lambda: False))
-            for location, _ in self._locks.held()
-        ]
+        releases = [asyncio.create_task(self._release_now(location)) for location, _ in self._locks.held()]
         if releases:
             done, late = await asyncio.wait(releases, timeout=deadline_seconds)
             for release in late:
@@ -296,3 +327,6 @@ class LockKeeper:
     async def _release(self, location: Location) -> None:
         await self._writes.idle(location)
         await self._locks.release(location, unless=lambda: self._is_used(location, self._monotonic()))
+
+    async def _release_now(self, location: Location) -> None:
+        await self._locks.release(location, unless=lambda: False)

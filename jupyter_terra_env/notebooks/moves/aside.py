@@ -12,6 +12,7 @@ import stat
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+from jupyter_terra_env.durable import sync_directory
 from jupyter_terra_env.notebooks.moves import trash
 from jupyter_terra_env.notebooks.storage.durable_moves import (
     entries_below,
@@ -20,7 +21,6 @@ from jupyter_terra_env.notebooks.storage.durable_moves import (
     signature,
     signatures,
 )
-from jupyter_terra_env.notebooks.storage.durable_names import sync_directory
 from jupyter_terra_env.notebooks.storage.temporary_files import TEMPORARY_PREFIX
 from jupyter_terra_env.rules.workspace import MAX_COMPONENT_BYTES
 

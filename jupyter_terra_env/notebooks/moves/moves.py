@@ -10,7 +10,7 @@ from jupyter_terra_env.notebooks.moves import trash
 from jupyter_terra_env.notebooks.moves.executor import MoveExecutor
 from jupyter_terra_env.notebooks.moves.intents import Intent
 from jupyter_terra_env.notebooks.moves.name_checks import NameChecks, folder_name, path_exists, refused_by_disk
-from jupyter_terra_env.notebooks.moves.planner import MovePlans, Plan
+from jupyter_terra_env.notebooks.moves.planner import MovePlanner, Plan
 from jupyter_terra_env.notebooks.moves.recovery import MoveRecovery
 from jupyter_terra_env.notebooks.storage.durable_moves import require_movable
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
@@ -75,7 +75,7 @@ class Moves:
     def __init__(
         self,
         storage: NotebookStorage,
-        planner: MovePlans,
+        planner: MovePlanner,
         executor: MoveExecutor,
         recovery: MoveRecovery,
         name_checks: NameChecks,

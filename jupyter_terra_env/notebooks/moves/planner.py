@@ -36,7 +36,7 @@ Plan = tuple[PlannedObject, ...]
 Seen = ObjectVersion | SeenVersion
 
 
-class MovePlans:
+class MovePlanner:
     """Finds the objects that a move is about, from disk, journal and bucket.
 
     Args:

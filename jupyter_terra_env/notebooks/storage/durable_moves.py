@@ -7,7 +7,8 @@ import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from jupyter_terra_env.notebooks.storage.durable_names import NO_HARD_LINKS, sync, sync_directory
+from jupyter_terra_env.durable import sync, sync_directory
+from jupyter_terra_env.notebooks.storage.durable_names import NO_HARD_LINKS
 from jupyter_terra_env.notebooks.storage.temporary_files import make_parent, parent_is_file, temporary_sibling
 
 _ROUNDS = 3

@@ -1,40 +1,15 @@
 """Durable names of files: given only where they are free, and there after a power cut."""
 
 import errno
-import fcntl
-import os
 import shutil
 from pathlib import Path
 
+from jupyter_terra_env.durable import sync, sync_directory
 from jupyter_terra_env.notebooks.storage.regular_files import open_regular
 from jupyter_terra_env.notebooks.storage.temporary_files import temporary_file
 
 NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 """The errors of file systems that cannot give a file a second name."""
-_NO_FULL_SYNC = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL}
-
-
-def sync(descriptor: int) -> None:
-    """Bring a file or folder to the disk itself. Blocks.
-
-    On macOS ``fsync`` leaves the data in the drive's cache, which a power cut empties: there ``F_FULLFSYNC`` is asked
-    for, which not every file system has.
-
-    Args:
-        descriptor: of the file or folder.
-
-    Raises:
-        OSError: the disk is full or failing.
-    """
-    if hasattr(fcntl, "F_FULLFSYNC"):
-        try:
-            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-        except OSError as error:
-            if error.errno not in _NO_FULL_SYNC:
-                raise
-        else:
-            return
-    os.fsync(descriptor)
 
 
 def keep_as(os_path: Path, new: Path) -> None:
@@ -73,12 +48,3 @@ def put_under_free_name(complete: Path, new: Path) -> None:
         complete.replace(new)
     else:
         complete.unlink()
-
-
-def sync_directory(directory: Path) -> None:
-    """Make renames and deletions in a folder durable. Blocks."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        sync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -190,7 +190,7 @@ def _opened(file: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA busy_timeout = 10000")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA fullfsync = ON")  # For macOS; see durable_names.sync.
+        connection.execute("PRAGMA fullfsync = ON")  # For macOS; see durable.sync.
         if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise sqlite3.DatabaseError("its check failed")
         _migrate(connection)

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
-from jupyter_terra_env.notebooks.storage.durable_names import sync_directory
+from jupyter_terra_env.durable import sync_directory
 from jupyter_terra_env.notebooks.storage.file_digests import FileDigest
 from jupyter_terra_env.notebooks.storage.folder_turns import turn_in
 from jupyter_terra_env.notebooks.storage.journal import Debt, Journal, Moved
@@ -52,6 +52,7 @@ class NotebookStorage:
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self.copies = copies
+        self.run = copies.run
         self.writes = writes
         self.patience_seconds = patience_seconds
         self._root = root
@@ -84,6 +85,10 @@ class NotebookStorage:
         if location is not None and location.relative_path:
             self.os_path(location.parent)
         return self._root / api_path
+
+    async def digest(self, location: Location) -> FileDigest | None:
+        """Checksums of the working copy; see ``WorkingCopies.digest``."""
+        return await self.copies.digest(self.os_path(location))
 
     def bucket(self, location: Location) -> BucketStore:
         """The bucket of a place."""

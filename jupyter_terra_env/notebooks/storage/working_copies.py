@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 
 from jupyter_terra_env.daemon_threads import DaemonThreads
-from jupyter_terra_env.notebooks.storage.durable_names import keep_as, put_under_free_name, sync, sync_directory
+from jupyter_terra_env.durable import sync, sync_directory
+from jupyter_terra_env.notebooks.storage.durable_names import keep_as, put_under_free_name
 from jupyter_terra_env.notebooks.storage.file_attributes import copy_attributes, require_replaceable
 from jupyter_terra_env.notebooks.storage.file_digests import (
     FileDigest,

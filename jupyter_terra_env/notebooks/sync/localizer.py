@@ -82,7 +82,7 @@ class Localizer:
         self._installer = VersionInstaller(storage, delocalizer, bases)
         self.unseen_edits = UnseenEdits(storage)
         self._late = LateAnswers(storage, is_wanted=self._is_offline, on_answer=self._answered_late)
-        self.views = Views(storage, locks)
+        self.views = Views(storage, locks, self.unseen_edits)
 
     async def open(
         self, location: Location, *, to_edit: bool = True, take_lock: bool = True, largest_bytes: int | None = None

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from jupyter_terra_env.notebooks.storage.file_digests import FileDigest
+from jupyter_terra_env.notebooks.storage.file_digests import FileDigest, digest_of
 from jupyter_terra_env.notebooks.storage.keeping import KeptNameTaken
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.object_versions import Rounds
@@ -64,6 +64,32 @@ class Saving:
             location, partial(self._storage.save, location, content, replaces=replaces, is_notebook=is_notebook)
         )
 
+    async def create(self, location: Location, content: bytes | memoryview, *, is_notebook: bool = False) -> FileDigest:
+        """Make a new working copy of content from a person, never over another file.
+
+        Returns:
+            What was made, for ``take_back``.
+
+        Raises:
+            FileExistsError: the name is taken on the disk; nothing has changed.
+            OSError: the disk is full, read-only or failing.
+        """
+        digest = await self._storage.run(digest_of, content)
+        await self._storage.create(location, content, notebook=digest if is_notebook else None)
+        return digest
+
+    async def take_back(self, location: Location, created: FileDigest) -> bool:
+        """Remove a working copy that was just made, if it was not sent and is still what it was made as.
+
+        Returns:
+            Whether it is gone.
+        """
+        async with self._storage.writes.turn(location):
+            if not await self._storage.take_back(location, created):
+                return False
+            self._delocalizer.forget_status(location)
+        return True
+
     async def adopt(self, location: Location, complete: Path) -> None:
         """Make a complete file of the same folder the working copy.
 
@@ -74,7 +100,12 @@ class Saving:
         await self._keeping(location, partial(self._storage.adopt, location, complete))
 
     async def deliver(self, location: Location, *, wait_seconds: float | None = None) -> WorkStatus:
-        """Upload what was saved, and wait for the upload a little; see ``Delocalizer.after_save``."""
+        """Upload what was saved, and wait for the upload a little; see ``Delocalizer.after_save``.
+
+        What is not for the bucket stays on the disk.
+        """
+        if not location.is_delocalized:
+            return await self._delocalizer.current_status(location)
         return await self._delocalizer.after_save(location, wait_seconds=wait_seconds)
 
     @asynccontextmanager

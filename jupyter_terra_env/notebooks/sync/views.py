@@ -1,5 +1,6 @@
 """What opening a notebook would show, without opening it: for downloads, and for hashes."""
 
+import contextlib
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from jupyter_terra_env.notebooks.locks.lock_table import LockTable
 from jupyter_terra_env.notebooks.storage.file_digests import FileDigest
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.object_versions import as_remote
+from jupyter_terra_env.notebooks.sync.unseen_edits import UnseenEdits
 from jupyter_terra_env.rules.edit_lock import Claim
 from jupyter_terra_env.rules.errors import BucketError, ObjectNotFound, OperationRefused, RefusalReason
 from jupyter_terra_env.rules.sync import OpenStep, Standing, decide_open, has_unsaved_edits, standing
@@ -35,11 +37,13 @@ class Views:
     Args:
         storage: disk, buckets and journal.
         locks: who edits.
+        unseen_edits: knows which edits were not shown.
     """
 
-    def __init__(self, storage: NotebookStorage, locks: LockTable) -> None:
+    def __init__(self, storage: NotebookStorage, locks: LockTable, unseen_edits: UnseenEdits) -> None:
         self._storage = storage
         self._locks = locks
+        self._unseen_edits = unseen_edits
         self._shown: OrderedDict[str, ShownVersion] = OrderedDict()
 
     async def now(self, location: Location) -> ObjectVersion | None:
@@ -52,7 +56,7 @@ class Views:
             ObjectNotFound: neither disk nor bucket has it.
             BucketUnavailable, BucketRefused: it is not on the disk and the bucket cannot be asked.
         """
-        digest = await self._storage.copies.digest(self._storage.os_path(location))
+        digest = await self._storage.digest(location)
         baseline = await self._storage.baseline(location)
         if location.mode is Mode.PLAYGROUND and digest is not None and has_unsaved_edits(baseline, digest.crc32c):
             return None
@@ -85,6 +89,18 @@ class Views:
     def shows_working_copy(self, location: Location) -> None:
         """Remember that the working copy is shown, or has just been saved."""
         self._shown.pop(location.api_path, None)
+
+    async def mark_read(self, location: Location) -> None:
+        """Remember that a person has read the working copy: what they save next replaces nothing unseen."""
+        await self._unseen_edits.shown(location)
+        self.shows_working_copy(location)
+
+    async def mark_unread(self, location: Location) -> None:
+        """Remember that no one has read what is in the working copy now: the next save keeps it in another file."""
+        if location.is_delocalized:
+            # A full disk does not prevent reading.
+            with contextlib.suppress(OSError):
+                await self._unseen_edits.mark_unseen(location)
 
     def forget_below(self, api_path: str) -> None:
         """Drop what was shown at or below a path: it is renamed or deleted."""

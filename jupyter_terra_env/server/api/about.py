@@ -9,7 +9,7 @@ from tornado import web
 
 from jupyter_terra_env._version import __version__
 from jupyter_terra_env.server.configuration import is_other_contents_manager
-from jupyter_terra_env.server.workspace_handler import NOTEBOOKS_SETTING
+from jupyter_terra_env.server.handler_parts import HANDLER_PARTS_SETTING
 
 IGNORED_SETTING = "jupyter_terra_env_ignored_settings"
 
@@ -33,11 +33,12 @@ def about(settings: dict[str, Any]) -> dict[str, Any]:
     Args:
         settings: the settings of its web application.
     """
-    manager, notebooks = type(settings["contents_manager"]), settings[NOTEBOOKS_SETTING]
+    manager, parts = type(settings["contents_manager"]), settings[HANDLER_PARTS_SETTING]
+    workspaces = () if parts is None else parts.workspaces.all
     return {
         "version": __version__,
         "other_contents_manager": manager.__qualname__ if is_other_contents_manager(manager) else None,
-        "workspaces": [] if notebooks is None else [place_of(each) for each in notebooks.workspaces.all],
+        "workspaces": [place_of(each) for each in workspaces],
         "ignored_settings": list(settings.get(IGNORED_SETTING, ())),
     }
 

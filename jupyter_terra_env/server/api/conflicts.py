@@ -6,7 +6,7 @@ from typing import Any
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from jupyter_terra_env.notebooks.sync.conflicts import Composed, ConflictVersions
+from jupyter_terra_env.notebooks.sync.conflicts import Composed, Conflicts, ConflictVersions
 from jupyter_terra_env.notebooks.sync.merging import as_notebook
 from jupyter_terra_env.notebooks.sync.resolution import Resolution
 from jupyter_terra_env.notebooks.untrusted.cage import NotDoneError
@@ -22,7 +22,13 @@ from jupyter_terra_env.server.status_fields import lock_fields, moment
 from jupyter_terra_env.server.workspace_handler import WorkspaceHandler
 
 
-class ConflictHandler(WorkspaceHandler):
+class _OnConflicts(WorkspaceHandler):
+    @property
+    def conflicts(self) -> Conflicts:
+        return self.parts.conflicts
+
+
+class ConflictHandler(_OnConflicts):
     """``GET /terra-env/conflict?path=…``: both sides of a conflict, and their merge where there is one."""
 
     @web.authenticated
@@ -31,10 +37,8 @@ class ConflictHandler(WorkspaceHandler):
         """Answer the fields that docs/reference.md lists."""
         location = self.locate(self.path_in_question())
         with as_http_errors(location.api_path):
-            sides = await self.notebooks.conflicts.look(location)
-        email = None
-        if sides.theirs_owner is not None:
-            email = self.notebooks.email_of(location.workspace, sides.theirs_owner)
+            sides = await self.conflicts.look(location)
+        email = self.statuses.email_of(location, sides.theirs_owner)
         contents, not_shown = await self._shown(sides)
         self.write(f"{_as_json(location, sides, not_shown, email)[:-1]}, ")
         for number, (side, text) in enumerate(contents.items()):
@@ -44,20 +48,20 @@ class ConflictHandler(WorkspaceHandler):
     async def _shown(self, sides: ConflictVersions) -> tuple[dict[str, bytes], str | None]:
         """The notebooks as JSON, read in child processes, and why they are not shown, if they are not."""
         contents = {"mine": sides.mine, "theirs": sides.theirs, "base": sides.base, "merged": sides.merged}
-        shown = dict.fromkeys(contents, b"null")
+        shown, cage = dict.fromkeys(contents, b"null"), self.parts.cage
         if sides.too_large:
             return shown, RefusalReason.TOO_LARGE
         try:
             for side, content in contents.items():
                 if content is not None:
-                    shown[side] = await as_notebook(self.notebooks.cage, content) or b"null"
+                    shown[side] = await as_notebook(cage, content) or b"null"
         except NotDoneError as error:
             over_a_limit = error.death in OVER_A_LIMIT
             return shown, RefusalReason.TOO_DEMANDING if over_a_limit else RefusalReason.READER_FAILED
         return shown, None
 
 
-class ResolveHandler(WorkspaceHandler):
+class ResolveHandler(_OnConflicts):
     """``POST /terra-env/resolve`` ``{"path": …, "action": …}``: take a way out of a conflict."""
 
     most_body_bytes = None  # The notebook on the screen may be in it: what Jupyter takes for saving is taken here, too.
@@ -78,7 +82,7 @@ class ResolveHandler(WorkspaceHandler):
             raise web.HTTPError(400, "'merged' belongs to 'merge', with 'theirs_version' and 'mine_version'.")
         try:
             with as_http_errors(location.api_path):
-                kept = await self.notebooks.conflicts.resolve(
+                kept = await self.conflicts.resolve(
                     location,
                     way_out if merged is None else Composed(merged),
                     content=content,
@@ -86,7 +90,7 @@ class ResolveHandler(WorkspaceHandler):
                     mine_version=mine_version,
                 )
                 if way_out is not Resolution.REPLACE_THEIRS:
-                    await note_replaced(self.contents_manager, self.notebooks, location)
+                    await note_replaced(self.contents_manager, self.parts.views, location)
                 status = await self._status(location)
         except web.HTTPError as refused:
             if refused.status_code != 409:
@@ -97,13 +101,14 @@ class ResolveHandler(WorkspaceHandler):
         self.finish(json.dumps({"path": location.api_path, "kept_edits": kept_path, "status": status}))
 
     async def _status(self, location: Location) -> dict[str, Any] | None:
-        if await self.notebooks.storage.copies.run(self.notebooks.storage.os_path(location).exists):
+        storage = self.parts.storage
+        if await storage.run(storage.os_path(location).exists):
             return await self.announcements.status(location)
         return None
 
     async def _refuse(self, location: Location, refused: web.HTTPError) -> None:
         """Answer a refusal with the current state, to look at before choosing again."""
-        versions = await self.notebooks.conflicts.versions(location)
+        versions = await self.conflicts.versions(location)
         answer = {
             "message": refused.log_message,
             "reason": refused.reason,
@@ -112,8 +117,8 @@ class ResolveHandler(WorkspaceHandler):
             "theirs_version": versions.theirs,
         }
         if refused.reason in set(LockReason):
-            email = self.notebooks.email_of_holder(location)
-            answer["lock"] = lock_fields(self.notebooks.locks.view(location), email=email)
+            email = self.statuses.email_of_holder(location)
+            answer["lock"] = lock_fields(self.statuses.lock_of(location), email=email)
         self.set_status(refused.status_code, refused.reason)
         self.finish(json.dumps(answer))
 
@@ -128,7 +133,8 @@ class ResolveHandler(WorkspaceHandler):
         check_model({"type": "notebook", "content": content})
         manager, path = self.contents_manager, self.path_in_question()
         if not takes_stand_ins(manager):
-            return await self.notebooks.storage.copies.run(serialised, content)
+            storage = self.parts.storage
+            return await storage.run(serialised, content)
         with as_http_errors(path):
             return await manager.serialised(path, content)
 

@@ -24,13 +24,10 @@ class DebtsHandler(WorkspaceHandler):
     @authorized
     async def get(self) -> None:
         """Answer ``{debts: [status…]}``, first looking for files that programs have written."""
-        notebooks = self.notebooks
-        await notebooks.foreign_edits.look()
-        debts = [
-            status_fields(await notebooks.status_of_debt(location), email=notebooks.email_of_holder(location))
-            for location in await notebooks.undelivered()
-        ]
-        debts += [foreign_debt_fields(debt) for debt in await notebooks.foreign_debts()]
+        deliveries, statuses = self.parts.deliveries, self.statuses
+        found = await deliveries.look()
+        debts = [status_fields(one, email=statuses.email_of_holder(one.location)) for one in found.unpaid]
+        debts += [foreign_debt_fields(debt) for debt in found.foreign]
         self.finish(json.dumps({"debts": debts}))
 
 
@@ -49,5 +46,6 @@ class FlushHandler(WorkspaceHandler):
             raise web.HTTPError(400, "'before_end' must be true or false.")
         autopause: AutopauseService = self.settings[AUTOPAUSE_SETTING]
         report = await autopause.flush(FlushCause.REQUESTED, float(deadline), before_end=before_end)
-        delivery_result = await self.notebooks.delivery_result([file.path for file in report.paid.safe])
+        deliveries = self.parts.deliveries
+        delivery_result = await deliveries.result([file.path for file in report.paid.safe])
         self.finish(json.dumps(payment_fields(delivery_result)))

@@ -18,7 +18,7 @@ class LockHandler(WorkspaceHandler):
     async def post(self) -> None:
         """Perform the action, and answer with the new status."""
         location = self.locate(self.path_in_question())
-        body = self.get_json_body()
+        body, keeper = self.get_json_body(), self.parts.keeper
         with as_http_errors(location.api_path):
             if not location.is_delocalized:
                 raise OperationRefused(
@@ -27,13 +27,11 @@ class LockHandler(WorkspaceHandler):
                 )
             match body.get("action") if isinstance(body, dict) else None:
                 case "acquire":
-                    await self.notebooks.locks.acquire(location)
-                    self.notebooks.keeper.touch(location)
+                    await keeper.acquire(location)
                 case "take-over":
-                    await self.notebooks.locks.take_over(location)
-                    self.notebooks.keeper.touch(location)
+                    await keeper.take_over(location)
                 case "release":
-                    await self.notebooks.keeper.give_back(location)
+                    await keeper.give_back(location)
                 case _:
                     raise web.HTTPError(400, "'action' must be 'acquire', 'release' or 'take-over'.")
             self.finish(json.dumps(await self.announcements.status(location)))

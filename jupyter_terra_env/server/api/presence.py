@@ -12,7 +12,7 @@ from jupyter_server.utils import ensure_async
 from tornado import web
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from jupyter_terra_env.notebooks.locks.lock_keeper import Tab
+from jupyter_terra_env.notebooks.locks.lock_keeper import LockKeeper, Tab
 from jupyter_terra_env.rules.errors import TerraEnvError
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.api.tab_seats import SeatedTab, TabSeats
@@ -66,7 +66,7 @@ class PresenceSocket(NotebookLookup, WebSocketMixin, WebSocketHandler, JupyterHa
         """A tab shows the notebook; its lock is kept only for a client that may write."""
         super().open(*args, **kwargs)
         if self.is_writer:
-            self.tab = self.notebooks.keeper.enter(self.location)
+            self.tab = self.keeper.enter(self.location)
         wants = self.is_writer and self.get_query_argument("edits", "1") != "0"
         self.seated = self.seats.enter(self.location.api_path, self.send_tabs, wants=wants)
         self.end_listening = self.announcements.listen(self.location, self.send_status)
@@ -86,6 +86,11 @@ class PresenceSocket(NotebookLookup, WebSocketMixin, WebSocketHandler, JupyterHa
                 self.write_message(json.dumps({**self.status, "tabs": tabs}))
 
     @property
+    def keeper(self) -> LockKeeper:
+        """Keeps the locks of what tabs show."""
+        return self.parts.keeper
+
+    @property
     def seats(self) -> TabSeats:
         """Which tab edits what, for all sockets of this server."""
         seats: TabSeats = self.settings.setdefault(_SEATS_SETTING, TabSeats())
@@ -102,7 +107,7 @@ class PresenceSocket(NotebookLookup, WebSocketMixin, WebSocketHandler, JupyterHa
         if self.is_writer and self.seated is not None and "action" in message_fields:
             self.seated.act(message_fields["action"])
         if self.tab is not None and isinstance(message_fields.get("looked_at"), bool):
-            self.notebooks.keeper.look_at(self.tab, is_looked_at=message_fields["looked_at"])
+            self.keeper.look_at(self.tab, is_looked_at=message_fields["looked_at"])
 
     def on_close(self) -> None:
         """The tab was closed, or shows something else."""
@@ -111,4 +116,4 @@ class PresenceSocket(NotebookLookup, WebSocketMixin, WebSocketHandler, JupyterHa
         if self.seated is not None:
             self.seated.leave()
         if self.tab is not None:
-            self.notebooks.keeper.leave(self.tab)
+            self.keeper.leave(self.tab)

@@ -34,8 +34,8 @@ class PreviewHandler(AbandonsWork, WorkspaceHandler):
 
     async def _page(self, location: Location) -> bytes:
         with as_http_errors(location.api_path):
-            content = await self.notebooks.previews.content(location)
-            page = await rendered(self.notebooks.cage, content, location.name, advice=_ADVICE)
+            content = await self.parts.previews.content(location)
+            page = await rendered(self.parts.cage, content, location.name, advice=_ADVICE)
             if page is None:
                 raise OperationRefused(
                     RefusalReason.NO_PREVIEW, f"{location.api_path} is not a notebook that can be shown."

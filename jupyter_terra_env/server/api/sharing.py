@@ -22,11 +22,7 @@ _MOST_NAMES = 20
 class _SharingHandler(WorkspaceHandler):
     @property
     def sharing(self) -> Sharing:
-        return Sharing(self.notebooks.storage, self.notebooks.locks)
-
-    def email_of(self, location: Location, owner: str | None) -> str | None:
-        """The address behind a lock's hash, if it may be shown."""
-        return None if owner is None else self.notebooks.email_of(location.workspace, owner)
+        return self.parts.sharing
 
 
 class WhereaboutsHandler(_SharingHandler):
@@ -48,7 +44,7 @@ class WhereaboutsHandler(_SharingHandler):
             "uri": _uri(location) if location.is_delocalized else None,
             "disk_path": None if found.on_disk is None else str(found.on_disk),
             "updated": None if found.updated is None else moment(found.updated),
-            "last_editor": self.email_of(location, found.editor),
+            "last_editor": self.statuses.email_of(location, found.editor),
             "is_in_workspace": found.updated is not None,
             **_trouble(found.trouble),
         }
@@ -61,7 +57,7 @@ class RemovalHandler(_SharingHandler):
     @authorized
     async def get(self) -> None:
         """Answer the fields that docs/reference.md lists; ``workspace`` is null outside workspaces."""
-        location = self.notebooks.workspaces.locate(self.path_in_question())
+        location = self.workspaces.locate(self.path_in_question())
         if location is None or not location.relative_path:
             self.finish(json.dumps({"path": self.path_in_question(), "workspace": None}))
             return
@@ -86,7 +82,7 @@ class RemovalHandler(_SharingHandler):
     def _held(self, held: Held) -> dict[str, Any]:
         return {
             "path": held.location.api_path,
-            "email": self.email_of(held.location, held.owner),
+            "email": self.statuses.email_of(held.location, held.owner),
             "by_same_person": held.by_same_person,
         }
 

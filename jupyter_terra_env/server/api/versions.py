@@ -8,7 +8,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from jupyter_terra_env.bucket.store import Keeps, Kept, KeptVersion
-from jupyter_terra_env.notebooks.earlier_versions import History
+from jupyter_terra_env.notebooks.earlier_versions import EarlierVersions, History
 from jupyter_terra_env.notebooks.sync.merging import as_notebook
 from jupyter_terra_env.notebooks.untrusted.cage import NotDoneError
 from jupyter_terra_env.notebooks.untrusted.limits import OVER_A_LIMIT
@@ -27,6 +27,10 @@ _NOTHING_KEPT = (
 
 class _VersionsHandler(WorkspaceHandler):
     """Base: versions as JSON."""
+
+    @property
+    def _versions(self) -> EarlierVersions:
+        return self.parts.versions
 
     @staticmethod
     def _fields(kept: KeptVersion) -> dict[str, Any]:
@@ -56,7 +60,7 @@ class VersionsHandler(_VersionsHandler):
         """Answer the fields that docs/reference.md lists."""
         location = self.locate(self.path_in_question())
         with as_http_errors(location.api_path):
-            history = await self.notebooks.versions.history(location)
+            history = await self._versions.history(location)
         checkpoints = await self._checkpoints(location)
         answer = {
             "path": location.api_path,
@@ -70,8 +74,7 @@ class VersionsHandler(_VersionsHandler):
 
     def _author(self, location: Location, history: History, kept: KeptVersion) -> dict[str, Any]:
         owner = history.saved_by(kept)
-        email = None if owner is None else self.notebooks.email_of(location.workspace, owner)
-        return {"saved_by": owner, "email": email}
+        return {"saved_by": owner, "email": self.statuses.email_of(location, owner)}
 
     async def _checkpoints(self, location: Location) -> list[dict[str, Any]]:
         """Jupyter's own, on this disk."""
@@ -88,7 +91,7 @@ class DeletedHandler(_VersionsHandler):
         """Answer the newest version of each deleted notebook, the last deleted first."""
         folder = self._folder(self.path_in_question())
         with as_http_errors(folder.api_path):
-            found = await self.notebooks.versions.deleted(folder)
+            found = await self._versions.deleted(folder)
         deleted = [
             {"path": place.api_path, **self._fields(kept)}
             for kept in sorted(found, key=lambda one: one.replaced or one.version.created, reverse=True)
@@ -97,7 +100,7 @@ class DeletedHandler(_VersionsHandler):
         self.finish(json.dumps({"path": folder.api_path, "deleted": deleted}))
 
     def _folder(self, path: str) -> Location:
-        location = None if is_name_of_nothing(path) else self.notebooks.workspaces.locate(path)
+        location = None if is_name_of_nothing(path) else self.parts.workspaces.locate(path)
         if location is None or location.mode is not Mode.EDIT:
             raise web.HTTPError(404, "This path is no edit folder of a workspace.", reason="not-in-workspace")
         return location
@@ -113,7 +116,7 @@ class VersionHandler(_VersionsHandler):
         location = self.locate(self.path_in_question())
         generation = self._generation(self.get_query_argument("generation", ""))
         with as_http_errors(location.api_path):
-            content = await self.notebooks.versions.content(location, generation)
+            content = await self._versions.content(location, generation)
         shown, reason = await self._shown(content)
         head = {"path": location.api_path, "generation": str(generation), "not_shown": reason}
         self.write(f'{json.dumps(head)[:-1]}, "content": '.encode() + shown)
@@ -122,7 +125,7 @@ class VersionHandler(_VersionsHandler):
     async def _shown(self, content: bytes) -> tuple[bytes, str | None]:
         """The notebook as JSON, read in a child process."""
         try:
-            found = await as_notebook(self.notebooks.cage, content)
+            found = await as_notebook(self.parts.cage, content)
         except NotDoneError as error:
             over_a_limit = error.death in OVER_A_LIMIT
             return b"null", RefusalReason.TOO_DEMANDING if over_a_limit else RefusalReason.READER_FAILED
@@ -140,8 +143,8 @@ class RestoreVersionHandler(_VersionsHandler):
         body = self.get_json_body() or {}
         generation = self._generation(body.get("generation"))
         with as_http_errors(location.api_path):
-            await self.notebooks.versions.restore(location, generation)
-            await note_replaced(self.contents_manager, self.notebooks, location)
+            await self._versions.restore(location, generation)
+            await note_replaced(self.contents_manager, self.parts.views, location)
         status = None
         with contextlib.suppress(ObjectNotFound):  # It came back in the workspace, and is not on this disk.
             status = await self.announcements.status(location)
@@ -159,7 +162,7 @@ class CopyVersionHandler(_VersionsHandler):
         body = self.get_json_body() or {}
         generation = self._generation(body.get("generation"))
         with as_http_errors(location.api_path):
-            place = await self.notebooks.versions.copy_out(location, generation)
+            place = await self._versions.copy_out(location, generation)
         self.finish(json.dumps({"path": place.api_path}))
 
 

@@ -24,8 +24,9 @@ class OpenWorkspaceVersionHandler(WorkspaceHandler):
         location = self.locate(self.path_in_question())
         if not location.belongs_in_bucket:
             raise web.HTTPError(409, "The workspace does not keep files of this name.", reason="name-pattern")
+        notebooks = self.parts.notebooks
         with as_http_errors(location.api_path):
-            kept = await self.notebooks.localizer.open_workspace_version(location)
-            await note_replaced(self.contents_manager, self.notebooks, location)
+            kept = await notebooks.open_workspace_version(location)
+            await note_replaced(self.contents_manager, self.parts.views, location)
         kept_path = None if kept is None else location.api_path[: -len(location.name)] + kept.name
         self.finish(json.dumps({"path": location.api_path, "kept_edits": kept_path}))

@@ -1,28 +1,27 @@
 """The debts of this server's notebooks to the bucket, for the flush before a pause."""
 
 import asyncio
-import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
 from jupyter_terra_env.autopause.flush import FlushResult, SafeFile, UnsafeFile
+from jupyter_terra_env.notebooks.deliveries import Deliveries
+from jupyter_terra_env.notebooks.locks.lock_keeper import LockKeeper
 from jupyter_terra_env.notebooks.storage.foreign_debts import NOT_CONFIGURED, on_the_disk, recorded_debts
 from jupyter_terra_env.notebooks.storage.journal import Debt
-from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
-from jupyter_terra_env.rules.errors import TerraEnvError
-from jupyter_terra_env.rules.shown_names import shown
-from jupyter_terra_env.rules.workspace import Location
 
 
 class NotebookDebts:
     """Uploads the saves that have not reached the bucket.
 
     Args:
-        notebooks: the wired parts.
+        deliveries: uploads them.
+        keeper: gives the locks back.
     """
 
-    def __init__(self, notebooks: WorkspaceNotebooks) -> None:
-        self._notebooks = notebooks
+    def __init__(self, deliveries: Deliveries, keeper: LockKeeper) -> None:
+        self._deliveries = deliveries
+        self._keeper = keeper
 
     async def pay(self, deadline_seconds: float) -> FlushResult:
         """Upload what is owed.
@@ -30,7 +29,7 @@ class NotebookDebts:
         Args:
             deadline_seconds: how long to try.
         """
-        delivery_result = await self._notebooks.pay(deadline_seconds)
+        delivery_result = await self._deliveries.pay(deadline_seconds)
         unsafe = tuple(
             UnsafeFile(path=status.location.api_path, reason=status.work.reason or status.work.place.value)
             for status in delivery_result.unpaid
@@ -40,25 +39,10 @@ class NotebookDebts:
 
     async def release_locks(self, deadline_seconds: float) -> None:
         """Give back every lock this server holds; those that cannot be expire by themselves."""
-        held = [location for location, _ in self._notebooks.locks.held()]
-        async with asyncio.timeout(deadline_seconds):
-            outcomes = await asyncio.gather(*(self._release(location) for location in held), return_exceptions=True)
-        for location, outcome in zip(held, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                self._notebooks.log.warning(
-                    "The edit lock of %s could not be given back (%s); it expires by itself.",
-                    shown(location.api_path),
-                    type(outcome).__name__,
-                )
+        await self._keeper.give_all_back(deadline_seconds)
 
     async def _safe(self, path: str) -> SafeFile:
-        location = self._notebooks.workspaces.locate(path)
-        baseline = None if location is None else await self._notebooks.storage.baseline(location)
-        return SafeFile(path=path, generation="" if baseline is None else str(baseline.generation))
-
-    async def _release(self, location: Location) -> None:
-        with contextlib.suppress(TerraEnvError):
-            await self._notebooks.locks.release(location, unless=lambda: False)
+        return SafeFile(path=path, generation=await self._deliveries.delivered_generation(path))
 
 
 class ForeignDebts:

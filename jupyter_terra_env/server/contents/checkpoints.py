@@ -10,8 +10,8 @@ from typing import Protocol
 from jupyter_server.services.contents.filecheckpoints import AsyncFileCheckpoints
 from tornado.web import HTTPError
 
-from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
 from jupyter_terra_env.rules.errors import OperationRefused
+from jupyter_terra_env.server.contents.parts import ContentsParts
 
 CHECKPOINT_ID = "checkpoint"
 """Jupyter keeps one checkpoint of each file."""
@@ -20,7 +20,7 @@ CHECKPOINT_ID = "checkpoint"
 class _Parent(Protocol):
     """What is needed of the contents manager."""
 
-    notebooks: WorkspaceNotebooks
+    parts: ContentsParts
 
 
 class WorkspaceCheckpoints(AsyncFileCheckpoints):
@@ -53,13 +53,14 @@ class WorkspaceCheckpoints(AsyncFileCheckpoints):
             await super().rename_all_checkpoints(old_path, new_path)
 
     def _why_not(self, checkpoint_id: str, path: str) -> OperationRefused | None:
-        location = self.parent.notebooks.workspaces.locate(path)
+        parts = self.parent.parts
+        location = parts.workspaces.locate(path)
         if location is None or not location.relative_path or os.path.isabs(self.checkpoint_dir):  # noqa: PTH117
             return None  # Where an operator has them kept is the operator's business.
         stem, suffix = os.path.splitext(location.name)  # noqa: PTH122 - as Jupyter names them
         checkpoint = location.parent.child(self.checkpoint_dir).child(f"{stem}-{checkpoint_id}{suffix}")
         try:
-            self.parent.notebooks.storage.os_path(checkpoint)
+            parts.storage.os_path(checkpoint)
         except OperationRefused as refused:
             return refused
         return None

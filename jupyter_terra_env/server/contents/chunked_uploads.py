@@ -92,16 +92,16 @@ class ChunkedUploads:
         os_path = self._storage.os_path(location)
         if chunk == 1:
             gathering, left = self._begin(location, os_path)
-            await self._storage.copies.run(_remove_all, left)
+            await self._storage.run(_remove_all, left)
         else:
             gathering = self._continued(location, os_path, chunk)
         async with self._turn(gathering, os_path, chunk):
             part = gathering.part
             if part is None:
-                part = gathering.part = await self._storage.copies.run(_new_part, os_path)
+                part = gathering.part = await self._storage.run(_new_part, os_path)
             gathering.next_chunk += 1
-            received = await self._storage.copies.run(_decoded, content, content_format)
-            gathering.size_bytes = await self._storage.copies.run(_append, part, gathering.size_bytes, received)
+            received = await self._storage.run(_decoded, content, content_format)
+            gathering.size_bytes = await self._storage.run(_append, part, gathering.size_bytes, received)
             if chunk != LAST_CHUNK:
                 return part
             await self._saving.adopt(location, part)
@@ -120,7 +120,7 @@ class ChunkedUploads:
                 gathering.heard = self._monotonic()
             except BaseException:
                 self._end(os_path, gathering)
-                await self._storage.copies.run(_remove_all, [gathering])
+                await self._storage.run(_remove_all, [gathering])
                 raise
 
     def _begin(self, location: Location, os_path: Path) -> tuple[_Gathering, list[_Gathering]]:

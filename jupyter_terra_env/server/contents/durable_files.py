@@ -20,11 +20,13 @@ from traitlets import TraitError, default
 
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.storage.file_digests import FileDigest
+from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.temporary_files import make_parent
-from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
+from jupyter_terra_env.notebooks.sync.saving import Saving
 from jupyter_terra_env.rules.errors import OperationRefused, SettingsError
 from jupyter_terra_env.rules.workspace import Location, is_name_of_nothing, is_roundabout
 from jupyter_terra_env.server.contents.models import notebook_in_bucket
+from jupyter_terra_env.server.contents.parts import ContentsParts
 
 EXTENSION = "jupyter_terra_env"
 _HASH = "sha256"
@@ -34,15 +36,27 @@ _MIMETYPES = {"text": "text/plain", "base64": "application/octet-stream"}
 class DurableFileManager(AsyncLargeFileManager):
     """Files of workspace folders: written whole and durably, hashed once, never through a link that leads out."""
 
-    notebooks = AnyTrait(help="The wired WorkspaceNotebooks, or None for a plain Jupyter.", allow_none=True)
+    parts = AnyTrait(help="The ContentsParts of the configured workspaces, or None.", allow_none=True)
 
-    @default("notebooks")
-    def _notebooks_default(self) -> WorkspaceNotebooks | None:
+    @default("parts")
+    def _parts_default(self) -> ContentsParts | None:
         try:
-            return _wired_notebooks(self.parent, Path(self.root_dir))
+            return _wired_parts(self.parent, Path(self.root_dir))
         except SettingsError as error:
             # A TraitError at start-up ends the server with this one sentence.
             raise TraitError(str(error)) from error
+
+    @property
+    def _storage(self) -> NotebookStorage:
+        """Disk and buckets of the workspaces: for a path that is in one."""
+        storage: NotebookStorage = self.parts.storage
+        return storage
+
+    @property
+    def _saving(self) -> Saving:
+        """Saves into workspaces: for a path that is in one."""
+        saving: Saving = self.parts.saving
+        return saving
 
     def is_in_workspace(self, path: str) -> bool:
         """Whether a path is in a workspace folder."""
@@ -55,11 +69,11 @@ class DurableFileManager(AsyncLargeFileManager):
             HTTPError: 404 for a path that names a folder in a roundabout way, and so could get round its rules, or that
             nothing in a workspace folder can have.
         """
-        if self.notebooks is None:
+        if self.parts is None:
             return None
         if is_roundabout(path.strip("/")):
             raise HTTPError(404, "There is no such path.", reason="not-found")
-        location: Location | None = self.notebooks.workspaces.locate(path)
+        location: Location | None = self.parts.workspaces.locate(path)
         if location is not None and is_name_of_nothing(path):
             raise HTTPError(404, "There is no such path.", reason="not-found")
         return location
@@ -71,10 +85,9 @@ class DurableFileManager(AsyncLargeFileManager):
     def _os_path_inside(self, location: Location) -> Path | None:
         """The path on the disk; None for one that leads out of its workspace folder by a link, or nowhere."""
         try:
-            found: Path = self.notebooks.storage.os_path(location)
+            return self._storage.os_path(location)
         except (OperationRefused, OSError, ValueError):
             return None
-        return found
 
     async def is_hidden(self, path: str) -> bool:
         """See ``ContentsManager.is_hidden``; what cannot be on the disk, or be looked at, is not hidden."""
@@ -103,7 +116,7 @@ class DurableFileManager(AsyncLargeFileManager):
         if location is None:
             await super()._save_notebook(os_path, nb, capture_validation_error)
             return
-        content = await self.notebooks.storage.copies.run(serialised, nb, capture_validation_error)
+        content = await self._storage.run(serialised, nb, capture_validation_error)
         await self._write(location, content, is_notebook=True)
 
     async def _save_file(self, os_path: str, content: str, format: str | None) -> None:
@@ -115,29 +128,34 @@ class DurableFileManager(AsyncLargeFileManager):
 
     async def _save_directory(self, os_path: str, model: dict[str, Any], path: str = "") -> None:
         if self._locate(path) is not None:
-            await self.notebooks.storage.copies.run(make_parent, Path(os_path))
+            await self._storage.run(make_parent, Path(os_path))
         await super()._save_directory(os_path, model, path)
 
     async def _write(self, location: Location, content: bytes | memoryview, *, is_notebook: bool = False) -> None:
-        with self.perm_to_403(str(self.notebooks.storage.os_path(location))):
-            await self.notebooks.saving.save(location, content, replaces=_replaces.get(), is_notebook=is_notebook)
+        with self.perm_to_403(str(self._storage.os_path(location))):
+            await self._saving.save(location, content, replaces=_replaces.get(), is_notebook=is_notebook)
 
-    async def _get_file(
+    async def model_of_file(
         self, location: Location, content: Any, type: str | None, format: str | None, *, hashed: bool
     ) -> dict[str, Any]:
         """Read from the disk; the hash is that of the very bytes that were read, and not computed twice."""
         path = location.api_path
         if hashed and self.hash_algorithm == _HASH:
-            copies, os_path = self.notebooks.storage.copies, self.notebooks.storage.os_path(location)
+            storage = self._storage
             for _ in range(3):
-                before = await copies.digest(os_path)
+                before = await storage.digest(location)
                 model: dict[str, Any] = await super().get(path, content, type, format)
-                if before is not None and before == await copies.digest(os_path):
+                if before is not None and before == await storage.digest(location):
                     return {**model, "hash": before.sha256, "hash_algorithm": _HASH}
         read: dict[str, Any] = await super().get(path, content, type, format, hashed)
         return read
 
-    async def _get_version(
+    async def model_of_folder(self, location: Location) -> dict[str, Any]:
+        """The model of a folder on the disk, without its entries."""
+        model: dict[str, Any] = await super()._dir_model(location.api_path, content=False)
+        return model
+
+    async def model_of_version(
         self, location: Location, version: ObjectVersion, file: Path, type: str | None, format: str | None
     ) -> dict[str, Any]:
         """The model of a version in the bucket, read from a temporary file that holds it: to look at, not to edit."""
@@ -171,15 +189,15 @@ def replacing(digest: FileDigest | None) -> Iterator[None]:
         _replaces.reset(token)
 
 
-def _wired_notebooks(serverapp: Any, root: Path) -> WorkspaceNotebooks | None:
-    """The parts the extension application wired, or None when it is off.
+def _wired_parts(serverapp: Any, root: Path) -> ContentsParts | None:
+    """What the extension application wired, or None when it is off.
 
     Raises:
         SettingsError: a setting is wrong.
     """
     extensions = getattr(serverapp, "extension_manager", None)
     for app in () if extensions is None else extensions.extension_apps.get(EXTENSION, ()):
-        wired: WorkspaceNotebooks | None = app.wire(root)
+        wired: ContentsParts | None = app.wire(root)
         return wired
     return None
 

@@ -24,8 +24,8 @@ from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
 from jupyter_terra_env.server.abandoned_work import AbandonsWork
 from jupyter_terra_env.server.contents.large_notebooks.manager import is_unchanged
 from jupyter_terra_env.server.contents.reading import only_reading
+from jupyter_terra_env.server.handler_parts import HANDLER_PARTS_SETTING
 from jupyter_terra_env.server.http_errors import as_http_errors
-from jupyter_terra_env.server.workspace_handler import NOTEBOOKS_SETTING
 
 _JOB = "jupyter_terra_env.server.contents.export_rendering:export"
 _IN_CHILDREN = frozenset({"html", "slides", "script", "python", "markdown", "notebook"})
@@ -100,7 +100,7 @@ class WorkspaceExportHandler(AbandonsWork, jupyter_handlers.NbconvertFileHandler
             "sanitize": None if sanitize is None else sanitize.lower() == "true",
             "resources": {"metadata": metadata, "config_dir": self.application.settings["config_dir"]},
         }
-        cage: Cage = self.settings[NOTEBOOKS_SETTING].cage
+        cage: Cage = self.settings[HANDLER_PARTS_SETTING].cage
         with await asyncio.to_thread(open_regular, file, follow=True) as source:
             files, limits = [source.fileno(), target.fileno()], limits_for(os.fstat(source.fileno()).st_size)
             async with cage.talk(_JOB, request, files, limits, lane=Lane.EXPORTS) as conversation:

@@ -30,7 +30,7 @@ class WorkspaceContentsHandler(LockErrorMixin, LargeResponseMixin):
         """Refuse what a page of another site has a browser ask of a workspace: reading a notebook there opens it."""
         await super().prepare()
         path = self.path_in_question()
-        if self.request.method == "GET" and self.notebooks.workspaces.locate(path) is not None:
+        if self.request.method == "GET" and self.workspaces.locate(path) is not None:
             refuse_foreign_pages(self)
 
     def get_json_body(self) -> dict[str, Any] | None:
@@ -60,22 +60,22 @@ class WorkspaceContentsHandler(LockErrorMixin, LargeResponseMixin):
             return
         with noting_what_is_read() as read:
             await ensure_async(super().get(path))
+        views = self.parts.views
         for read_path, found in read.items():
-            location = self.notebooks.workspaces.locate(read_path)
+            location = self.workspaces.locate(read_path)
             # Other files than the one in question were read to show this one.
             if location is not None and (read_path != path.strip("/") or found == self._answered):
-                await self.notebooks.localizer.unseen_edits.shown(location)
-                self.notebooks.localizer.views.shows_working_copy(location)
+                await views.mark_read(location)
 
     def _finish_model(self, model: dict[str, Any], location: bool = True) -> None:  # noqa: FBT001, FBT002
         self._answered = essence(model)
         super()._finish_model(model, location)
 
     async def _new_untitled(self, path: str, *args: Any, **kwargs: Any) -> None:
-        location = self.notebooks.workspaces.locate(path)
+        location, listings = self.workspaces.locate(path), self.parts.listings
         if location is not None:
             # Jupyter's search for a free name then sees the bucket's names, too.
-            await self.notebooks.listings.bucket_folder(location)
+            await listings.bucket_folder(location)
         await super()._new_untitled(path, *args, **kwargs)
 
 

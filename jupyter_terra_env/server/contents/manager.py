@@ -4,8 +4,9 @@ Outside the workspace folders, and in a server without workspaces, everything is
 """
 
 import time
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_server.services.contents.filecheckpoints import AsyncFileCheckpoints
 from tornado.web import HTTPError
@@ -14,13 +15,14 @@ from traitlets import default
 from jupyter_terra_env.notebooks.moves.moves import Renaming
 from jupyter_terra_env.notebooks.moves.name_checks import only_in_workspace
 from jupyter_terra_env.notebooks.storage.bucket_listings import Kind
-from jupyter_terra_env.notebooks.storage.regular_files import read_regular
+from jupyter_terra_env.notebooks.storage.regular_files import read_regular, refuse_special
 from jupyter_terra_env.rules.errors import BucketError, ObjectNotFound, RefusalReason
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.callers import as_readers_see, caller_may_write
 from jupyter_terra_env.server.contents.checkpoints import WorkspaceCheckpoints
 from jupyter_terra_env.server.contents.chunked_uploads import LAST_CHUNK, ChunkedUploads, model_of_part
-from jupyter_terra_env.server.contents.downloads import WorkspaceFileHandler
+from jupyter_terra_env.server.contents.downloads import ShownFile, WorkspaceFileHandler
+from jupyter_terra_env.server.contents.folders import FolderReader
 from jupyter_terra_env.server.contents.large_notebooks.conversions import NotConvertedError
 from jupyter_terra_env.server.contents.large_notebooks.prepared_notebook import saving_what_it_stands_for
 from jupyter_terra_env.server.contents.models import check_model
@@ -34,8 +36,11 @@ from jupyter_terra_env.server.contents.new_names import (
     require_possible_name,
     without_checkpoint,
 )
-from jupyter_terra_env.server.contents.reading import only_reading
+from jupyter_terra_env.server.contents.reading import ContentsReader, only_reading
 from jupyter_terra_env.server.http_errors import as_http_errors, raise_when_refused
+
+if TYPE_CHECKING:
+    from jupyter_terra_env.server.contents.parts import ContentsParts
 
 
 class TerraContentsManager(NewFilesManager):
@@ -43,18 +48,23 @@ class TerraContentsManager(NewFilesManager):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if self.notebooks is not None:
-            self._uploads = ChunkedUploads(self.notebooks.storage, self.notebooks.saving, monotonic=time.monotonic)
+        parts: ContentsParts | None = self.parts
+        if parts is not None:
+            self._folders = FolderReader(self, parts)
+            self._reader = ContentsReader(self, parts, self._folders)
+            self._notebooks = parts.notebooks
+            self._keeper = parts.keeper
+            self._uploads = ChunkedUploads(self._storage, self._saving, monotonic=time.monotonic)
 
     @default("files_handler_class")
     def _files_handler_class_default(self) -> type:
         inherited: type = super()._files_handler_class_default()
-        return inherited if self.notebooks is None else WorkspaceFileHandler
+        return inherited if self.parts is None else WorkspaceFileHandler
 
     @default("checkpoints_class")
     def _checkpoints_class_default(self) -> type:
         inherited: type = super()._checkpoints_class_default()
-        return inherited if self.notebooks is None else WorkspaceCheckpoints
+        return inherited if self.parts is None else WorkspaceCheckpoints
 
     # Reading
 
@@ -72,38 +82,24 @@ class TerraContentsManager(NewFilesManager):
             stock: dict[str, Any] = await super().get(path, content, type, format, require_hash)
             return stock
         if await caller_may_write():
-            return await self._get(location, content, type, format, require_hash=require_hash)
+            return await self._reader.get(location, content, type, format, require_hash=require_hash)
         with only_reading():
-            return as_readers_see(await self._get(location, content, type, format, require_hash=require_hash))
+            return as_readers_see(await self._reader.get(location, content, type, format, require_hash=require_hash))
 
-    async def _get(
-        self,
-        location: Location,
-        content: bool,  # noqa: FBT001
-        type: str | None,
-        format: str | None,
-        *,
-        require_hash: bool,
-    ) -> dict[str, Any]:
-        if not content and not require_hash:
-            return await self._get_unread(location, type, format)
-        with as_http_errors(location.api_path):
-            os_path = self.notebooks.storage.os_path(location)
-            first_a_notebook = await self._is_first_a_notebook(location, os_path)
-            if not first_a_notebook and await self._is_folder(location, os_path):
-                if location.relative_path and type in {"file", "notebook"}:
-                    return await self._get_behind_folder(location, content, type, format, hashed=bool(require_hash))
-                return await self._get_folder(location, os_path, content=bool(content), type=type)
-            await self._refuse_special(os_path)
-            if not content and (self._is_shown_instead(location) or await self._is_on_disk(os_path)):
-                # No question to the bucket: JupyterLab asks this before and after each save.
-                return await self._get_hash_only(location, type, format)
-            try:
-                return await self._get_localized(location, content, type, format, hashed=bool(require_hash))
-            except ObjectNotFound:
-                if not first_a_notebook or not await self.notebooks.listings.has_folder(location):
-                    raise
-            return await self._get_folder(location, os_path, content=bool(content), type=type)
+    def shown_file(self, path: str) -> AbstractAsyncContextManager[ShownFile | None]:
+        """What a download of a path gives; see ``ContentsReader.shown_file``. None outside the workspaces."""
+        location = self._locate(path)
+        return nullcontext() if location is None else self._reader.shown_file(location)
+
+    def exists(self, path: str) -> bool:  # type: ignore[override]  # Jupyter's file managers answer at once, too
+        """Whether the disk has this, or the bucket by a listing that is still remembered.
+
+        Jupyter's own code asks of what is on the disk only; extensions look for a free name this way.
+        """
+        if super().exists(path):
+            return True
+        location = self._located_if_plain(path)
+        return location is not None and location.is_delocalized and self._listings.is_listed(location)
 
     async def localize(self, path: str) -> None:
         """Make sure that a file about to be copied on the disk is there, and is inside its workspace folder.
@@ -114,13 +110,13 @@ class TerraContentsManager(NewFilesManager):
         if location is None:
             return
         with as_http_errors(location.api_path):
-            os_path = self.notebooks.storage.os_path(location)
-            await self._refuse_special(os_path)
-            if await self._is_on_disk(os_path):
+            os_path = self._storage.os_path(location)
+            await self._storage.run(refuse_special, os_path)
+            if await self._folders.is_on_disk(os_path):
                 return
             # A file that a folder of its name is shown before would hide that folder from now on.
-            if location.is_notebook or not await self._is_folder(location, os_path):
-                await self.notebooks.localizer.open(location, to_edit=False)
+            if location.is_notebook or not await self._folders.is_folder(location, os_path):
+                await self._notebooks.localize(location)
 
     async def dir_exists(self, path: str) -> bool:
         """Whether disk or bucket have this folder. Any path gets an answer, as in Jupyter."""
@@ -128,16 +124,16 @@ class TerraContentsManager(NewFilesManager):
         os_path = None if location is None else self._os_path_inside(location)
         if location is None or os_path is None:
             return bool(await super().dir_exists(path))
-        return bool(await self._is_folder(location, os_path))
+        return bool(await self._folders.is_folder(location, os_path))
 
     async def file_exists(self, path: str) -> bool:
         """Whether disk or bucket have this file; the disk alone counts while the bucket cannot be asked."""
         location = self._located_if_plain(path)
         os_path = None if location is None else self._os_path_inside(location)
-        if location is None or os_path is None or await self._is_on_disk(os_path):
+        if location is None or os_path is None or await self._folders.is_on_disk(os_path):
             return bool(await super().file_exists(path))
         try:
-            return bool(await self.notebooks.listings.has_notebook(location))
+            return bool(await self._listings.has_notebook(location))
         except BucketError:
             return False
 
@@ -147,9 +143,9 @@ class TerraContentsManager(NewFilesManager):
         if location is None:
             return str(await super().increment_filename(filename, path, insert))
         with as_http_errors(location.api_path):
-            os_path = self.notebooks.storage.os_path(location)
-            folder = await self.notebooks.listings.bucket_folder(location)
-        taken = folder.names | await self.notebooks.storage.copies.run(_names_in, os_path)
+            os_path = self._storage.os_path(location)
+            folder = await self._listings.bucket_folder(location)
+        taken = folder.names | await self._storage.run(_names_in, os_path)
         stem, dot, extension = filename.rpartition(".")
         if extension != "ipynb":
             stem, dot, extension = filename.partition(".")
@@ -173,13 +169,13 @@ class TerraContentsManager(NewFilesManager):
             return saved
         with as_http_errors(location.api_path):
             model = await self._without_stand_in(model)
-            await self._refuse_special(self.notebooks.storage.os_path(location))
+            await self._storage.run(refuse_special, self._storage.os_path(location))
             await self._require_name(location, model)
             chunk = model.get("chunk")
             if chunk is not None:
                 return await self._save_chunk(location, model, chunk)
             check_model(self._checkable(model))
-            async with self.notebooks.saving.uploading_on_failure(location):
+            async with self._saving.uploading_on_failure(location):
                 with without_checkpoint(location, self.checkpoints), saving_what_it_stands_for(model.get("content")):
                     saved = await super().save(model, path)
                 return saved if model["type"] == "directory" else await self._delocalize(location, saved)
@@ -197,8 +193,7 @@ class TerraContentsManager(NewFilesManager):
         with as_http_errors(location.api_path), self.perm_to_403(path):
             await self._refuse_hidden(path)
             is_folder = await self._to_change(location)
-            await self.notebooks.moves.delete(location, is_folder=is_folder, to_trash=self.delete_to_trash)
-            self.notebooks.localizer.views.forget_below(location.api_path)
+            await self._notebooks.delete(location, is_folder=is_folder, to_trash=self.delete_to_trash)
 
     async def rename_file(self, old_path: str, new_path: str) -> None:
         """See ``ContentsManager.rename_file``: objects and working copies move together or not at all."""
@@ -212,18 +207,16 @@ class TerraContentsManager(NewFilesManager):
             return
         with as_http_errors(old_path), self.perm_to_403(old_path):
             if new is not None:
-                self.notebooks.storage.os_path(new)
+                self._storage.os_path(new)
             await self._refuse_hidden(old_path, new_path)
             is_folder = await (self._to_change(old, localized=True) if old is not None else self.dir_exists(old_path))
             renaming = Renaming(old_path=old_path, new_path=new_path, old=old, new=new, is_folder=is_folder)
             if new is not None:
                 model = {"type": "directory"} if is_folder else {}
                 require_possible_name(new, needs_checkpoint=goes_by_checkpoints(model, new))
-            await self.notebooks.moves.rename(renaming)
-            for path in (old_path, new_path):
-                self.notebooks.localizer.views.forget_below(path)
-            if new is not None and new.is_delocalized and not renaming.is_within:
-                raise_when_refused(await self.notebooks.delocalizer.after_save(new))
+            status = await self._notebooks.rename(renaming)
+            if status is not None:
+                raise_when_refused(status)
 
     async def copy(self, from_path: str, to_path: str | None = None) -> dict[str, Any]:
         """See ``ContentsManager.copy``; whole folders only outside the workspaces."""
@@ -258,10 +251,10 @@ class TerraContentsManager(NewFilesManager):
             await super().restore_checkpoint(checkpoint_id, path)
             return
         with as_http_errors(location.api_path):
-            async with self.notebooks.saving.uploading_on_failure(location):
+            async with self._saving.uploading_on_failure(location):
                 await self._restore(location, checkpoint_id)
                 if location.is_delocalized:
-                    raise_when_refused(await self.notebooks.saving.deliver(location))
+                    raise_when_refused(await self._saving.deliver(location))
 
     # Parts of the verbs
 
@@ -285,8 +278,8 @@ class TerraContentsManager(NewFilesManager):
         check_model(model)
         if chunk == 1:
             self.run_pre_save_hooks(model=model, path=location.api_path)
-        os_path = self.notebooks.storage.os_path(location)
-        async with self.notebooks.saving.uploading_on_failure(location):
+        os_path = self._storage.os_path(location)
+        async with self._saving.uploading_on_failure(location):
             part = await self._uploads.take(location, chunk, model["content"], model["format"])
             if chunk != LAST_CHUNK:
                 return model_of_part(location, part)
@@ -297,28 +290,25 @@ class TerraContentsManager(NewFilesManager):
 
     async def _delocalize(self, location: Location, saved: dict[str, Any]) -> dict[str, Any]:
         """Send a saved file on its way to the bucket, and say in the model how far it got."""
-        if location.is_delocalized:
-            # Nothing is gained by waiting for the upload of a large file: it takes longer than any save should.
-            wait_seconds = 0.0 if saved["size"] >= self.large_bytes else None
-            status = await self.notebooks.saving.deliver(location, wait_seconds=wait_seconds)
-            raise_when_refused(status)
-        else:
-            status = await self.notebooks.delocalizer.current_status(location)
-        self.notebooks.keeper.touch(location)
-        return await self._with_status(location, saved, status)
+        # Nothing is gained by waiting for the upload of a large file: it takes longer than any save should.
+        wait_seconds = 0.0 if saved["size"] >= self.large_bytes else None
+        status = await self._saving.deliver(location, wait_seconds=wait_seconds)
+        raise_when_refused(status)
+        self._keeper.touch(location)
+        return await self._reader.with_status(location, saved, status)
 
     async def _require_name(self, location: Location, model: dict[str, Any]) -> None:
         """Refuse a new name before anything is written; what is there already is saved under any name."""
         if model.get("chunk", 1) != 1:
             return  # The first chunk was asked about.
-        if await self.notebooks.storage.copies.run(is_there, self.notebooks.storage.os_path(location)):
+        if await self._storage.run(is_there, self._storage.os_path(location)):
             return
         require_possible_name(location, needs_checkpoint=goes_by_checkpoints(model, location))
         is_folder = model.get("type") == "directory"
-        await require_free_name(self.notebooks.listings, location, is_folder=is_folder)
+        await require_free_name(self._listings, location, is_folder=is_folder)
 
     def _refuse_workspace_folder(self, path: str) -> None:
-        if self.notebooks is not None and self.notebooks.workspaces.holds_workspace_folder(path):
+        if self.parts is not None and self.parts.workspaces.holds_workspace_folder(path):
             raise HTTPError(
                 409,
                 f"{path} belongs to a workspace and cannot be renamed or deleted.",
@@ -331,7 +321,7 @@ class TerraContentsManager(NewFilesManager):
             return
         checkpoint = Path(self.checkpoints.checkpoint_path(checkpoint_id, location.api_path))
         try:
-            content = await self.notebooks.storage.copies.run(read_regular, checkpoint)
+            content = await self._storage.run(read_regular, checkpoint)
         except FileNotFoundError:
             self.checkpoints.no_such_checkpoint(location.api_path, checkpoint_id)
         else:
@@ -348,13 +338,13 @@ class TerraContentsManager(NewFilesManager):
             ObjectNotFound: there is no such file.
             OperationRefused: a playground shows it, and only the bucket has it.
         """
-        os_path = self.notebooks.storage.os_path(location)
-        if location.relative_path == "" or await self._is_on_disk(os_path):
-            return await self._is_folder(location, os_path)
+        os_path = self._storage.os_path(location)
+        if location.relative_path == "" or await self._folders.is_on_disk(os_path):
+            return await self._folders.is_folder(location, os_path)
         shown_only = location.belongs_in_bucket and not location.is_edit
         if shown_only and not localized:
             raise only_in_workspace(location)
-        match await self.notebooks.listings.kind(location):
+        match await self._listings.kind(location):
             case Kind.FOLDER if location.is_edit:
                 return True
             case Kind.FOLDER:
@@ -363,7 +353,7 @@ class TerraContentsManager(NewFilesManager):
                 raise ObjectNotFound(location.api_path)
             case _:
                 if shown_only:
-                    await self.notebooks.localizer.open(location)
+                    await self._notebooks.localize(location)
                 return False
 
     async def _refuse_hidden(self, *paths: str) -> None:

@@ -10,11 +10,12 @@ from typing import Any
 
 from tornado.web import HTTPError
 
-from jupyter_terra_env.notebooks.storage.file_digests import FileDigest, digest_of
+from jupyter_terra_env.notebooks.storage.bucket_listings import BucketListings
+from jupyter_terra_env.notebooks.storage.file_digests import FileDigest
 from jupyter_terra_env.rules.errors import BucketError, ConflictReason, RefusalReason
 from jupyter_terra_env.rules.workspace import Location
+from jupyter_terra_env.server.contents.large_notebooks.manager import LargeNotebookManager
 from jupyter_terra_env.server.contents.large_notebooks.prepared_notebook import check_written
-from jupyter_terra_env.server.contents.reading import ContentsReader
 from jupyter_terra_env.server.http_errors import Refusal
 
 _ROUNDS = 10
@@ -53,8 +54,14 @@ def _creating() -> Iterator[_NewFile]:
         _new_file.reset(token)
 
 
-class NewFilesManager(ContentsReader):
+class NewFilesManager(LargeNotebookManager):
     """The part of the contents manager that makes files under names of its own choice."""
+
+    @property
+    def _listings(self) -> BucketListings:
+        """Listings of the workspaces: for a path that is in one."""
+        listings: BucketListings = self.parts.listings
+        return listings
 
     async def new_untitled(self, path: str = "", type: str = "", ext: str = "") -> dict[str, Any]:
         """See ``ContentsManager.new_untitled``; of two at once, the second gets the next name."""
@@ -81,7 +88,7 @@ class NewFilesManager(ContentsReader):
                         raise
                     if new_file is not None and taken_in_bucket and not await self._take_back(new_file):
                         raise
-                self.notebooks.listings.forget(folder.child("any"))  # The listing is out of date.
+                self._listings.forget(folder.child("any"))  # The listing is out of date.
         raise AssertionError("unreachable")
 
     async def _write(self, location: Location, content: bytes | memoryview, *, is_notebook: bool = False) -> None:
@@ -92,10 +99,9 @@ class NewFilesManager(ContentsReader):
         if len(content) >= self.large_bytes and await self._has_object(location):
             raise NameTakenError(location.name)  # No request waits for its upload: a conflict would be reported later.
         check_written(content)
-        digest = await self.notebooks.storage.copies.run(digest_of, content)
-        with self.perm_to_403(str(self.notebooks.storage.os_path(location))):
+        with self.perm_to_403(str(self._storage.os_path(location))):
             try:
-                await self.notebooks.storage.create(location, content, notebook=digest if is_notebook else None)
+                digest = await self._saving.create(location, content, is_notebook=is_notebook)
             except FileExistsError:
                 raise NameTakenError(location.name) from None
         new_file.location, new_file.digest = location, digest
@@ -103,14 +109,14 @@ class NewFilesManager(ContentsReader):
     async def _save_directory(self, os_path: str, model: dict[str, Any], path: str = "") -> None:
         if _new_file.get() is not None and self._locate(path) is not None:
             try:
-                await self.notebooks.storage.copies.run(_make_directory, Path(os_path))
+                await self._storage.run(_make_directory, Path(os_path))
             except FileExistsError:
                 raise NameTakenError(Path(os_path).name) from None
         await super()._save_directory(os_path, model, path)
 
     async def _has_object(self, location: Location) -> bool:
         try:
-            return location.is_delocalized and await self.notebooks.storage.stat(location) is not None
+            return location.is_delocalized and await self._storage.stat(location) is not None
         except BucketError:
             return False
 
@@ -119,10 +125,8 @@ class NewFilesManager(ContentsReader):
         location, digest = new_file.location, new_file.digest
         if location is None or digest is None:
             return False
-        async with self.notebooks.storage.writes.turn(location):
-            if not await self.notebooks.storage.take_back(location, digest):
-                return False
-            self.notebooks.delocalizer.forget_status(location)
+        if not await self._saving.take_back(location, digest):
+            return False
         await self.checkpoints.delete_all_checkpoints(location.api_path)
         return True
 

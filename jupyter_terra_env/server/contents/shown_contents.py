@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
-from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
+from jupyter_terra_env.notebooks.sync.views import Views
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.contents.large_notebooks.manager import is_unchanged
 
@@ -42,17 +42,16 @@ def note_read(path: str, model: dict[str, Any]) -> bool:
     return read is not None
 
 
-async def note_replaced(manager: object, notebooks: WorkspaceNotebooks, location: Location) -> None:
+async def note_replaced(manager: object, views: Views, location: Location) -> None:
     """Record that the workspace's version is in the working copy now, where an extension may show another.
 
     Args:
         manager: the server's contents manager.
-        notebooks: the notebooks of its workspaces.
+        views: remember what was shown.
         location: the notebook.
     """
-    if location.is_delocalized and not is_unchanged(manager):
-        with contextlib.suppress(OSError):
-            await notebooks.localizer.unseen_edits.mark_unseen(location)
+    if not is_unchanged(manager):
+        await views.mark_unread(location)
 
 
 def essence(model: dict[str, Any]) -> object:

@@ -40,7 +40,7 @@ from jupyter_terra_env.server.contents.large_notebooks.ordinary import is_ordina
 from jupyter_terra_env.server.contents.large_notebooks.prepared_notebook import saving_only
 
 if TYPE_CHECKING:
-    from jupyter_terra_env.notebooks.workspace_notebooks import WorkspaceNotebooks
+    from jupyter_terra_env.server.contents.parts import ContentsParts
 
 NOT_KEPT = "outputs-not-kept"
 _ROUNDS = 3
@@ -77,7 +77,7 @@ class UnattendedOutputs:
     def __init__(self, runs: CellRuns, serverapp: Any, *, log: logging.Logger | logging.LoggerAdapter[Any]) -> None:
         self._runs = runs
         self._serverapp = serverapp
-        self._notebooks: WorkspaceNotebooks | None = getattr(self._contents, "notebooks", None)
+        self._parts: ContentsParts | None = getattr(self._contents, "parts", None)
         self._sessions = serverapp.session_manager
         self._kernels = serverapp.kernel_manager
         self._log = log
@@ -167,20 +167,21 @@ class UnattendedOutputs:
     async def _look(self, path: str) -> _Seen:
         location = self._location(path)
         digest = None
-        if self._notebooks is not None and location is not None:
-            digest = await self._notebooks.storage.copies.digest(self._notebooks.storage.os_path(location))
+        if self._parts is not None and location is not None:
+            digest = await self._parts.storage.digest(location)
         info = await on_daemon_thread(self._os_path(path).stat)
         return _Seen(inode=info.st_ino, size_bytes=info.st_size, modified_ns=info.st_mtime_ns, digest=digest)
 
     def _location(self, path: str) -> Location | None:
-        return None if self._notebooks is None else self._notebooks.workspaces.locate(path)
+        return None if self._parts is None else self._parts.workspaces.locate(path)
 
     def _is_somebody_elses(self, path: str) -> bool:
         """Whether the notebook was only looked at here; where the lock was lost, the outputs are edits of ours."""
         location = self._location(path)
-        if self._notebooks is None or location is None or not location.is_delocalized:
+        if self._parts is None or location is None or not location.is_delocalized:
             return False
-        return self._notebooks.is_read_only(location) and not self._notebooks.locks.view(location).lost
+        statuses = self._parts.statuses
+        return statuses.is_read_only(location) and not statuses.lock_of(location).lost
 
     def _os_path(self, path: str) -> Path:
         return Path(self._contents._get_os_path(path))  # noqa: SLF001 - the contents managers' own word for it

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from jupyter_terra_env._version import __version__
+from jupyter_terra_env.notebooks.linked_files import LinkedFiles
 from jupyter_terra_env.notebooks.linked_objects import LinkedObjects, Standings, SyncStatus
 from jupyter_terra_env.notebooks.storage_links import StorageLinks
 from jupyter_terra_env.rules.errors import TerraEnvError
@@ -28,16 +29,18 @@ class WelderApi:
 
     Args:
         links: storage links.
-        objects: files and objects by local path.
+        files: puts files on the disk.
+        objects: saves, locks and deletes by local path.
         take_over: takes up what a Welder has left; None for nothing.
         flush: brings everything to safety within so many seconds; returns whether all of it is at least on the disk.
         new_id: gives a random id for a request that brings none.
         log: the server's log; contents, names of files and addresses stay out of it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the calls are about, and what a stop takes, each by name
         self,
         links: StorageLinks,
+        files: LinkedFiles,
         objects: LinkedObjects,
         *,
         take_over: Callable[[], Awaitable[None]] | None,
@@ -46,6 +49,7 @@ class WelderApi:
         log: Log,
     ) -> None:
         self._links = links
+        self._files = files
         self._objects = objects
         self._take_over = take_over
         self._flush = flush
@@ -101,7 +105,7 @@ class WelderApi:
                 (parse_source(source), parse_path({"localPath": path.removeprefix("~/")}))
                 for path, source in sent.items()
             ]
-            await self._objects.localize(entries)
+            await self._files.localize(entries)
         except (BadRequest, TerraEnvError, OSError) as error:
             return error_answer(error, action="localize", path="", trace_id=self._new_id())
         return Answer(status=200)
@@ -124,7 +128,7 @@ class WelderApi:
     async def _act(self, body: Any) -> Answer:
         match body.get("action"):
             case "localize":
-                await self._objects.localize(_entries(body))
+                await self._files.localize(_entries(body))
             case "safeDelocalize":
                 await self._objects.save(parse_path(body))
             case "delete":

@@ -408,3 +408,31 @@ async def test_nothing_is_given_back_while_kernels_do_not_answer(kept):
     answer.set_result(())
     await kept.pass_seconds(13)
     assert kept.is_given_back
+
+
+@scenario
+async def test_what_is_acquired_is_kept_as_long_as_an_opened_notebook(kept):
+    await kept.env.localizer.open(kept.at, to_edit=False)
+    await kept.keeper.acquire(kept.at)
+    assert kept.env.lock_state(NAME) is LockState.HELD
+    await kept.pass_seconds(59)
+    assert not kept.is_given_back
+    await kept.pass_seconds(14)
+    assert kept.is_given_back
+
+
+@scenario
+async def test_all_is_given_back_at_once_though_a_tab_shows_it(kept):
+    await kept.open()
+    kept.keeper.enter(kept.at)
+    await kept.keeper.give_all_back(5.0)
+    assert kept.is_given_back
+
+
+@scenario
+async def test_a_lock_that_a_bucket_without_answers_keeps_is_not_waited_for(kept):
+    await kept.open()
+    kept.env.faults.add(Fault(operation=PATCH, action=Hang(), times=100))
+    with pytest.raises(TimeoutError):
+        await kept.keeper.give_all_back(0.1)
+    kept.env.faults.release()

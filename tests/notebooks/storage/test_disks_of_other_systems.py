@@ -13,6 +13,7 @@ import pytest
 from environments import Environment, shared_bucket
 from without_linux import take_linux_away
 
+from jupyter_terra_env import durable
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
 from jupyter_terra_env.notebooks.storage import durable_names
 from jupyter_terra_env.notebooks.storage.durable_moves import move_file
@@ -151,7 +152,7 @@ class TestBringingToTheDisk:
         return asked
 
     def test_past_the_drives_cache(self, asked, tmp_path):
-        durable_names.sync_directory(tmp_path)
+        durable.sync_directory(tmp_path)
         assert asked == [51]
 
     def test_where_the_file_system_has_no_such_thing(self, asked, monkeypatch, tmp_path):
@@ -159,7 +160,7 @@ class TestBringingToTheDisk:
             raise OSError(errno.ENOTSUP, "not supported")
 
         monkeypatch.setattr(fcntl, "fcntl", refuse)
-        durable_names.sync_directory(tmp_path)
+        durable.sync_directory(tmp_path)
         assert asked == ["fsync"]
 
     def test_an_error_of_the_disk_is_one(self, asked, monkeypatch, tmp_path):
@@ -168,7 +169,7 @@ class TestBringingToTheDisk:
 
         monkeypatch.setattr(fcntl, "fcntl", fail)
         with pytest.raises(OSError, match="input/output"):
-            durable_names.sync_directory(tmp_path)
+            durable.sync_directory(tmp_path)
 
 
 def test_what_was_owed_when_a_server_stopped_is_paid_by_the_next(elsewhere, tmp_path):

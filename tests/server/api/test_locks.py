@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from tornado.httpclient import HTTPClientError
 from tornado.websocket import websocket_connect
-from workspace_kit import WORKSPACE, WRITES, another_persons_lock, notebook, record_of, sources
+from workspace_kit import WORKSPACE, WRITES, another_persons_lock, notebook, parts_of, record_of, sources
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
 from jupyter_terra_env.notebooks.locks.lock_keeper import KeepingTimes
@@ -286,9 +286,7 @@ async def test_presence_needs_a_login_and_a_notebook(jp_ws_fetch, jp_serverapp, 
 
 
 async def test_a_kernel_keeps_the_lock_without_any_tab(bucket, contents, api, jp_serverapp, jp_ws_fetch, monkeypatch):
-    monkeypatch.setattr(
-        jp_serverapp.contents_manager.notebooks.keeper, "_times", KeepingTimes(look=0.05, touch=2.0, grace=0.2)
-    )
+    monkeypatch.setattr(parts_of(jp_serverapp).keeper, "_times", KeepingTimes(look=0.05, touch=2.0, grace=0.2))
     bucket.put_notebook("a.ipynb", "1")
     await contents.open("a.ipynb")
     session = await api(
@@ -335,9 +333,7 @@ class TestAKernelThatIsReportedIdle:
     async def test_keeps_the_lock_while_a_cell_of_it_runs(
         self, bucket, contents, api, jp_serverapp, observed, monkeypatch
     ):
-        monkeypatch.setattr(
-            jp_serverapp.contents_manager.notebooks.keeper, "_times", KeepingTimes(look=0.05, touch=1.0, grace=0.2)
-        )
+        monkeypatch.setattr(parts_of(jp_serverapp).keeper, "_times", KeepingTimes(look=0.05, touch=1.0, grace=0.2))
         kernel, front = await observed(bucket, contents)
         cell = await front.run("import time; time.sleep(6)")
         await front.next("status", parent=cell, execution_state="busy")

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from tornado.httpclient import HTTPClientError
-from workspace_kit import WORKSPACE, notebook, sources, text_of
+from workspace_kit import WORKSPACE, notebook, parts_of, sources, text_of
 
 from jupyter_terra_env.server.contents import chunked_uploads
 from jupyter_terra_env.server.contents.chunked_uploads import SILENT_SECONDS
@@ -151,9 +151,9 @@ async def test_a_folder_is_not_replaced(contents, send, edit, jp_serverapp):
 
 
 async def test_an_upload_that_never_ends_keeps_no_edits_aside(bucket, contents, send, edit, jp_serverapp):
-    location = jp_serverapp.contents_manager.notebooks.workspaces.locate(f"{WORKSPACE}/edit/a.ipynb")
+    location = parts_of(jp_serverapp).workspaces.locate(f"{WORKSPACE}/edit/a.ipynb")
     await contents.save("a.ipynb", "mine")
-    await jp_serverapp.contents_manager.notebooks.storage.unseen.add(location)
+    await parts_of(jp_serverapp).storage.unseen.add(location)
     await send("a.ipynb", 1, "{")
     assert not (edit / "a (my edits).ipynb").exists()
     await send("a.ipynb", -1, "}")

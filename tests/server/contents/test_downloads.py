@@ -7,7 +7,7 @@ import os
 import pytest
 from environments import taken_by
 from tornado.httpclient import HTTPClientError
-from workspace_kit import BUCKET, WORKSPACE, notebook, sources, text_of
+from workspace_kit import BUCKET, WORKSPACE, notebook, parts_of, sources, text_of
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
 from jupyter_terra_env.rules.edit_lock import EXPIRY_KEY, OWNER_KEY, owner_hash
@@ -226,12 +226,12 @@ class TestHashes:
     async def test_another_notebook_of_that_name_is_another(self, bucket, contents, jp_serverapp):
         bucket.put_notebook("folder/a.ipynb", "one", metadata=held_by_bob())
         await contents.save("folder/b.ipynb", "b")
-        notebooks = jp_serverapp.contents_manager.notebooks
-        place = notebooks.workspaces.locate(f"{WORKSPACE}/edit/folder/a.ipynb")
+        parts = parts_of(jp_serverapp)
+        place, views = parts.workspaces.locate(f"{WORKSPACE}/edit/folder/a.ipynb"), parts.localizer.views
         await contents.open("folder/a.ipynb")
-        assert notebooks.localizer.views.instead(place) is not None
-        notebooks.localizer.views.forget_below(place.parent.api_path)
-        assert notebooks.localizer.views.instead(place) is None
+        assert views.instead(place) is not None
+        views.forget_below(place.parent.api_path)
+        assert views.instead(place) is None
 
     async def test_a_save_and_the_hashes_around_it_are_one_request(self, bucket, contents, edit, jp_serverapp):
         bucket.put_notebook("a.ipynb", "one")

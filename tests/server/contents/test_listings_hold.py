@@ -76,7 +76,7 @@ async def test_what_goes_away_between_listing_and_look(folder, api, monkeypatch)
         (os_path / "gone.txt").unlink(missing_ok=True)
         return found
 
-    monkeypatch.setattr("jupyter_terra_env.server.contents.reading.entries_of", gone)
+    monkeypatch.setattr("jupyter_terra_env.server.contents.folders.entries_of", gone)
     listed = await api("GET", "contents", path, content=1)
     assert (listed.code, "gone.txt" in listed.names, "here.ipynb" in listed.names) == (200, False, True)
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from workspace_kit import WORKSPACE, another_persons_lock, notebook, sources, text_of
+from workspace_kit import WORKSPACE, another_persons_lock, notebook, parts_of, sources, text_of
 
 from jupyter_terra_env.bucket.embedded.faults import Fault, ResetConnection
 
@@ -238,8 +238,7 @@ async def test_what_was_begun_is_finished_at_the_start(bucket, contents, edit, j
     assert (refused.code, refused.reason) == (503, "unreachable")
     assert "continues by itself" in refused.message
     bucket.faults.clear()
-    notebooks = jp_serverapp.contents_manager.notebooks
-    await notebooks.finish_begun_moves()
+    await parts_of(jp_serverapp).recovery.finish()
     assert (bucket.names(), (edit / "new" / "a.ipynb").exists()) == (["notebooks/new/a.ipynb"], True)
 
 

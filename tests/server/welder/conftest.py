@@ -6,7 +6,7 @@ import logging
 import pytest
 from machines import free_port
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
-from workspace_kit import Answer, notebook, text_of
+from workspace_kit import Answer, notebook, parts_of, text_of
 
 from jupyter_terra_env.notebooks.storage_links import StorageLinks
 from jupyter_terra_env.rules.workspace import Workspaces
@@ -105,7 +105,7 @@ def links_of_another_server(jp_serverapp, jp_root_dir):
     """The links that a server on the same disk would read when it starts."""
 
     def make(workspaces=None):
-        running = jp_serverapp.contents_manager.notebooks
+        running = parts_of(jp_serverapp)
         return StorageLinks(
             Workspaces() if workspaces is None else workspaces,
             running.storage,

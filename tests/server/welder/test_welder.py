@@ -5,7 +5,7 @@ import json
 import pytest
 from tornado.httpclient import HTTPClientError
 from welder_kit import CLOUD, ME, link
-from workspace_kit import BUCKET, another_persons_lock, notebook, sources, text_of
+from workspace_kit import BUCKET, another_persons_lock, notebook, parts_of, sources, text_of
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
 from jupyter_terra_env.rules.workspace import Workspaces
@@ -139,7 +139,7 @@ async def test_links_bring_notebooks_and_outlive_the_server(
     await welder("POST", "storageLinks", link())
     await eventually((jp_root_dir / "Terra/edit/sub/a.ipynb").exists)
     assert kept.read_text() == "already here"
-    running = jp_serverapp.contents_manager.notebooks
+    running = parts_of(jp_serverapp)
     workspaces = Workspaces()
     next_server = links_of_another_server(workspaces)
     next_server.load()

@@ -6,7 +6,7 @@ import os
 
 import pytest
 from welder_kit import CLOUD, link
-from workspace_kit import BUCKET, another_persons_lock, notebook, sources, text_of
+from workspace_kit import BUCKET, another_persons_lock, notebook, parts_of, sources, text_of
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, Fault
 
@@ -197,7 +197,7 @@ async def test_a_file_whose_object_was_deleted_does_not_come_back(linked, locali
     await brought(localize, bucket)
     for _ in range(2):
         assert (await objects("delete", localPath=A)).code == 204
-        await jp_serverapp.contents_manager.notebooks.foreign_edits.look()
+        await parts_of(jp_serverapp).foreign_edits.look()
         assert (await api("POST", "flush", base="terra-env", body={"deadline_seconds": 5})).model["paid"] == []
     assert bucket.names() == []
 

@@ -126,7 +126,7 @@ class LargeNotebookManager(UnusualNotebooks):
         return (
             self.converter is not None
             and size_bytes >= self.large_bytes
-            and self.notebooks.workspaces.locate(path) is not None
+            and self.parts.workspaces.locate(path) is not None
             and not self._has_save_hooks()
             and has_only_own_methods(self)
         )
@@ -184,7 +184,7 @@ class LargeNotebookManager(UnusualNotebooks):
 
     async def run_beside(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run blocking work beside the event loop."""
-        return await self.notebooks.storage.copies.run(function, *args)
+        return await self._storage.run(function, *args)
 
     # Jupyter's steps of reading
 

@@ -52,7 +52,7 @@ class UnusualNotebooks(DurableFileManager):
 
     async def _checked(self, os_path: str, errors: dict[str, Any] | None) -> tuple[Any, bytes] | None:
         """An unusual notebook and the file's bytes; None for an ordinary one, and for what is none."""
-        run = self.notebooks.storage.copies.run
+        run = self._storage.run
         try:
             content: bytes = await run(_read_small, os_path, self.large_bytes)
         except OSError:
@@ -101,7 +101,7 @@ class UnusualNotebooks(DurableFileManager):
         Raises:
             OperationRefused: the check takes too much.
         """
-        run = self.notebooks.storage.copies.run
+        run = self._storage.run
         if self.converter is not None and not await run(is_ordinary_notebook, nb):
             try:
                 checked = await self.converter.serialised(await run(_as_json, nb))
