@@ -114,8 +114,13 @@ class EarlierVersions:
                 newest[name] = kept
         return tuple(kept for kept in newest.values() if kept.kept is not Kept.LIVE)
 
-    async def content(self, location: Location, generation: int) -> bytes:
+    async def content(self, location: Location, generation: int, *, most_bytes: int = MOST_BYTES) -> bytes:
         """A version's content.
+
+        Args:
+            location: the notebook.
+            generation: names the version.
+            most_bytes: the longest content that is of use.
 
         Raises:
             OperationRefused: the bucket does not have this version, or not for reading; or it is too large.
@@ -125,7 +130,7 @@ class EarlierVersions:
         with io.BytesIO() as file:
             try:
                 await self._storage.bucket(location).read_into(
-                    location.object_name, generation, file, most_bytes=MOST_BYTES, is_earlier=True
+                    location.object_name, generation, file, most_bytes=most_bytes, is_earlier=True
                 )
             except ObjectTooLarge as error:
                 raise OperationRefused(

@@ -19,6 +19,7 @@ from jupyter_terra_env.server.http_errors import as_http_errors
 from jupyter_terra_env.server.status_fields import moment
 from jupyter_terra_env.server.workspace_handler import WorkspaceHandler
 
+_MOST_DIGITS = 20
 _NOTHING_KEPT = (
     "The bucket keeps no earlier versions. An owner of gs://{bucket} switches that on with: "
     "gcloud storage buckets update gs://{bucket} --versioning"
@@ -45,10 +46,16 @@ class _VersionsHandler(WorkspaceHandler):
             "readable": kept.kept is not Kept.SOFT_DELETED,
         }
 
-    def _generation(self, value: object) -> int:
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
-            return int(value)
-        raise web.HTTPError(400, "'generation' must be that of a version, as the list of versions names it.")
+
+def generation_in(value: object) -> int:
+    """The generation that a request names.
+
+    Raises:
+        HTTPError: 400, it is none.
+    """
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < _MOST_DIGITS:
+        return int(value)
+    raise web.HTTPError(400, "'generation' must be that of a version, as the list of versions names it.")
 
 
 class VersionsHandler(_VersionsHandler):
@@ -114,7 +121,7 @@ class VersionHandler(_VersionsHandler):
     async def get(self) -> None:
         """Answer ``{path, generation, content, not_shown}``; without content, ``not_shown`` says why."""
         location = self.locate(self.path_in_question())
-        generation = self._generation(self.get_query_argument("generation", ""))
+        generation = generation_in(self.get_query_argument("generation", ""))
         with as_http_errors(location.api_path):
             content = await self._versions.content(location, generation)
         shown, reason = await self._shown(content)
@@ -141,7 +148,7 @@ class RestoreVersionHandler(_VersionsHandler):
         """Make the version the newest one, and answer ``{path, status}``; null if this disk does not have it."""
         location = self.locate(self.path_in_question())
         body = self.get_json_body() or {}
-        generation = self._generation(body.get("generation"))
+        generation = generation_in(body.get("generation"))
         with as_http_errors(location.api_path):
             await self._versions.restore(location, generation)
             await note_replaced(self.contents_manager, self.parts.views, location)
@@ -160,7 +167,7 @@ class CopyVersionHandler(_VersionsHandler):
         """Make a notebook of the version beside the old one, and answer ``{path}``: the new one's."""
         location = self.locate(self.path_in_question())
         body = self.get_json_body() or {}
-        generation = self._generation(body.get("generation"))
+        generation = generation_in(body.get("generation"))
         with as_http_errors(location.api_path):
             place = await self._versions.copy_out(location, generation)
         self.finish(json.dumps({"path": place.api_path}))

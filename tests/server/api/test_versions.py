@@ -96,6 +96,20 @@ async def test_one_is_compared_and_copied(bucket, kept, contents, ask, act, jp_s
     assert sources((await contents.open(path.removeprefix(f"{EDIT}/"))).model["content"]) == ["old"]
 
 
+async def test_one_is_previewed(bucket, kept, contents, ask, jp_fetch, jp_serverapp):
+    kept()
+    await contents.save("a.ipynb", "old <script>attack()</script>")
+    await contents.save("a.ipynb", "new")
+    path, generation = f"{EDIT}/a.ipynb", (await ask("versions"))["versions"][1]["generation"]
+    page = (await jp_fetch("terra-env", "preview", params={"path": path, "generation": generation})).body.decode()
+    assert "old" in page
+    assert "<script" not in page
+    for odd in ("", "x", "1"):
+        with pytest.raises(HTTPClientError) as refused:
+            await jp_fetch("terra-env", "preview", params={"path": path, "generation": odd})
+        assert refused.value.code in {400, 404}
+
+
 async def test_what_is_no_notebook_is_not_compared(bucket, kept, contents, ask, jp_serverapp):
     kept()
     bucket.put("notebooks/a.ipynb", b"<script>")
