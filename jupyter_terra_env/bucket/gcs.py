@@ -24,7 +24,8 @@ from jupyter_terra_env.bucket.clock import BucketClock
 from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.gcs_downloads import CannotUnpackError, crc32c_of, download
 from jupyter_terra_env.bucket.gcs_errors import ours
-from jupyter_terra_env.bucket.gcs_fields import fields_of, set_fields
+from jupyter_terra_env.bucket.gcs_fields import matching, set_fields, version_of
+from jupyter_terra_env.bucket.gcs_sessions import UploadContent, begin_session, finish_session
 from jupyter_terra_env.bucket.known_causes import with_known_cause
 from jupyter_terra_env.bucket.object_fields import ObjectFields
 from jupyter_terra_env.bucket.store import (
@@ -35,6 +36,8 @@ from jupyter_terra_env.bucket.store import (
     ObjectTooLarge,
     ObjectVersion,
     Precondition,
+    SessionPlan,
+    SupportsWrite,
 )
 from jupyter_terra_env.rules.addresses import is_loopback_address
 from jupyter_terra_env.rules.errors import BucketError, BucketRefused, BucketTrouble, BucketUnavailable, ObjectNotFound
@@ -55,7 +58,7 @@ _CARRIED_FIELDS: Final = (
     "customTime",
 )
 _LISTED_FIELDS: Final = (
-    "items(name,generation,metageneration,crc32c,size,updated,timeCreated,metadata,"
+    "items(name,generation,metageneration,crc32c,size,updated,timeCreated,metadata,contentEncoding,"
     "cacheControl,contentDisposition,contentLanguage,contentType,customTime),prefixes,nextPageToken"
 )
 
@@ -90,7 +93,7 @@ class GcsBucket:
                 blob.reload(**self._asked)
         except ObjectNotFound:
             return None
-        return _version(blob)
+        return version_of(blob)
 
     def list(self, prefix: str, progress: Callable[[], None] | None = None) -> Listing:
         """See ``BucketStore.list``."""
@@ -101,7 +104,7 @@ class GcsBucket:
                 self._handle, prefix=prefix, delimiter="/", fields=_LISTED_FIELDS, **self._asked
             )
             for page in pages.pages:
-                objects.extend(_version(blob) for blob in page)
+                objects.extend(version_of(blob) for blob in page)
                 prefixes.extend(sorted(page.prefixes))
                 if progress is not None:
                     progress()
@@ -111,7 +114,7 @@ class GcsBucket:
         """See ``BucketStore.list_all``."""
         with self._translated(missing_means_bucket=True):
             found = self._client.list_blobs(self._handle, prefix=prefix, fields=_LISTED_FIELDS, **self._asked)
-            return tuple(_version(blob) for blob in found)
+            return tuple(version_of(blob) for blob in found)
 
     def read_into(self, name: str, generation: int, file: BinaryIO, *, most_bytes: int | None = None) -> None:
         """See ``BucketStore.read_into``."""
@@ -150,9 +153,44 @@ class GcsBucket:
             how["crc32c_checksum_value"] = checksum
         with self._translated():
             blob.upload_from_file(
-                file, rewind=True, size=size, content_type=content_type, **_matching(precondition), **how
+                file, rewind=True, size=size, content_type=content_type, **matching(precondition), **how
             )
-        return self._verified(_version(blob), checksum)
+        return self._verified(version_of(blob), checksum)
+
+    def begin_session(self, name: str, plan: SessionPlan) -> str:
+        """See ``BucketStore.begin_session``."""
+        with self._translated():
+            return begin_session(self._handle.blob(name), plan, timeout=self._patience(0), retry=self._repeated)
+
+    def finish_session(
+        self, address: str, file: BinaryIO, plan: SessionPlan, progress: Callable[[int], None]
+    ) -> ObjectVersion:
+        """See ``BucketStore.finish_session``."""
+        content = UploadContent(file, plan.size_bytes, progress)
+        with self._translated():
+            resource = finish_session(
+                self._client._http,  # noqa: SLF001 - the session with the client's credentials, as below
+                self._client.api_endpoint,
+                address,
+                content,
+                self._repeated,
+            )
+        blob = self._handle.blob(resource["name"])
+        blob._set_properties(resource)  # noqa: SLF001 - as the client does with each answer
+        return self._verified(version_of(blob), plan.crc32c)
+
+    def read_from(self, name: str, generation: int, start: int, file: SupportsWrite) -> None:
+        """See ``BucketStore.read_from``."""
+        with self._translated():
+            self._handle.blob(name).download_to_file(
+                file,
+                start=start or None,
+                raw_download=True,
+                checksum=None,
+                if_generation_match=generation,
+                timeout=self._asked["timeout"],
+                retry=self._repeated,
+            )
 
     def patch_metadata(
         self, name: str, metadata: Mapping[str, str | None], precondition: MatchVersion
@@ -161,13 +199,13 @@ class GcsBucket:
         blob = self._handle.blob(name)
         blob.metadata = dict(metadata)
         with self._translated():
-            blob.patch(**_matching(precondition), **self._once)
-        return _version(blob)
+            blob.patch(**matching(precondition), **self._once)
+        return version_of(blob)
 
     def delete(self, name: str, precondition: MatchVersion) -> None:
         """See ``BucketStore.delete``."""
         with self._translated():
-            self._handle.blob(name).delete(**_matching(precondition), **self._once)
+            self._handle.blob(name).delete(**matching(precondition), **self._once)
 
     def copy(
         self,
@@ -177,6 +215,7 @@ class GcsBucket:
         *,
         metadata: Mapping[str, str],
         to_bucket: str | None = None,
+        onto: Precondition | None = None,
     ) -> ObjectVersion:
         """See ``BucketStore.copy`` (Cloud Storage: Objects: rewrite)."""
         handle = self._client.bucket(to_bucket or self.bucket, user_project=self._handle.user_project)
@@ -196,13 +235,13 @@ class GcsBucket:
                 token, _, _ = copy.rewrite(
                     self._handle.blob(name),
                     token=token,
-                    if_generation_match=0,
+                    **matching(onto or MustNotExist()),
                     if_source_generation_match=precondition.generation,
                     if_source_metageneration_match=precondition.metageneration,
                     **{**self._once, "timeout": self._patience(source.size or 0)},
                 )
                 if token is None:
-                    return _version(copy)
+                    return version_of(copy)
 
     def move(self, name: str, new_name: str, precondition: MatchVersion) -> ObjectVersion:
         """See ``BucketStore.move`` (Cloud Storage: Objects: move, atomic in every bucket)."""
@@ -215,7 +254,7 @@ class GcsBucket:
                 if_source_metageneration_match=precondition.metageneration,
                 **self._once,
             )
-        return _version(blob)
+        return version_of(blob)
 
     def granted(self, permissions: Iterable[str]) -> frozenset[str]:
         """Which of these permissions the caller has in the bucket (Cloud Storage: Buckets: testIamPermissions)."""
@@ -354,32 +393,7 @@ def _embedded_client(directory: Path, buckets: Iterable[str]) -> Any:
     return client
 
 
-def _matching(precondition: Precondition) -> dict[str, int]:
-    match precondition:
-        case MustNotExist():
-            return {"if_generation_match": 0}
-        case MatchVersion():
-            return {
-                "if_generation_match": precondition.generation,
-                "if_metageneration_match": precondition.metageneration,
-            }
-
-
 def _carried(source: Any, *, in_same_bucket: bool) -> dict[str, Any]:
     """What of an object's properties its copy is to have; the storage class is a bucket's own affair."""
     fields = (*_CARRIED_FIELDS, *(["storageClass"] if in_same_bucket else []))
     return {field: value for field in fields if (value := source._properties.get(field)) is not None}  # noqa: SLF001
-
-
-def _version(blob: Any) -> ObjectVersion:
-    return ObjectVersion(
-        name=blob.name,
-        generation=blob.generation,
-        metageneration=blob.metageneration,
-        crc32c=blob.crc32c or "",
-        size_bytes=blob.size or 0,
-        updated=blob.updated,
-        created=blob.time_created,
-        metadata=dict(blob.metadata or {}),
-        fields=fields_of(blob),
-    )
