@@ -119,7 +119,8 @@ def finish_session(http: Any, endpoint: str, address: str, content: UploadConten
         raise SessionGone("the session is another service's")
     session = _Session(http, address, content)
     ask = retry(session.ask)
-    vain, done = 0, ask()
+    vain = 0
+    done: int | dict[str, Any] = ask()
     while isinstance(done, int):
         before, failure = done, None
         try:

@@ -93,7 +93,11 @@ def is_one_level(pattern: str) -> bool:
 
 
 def matcher(pattern: str) -> re.Pattern[str]:
-    """A regular expression for whole names: ``**`` crosses folders, ``*``, ``?`` and ``[…]`` do not."""
+    """A regular expression for whole names: ``**`` crosses folders, ``*``, ``?`` and ``[…]`` do not.
+
+    Raises:
+        SettingsError: it is no pattern.
+    """
     out, at = [], 0
     while at < len(pattern):
         if pattern.startswith("**", at):
@@ -104,21 +108,22 @@ def matcher(pattern: str) -> re.Pattern[str]:
             continue
         piece, at = _one(pattern, at)
         out.append(piece)
-    return re.compile("".join(out), re.DOTALL)
+    try:
+        return re.compile("".join(out), re.DOTALL)
+    except re.error as error:
+        raise SettingsError(f"{pattern} is no pattern: a range in […] is the wrong way round.") from error
 
 
 def _one(pattern: str, at: int) -> tuple[str, int]:
     """The expression for the next character or set of a pattern, and where the pattern goes on."""
-    match pattern[at]:
-        case "*":
-            return "[^/]*", at + 1
-        case "?":
-            return "[^/]", at + 1
-        case "[":
-            end = pattern.find("]", at + 2)
-            if end > 0:
-                inside = pattern[at + 1 : end]
-                negated = inside[0] in "!^"
-                members = re.sub(r"([\\\[&~|^])", r"\\\1", inside[1:] if negated else inside)
-                return f"(?!/)[{'^' if negated else ''}{members}]", end + 1
-    return re.escape(pattern[at]), at + 1
+    if pattern[at] == "*":
+        return "[^/]*", at + 1
+    if pattern[at] == "?":
+        return "[^/]", at + 1
+    end = pattern.find("]", at + 2) if pattern[at] == "[" else -1
+    if end < 0:
+        return re.escape(pattern[at]), at + 1
+    inside = pattern[at + 1 : end]
+    negated = inside[0] in "!^"
+    members = re.sub(r"([\\\[&~|^])", r"\\\1", inside[1:] if negated else inside)
+    return f"(?!/)[{'^' if negated else ''}{members}]", end + 1
