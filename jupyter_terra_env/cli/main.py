@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from jupyter_terra_env import __version__
-from jupyter_terra_env.cli import all_settings, autopause, bucket, check, completion, demo, flush, locks
+from jupyter_terra_env.cli import all_settings, autopause, bucket, check, completion, copy, demo, flush, locks
 from jupyter_terra_env.cli.json_errors import SETTINGS, CommandParser, asks_for_json, print_failure
 from jupyter_terra_env.rules.errors import BucketError, SettingsError, TerraEnvError
 from jupyter_terra_env.safe_log import keep_safe
@@ -20,7 +20,7 @@ PROGRAM = "jupyter terra-env"
 INTERRUPTED = 130
 """The exit code of a program that Ctrl-C ended."""
 
-_VERBS: tuple[ModuleType, ...] = (demo, check, locks, flush, autopause, bucket, completion)
+_VERBS: tuple[ModuleType, ...] = (demo, check, copy, locks, flush, autopause, bucket, completion)
 _DESCRIPTION = """\
 Terra's cloud environment for any Jupyter: notebooks of a workspace bucket, opened, edited and saved.
 

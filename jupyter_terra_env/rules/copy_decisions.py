@@ -1,7 +1,6 @@
 """What becomes of one file of a copy, and why. Protocol: docs/protocol/copies.md."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 from jupyter_terra_env.rules.edit_lock import Claim
@@ -73,20 +72,20 @@ class Existing:
 
     Attributes:
         is_equal: whether it has the source's content, by length and checksum.
-        changed: when its content was made, UTC, aware.
+        changed: when its content was made, epoch seconds.
     """
 
     is_equal: bool
-    changed: datetime
+    changed: float
 
 
-def decide(if_exists: IfExists, existing: Existing | None, source_changed: datetime) -> tuple[Step, CopyReason | None]:
+def decide(if_exists: IfExists, existing: Existing | None, source_changed: float) -> tuple[Step, CopyReason | None]:
     """Decide about one file.
 
     Args:
         if_exists: what the person asked for.
         existing: the target, as it was looked at; None if there is none.
-        source_changed: when the source's content was made.
+        source_changed: when the source's content was made, epoch seconds.
 
     Returns:
         The step, and the reason of a skip or a refusal.

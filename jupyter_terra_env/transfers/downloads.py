@@ -9,7 +9,6 @@ from jupyter_terra_env.rules.errors import (
     BucketUnavailable,
     ObjectNotFound,
     PreconditionFailed,
-    TerraEnvError,
 )
 from jupyter_terra_env.transfers.items import BucketSource, CopyRefused, DiskTarget, OnDisk
 from jupyter_terra_env.transfers.part_files import PartFile
@@ -54,7 +53,7 @@ class Downloads:
         except (ObjectNotFound, PreconditionFailed) as error:
             part.discard()
             raise CopyRefused(CopyReason.CHANGED, "the object was replaced or deleted since the copy began") from error
-        except TerraEnvError:
+        except BaseException:
             if not part.is_resumable:
                 part.discard()
             raise

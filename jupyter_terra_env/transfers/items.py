@@ -3,7 +3,6 @@
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -46,9 +45,9 @@ class FileIdentity:
         )
 
     @property
-    def changed(self) -> datetime:
-        """Time of the last change of content, UTC, aware."""
-        return datetime.fromtimestamp(self.changed_ns / 1e9, UTC)
+    def changed(self) -> float:
+        """Time of the last change of content, epoch seconds."""
+        return self.changed_ns / 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,6 @@ import os
 import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 
 from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
@@ -193,7 +192,7 @@ class Planner:
         equal: bool = await self._on_disk(lambda: _is_equal(item.source, version))
         locked = self._guards.why_locked(target.bucket, version)
         item = replace(item, target=replace(target, replaces=version.precondition))
-        return item, Looked(is_equal=equal, changed=version.created, why_kept=locked)
+        return item, Looked(is_equal=equal, changed=version.created.timestamp(), why_kept=locked)
 
     async def _look_on_disk(self, item: Item, target: DiskTarget) -> tuple[Item, "Looked"]:
         looked: Looked = await self._on_disk(lambda: _look_on_disk(item.source, target))
@@ -209,14 +208,14 @@ class Looked:
 
     Attributes:
         is_equal: whether it has the source's content.
-        changed: when its content was made; None if there is no target.
+        changed: when its content was made, epoch seconds; None if there is no target.
         identity: the file, on the disk.
         why_kept: a clause if it is not to be replaced by any option.
         refusal: why nothing can be put there.
     """
 
     is_equal: bool = False
-    changed: datetime | None = None
+    changed: float | None = None
     identity: FileIdentity | None = None
     why_kept: str | None = None
     refusal: tuple[CopyReason, str] | None = None
@@ -266,12 +265,12 @@ def _item(found: Found, destination: Destination, relative: str) -> Item:
     return Item(source=found.source, target=target, shown_source=found.shown, shown_target=shown)
 
 
-def _changed(source: Source) -> datetime:
+def _changed(source: Source) -> float:
     match source:
         case DiskSource(identity=identity):
             return identity.changed
         case BucketSource(version=version):
-            return version.created
+            return version.created.timestamp()
 
 
 def _look_on_disk(source: Source, target: DiskTarget) -> Looked:
