@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -74,10 +74,14 @@ class Copies:
     Args:
         settings: see there.
         clock: takes the buckets' time from their answers, to judge locks by.
+        wait: waits for some seconds before something is tried again.
     """
 
-    def __init__(self, settings: CopySettings, clock: BucketClock) -> None:
+    def __init__(
+        self, settings: CopySettings, clock: BucketClock, *, wait: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
         self._settings = settings
+        self._wait = wait
         self._clock = clock
         connection = replace(settings.connection, concurrency=2 * settings.workers)
         self._threads = BucketThreads(connection, monotonic=time.monotonic, clock=clock)
@@ -136,6 +140,7 @@ class Copies:
             downloads=Downloads(on_disk=self._on_disk, mode=0o666 & ~_umask()),
             bucket_of=self._bucket,
             workers=self._settings.workers,
+            wait=self._wait,
         )
         await copier.copy(items, progress, copied)
 
