@@ -4,7 +4,6 @@ The client goes on with a session only as long as its process lives. Here the ad
 requests are those of the documentation: a status query (``bytes */SIZE``), and chunks from where the service is.
 """
 
-import errno
 import os
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, Final
@@ -69,7 +68,8 @@ class UploadPart:
         while at < self._end:
             piece = self._content.read(at, self._end)
             if not piece:
-                raise OSError(errno.EIO, "the file has become shorter")  # The request would wait for the rest.
+                # The service would wait for the rest.
+                raise requests.exceptions.RequestException("the file has become shorter")
             yield piece
             at += len(piece)
             self._content.progress(at)

@@ -28,6 +28,8 @@ LARGE_BYTES: Final = 8 << 20
 """Contents longer than this are gone on with; shorter ones begin anew, as their uploads do."""
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _HASH_DIGITS: Final = 24
+_BUFFERED_BYTES: Final = 256 << 10
+"""What a killed process loses of a part; the client brings pieces of a few kilobytes."""
 
 
 class PartFile:
@@ -56,7 +58,7 @@ class PartFile:
             self._path = _path_of(self._final, bucket, version)
             remove_second_name(self._final, bucket, version)
             descriptor = os.open(self._path, _FLAGS, 0o600)
-            self._file = self._kept.enter_context(os.fdopen(descriptor, "r+b", buffering=PIECE_BYTES))
+            self._file = self._kept.enter_context(os.fdopen(descriptor, "r+b", buffering=_BUFFERED_BYTES))
             self._require_own(os.fstat(descriptor))
             if _is_large(version):
                 _remove_others(self._path)

@@ -19,7 +19,13 @@ from jupyter_terra_env.bucket.store import (
 )
 from jupyter_terra_env.notebooks.storage.regular_files import open_regular
 from jupyter_terra_env.rules.copy_decisions import CopyReason
-from jupyter_terra_env.rules.errors import BucketError, BucketUnavailable, ObjectNotFound, PreconditionFailed
+from jupyter_terra_env.rules.errors import (
+    BucketError,
+    BucketTrouble,
+    BucketUnavailable,
+    ObjectNotFound,
+    PreconditionFailed,
+)
 from jupyter_terra_env.transfers.checksums import PIECE_BYTES, RunningChecksum
 from jupyter_terra_env.transfers.items import BucketTarget, CopyRefused, DiskSource, FileIdentity, OnDisk
 from jupyter_terra_env.transfers.part_files import LARGE_BYTES
@@ -121,7 +127,10 @@ class Uploads:
             begun=self._now(),
         )
         await self._on_disk(lambda: self._records.keep(source, target.bucket, target.name, record))
-        return await bucket.finish_session(address, content.file, plan, progress)
+        try:
+            return await bucket.finish_session(address, content.file, plan, progress)
+        except SessionGone as error:
+            raise BucketUnavailable(target.bucket, BucketTrouble.SERVER_ERROR, str(error)) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
