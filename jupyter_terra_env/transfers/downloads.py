@@ -67,7 +67,7 @@ class Downloads:
         for start in (await self._on_disk(part.resume), 0):
             if start < version.size_bytes:
                 await bucket.read_from(version.name, version.generation, start, part)
-            if part.is_whole:
+            if await self._on_disk(part.is_whole):
                 return
             # A power cut can leave a part with holes; begin again once.
             await self._on_disk(part.restart)

@@ -28,8 +28,8 @@ LARGE_BYTES: Final = 8 << 20
 """Contents longer than this are gone on with; shorter ones begin anew, as their uploads do."""
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _HASH_DIGITS: Final = 24
-_BUFFERED_BYTES: Final = 256 << 10
-"""What a killed process loses of a part; the client brings pieces of a few kilobytes."""
+_WRITTEN_AT_ONCE_BYTES: Final = 256 << 10
+"""What a killed process loses of a part at most."""
 
 
 class PartFile:
@@ -58,11 +58,13 @@ class PartFile:
             self._path = _path_of(self._final, bucket, version)
             remove_second_name(self._final, bucket, version)
             descriptor = os.open(self._path, _FLAGS, 0o600)
-            self._file = self._kept.enter_context(os.fdopen(descriptor, "r+b", buffering=_BUFFERED_BYTES))
+            self._file = self._kept.enter_context(os.fdopen(descriptor, "r+b"))
             self._require_own(os.fstat(descriptor))
             if _is_large(version):
                 _remove_others(self._path)
             self._checksum = RunningChecksum()
+            self._waiting: list[bytes] = []
+            self._waiting_bytes = 0
             self.length = 0
         except BaseException:
             self._kept.close()
@@ -90,19 +92,28 @@ class PartFile:
         self._file.seek(0)
         self._file.truncate()
         self._checksum = RunningChecksum()
+        self._waiting, self._waiting_bytes = [], 0
         self.length = 0
 
     def write(self, content: bytes, /) -> int:
-        """Add a piece.
+        """Add a piece. The client brings a few kilobytes at a time; some are put together first.
 
         Raises:
             OSError: the disk would be left without room (``ENOSPC``), or as the disk raises.
         """
+        self._waiting.append(content)
+        self._waiting_bytes += len(content)
+        if self._waiting_bytes >= _WRITTEN_AT_ONCE_BYTES:
+            self._write_waiting()
+        return len(content)
+
+    def _write_waiting(self) -> None:
+        content = b"".join(self._waiting)
+        self._waiting, self._waiting_bytes = [], 0
         self._bounded.write(content)
         self._checksum.update(content)
         self.length += len(content)
         self._progress(self.length)
-        return len(content)
 
     @property
     def plain_file(self) -> BoundedFile:
@@ -114,9 +125,9 @@ class PartFile:
         """Whether a later process goes on with the part."""
         return _is_large(self._version) and self._version.content_encoding is None
 
-    @property
     def is_whole(self) -> bool:
-        """Whether the part is the object's content, by its checksum."""
+        """Write what is left, and see whether the part is the object's content, by its checksum."""
+        self._write_waiting()
         return self._checksum.value == self._version.crc32c
 
     def publish(self, mode: int) -> None:
@@ -149,7 +160,9 @@ class PartFile:
 
     def close(self) -> None:
         """Let go of the part, which stays."""
-        with contextlib.suppress(OSError):  # What could not be written is fetched again.
+        with contextlib.suppress(OSError, ValueError):  # What could not be written is fetched again.
+            self._write_waiting()
+        with contextlib.suppress(OSError):
             self._kept.close()
 
     def _require_seen(self, seen: FileIdentity) -> int:

@@ -78,7 +78,7 @@ class Progress:
             rate = left = None
         else:
             rate = max(0.0, (moved - bytes_then) / seconds)
-            # Many small files take their time each, whatever their length.
+            # Each of many small files takes its time, regardless of its length.
             left = _longest((self._all_bytes - moved, rate), (self._all_files - files, (files - files_then) / seconds))
         return Standing(
             files=files,

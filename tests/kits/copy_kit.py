@@ -63,7 +63,7 @@ class Desk:
     @contextlib.contextmanager
     def copies(self, **settings):
         chosen = {"if_exists": IfExists.REFUSE, "workspaces": (WORKSPACE,), **settings}
-        limits = {"read_timeout_seconds": 2.0, "retry_deadline_seconds": 0.2}
+        limits = {"read_timeout_seconds": 2.0, "retry_deadline_seconds": 0.05}
         connection = Connection(embedded_directory=self._directory, **limits)
         settings = CopySettings(
             root=self.home,
