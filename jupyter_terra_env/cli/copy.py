@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
     clock = BucketClock(local_ms=machine_clock(), log=logging.getLogger(__name__))
     try:
         with Copies(settings, clock) as copies:
-            asyncio.run(_run(copies, arguments, copied))
+            _copy(copies, arguments, copied)
     except KeyboardInterrupt:
         printer.interrupted(copied)
         return _INTERRUPTED
@@ -143,32 +143,23 @@ def _if_exists(arguments: argparse.Namespace) -> IfExists:
     return IfExists.REFUSE if chosen is IfExists.ASK and not can_ask else chosen
 
 
-async def _run(copies: "Copies", arguments: argparse.Namespace, copied: "Copied") -> None:
-    from jupyter_terra_env.cli.copy_questions import decided  # noqa: PLC0415
-    from jupyter_terra_env.transfers.items import Outcome, Result  # noqa: PLC0415
+def _copy(copies: "Copies", arguments: argparse.Namespace, copied: "Copied") -> None:
+    from jupyter_terra_env.cli.copy_questions import decided  # noqa: PLC0415 - slow to import
+    from jupyter_terra_env.transfers.items import copied_item  # noqa: PLC0415
     from jupyter_terra_env.transfers.progress import Progress  # noqa: PLC0415
 
     with _shown("looking at what is there …", arguments):
-        plan = await copies.plan(arguments.sources, arguments.target)
+        plan = asyncio.run(copies.plan(arguments.sources, arguments.target))
     copied.outcomes += plan.outcomes
     if arguments.dry_run:
-        copied.outcomes += [
-            Outcome(
-                result=Result.COPIED,
-                source=item.shown_source,
-                target=item.shown_target,
-                size_bytes=item.size_bytes,
-                replaced=item.target.replaces is not None,
-            )
-            for item in (*plan.items, *plan.undecided)
-        ]
+        copied.outcomes += [copied_item(item) for item in (*plan.items, *plan.undecided)]
         return
+    # Not within the event loop, which would keep Ctrl-C from a question.
     items = [*plan.items, *decided(plan.undecided, copied)]
-    progress = Progress(
-        all_files=len(items), all_bytes=sum(item.size_bytes for item in items), monotonic=time.monotonic
-    )
+    size_bytes = sum(item.size_bytes for item in items)
+    progress = Progress(all_files=len(items), all_bytes=size_bytes, monotonic=time.monotonic)
     with awake_if_possible(f"A copy to {arguments.target}"), _line(progress, arguments):
-        await copies.copy(items, progress, copied)
+        asyncio.run(copies.copy(items, progress, copied))
 
 
 @contextlib.contextmanager

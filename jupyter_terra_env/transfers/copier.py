@@ -21,6 +21,7 @@ from jupyter_terra_env.transfers.items import (
     Item,
     Outcome,
     Result,
+    copied_item,
 )
 from jupyter_terra_env.transfers.progress import Progress
 from jupyter_terra_env.transfers.uploads import Uploads, settled
@@ -112,13 +113,7 @@ class Copier:
             return _failed(item, (CopyReason.NO_SPACE if full else CopyReason.DISK).value, why)
         except OperationRefused as refused:
             return _failed(item, CopyReason.FOLDER_IN_THE_WAY.value, str(refused))
-        return Outcome(
-            result=Result.COPIED,
-            source=item.shown_source,
-            target=item.shown_target,
-            size_bytes=item.size_bytes,
-            replaced=item.target.replaces is not None,
-        )
+        return copied_item(item)
 
     async def _patiently(self, item: Item, progress: Callable[[int], None]) -> None:
         seconds = FIRST_WAIT_SECONDS

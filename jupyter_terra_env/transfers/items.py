@@ -206,3 +206,14 @@ def passed_over(
         reason=reason.value,
         message=f"{source}: {why}.",
     )
+
+
+def copied_item(item: Item) -> Outcome:
+    """The outcome of an item that is copied, or would be."""
+    return Outcome(
+        result=Result.COPIED,
+        source=item.shown_source,
+        target=item.shown_target,
+        size_bytes=item.size_bytes,
+        replaced=item.target.replaces is not None,
+    )

@@ -18,6 +18,7 @@ from jupyter_terra_env.bucket.bounded_file import BoundedFile
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.storage.durable_names import put_under_free_name, sync, sync_directory
 from jupyter_terra_env.notebooks.storage.pinned_folders import pinned
+from jupyter_terra_env.notebooks.storage.temporary_files import make_parent
 from jupyter_terra_env.rules.copy_decisions import CopyReason
 from jupyter_terra_env.rules.copy_names import OWN_PREFIX
 from jupyter_terra_env.transfers.checksums import PIECE_BYTES, RunningChecksum
@@ -54,7 +55,9 @@ class PartFile:
         self._progress = progress
         self._kept = contextlib.ExitStack()
         try:
+            require_real(target)
             self._final = self._kept.enter_context(pinned(target.path, makes_folders=True))
+            make_parent(self._final)  # Where folders cannot be held on to, they have not been made yet.
             self._path = _path_of(self._final, bucket, version)
             remove_second_name(self._final, bucket, version)
             descriptor = os.open(self._path, _FLAGS, 0o600)
@@ -190,6 +193,17 @@ class PartFile:
                 return
         # Between opening and locking it, the other copy has given it its final name.
         raise CopyRefused(CopyReason.IN_USE, "another copy has just written this file: look at it")
+
+
+def require_real(target: DiskTarget) -> None:
+    """Make sure that no folder on the way to a target is a link. Blocks.
+
+    Raises:
+        CopyRefused: one is.
+    """
+    folder = target.path.parent
+    if os.path.realpath(folder) != str(folder):
+        raise CopyRefused(CopyReason.FOLDER_IN_THE_WAY, "a folder of the target is a link")
 
 
 def changed(path: Path) -> CopyRefused:

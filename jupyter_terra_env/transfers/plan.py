@@ -12,11 +12,13 @@ from jupyter_terra_env.notebooks.storage.letter_case import distinguishes_case
 from jupyter_terra_env.notebooks.storage.pinned_folders import pinned
 from jupyter_terra_env.rules.copy_decisions import CopyReason, Existing, IfExists, Step, decide
 from jupyter_terra_env.rules.copy_names import clashing, why_no_object, why_not_below
+from jupyter_terra_env.rules.errors import OperationRefused
 from jupyter_terra_env.transfers.checksums import checksum_of
 from jupyter_terra_env.transfers.disk_sources import Found
 from jupyter_terra_env.transfers.items import (
     BucketSource,
     BucketTarget,
+    CopyRefused,
     DiskSource,
     DiskTarget,
     FileIdentity,
@@ -26,7 +28,7 @@ from jupyter_terra_env.transfers.items import (
     Source,
     passed_over,
 )
-from jupyter_terra_env.transfers.part_files import remove_second_name
+from jupyter_terra_env.transfers.part_files import remove_second_name, require_real
 
 _LISTED_FROM = 3
 """So many targets in one folder of a bucket are looked at by listing it."""
@@ -275,6 +277,7 @@ def _changed(source: Source) -> float:
 
 def _look_on_disk(source: Source, target: DiskTarget) -> Looked:
     try:
+        require_real(target)
         with pinned(target.path) as path:
             info = path.lstat()
             if not stat.S_ISREG(info.st_mode):
@@ -284,10 +287,14 @@ def _look_on_disk(source: Source, target: DiskTarget) -> Looked:
             if equal and info.st_nlink > 1 and isinstance(source, BucketSource):
                 remove_second_name(path, source.bucket, source.version)
             return Looked(is_equal=equal, changed=identity.changed, identity=identity)
+    except CopyRefused as refused:
+        return Looked(refusal=(refused.reason, str(refused)))
     except FileNotFoundError:
         return Looked()
     except NotADirectoryError:
         return Looked(refusal=(CopyReason.FOLDER_IN_THE_WAY, "a folder of the target is a file or a link"))
+    except OperationRefused:
+        return Looked(refusal=(CopyReason.CHANGED, "the target changes at this moment"))
     except OSError as error:
         return Looked(refusal=(CopyReason.DISK, f"the target cannot be looked at ({error.strerror})"))
 
@@ -297,7 +304,7 @@ def _is_equal(source: Source, version: ObjectVersion) -> bool:
         case DiskSource(path=path, identity=identity):
             try:
                 return _has(path, identity.size_bytes, version)
-            except OSError:
+            except (OSError, OperationRefused):
                 return False  # Its upload reports what is wrong.
         case BucketSource(version=own):
             return (own.crc32c, own.size_bytes) == (version.crc32c, version.size_bytes)

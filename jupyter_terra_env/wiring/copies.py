@@ -45,7 +45,7 @@ class CopySettings:
         records: folder of upload sessions.
         workspaces: the configured ones.
         connection: how buckets are reached.
-        email: this person's address, to tell their own locks; empty if it is unknown. Must never be printed.
+        email: this person's address, by which their own locks are recognized; empty if it is unknown. Never printed.
         environment: id of this environment; None if there is none yet.
         user_project: project to bill for all buckets; None for each workspace's own.
         workers: how many files at once.
