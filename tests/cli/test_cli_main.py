@@ -18,7 +18,7 @@ def test_without_a_verb_it_shows_its_help_and_says_it_was_not_asked_anything(mac
     assert all(verb in done.stderr for verb in ("demo", "check", "bucket", "examples:", "exit codes:"))
 
 
-@pytest.mark.parametrize("verb", ["demo", "check", "bucket"])
+@pytest.mark.parametrize("verb", ["demo", "check", "bucket", "copy"])
 def test_each_verb_teaches(machine, verb):
     done = machine.run(verb, "--help")
     assert (done.returncode, done.stderr) == (0, "")
@@ -77,6 +77,9 @@ def test_what_it_does_not_know_ends_with_the_usage(arguments, capsys):
         (["autopause", "--json", "keep-awake", "soon"], "settings"),
         (["autopause", "pause-now", "--json"], "settings"),
         (["bucket", "--json", "--data", "/dev/null/x"], "settings"),
+        (["copy", "--json", "a", "b"], "settings"),
+        (["copy", "--json", "a", "workspace:"], "settings"),
+        (["copy", "--json", "--workers", "0", "a", "gs://a-bucket/"], "usage"),
         (["bucket", "--json"], "usage"),
         (["flush", "--json", "--deadline", "soon"], "usage"),
         (["autopause", "--json", "nonsense"], "usage"),

@@ -1,5 +1,8 @@
 """Transfers that were interrupted, lost their answers, or arrived damaged."""
 
+import asyncio
+import fcntl
+import gzip
 import json
 import os
 import random
@@ -12,8 +15,10 @@ from environments import BUCKET
 from jupyter_terra_env.bucket import gcs, gcs_sessions
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, ChangeAnswer, CutBody, Delay, Fault, ResetConnection
 from jupyter_terra_env.rules.copy_decisions import IfExists
-from jupyter_terra_env.transfers import part_files, session_records
+from jupyter_terra_env.transfers import part_files, session_records, uploads
+from jupyter_terra_env.transfers.copier import Copied
 from jupyter_terra_env.transfers.part_files import PART_PREFIX, PartFile
+from jupyter_terra_env.transfers.progress import Progress
 
 CHUNK = 256 << 10
 LARGE = random.Random(1).randbytes(5 * CHUNK + 77)
@@ -89,6 +94,7 @@ def test_a_file_that_changed_begins_anew(desk):
     content = bytes(reversed(LARGE))
     desk.write("big", content)
     begins_anew(desk, content)
+    assert sent(desk) == 1 + 6
 
 
 def test_another_precondition_begins_anew(desk):
@@ -194,6 +200,19 @@ def test_a_file_that_changes_while_it_is_uploaded(desk, monkeypatch):
     assert (desk.objects(), records(desk)) == ({}, [])
 
 
+def test_a_file_that_changes_while_it_is_read(desk, monkeypatch):
+    file = desk.write("small", b"content")
+    update = uploads.RunningChecksum.update
+
+    def changing(checksum, piece):
+        file.write_bytes(b"other content")
+        update(checksum, piece)
+
+    monkeypatch.setattr(uploads.RunningChecksum, "update", changing)
+    assert reasons(desk.copy("small", to="workspace:small")) == {"small": "changed-meanwhile"}
+    assert desk.objects() == {}
+
+
 def interrupted_download(desk, after=3 * CHUNK):
     desk.put("big", LARGE)
     cut = Fault(operation="*", action=CutBody(after_bytes=after))
@@ -251,8 +270,6 @@ def test_a_part_that_is_being_written_is_left_alone(desk):
 
     def hold():
         with desk.copies() as copies:
-            import asyncio
-
             plan = asyncio.run(copies.plan(["workspace:big"], f"{desk.home}/down/big"))
         (item,) = plan.items
         held.append(PartFile(item.target, BUCKET, item.source.version, lambda _: None))
@@ -266,6 +283,21 @@ def test_a_part_that_is_being_written_is_left_alone(desk):
     finally:
         held[0].close()
     assert done(desk.copy("workspace:big", to="down/big")) == (1, 0, 0)
+
+
+def test_a_part_that_gets_its_name_right_before_it_is_locked(desk, monkeypatch):
+    desk.put("big", LARGE)
+    final, lock = desk.home / "down" / "big", fcntl.flock
+
+    def named_first(descriptor, how):
+        (part,) = parts(desk.home)
+        part.write_bytes(b"of another copy")
+        part.rename(final)
+        lock(descriptor, how)
+
+    monkeypatch.setattr(part_files.fcntl, "flock", named_first)
+    assert reasons(desk.copy("workspace:big", to="down/big")) == {"big": "copied-by-another"}
+    assert desk.files() == {"down/big": b"of another copy"}
 
 
 def test_killed_between_the_two_names_of_a_file(desk):
@@ -308,8 +340,6 @@ def test_what_arrives_damaged_gets_no_name(desk, content, times, monkeypatch):
 
 
 def test_what_is_stored_compressed_arrives_unpacked(desk):
-    import gzip
-
     desk.put("f", gzip.compress(LARGE), content_encoding="gzip")
     assert done(desk.copy("workspace:f", to="f")) == (1, 0, 0)
     assert desk.files() == {"f": LARGE}
@@ -319,13 +349,8 @@ def test_a_download_without_a_checksum_is_refused(desk):
     desk.put("f", b"content")
     none = Fault(operation="objects.get", action=ChangeAnswer(fields={"crc32c": ""}))
     with desk.copies() as copies:
-        import asyncio
-
         desk.faults.add(none)
         plan = asyncio.run(copies.plan(["workspace:f"], f"{desk.home}/f"))
-        from jupyter_terra_env.transfers.copier import Copied
-        from jupyter_terra_env.transfers.progress import Progress
-
         copied = Copied()
         progress = Progress(all_files=1, all_bytes=7, monotonic=lambda: 0.0)
         asyncio.run(copies.copy(plan.items, progress, copied))

@@ -7,6 +7,7 @@ from copy_kit import done, reasons
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_terra_env.rules.copy_decisions import IfExists
 from jupyter_terra_env.rules.copy_names import clashing, is_hidden, why_no_object, why_not_below
 from jupyter_terra_env.transfers import plan
 
@@ -80,8 +81,6 @@ def test_links_and_files_in_the_target_folder_are_in_the_way(desk):
     (desk.home / "t" / "folder").mkdir()
     for name in ("d/link/x", "d/to-file", "d/file/x", "d/folder", "d/good"):
         desk.put(name, b"theirs")
-    from jupyter_terra_env.rules.copy_decisions import IfExists
-
     copied = desk.copy("workspace:d/", to="t/", if_exists=IfExists.REPLACE)
     assert done(copied) == (1, 0, 4)
     assert set(reasons(copied).values()) == {"folder-in-the-way"}

@@ -5,6 +5,7 @@ from copy_kit import done, reasons
 from environments import taken_by
 
 from jupyter_terra_env.rules.copy_decisions import IfExists
+from jupyter_terra_env.transfers import part_files
 
 
 def test_an_object_that_appeared_stays(desk):
@@ -68,6 +69,14 @@ def test_a_file_that_changed_is_not_replaced(desk, change):
     copied = desk.copy("workspace:a", to="a", between=act, if_exists=IfExists.REPLACE)
     assert reasons(copied) == {"a": "changed-meanwhile"}
     assert b"theirs" not in [content for name, content in desk.files().items() if name == "a"]
+
+
+def test_a_file_that_changes_while_its_replacement_is_synced_stays(desk, monkeypatch):
+    desk.put("a", b"theirs")
+    file = desk.write("a", b"seen")
+    monkeypatch.setattr(part_files, "sync", lambda descriptor: file.write_bytes(b"an edit"))
+    copied = desk.copy("workspace:a", to="a", if_exists=IfExists.REPLACE)
+    assert (reasons(copied), desk.files()) == ({"a": "changed-meanwhile"}, {"a": b"an edit"})
 
 
 def test_a_source_on_the_disk_that_went(desk):
