@@ -1,6 +1,7 @@
 """Builds the parts of a copy from the settings, and does it: find, plan, copy. Protocol: docs/protocol/copies.md."""
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -15,10 +16,12 @@ from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.store import BucketStore, ObjectVersion
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.daemon_threads import DaemonThreads
+from jupyter_terra_env.notebooks.storage_links import LINKS_FILE
 from jupyter_terra_env.rules.copy_addresses import BucketAddress, is_pattern, parse
 from jupyter_terra_env.rules.copy_decisions import LOCKED, IfExists
 from jupyter_terra_env.rules.edit_lock import Claim, Holder, claim_of, owner_hash, read_lock
 from jupyter_terra_env.rules.errors import SettingsError
+from jupyter_terra_env.rules.storage_links import BadRequest, LinkTable, parse_link
 from jupyter_terra_env.rules.workspace import Workspace, Workspaces
 from jupyter_terra_env.transfers.bucket_sources import BucketSources
 from jupyter_terra_env.transfers.copier import Copied, Copier
@@ -88,6 +91,7 @@ class Copies:
         self._disk = DaemonThreads(settings.workers, name="terra-env-copy")
         self._projects = {one.bucket: one.user_project for one in settings.workspaces}
         self._workspaces = Workspaces(settings.workspaces)
+        self._workspaces.link(_linked(settings.state))
 
     def __enter__(self) -> Self:
         return self
@@ -159,7 +163,7 @@ class Copies:
             hidden=settings.hidden,
             playgrounds=_real(
                 settings.root / one.playground_directory
-                for one in settings.workspaces
+                for one in self._workspaces.all
                 if one.playground_directory is not None
             ),
             private=_real([settings.state, *filter(None, [settings.connection.embedded_directory])]),
@@ -204,6 +208,16 @@ class Copies:
             return False
         location = self._workspaces.locate(path.relative_to(root).as_posix())
         return location is not None and location.is_delocalized
+
+
+def _linked(state: Path) -> tuple[Workspace, ...]:
+    """The workspaces of storage links, whose files are protected, too; a file that is broken has none."""
+    try:
+        table = json.loads((state / LINKS_FILE).read_text(encoding="utf-8"))
+        links = LinkTable({str(key): parse_link(link) for key, link in table.items()}).listed()
+    except (OSError, ValueError, AttributeError, RecursionError, BadRequest):
+        return ()
+    return tuple(link.workspace(None) for link in links)
 
 
 def _listed(sources: DiskSources, text: str) -> list[Found | Outcome]:

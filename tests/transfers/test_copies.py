@@ -1,5 +1,6 @@
 """What is copied to where, and what is done with what is there already."""
 
+import json
 import os
 import time
 from dataclasses import replace
@@ -154,6 +155,23 @@ def test_a_working_copy_is_not_replaced_and_a_new_notebook_is_put_beside(desk):
     copied = desk.copy("workspace:notebooks/", to="ws/edit/", if_exists=IfExists.REPLACE)
     assert reasons(copied) == {"n.ipynb": "working-copy"}
     assert desk.files() == {"ws/edit/n.ipynb": b"edits that the bucket has not", "ws/edit/new.ipynb": b"new"}
+
+
+def test_folders_of_storage_links_are_protected_as_well(desk):
+    link = {
+        "localBaseDirectory": "linked",
+        "localSafeModeBaseDirectory": "safe",
+        "cloudStorageDirectory": f"gs://{BUCKET}/notebooks",
+        "pattern": r".*\.ipynb",
+    }
+    desk.write(".jupyter-terra-env/storage-links.json", json.dumps({"linked": link, "safe": link}).encode())
+    desk.write("linked/n.ipynb", b"edits")
+    desk.write("safe/p.ipynb")
+    desk.put("notebooks/n.ipynb", b"theirs")
+    assert reasons(desk.copy("workspace:notebooks/", to="linked/", if_exists=IfExists.REPLACE)) == {
+        "n.ipynb": "working-copy"
+    }
+    assert reasons(desk.copy("", to="workspace:all/", recursive=True))["safe"] == "playground"
 
 
 def test_the_playground_is_copied_only_when_it_is_named(desk):
