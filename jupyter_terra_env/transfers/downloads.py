@@ -53,8 +53,9 @@ class Downloads:
         except (ObjectNotFound, PreconditionFailed) as error:
             part.discard()
             raise CopyRefused(CopyReason.CHANGED, "the object was replaced or deleted since the copy began") from error
-        except BaseException:
-            if not part.is_resumable:
+        except BaseException as error:
+            # On a full disk a part would keep notebooks from being saved.
+            if not part.is_resumable or isinstance(error, OSError):
                 part.discard()
             raise
         finally:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from jupyter_terra_env.bucket.bounded_file import BoundedFile
+from jupyter_terra_env.bucket.bounded_file import KEPT_FREE_BYTES, BoundedFile
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.storage.durable_names import put_under_free_name, sync, sync_directory
 from jupyter_terra_env.notebooks.storage.pinned_folders import pinned
@@ -79,6 +79,9 @@ class PartFile:
 
         Returns:
             The number of bytes; the rest is to be written.
+
+        Raises:
+            OSError: the disk has no room for the rest (``ENOSPC``), or as the disk raises.
         """
         there = os.fstat(self._file.fileno()).st_size
         if there and (there > self._version.size_bytes or not _is_large(self._version)):
@@ -87,6 +90,7 @@ class PartFile:
         while piece := self._file.read(PIECE_BYTES):
             self._checksum.update(piece)
             self.length += len(piece)
+        self._require_room(self._version.size_bytes - self.length)
         self._progress(self.length)
         return self.length
 
@@ -176,7 +180,13 @@ class PartFile:
             raise changed(self._target.path) from error
         if FileIdentity.of(info) != seen:
             raise changed(self._target.path)
-        return stat.S_IMODE(info.st_mode)
+        return stat.S_IMODE(info.st_mode) & 0o777
+
+    def _require_room(self, more_bytes: int) -> None:
+        """Nothing is begun that cannot end, and saves of notebooks keep their room."""
+        disk = os.fstatvfs(self._file.fileno())
+        if disk.f_bavail * disk.f_frsize < more_bytes + KEPT_FREE_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _require_own(self, info: os.stat_result) -> None:
         """A file that another user put there, or that has a second name, is not written to."""

@@ -258,12 +258,16 @@ def test_what_passes_is_tried_again_with_growing_waits(desk):
     assert desk.waits == [1.0, 2.0, 4.0]
 
 
-def test_a_full_disk_ends_the_copy_and_leaves_no_half_file(desk, monkeypatch):
+@pytest.mark.parametrize("begins", [False, True])
+def test_a_full_disk_ends_the_copy_and_leaves_no_half_file(desk, monkeypatch, begins):
     for number in range(40):
         desk.put(f"d/{number:02}", b"content")
     monkeypatch.setattr("jupyter_terra_env.bucket.bounded_file._LOOK_BYTES", 1)
     monkeypatch.setattr("jupyter_terra_env.bucket.bounded_file.KEPT_FREE_BYTES", 1 << 60)
+    if not begins:
+        monkeypatch.setattr("jupyter_terra_env.transfers.part_files.KEPT_FREE_BYTES", 1 << 60)
     copied = desk.copy("workspace:d/", to="d/", workers=2)
     assert copied.ended_by.startswith("There is no room left on the disk of ")
     assert set(reasons(copied).values()) == {"no-space"}
+    assert [one.operation for one in desk.faults.history].count("objects.get") <= (2 if begins else 0)
     assert desk.files() == {}
