@@ -82,7 +82,7 @@ def test_from_bucket_to_bucket_nothing_passes_through_this_machine(desk):
     assert done(desk.copy("workspace:a/", to=f"gs://{BUCKET}/new/")) == (1, 0, 0)
     assert reasons(desk.copy("workspace:a/x", to="workspace:b/x")) == {"x": "exists"}
     assert done(desk.copy("workspace:a/x", to="workspace:b/x", if_exists=IfExists.REPLACE)) == (1, 0, 0)
-    assert {"objects.get.media", "objects.insert"} & {one.operation for one in desk.faults.history} == set()
+    assert {"objects.download", "objects.insert"} & {one.operation for one in desk.faults.history} == set()
     assert desk.objects() == {"a/x": b"content", "new/x": b"content", "b/x": b"content"}
     assert desk.outsider.bucket.get_blob("new/x").metadata == {"kept": "yes"}
 
@@ -269,5 +269,5 @@ def test_a_full_disk_ends_the_copy_and_leaves_no_half_file(desk, monkeypatch, be
     copied = desk.copy("workspace:d/", to="d/", workers=2)
     assert copied.ended_by.startswith("There is no room left on the disk of ")
     assert set(reasons(copied).values()) == {"no-space"}
-    assert [one.operation for one in desk.faults.history].count("objects.get") <= (2 if begins else 0)
+    assert [one.operation for one in desk.faults.history].count("objects.download") <= (2 if begins else 0)
     assert desk.files() == {}
