@@ -16,7 +16,7 @@ from google.api_core import exceptions as api_errors
 from jupyter_terra_env.bucket.gcs_fields import matching
 from jupyter_terra_env.bucket.store import SessionGone, SessionPlan
 
-CHUNK_BYTES: Final = 64 << 20
+CHUNK_BYTES: Final = 128 << 20
 """What one request brings; a multiple of 256 KiB. After a break-off the service has most of what arrived of it."""
 _PIECE_BYTES: Final = 1 << 20
 _TIMEOUT: Final = (3.0, 60.0)

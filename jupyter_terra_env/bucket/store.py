@@ -211,7 +211,7 @@ class BucketStore(Protocol):
     async def finish_session(
         self, address: str, file: BinaryIO, plan: SessionPlan, progress: Callable[[int], None]
     ) -> ObjectVersion:
-        """Upload what a session does not have yet. One request, and one per 64 MiB.
+        """Upload what a session does not have yet. One request, and one per 128 MiB.
 
         Args:
             address: as ``begin_session`` gave it, to this process or an earlier one.
