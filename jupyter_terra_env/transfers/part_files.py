@@ -22,6 +22,7 @@ from jupyter_terra_env.notebooks.storage.temporary_files import make_parent
 from jupyter_terra_env.rules.copy_decisions import CopyReason
 from jupyter_terra_env.rules.copy_names import OWN_PREFIX
 from jupyter_terra_env.transfers.checksums import PIECE_BYTES, RunningChecksum
+from jupyter_terra_env.transfers.early_sync import EarlySync
 from jupyter_terra_env.transfers.items import CopyRefused, DiskTarget, FileIdentity
 
 PART_PREFIX: Final = f"{OWN_PREFIX}part-"
@@ -73,6 +74,7 @@ class PartFile:
             self._kept.close()
             raise
         self._bounded = BoundedFile(self._file, None)
+        self._early = EarlySync(self._file.fileno())
 
     def resume(self) -> int:
         """Take up what is there of earlier processes; of small contents, nothing.
@@ -120,6 +122,7 @@ class PartFile:
         self._bounded.write(content)
         self._checksum.update(content)
         self.length += len(content)
+        self._early.written(self.length)
         self._progress(self.length)
 
     @property
@@ -148,6 +151,7 @@ class PartFile:
             OSError: as the disk raises.
         """
         self._file.flush()
+        self._early.finish()
         replaces = self._target.replaces
         os.fchmod(self._file.fileno(), mode if replaces is None else self._require_seen(replaces))
         sync(self._file.fileno())
