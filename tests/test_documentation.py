@@ -8,6 +8,7 @@ from settings_tables import with_tables
 
 from jupyter_terra_env.app import TerraEnvApp
 from jupyter_terra_env.cli.main import _VERBS
+from jupyter_terra_env.rules.copy_decisions import CopyReason, IfExists
 from jupyter_terra_env.rules.errors import BucketTrouble, ConflictReason, LockReason, RefusalReason
 from jupyter_terra_env.rules.lock_view import LockAction, LockState
 from jupyter_terra_env.rules.status import Place
@@ -40,7 +41,7 @@ def test_endpoints_are_documented(path):
     assert f"/terra-env/{path}" in REFERENCE
 
 
-@pytest.mark.parametrize("code", [*BucketTrouble, *ConflictReason, *LockReason, *RefusalReason])
+@pytest.mark.parametrize("code", [*BucketTrouble, *ConflictReason, *LockReason, *RefusalReason, *CopyReason, *IfExists])
 def test_error_codes_are_documented(code):
     assert f"`{code.value}`" in REFERENCE
 

@@ -21,7 +21,8 @@ from jupyter_terra_env.bucket.connection import Connection
 from jupyter_terra_env.bucket.gcs_copies import restore, rewrite
 from jupyter_terra_env.bucket.gcs_downloads import CannotUnpackError, crc32c_of, download
 from jupyter_terra_env.bucket.gcs_errors import ours
-from jupyter_terra_env.bucket.gcs_fields import fields_of, set_fields
+from jupyter_terra_env.bucket.gcs_fields import matching, set_fields, version_of
+from jupyter_terra_env.bucket.gcs_sessions import UploadContent, begin_session, finish_session
 from jupyter_terra_env.bucket.known_causes import with_known_cause
 from jupyter_terra_env.bucket.object_fields import ObjectFields
 from jupyter_terra_env.bucket.store import (
@@ -34,6 +35,8 @@ from jupyter_terra_env.bucket.store import (
     ObjectTooLarge,
     ObjectVersion,
     Precondition,
+    SessionPlan,
+    SupportsWrite,
 )
 from jupyter_terra_env.rules.errors import BucketError, BucketRefused, BucketTrouble, BucketUnavailable, ObjectNotFound
 
@@ -45,7 +48,7 @@ _SINGLE_REQUEST_UPLOAD_BYTES: Final = 8 << 20
 _CHUNK_BYTES: Final = 16 << 20
 """Of such a session: what a break-off repeats, and what a time limit is for. A multiple of 256 KiB."""
 _LISTED_FIELDS: Final = (
-    "items(name,generation,metageneration,crc32c,size,updated,timeCreated,metadata,"
+    "items(name,generation,metageneration,crc32c,size,updated,timeCreated,metadata,contentEncoding,"
     "cacheControl,contentDisposition,contentLanguage,contentType,customTime),prefixes,nextPageToken"
 )
 
@@ -80,7 +83,7 @@ class GcsBucket:
                 blob.reload(**self._asked)
         except ObjectNotFound:
             return None
-        return _version(blob)
+        return version_of(blob)
 
     def list(self, prefix: str, progress: Callable[[], None] | None = None) -> Listing:
         """See ``BucketStore.list``."""
@@ -91,7 +94,7 @@ class GcsBucket:
                 self._handle, prefix=prefix, delimiter="/", fields=_LISTED_FIELDS, **self._asked
             )
             for page in pages.pages:
-                objects.extend(_version(blob) for blob in page)
+                objects.extend(version_of(blob) for blob in page)
                 prefixes.extend(sorted(page.prefixes))
                 if progress is not None:
                     progress()
@@ -101,7 +104,7 @@ class GcsBucket:
         """See ``BucketStore.list_all``."""
         with self._translated(missing_means_bucket=True):
             found = self._client.list_blobs(self._handle, prefix=prefix, fields=_LISTED_FIELDS, **self._asked)
-            return tuple(_version(blob) for blob in found)
+            return tuple(version_of(blob) for blob in found)
 
     def read_into(
         self, name: str, generation: int, file: BinaryIO, *, most_bytes: int | None = None, is_earlier: bool = False
@@ -142,9 +145,44 @@ class GcsBucket:
             how["crc32c_checksum_value"] = checksum
         with self._translated():
             blob.upload_from_file(
-                file, rewind=True, size=size, content_type=content_type, **_matching(precondition), **how
+                file, rewind=True, size=size, content_type=content_type, **matching(precondition), **how
             )
-        return self._verified(_version(blob), checksum)
+        return self._verified(version_of(blob), checksum)
+
+    def begin_session(self, name: str, plan: SessionPlan) -> str:
+        """See ``BucketStore.begin_session``."""
+        with self._translated():
+            return begin_session(self._handle.blob(name), plan, timeout=self._patience(0), retry=self._repeated)
+
+    def finish_session(
+        self, address: str, file: BinaryIO, plan: SessionPlan, progress: Callable[[int], None]
+    ) -> ObjectVersion:
+        """See ``BucketStore.finish_session``."""
+        content = UploadContent(file, plan.size_bytes, progress)
+        with self._translated():
+            resource = finish_session(
+                self._client._http,  # noqa: SLF001 - the session with the client's credentials, as below
+                self._client.api_endpoint,
+                address,
+                content,
+                self._repeated,
+            )
+        blob = self._handle.blob(resource["name"])
+        blob._set_properties(resource)  # noqa: SLF001 - as the client does with each answer
+        return self._verified(version_of(blob), plan.crc32c)
+
+    def read_from(self, name: str, generation: int, start: int, file: SupportsWrite) -> None:
+        """See ``BucketStore.read_from``."""
+        with self._translated():
+            self._handle.blob(name).download_to_file(
+                file,
+                start=start or None,
+                raw_download=True,
+                checksum=None,
+                if_generation_match=generation,
+                timeout=self._asked["timeout"],
+                retry=self._repeated,
+            )
 
     def patch_metadata(
         self, name: str, metadata: Mapping[str, str | None], precondition: MatchVersion
@@ -153,13 +191,13 @@ class GcsBucket:
         blob = self._handle.blob(name)
         blob.metadata = dict(metadata)
         with self._translated():
-            blob.patch(**_matching(precondition), **self._once)
-        return _version(blob)
+            blob.patch(**matching(precondition), **self._once)
+        return version_of(blob)
 
     def delete(self, name: str, precondition: MatchVersion) -> None:
         """See ``BucketStore.delete``."""
         with self._translated():
-            self._handle.blob(name).delete(**_matching(precondition), **self._once)
+            self._handle.blob(name).delete(**matching(precondition), **self._once)
 
     def copy(
         self,
@@ -169,6 +207,7 @@ class GcsBucket:
         *,
         metadata: Mapping[str, str],
         to_bucket: str | None = None,
+        onto: Precondition | None = None,
     ) -> ObjectVersion:
         """See ``BucketStore.copy`` (Cloud Storage: Objects: rewrite)."""
         handle = self._client.bucket(to_bucket or self.bucket, user_project=self._handle.user_project)
@@ -180,13 +219,13 @@ class GcsBucket:
             if source.retention_expiration_time is not None:
                 raise BucketRefused(self.bucket, BucketTrouble.RETENTION_POLICY, name)
             conditions = {
-                "if_generation_match": 0,
+                **matching(onto or MustNotExist()),
                 "if_source_generation_match": precondition.generation,
                 "if_source_metageneration_match": precondition.metageneration,
             }
             how = {**self._once, "timeout": self._patience(source.size or 0)}
             named, copy, in_same_bucket = self._handle.blob(name), handle.blob(new_name), handle.name == self.bucket
-            return _version(rewrite(source, named, copy, metadata, conditions, how, in_same_bucket=in_same_bucket))
+            return version_of(rewrite(source, named, copy, metadata, conditions, how, in_same_bucket=in_same_bucket))
 
     def move(self, name: str, new_name: str, precondition: MatchVersion) -> ObjectVersion:
         """See ``BucketStore.move`` (Cloud Storage: Objects: move, atomic in every bucket)."""
@@ -199,12 +238,12 @@ class GcsBucket:
                 if_source_metageneration_match=precondition.metageneration,
                 **self._once,
             )
-        return _version(blob)
+        return version_of(blob)
 
     def history(self, prefix: str, *, exactly: bool) -> tuple[KeptVersion, ...]:
         """See ``BucketStore.history``."""
         with self._translated(missing_means_bucket=True):
-            return gcs_history.history(self._client, self._handle, prefix, _version, self._asked, exactly=exactly)
+            return gcs_history.history(self._client, self._handle, prefix, version_of, self._asked, exactly=exactly)
 
     def keeps(self) -> Keeps:
         """See ``BucketStore.keeps``."""
@@ -215,7 +254,7 @@ class GcsBucket:
         """See ``BucketStore.restore`` (Cloud Storage: Objects: rewrite; Objects: restore)."""
         how = {**self._once, "timeout": self._patience(kept.version.size_bytes)}
         with self._translated():
-            return _version(restore(self._handle, kept, metadata, _matching(precondition), self._asked, how))
+            return version_of(restore(self._handle, kept, metadata, matching(precondition), self._asked, how))
 
     def granted(self, permissions: Iterable[str]) -> frozenset[str]:
         """Which of these permissions the caller has in the bucket (Cloud Storage: Buckets: testIamPermissions)."""
@@ -266,28 +305,3 @@ class GcsBucket:
             raise ObjectTooLarge(self.bucket, str(error)) from error
         except CannotUnpackError as error:
             raise BucketRefused(self.bucket, BucketTrouble.UNREADABLE_OBJECT, str(error)) from error
-
-
-def _matching(precondition: Precondition) -> dict[str, int]:
-    match precondition:
-        case MustNotExist():
-            return {"if_generation_match": 0}
-        case MatchVersion():
-            return {
-                "if_generation_match": precondition.generation,
-                "if_metageneration_match": precondition.metageneration,
-            }
-
-
-def _version(blob: Any) -> ObjectVersion:
-    return ObjectVersion(
-        name=blob.name,
-        generation=blob.generation,
-        metageneration=blob.metageneration,
-        crc32c=blob.crc32c or "",
-        size_bytes=blob.size or 0,
-        updated=blob.updated,
-        created=blob.time_created,
-        metadata=dict(blob.metadata or {}),
-        fields=fields_of(blob),
-    )

@@ -1,9 +1,10 @@
-"""What an object keeps besides content and custom metadata, in the client's words."""
+"""Objects and preconditions in the client's words."""
 
 from datetime import datetime
 from typing import Any
 
 from jupyter_terra_env.bucket.object_fields import ObjectFields
+from jupyter_terra_env.bucket.store import MatchVersion, MustNotExist, ObjectVersion, Precondition
 
 
 def fields_of(blob: Any) -> ObjectFields:
@@ -24,3 +25,31 @@ def set_fields(blob: Any, fields: ObjectFields) -> None:
         setattr(blob, name, known[name])
     if fields.custom_time is not None:
         blob.custom_time = datetime.fromisoformat(fields.custom_time)
+
+
+def matching(precondition: Precondition) -> dict[str, int]:
+    """The arguments of a request that name a precondition."""
+    match precondition:
+        case MustNotExist():
+            return {"if_generation_match": 0}
+        case MatchVersion():
+            return {
+                "if_generation_match": precondition.generation,
+                "if_metageneration_match": precondition.metageneration,
+            }
+
+
+def version_of(blob: Any) -> ObjectVersion:
+    """The object version that an answer has described."""
+    return ObjectVersion(
+        name=blob.name,
+        generation=blob.generation,
+        metageneration=blob.metageneration,
+        crc32c=blob.crc32c or "",
+        size_bytes=blob.size or 0,
+        updated=blob.updated,
+        created=blob.time_created,
+        metadata=dict(blob.metadata or {}),
+        fields=fields_of(blob),
+        content_encoding=blob.content_encoding,
+    )

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import BinaryIO, Protocol
 
 from jupyter_terra_env.bucket.object_fields import ObjectFields
-from jupyter_terra_env.rules.errors import BucketRefused, BucketTrouble, BucketUnavailable
+from jupyter_terra_env.rules.errors import BucketRefused, BucketTrouble, BucketUnavailable, TerraEnvError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,7 @@ class ObjectVersion:
         created: time the generation was made, UTC, aware.
         metadata: custom metadata.
         fields: fixed-key metadata.
+        content_encoding: ``contentEncoding``, such as ``gzip``; None for plain content.
     """
 
     name: str
@@ -39,6 +40,7 @@ class ObjectVersion:
     created: datetime
     metadata: Mapping[str, str] = field(default_factory=dict)
     fields: ObjectFields = field(default_factory=ObjectFields)
+    content_encoding: str | None = None
 
     @property
     def precondition(self) -> "MatchVersion":
@@ -79,6 +81,36 @@ class DamagedWrite(BucketUnavailable):
     def __init__(self, bucket: str, stored: ObjectVersion, detail: str) -> None:
         super().__init__(bucket, BucketTrouble.CORRUPT_TRANSFER, detail)
         self.stored = stored
+
+
+class SessionGone(TerraEnvError):
+    """A resumable session does not exist any more, or is another service's: begin another."""
+
+
+class SupportsWrite(Protocol):
+    """Where a download goes."""
+
+    def write(self, content: bytes, /) -> int:
+        """Take a piece."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPlan:
+    """What a resumable session is to make.
+
+    Attributes:
+        size_bytes: length of the content.
+        crc32c: its checksum, base64, big-endian: the service stores nothing else.
+        content_type: media type.
+        precondition: the version to be replaced.
+        metadata: custom metadata.
+    """
+
+    size_bytes: int
+    crc32c: str
+    content_type: str
+    precondition: Precondition
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 class ObjectTooLarge(BucketRefused):
@@ -212,6 +244,44 @@ class BucketStore(Protocol):
             BucketUnavailable: the outcome is unknown; read back.
         """
 
+    async def begin_session(self, name: str, plan: SessionPlan) -> str:
+        """Begin a resumable upload, which another process may go on with. One request, which changes no object.
+
+        Returns:
+            The session's address. It lets anyone who has it write this object: keep it secret.
+        """
+
+    async def finish_session(
+        self, address: str, file: BinaryIO, plan: SessionPlan, progress: Callable[[int], None]
+    ) -> ObjectVersion:
+        """Upload what a session does not have yet. One request, and one per 128 MiB.
+
+        Args:
+            address: as ``begin_session`` gave it, to this process or an earlier one.
+            file: the content; its position is not used.
+            plan: as the session was begun with.
+            progress: called, on any thread, with the number of bytes that the session has or that have left.
+
+        Returns:
+            The version the session made, now or earlier, from its own answer.
+
+        Raises:
+            SessionGone: there is no such session; nothing was sent.
+            PreconditionFailed: the bucket is not at the version named; nothing was written.
+            BucketRefused: ``BAD_REQUEST`` also when other content was sent than planned; nothing was written.
+            DamagedWrite: it took effect with other content than was sent.
+            BucketUnavailable: it did not end; go on later with the same session.
+        """
+
+    async def read_from(self, name: str, generation: int, start: int, file: SupportsWrite) -> None:
+        """Write the stored bytes of one generation from ``start`` on to ``file``, in order, unverified. One request.
+
+        Raises:
+            OSError: as the file raises.
+            ObjectNotFound: there is no object.
+            PreconditionFailed: the object is at another generation.
+        """
+
     async def patch_metadata(
         self, name: str, metadata: Mapping[str, str | None], precondition: MatchVersion
     ) -> ObjectVersion:
@@ -238,8 +308,9 @@ class BucketStore(Protocol):
         *,
         metadata: Mapping[str, str],
         to_bucket: str | None = None,
+        onto: Precondition | None = None,
     ) -> ObjectVersion:
-        """Copy exactly one version of an object within Cloud Storage, never onto an existing object.
+        """Copy exactly one version of an object within Cloud Storage, never onto an existing object unless it is named.
 
         The content type and all else that Cloud Storage keeps with an object goes along, but for its ACL. Two requests;
         more for a large object that changes its place or storage class.
@@ -250,6 +321,7 @@ class BucketStore(Protocol):
             precondition: the version that is copied.
             metadata: all custom metadata of the copy.
             to_bucket: the bucket of the copy; None for this one.
+            onto: the version that the copy replaces, if there is to be one.
 
         Raises:
             ObjectNotFound: there is no object.

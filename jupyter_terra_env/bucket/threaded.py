@@ -19,6 +19,8 @@ from jupyter_terra_env.bucket.store import (
     MatchVersion,
     ObjectVersion,
     Precondition,
+    SessionPlan,
+    SupportsWrite,
 )
 from jupyter_terra_env.daemon_threads import DaemonThreads
 from jupyter_terra_env.rules.errors import BucketError
@@ -199,6 +201,20 @@ class ThreadedBucket(BucketStore):
             ),
         )
 
+    async def begin_session(self, name: str, plan: SessionPlan) -> str:
+        """See ``BucketStore.begin_session``."""
+        return await self._run(Lane.CHANGES, lambda bucket: bucket.begin_session(name, plan))
+
+    async def finish_session(
+        self, address: str, file: BinaryIO, plan: SessionPlan, progress: Callable[[int], None]
+    ) -> ObjectVersion:
+        """See ``BucketStore.finish_session``."""
+        return await self._run(Lane.UPLOADS, lambda bucket: bucket.finish_session(address, file, plan, progress))
+
+    async def read_from(self, name: str, generation: int, start: int, file: SupportsWrite) -> None:
+        """See ``BucketStore.read_from``."""
+        await self._run(Lane.DOWNLOADS, lambda bucket: bucket.read_from(name, generation, start, file))
+
     async def patch_metadata(
         self, name: str, metadata: Mapping[str, str | None], precondition: MatchVersion
     ) -> ObjectVersion:
@@ -217,11 +233,12 @@ class ThreadedBucket(BucketStore):
         *,
         metadata: Mapping[str, str],
         to_bucket: str | None = None,
+        onto: Precondition | None = None,
     ) -> ObjectVersion:
         """See ``BucketStore.copy``."""
         return await self._run(
             Lane.CHANGES,
-            lambda bucket: bucket.copy(name, new_name, precondition, metadata=metadata, to_bucket=to_bucket),
+            lambda bucket: bucket.copy(name, new_name, precondition, metadata=metadata, to_bucket=to_bucket, onto=onto),
         )
 
     async def move(self, name: str, new_name: str, precondition: MatchVersion) -> ObjectVersion:

@@ -4,12 +4,11 @@ import argparse
 import contextlib
 import re
 import subprocess
-import threading
-from collections.abc import Iterator
 from typing import Any
 
+from jupyter_terra_env.cli.awake import awake
 from jupyter_terra_env.cli.json_errors import REFUSED, failure
-from jupyter_terra_env.cli.output import complain, say, say_json
+from jupyter_terra_env.cli.output import say, say_json
 from jupyter_terra_env.cli.running_server import RunningServer, ServerRefused, find
 from jupyter_terra_env.rules.errors import SettingsError
 
@@ -35,10 +34,7 @@ examples:
 exit codes: 0 done (keep-awake --while COMMAND: the command's own), 1 the server refused,
 2 there is no server to ask
 """
-_LEASE_SECONDS = 180
-_RENEW_SECONDS = 60.0
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+)s)?")
-_LABEL_LENGTH = 100
 _REPORT = {
     "state": str,
     "message": str,
@@ -129,17 +125,10 @@ def _request(server: RunningServer, action: str, **fields: Any) -> Report:
     return server.ask("POST", "terra-env/autopause", {"action": action, **fields})
 
 
-def _take_lease(server: RunningServer, label: str) -> str:
-    lease = _request(server, "take-lease", label=label, seconds=_LEASE_SECONDS).get("lease")
-    if not isinstance(lease, str):
-        raise SettingsError("The answer is not a lease of this extension: the server may run another version.")
-    return lease
-
-
 def _run_awake(server: RunningServer, command: list[str]) -> int:
     if not command:
         raise SettingsError("--while needs a command to run.")
-    with _awake(server, " ".join(command)):
+    with awake(server, " ".join(command)):
         try:
             process = subprocess.Popen(command)  # noqa: S603 - running it is what was asked for
         except OSError as error:
@@ -149,35 +138,6 @@ def _run_awake(server: RunningServer, command: list[str]) -> int:
             with contextlib.suppress(KeyboardInterrupt):
                 code = process.wait()
                 return code if code >= 0 else 128 - code
-
-
-@contextlib.contextmanager
-def _awake(server: RunningServer, label: str) -> Iterator[None]:
-    """Hold a lease, renewed on a thread. If this process is killed, the lease expires."""
-    label = "".join(character for character in label if character.isprintable())[:_LABEL_LENGTH] or "A command"
-    lease = _take_lease(server, label)
-    ended = threading.Event()
-
-    def renew() -> None:
-        current = lease
-        while not ended.wait(_RENEW_SECONDS):
-            try:
-                _request(server, "renew-lease", lease=current, seconds=_LEASE_SECONDS)
-            except ServerRefused:
-                # The server was restarted: it does not know the old lease.
-                with contextlib.suppress(ServerRefused, SettingsError):
-                    current = _take_lease(server, label)
-            except SettingsError as error:
-                complain(f"autopause: {error}")
-
-    renewing = threading.Thread(target=renew, daemon=True)
-    renewing.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        with contextlib.suppress(ServerRefused, SettingsError):
-            _request(server, "end-lease", lease=lease)
 
 
 def _print_report(report: Report, arguments: argparse.Namespace) -> int:

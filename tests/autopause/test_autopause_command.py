@@ -9,6 +9,8 @@ import pytest
 from machines import COMMAND, run_command
 from real_server import RealServer
 
+from jupyter_terra_env.cli.awake import awake_if_possible
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
@@ -74,6 +76,18 @@ def test_a_command_keeps_it_awake_as_long_as_it_runs(server):
             time.sleep(0.1)
         assert [(work["kind"], work["detail"]) for work in blockers] == [("command", "sh -c sleep 4; exit 7 runs.")]
         assert running.wait(30) == 7
+    assert server.report()["blockers"] == []
+
+
+def test_a_copy_is_work_as_long_as_it_lasts(server, monkeypatch):
+    for name in ("HOME", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(name, server.variables[name])
+    with awake_if_possible("A copy to workspace:data/"):
+        deadline = time.monotonic() + 20
+        while not (blockers := server.report()["blockers"]):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert [work["detail"] for work in blockers] == ["A copy to workspace:data/ runs."]
     assert server.report()["blockers"] == []
 
 

@@ -18,7 +18,7 @@ def test_without_a_verb_it_shows_its_help_and_says_it_was_not_asked_anything(mac
     assert all(verb in done.stderr for verb in ("demo", "check", "bucket", "examples:", "exit codes:"))
 
 
-@pytest.mark.parametrize("verb", ["demo", "check", "bucket", "preview"])
+@pytest.mark.parametrize("verb", ["demo", "check", "bucket", "preview", "copy", "versions", "packages"])
 def test_each_verb_teaches(machine, verb):
     done = machine.run(verb, "--help")
     assert (done.returncode, done.stderr) == (0, "")
@@ -79,6 +79,9 @@ def test_what_it_does_not_know_ends_with_the_usage(arguments, capsys):
         (["bucket", "--json", "--data", "/dev/null/x"], "settings"),
         (["preview", "--json"], "settings"),
         (["preview", "--json", "--serve"], "settings"),
+        (["copy", "--json", "a", "b"], "settings"),
+        (["copy", "--json", "a", "workspace:"], "settings"),
+        (["copy", "--json", "--workers", "0", "a", "gs://a-bucket/"], "usage"),
         (["bucket", "--json"], "usage"),
         (["preview", "--json", "--serve", "--port", "http"], "usage"),
         (["flush", "--json", "--deadline", "soon"], "usage"),

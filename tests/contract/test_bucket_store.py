@@ -27,8 +27,9 @@ from jupyter_terra_env.bucket.embedded.faults import (
 from jupyter_terra_env.bucket.embedded.http_front import EmbeddedServer
 from jupyter_terra_env.bucket.embedded.refusals import REFUSALS
 from jupyter_terra_env.bucket.embedded.transport import ENDPOINT, EmbeddedAdapter
+from jupyter_terra_env.bucket.gcs_downloads import crc32c_of
 from jupyter_terra_env.bucket.object_fields import ObjectFields
-from jupyter_terra_env.bucket.store import DamagedWrite, MatchVersion, MustNotExist
+from jupyter_terra_env.bucket.store import DamagedWrite, MatchVersion, MustNotExist, SessionGone, SessionPlan
 from jupyter_terra_env.bucket.threaded import BucketThreads
 from jupyter_terra_env.rules.errors import (
     BucketRefused,
@@ -896,3 +897,129 @@ class TestClient:
 
     def test_it_is_named_after_its_bucket(self, store):
         assert store.port.bucket == BUCKET
+
+
+class TestSessions:
+    """Uploads that another process can go on with."""
+
+    CONTENT = random.Random(3).randbytes((1 << 20) + 5)
+
+    @pytest.fixture
+    def file(self, tmp_path):
+        (tmp_path / "content").write_bytes(self.CONTENT)
+        with (tmp_path / "content").open("rb") as file:
+            yield file
+
+    @pytest.fixture(autouse=True)
+    def small_chunks(self, monkeypatch):
+        monkeypatch.setattr("jupyter_terra_env.bucket.gcs_sessions.CHUNK_BYTES", 512 << 10)
+
+    @staticmethod
+    def plan(file, precondition=None, **fields):
+        size = len(TestSessions.CONTENT)
+        checksum = crc32c_of(file)
+        fields = {"size_bytes": size, "crc32c": checksum, "content_type": "text/plain", **fields}
+        return SessionPlan(precondition=precondition or MustNotExist(), **fields)
+
+    def test_make_an_object_in_chunks(self, store, file):
+        plan, seen = self.plan(file, metadata={"k": "v"}), []
+        address = store.begin_session("a b/ü", plan)
+        assert store.stat("a b/ü") is None
+        version = store.finish_session(address, file, plan, seen.append)
+        assert version == store.stat("a b/ü")
+        assert (version.crc32c, version.metadata, version.fields.content_type) == (
+            plan.crc32c,
+            {"k": "v"},
+            "text/plain",
+        )
+        assert store.content("a b/ü") == self.CONTENT
+        assert seen == sorted(seen)
+        assert seen[-1] == plan.size_bytes
+        assert store.operations.count("objects.insert.chunk") == 1 + 3
+
+    def test_go_on_where_they_were_and_end_once(self, store, file):
+        plan = self.plan(file)
+        address = store.begin_session("a", plan)
+        store.faults.add(
+            Fault(operation="objects.insert.chunk", action=Delay(seconds=0), times=2),
+            Fault(operation="objects.insert.chunk", action=ResetConnection(), times=1000),
+        )
+        with pytest.raises(BucketUnavailable):
+            store.finish_session(address, file, plan, lambda _: None)
+        store.faults.clear()
+        version = store.finish_session(address, file, plan, lambda _: None)
+        assert store.operations == ["objects.insert.chunk"] * 3
+        assert store.finish_session(address, file, plan, lambda _: None) == version
+        assert store.content("a") == self.CONTENT
+
+    @pytest.mark.parametrize("there", [False, True])
+    def test_keep_their_precondition(self, store, file, there):
+        seen = store.put("a", b"old") if there else None
+        plan = self.plan(file, seen)
+        address = store.begin_session("a", plan)
+        store.put("a", b"newer")
+        with pytest.raises(PreconditionFailed):
+            store.finish_session(address, file, plan, lambda _: None)
+        assert store.content("a") == b"newer"
+        assert store.faults.unconditional == []
+
+    def test_store_nothing_but_what_was_declared(self, store, file):
+        plan = self.plan(file, crc32c="AAAAAA==")
+        address = store.begin_session("a", plan)
+        with pytest.raises((BucketRefused, BucketUnavailable)):
+            store.finish_session(address, file, plan, lambda _: None)
+        assert store.stat("a") is None
+
+    def test_that_are_gone_or_another_service_s(self, store, file):
+        plan = self.plan(file)
+        address = store.begin_session("a", plan)
+        for wrong in (address.replace("upload_id=", "upload_id=x"), "http://other.invalid/upload?upload_id=x"):
+            with pytest.raises(SessionGone):
+                store.finish_session(wrong, file, plan, lambda _: None)
+        assert store.stat("a") is None
+
+    def test_a_file_that_became_shorter_does_not_hang(self, store, file, tmp_path):
+        plan = self.plan(file)
+        address = store.begin_session("a", plan)
+        (tmp_path / "content").write_bytes(b"short")
+        with pytest.raises((BucketRefused, BucketUnavailable)):
+            store.finish_session(address, file, plan, lambda _: None)
+        assert store.stat("a") is None
+
+
+class TestReadFrom:
+    def test_gives_the_bytes_from_there_on(self, store):
+        seen = store.put("a", b"0123456789")
+        for start in (0, 4, 9):
+            file = io.BytesIO()
+            store.read_from("a", seen.generation, start, file)
+            assert file.getvalue() == b"0123456789"[start:]
+
+    def test_goes_on_after_a_break_off(self, store):
+        content = random.Random(4).randbytes(1 << 20)
+        seen = store.put("a", content)
+        store.faults.add(Fault(operation="*", action=CutBody(after_bytes=300_000)))
+        file = io.BytesIO()
+        store.read_from("a", seen.generation, 1000, file)
+        assert file.getvalue() == content[1000:]
+
+    def test_of_another_generation(self, store):
+        seen = store.put("a", b"old")
+        store.put("a", b"new")
+        with pytest.raises((PreconditionFailed, ObjectNotFound)):
+            store.read_from("a", seen.generation, 0, io.BytesIO())
+
+
+class TestCopyOnto:
+    def test_replaces_the_version_that_is_named(self, store):
+        source, target = store.put("a", b"new"), store.put("b", b"old")
+        store.copy("a", "b", source, metadata={}, onto=target)
+        assert store.content("b") == b"new"
+        assert store.faults.unconditional == []
+
+    def test_replaces_no_other(self, store):
+        source, target = store.put("a", b"new"), store.put("b", b"old")
+        store.put("b", b"newer")
+        with pytest.raises(PreconditionFailed):
+            store.copy("a", "b", source, metadata={}, onto=target)
+        assert store.content("b") == b"newer"
