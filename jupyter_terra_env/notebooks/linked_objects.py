@@ -33,7 +33,7 @@ from jupyter_terra_env.rules.errors import (
     TerraEnvError,
     WorkspaceConflict,
 )
-from jupyter_terra_env.rules.status import Place, WorkStatus
+from jupyter_terra_env.rules.status import Place, WorkStatus, brought_for_program
 from jupyter_terra_env.rules.storage_links import BadRequest, Match
 from jupyter_terra_env.rules.sync import Standing, standing
 from jupyter_terra_env.rules.whole_content import NOTEBOOK_SUFFIX
@@ -198,6 +198,7 @@ class LinkedObjects:
         digest = await self._storage.copies.digest(os_path)
         if digest is None:
             raise ObjectNotFound(f"{path} is not on this disk.")
+        is_programs = await self._is_programs(place, os_path)
         # The program says that it has finished: no need to wait until the file has been still for a while.
         await self._storage.copies.vouch_for(os_path, digest)
         baseline = await self._storage.baseline(place)
@@ -213,6 +214,8 @@ class LinkedObjects:
             work = await self._notebooks.delocalizer.after_save(place, wait_seconds=_SAVE_SECONDS)
         self._raise_for(place, work)
         self._reported_absent.pop(path, None)
+        if is_programs:
+            self._notebooks.delocalizer.report_status(place, brought_for_program())
 
     async def delete(self, path: str) -> None:
         """Delete the object that a file was last equal to; the file stays. If there is no object, that is no error.
@@ -258,6 +261,15 @@ class LinkedObjects:
             raise InSafeFolder(path)
         return place
 
+    async def _is_programs(self, place: Location, os_path: Path) -> bool:
+        """Whether a program has written what is on the disk: a tab that shows the notebook does not show that."""
+        copies = self._storage.copies
+        if await copies.run(copies.is_as_placed, os_path):
+            return False
+        # The look at the folder may have brought it to the bucket before this call came.
+        was_brought = self._notebooks.delocalizer.last_status(place) == brought_for_program()
+        return was_brought or await self._storage.has_edits(place)
+
     async def _leave_file(self, place: Location, deleted: ObjectVersion) -> None:
         """Have the file of a deleted object not be taken for a program's new notebook: it would go to the bucket."""
         if await self._storage.copies.digest(self._storage.os_path(place)) is not None:
@@ -289,14 +301,22 @@ class LinkedObjects:
         found = self._links.match(path)
         place = None if found is None else found[1]
         if place is not None and place.belongs_in_bucket and _is_object_of(place, bucket_name, name):
-            await self._notebooks.localizer.open_workspace_version(place)
-            self._notebooks.localizer.views.shows_working_copy(place)
+            await self._open_workspace_version(place)
             return
         bucket = self._notebooks.bucket_threads.bucket(bucket_name, self._user_project(bucket_name))
         version = await bucket.stat(name)
         if version is None:
             raise ObjectNotFound(f"{bucket_name}/{name} not found")
         await self._put(path, lambda file: self._fetch(bucket, name, version.generation, file))
+
+    async def _open_workspace_version(self, place: Location) -> None:
+        """Make the bucket's version the working copy; a tab that shows the one it replaces is notified."""
+        copies, os_path = self._storage.copies, self._storage.os_path(place)
+        before = await copies.digest(os_path)
+        await self._notebooks.localizer.open_workspace_version(place)
+        self._notebooks.localizer.views.shows_working_copy(place)
+        if before is not None and before != await copies.digest(os_path):
+            self._notebooks.delocalizer.report_status(place, brought_for_program())
 
     def _user_project(self, bucket: str) -> str | None:
         """Who pays for a bucket: the operator's project, for buckets that are linked here."""
