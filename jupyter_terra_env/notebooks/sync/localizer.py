@@ -13,6 +13,7 @@ from jupyter_terra_env.notebooks.storage.keeping import Keeping
 from jupyter_terra_env.notebooks.storage.merge_bases import MergeBases
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.object_versions import Rounds, as_remote
+from jupyter_terra_env.notebooks.storage.patience import no_answer
 from jupyter_terra_env.notebooks.storage.temporary_files import temporary_file
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.installing import Look, VersionInstaller
@@ -23,11 +24,12 @@ from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.edit_lock import Claim, read_lock
 from jupyter_terra_env.rules.errors import (
     BucketError,
+    BucketRefused,
     ConflictReason,
     LockHeldElsewhere,
     ObjectNotFound,
 )
-from jupyter_terra_env.rules.lock_view import READ_ONLY
+from jupyter_terra_env.rules.lock_view import READ_ONLY, LockState
 from jupyter_terra_env.rules.status import Place
 from jupyter_terra_env.rules.sync import (
     OpenStep,
@@ -112,7 +114,11 @@ class Localizer:
             if location.mode is Mode.PLAYGROUND and look.has_edits:
                 return Opened()
             try:
-                version = await (self._storage.stat if look.digest is None else self._storage.stat_soon)(location)
+                version = await self._take_at_once(location, look) if to_edit and take_lock else None
+                if version is not None:
+                    look = replace(look, baseline=await self._storage.baseline(location))
+                else:
+                    version = await (self._storage.stat if look.digest is None else self._storage.stat_soon)(location)
                 if version is not None and largest_bytes is not None:
                     refuse_too_large(location, version.size_bytes, largest_bytes)
                 if version is not None and to_edit and location.is_delocalized:
@@ -252,6 +258,27 @@ class Localizer:
         finally:
             await _ended(taking)
         return opened and replace(opened, read_only=self._locks.view(location).state in READ_ONLY)
+
+    async def _take_at_once(self, location: Location, look: Look) -> ObjectVersion | None:
+        """Take a lock that was free when this server last saw the object: if nothing has changed, that is all there is to ask.
+
+        Returns:
+            The object with our lock on it, as it is now; None where it must be asked for.
+
+        Raises:
+            BucketUnavailable: the bucket does not answer.
+        """
+        known = self._locks.last_version(location)
+        if known is None or look.crc32c is None or self._locks.view(location).state is not LockState.FREE:
+            return None
+        if standing(look.baseline, look.crc32c, as_remote(known)) is not Standing.EQUAL:
+            return None
+        with contextlib.suppress(LockHeldElsewhere, ObjectNotFound, BucketRefused):
+            taken = await self._late.soon(asyncio.create_task(self._locks.acquire(location, known)))
+            if taken is None:
+                raise no_answer(location.workspace.bucket, self._storage.patience_seconds)
+            return taken
+        return None
 
     async def _taken(self, location: Location, version: ObjectVersion) -> ObjectVersion:
         """The version with our lock on it; as it is where the lock cannot be written, which the lock's view shows."""
