@@ -101,7 +101,7 @@ class TestOpening:
 
 
 class TestOpeningAgain:
-    """The lock was given back, and was free then."""
+    """The lock was given back."""
 
     @pytest.fixture
     def before(self, env, outsider):
@@ -151,6 +151,13 @@ class TestOpeningAgain:
     def test_shows_the_disk_where_the_bucket_is_away(self, before):
         before.faults.add(Fault(operation="*", action=ResetConnection(), times=1000))
         assert before.open("a.ipynb").place is Place.OFFLINE
+
+    def test_asks_first_where_another_person_was_the_last_holder(self, before, outsider):
+        outsider.lock("a.ipynb", lastLockedBy="0" * 64, lockExpiresAt="1000")
+        before.run(before.localizer.open(before.at("a.ipynb"), take_lock=False))
+        before.faults.clear()
+        opened(before, "a.ipynb")
+        assert before.operations == [STAT, PATCH]
 
     def test_asks_first_where_the_disk_has_something_else(self, before):
         before.file("a.ipynb").write_bytes(b"by a program")
