@@ -122,9 +122,9 @@ def workspace_server(home: Path, emulator: str, bucket: str) -> Iterator[Client]
 
 
 @contextlib.contextmanager
-def stock_server(home: Path) -> Iterator[Client]:
+def stock_server(home: Path, *, options: Sequence[str] = ()) -> Iterator[Client]:
     """A server with Jupyter's own contents manager on the local disk."""
-    with running("stock", home, {}, manager=_STOCK_MANAGER) as client:
+    with running("stock", home, {}, manager=_STOCK_MANAGER, options=options) as client:
         yield client
 
 

@@ -20,9 +20,11 @@ from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.regular_files import open_regular
 from jupyter_terra_env.notebooks.storage.temporary_files import temporary_file
 from jupyter_terra_env.notebooks.storage_links import StorageLinks
+from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.localizer import Localizer
 from jupyter_terra_env.notebooks.sync.unseen_edits import unseen_edits_name
 from jupyter_terra_env.rules.errors import ObjectNotFound
+from jupyter_terra_env.rules.status import brought_for_program
 from jupyter_terra_env.rules.storage_links import BadRequest
 from jupyter_terra_env.rules.whole_content import NOTEBOOK_SUFFIX
 from jupyter_terra_env.rules.workspace import Location
@@ -35,6 +37,7 @@ class LinkedFiles:
         links: which link a path belongs to.
         storage: the disk.
         localizer: makes the object of a linked path its working copy.
+        delocalizer: reports it where another one was shown.
         bucket_of: gives a bucket by its name.
         root: the server's root folder.
     """
@@ -44,6 +47,7 @@ class LinkedFiles:
         links: StorageLinks,
         storage: NotebookStorage,
         localizer: Localizer,
+        delocalizer: Delocalizer,
         *,
         bucket_of: Callable[[str], BucketStore],
         root: Path,
@@ -51,6 +55,7 @@ class LinkedFiles:
         self._links = links
         self._storage = storage
         self._localizer = localizer
+        self._delocalizer = delocalizer
         self._views = localizer.views
         self._bucket_of = bucket_of
         self._root = root
@@ -80,14 +85,21 @@ class LinkedFiles:
         found = self._links.match(path)
         place = None if found is None else found[1]
         if place is not None and place.belongs_in_bucket and _is_object_of(place, bucket_name, name):
-            await self._localizer.open_workspace_version(place)
-            self._views.shows_working_copy(place)
+            await self._open_workspace_version(place)
             return
         bucket = self._bucket_of(bucket_name)
         version = await bucket.stat(name)
         if version is None:
             raise ObjectNotFound(f"{bucket_name}/{name} not found")
         await self._put(path, lambda file: self._fetch(bucket, name, version.generation, file))
+
+    async def _open_workspace_version(self, place: Location) -> None:
+        """Make the bucket's version the working copy; a tab that shows the one it replaces is notified."""
+        before = await self._storage.digest(place)
+        await self._localizer.open_workspace_version(place)
+        self._views.shows_working_copy(place)
+        if before is not None and before != await self._storage.digest(place):
+            self._delocalizer.report_status(place, brought_for_program())
 
     async def _fetch(self, bucket: BucketStore, name: str, generation: int, file: Path) -> None:
         with file.open("r+b") as target:

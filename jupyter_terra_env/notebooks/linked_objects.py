@@ -26,7 +26,7 @@ from jupyter_terra_env.rules.errors import (
     TerraEnvError,
     WorkspaceConflict,
 )
-from jupyter_terra_env.rules.status import Place, WorkStatus
+from jupyter_terra_env.rules.status import Place, WorkStatus, brought_for_program
 from jupyter_terra_env.rules.storage_links import Match
 from jupyter_terra_env.rules.sync import Standing, standing
 from jupyter_terra_env.rules.workspace import Location
@@ -191,6 +191,7 @@ class LinkedObjects:
         digest = await self._storage.copies.digest(os_path)
         if digest is None:
             raise ObjectNotFound(f"{path} is not on this disk.")
+        is_programs = await self._is_programs(place, os_path)
         # The program says that it has finished: no need to wait until the file has been still for a while.
         await self._storage.copies.vouch_for(os_path, digest)
         baseline = await self._storage.baseline(place)
@@ -206,6 +207,8 @@ class LinkedObjects:
             work = await self._saving.deliver(place, wait_seconds=_SAVE_SECONDS)
         self._raise_for(place, work)
         self._reported_absent.pop(path, None)
+        if is_programs:
+            self._delocalizer.report_status(place, brought_for_program())
 
     async def delete(self, path: str) -> None:
         """Delete the object that a file was last equal to; the file stays. If there is no object, that is no error.
@@ -250,6 +253,15 @@ class LinkedObjects:
         if match.is_safe or place is None:
             raise InSafeFolder(path)
         return place
+
+    async def _is_programs(self, place: Location, os_path: Path) -> bool:
+        """Whether a program has written what is on the disk: a tab that shows the notebook does not show that."""
+        copies = self._storage.copies
+        if await copies.run(copies.is_as_placed, os_path):
+            return False
+        # The look at the folder may have brought it to the bucket before this call came.
+        was_brought = self._delocalizer.last_status(place) == brought_for_program()
+        return was_brought or await self._storage.has_edits(place)
 
     async def _leave_file(self, place: Location, deleted: ObjectVersion) -> None:
         """Have the file of a deleted object not be taken for a program's new notebook: it would go to the bucket."""

@@ -44,6 +44,7 @@ def build_welder(app: Any, *, new_id: Callable[[], str]) -> WelderApi | None:
             parts.links,
             parts.storage,
             parts.localizer,
+            parts.delocalizer,
             bucket_of=partial(_bucket_of, parts),
             root=Path(app.serverapp.root_dir),
         ),

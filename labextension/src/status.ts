@@ -103,6 +103,16 @@ export function parseStatus(data: unknown): INotebookStatus | null {
 }
 
 /**
+ * Read the status in a model of the contents API, as a notebook is opened.
+ *
+ * @returns null: it has none, or the person may not write, which the model alone does not explain.
+ */
+export function statusIn(model: unknown): INotebookStatus | null {
+  const isWritable = isFields(model) && model.type === 'notebook' && model.writable !== false;
+  return isWritable ? parseStatus(model.terra) : null;
+}
+
+/**
  * Bring a status up to date by a model of the contents API.
  *
  * @returns the same status if the model has none.

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { markOf, parseStatus, updatedByEvent, updatedByModel } from '../src/status';
+import { markOf, parseStatus, statusIn, updatedByEvent, updatedByModel } from '../src/status';
 import { ANSWER, HELD_BY_BEN, status } from './given';
 
 test('an answer of the server is read', () => {
@@ -41,6 +41,24 @@ test('the answer of a save brings the status up to date', () => {
   assert.equal(now.place, 'uploading');
   assert.equal(now.savedAt, '2026-11-24T08:30:00Z', 'an earlier save is still known');
   assert.equal(now.lock?.state, 'held', 'a model without a lock says nothing of it');
+});
+
+test('a notebook that is opened brings its status along', () => {
+  const model = { type: 'notebook', writable: true, content: {}, terra: ANSWER };
+  assert.deepEqual(statusIn(model), status());
+});
+
+test('the server is asked where a model does not say all of it', () => {
+  const model = { type: 'notebook', writable: true, content: {}, terra: ANSWER };
+  for (const other of [
+    null,
+    {},
+    { ...model, terra: undefined },
+    { ...model, type: 'file' },
+    { ...model, writable: false }
+  ]) {
+    assert.equal(statusIn(other), null);
+  }
 });
 
 test('a model of another contents manager changes nothing', () => {

@@ -13,6 +13,7 @@ from jupyter_terra_env.notebooks.storage.keeping import Keeping
 from jupyter_terra_env.notebooks.storage.merge_bases import MergeBases
 from jupyter_terra_env.notebooks.storage.notebook_storage import NotebookStorage
 from jupyter_terra_env.notebooks.storage.object_versions import Rounds, as_remote
+from jupyter_terra_env.notebooks.storage.patience import no_answer
 from jupyter_terra_env.notebooks.storage.temporary_files import temporary_file
 from jupyter_terra_env.notebooks.sync.delocalizer import Delocalizer
 from jupyter_terra_env.notebooks.sync.installing import Look, VersionInstaller
@@ -23,11 +24,12 @@ from jupyter_terra_env.rules import status
 from jupyter_terra_env.rules.edit_lock import Claim, read_lock
 from jupyter_terra_env.rules.errors import (
     BucketError,
+    BucketRefused,
     ConflictReason,
     LockHeldElsewhere,
     ObjectNotFound,
 )
-from jupyter_terra_env.rules.lock_view import READ_ONLY
+from jupyter_terra_env.rules.lock_view import READ_ONLY, LockState
 from jupyter_terra_env.rules.status import Place
 from jupyter_terra_env.rules.sync import (
     OpenStep,
@@ -112,7 +114,7 @@ class Localizer:
             if location.mode is Mode.PLAYGROUND and look.has_edits:
                 return Opened()
             try:
-                version = await (self._storage.stat if look.digest is None else self._storage.stat_soon)(location)
+                look, version = await self._ask(location, look, takes_lock=to_edit and take_lock)
                 if version is not None and largest_bytes is not None:
                     refuse_too_large(location, version.size_bytes, largest_bytes)
                 if version is not None and to_edit and location.is_delocalized:
@@ -252,6 +254,41 @@ class Localizer:
         finally:
             await _ended(taking)
         return opened and replace(opened, read_only=self._locks.view(location).state in READ_ONLY)
+
+    async def _ask(self, location: Location, look: Look, *, takes_lock: bool) -> tuple[Look, ObjectVersion | None]:
+        """The object as it is now, with our lock if taking that is all there is to ask, and the look that goes with it.
+
+        Raises:
+            BucketUnavailable, BucketRefused: the bucket cannot be asked.
+        """
+        taken = await self._take_at_once(location, look) if takes_lock else None
+        if taken is not None:
+            return replace(look, baseline=await self._storage.baseline(location)), taken
+        stat = self._storage.stat if look.digest is None else self._storage.stat_soon
+        return look, await stat(location)
+
+    async def _take_at_once(self, location: Location, look: Look) -> ObjectVersion | None:
+        """Take the lock if this environment was its last holder when the object was last seen here.
+
+        Returns:
+            The object with our lock on it, as it is now; None where it must be asked for.
+
+        Raises:
+            BucketUnavailable: the bucket does not answer.
+        """
+        known = self._locks.last_version(location)
+        if known is None or look.crc32c is None or self._locks.view(location).state is not LockState.FREE:
+            return None
+        is_equal = standing(look.baseline, look.crc32c, as_remote(known)) is Standing.EQUAL
+        # That another person's lock has expired is not known without the bucket's time.
+        if not is_equal or not self._locks.is_own(location, known.metadata):
+            return None
+        with contextlib.suppress(LockHeldElsewhere, ObjectNotFound, BucketRefused):
+            taken = await self._late.soon(asyncio.create_task(self._locks.acquire(location, known)))
+            if taken is None:
+                raise no_answer(location.workspace.bucket, self._storage.patience_seconds)
+            return taken
+        return None
 
     async def _taken(self, location: Location, version: ObjectVersion) -> ObjectVersion:
         """The version with our lock on it; as it is where the lock cannot be written, which the lock's view shows."""

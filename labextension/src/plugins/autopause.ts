@@ -44,6 +44,7 @@ async function begin(
   if (!serverPart().autopause) {
     return; // nothing here can pause, or nothing is known of it
   }
+  await app.restored; // what the person waits for comes first
   while ((await client.refresh()) && model.known === null) {
     await laterWhileVisible(); // the server is away
   }

@@ -98,8 +98,11 @@ class Status {
 
   /** See how much there is room for. */
   fit(): void {
+    if (!this.isShown) {
+      return; // to look for room has the browser lay the page out
+    }
     const room = roomIn(this._panel.toolbar, ITEMS);
-    if (!this.isShown || room === null) {
+    if (room === null) {
       return;
     }
     const size = badgeSize(room, this.words);
@@ -177,17 +180,26 @@ class BadgeItem extends ReactWidget {
   }
 }
 
-/** Tells when what is in it has another width. */
+/** Tells when what is in it has another width, as the browser comes to know it: nothing is laid out for this. */
 function Measured({ onWidth, children }: { onWidth: () => void; children: React.ReactNode }): JSX.Element {
   const node = React.useRef<HTMLSpanElement>(null);
-  const before = React.useRef(0);
-  React.useLayoutEffect(() => {
-    const width = node.current?.offsetWidth ?? 0;
-    if (width !== before.current) {
-      before.current = width;
-      onWidth();
+  const tell = React.useRef(onWidth);
+  tell.current = onWidth;
+  React.useEffect(() => {
+    if (node.current === null) {
+      return;
     }
-  });
+    let before = 0;
+    const observer = new ResizeObserver(([entry]) => {
+      const width = Math.round(entry?.contentRect.width ?? 0);
+      if (width !== before) {
+        before = width;
+        tell.current();
+      }
+    });
+    observer.observe(node.current);
+    return () => observer.disconnect();
+  }, []);
   return (
     <span ref={node} className="jp-terra-Measured">
       {children}
@@ -206,13 +218,16 @@ class StatusLine extends ReactWidget {
   }
 
   protected render(): JSX.Element | null {
+    if (!this._isNeeded) {
+      return null;
+    }
     const size = lineSize(this.node.clientWidth, this._status.words);
-    return this._isNeeded ? (
+    return (
       <>
         {this._status.badge('mode', size)}
         {this._status.badge('place', size)}
       </>
-    ) : null;
+    );
   }
 
   protected onAfterAttach(message: Message): void {

@@ -29,9 +29,9 @@ export const countdownPlugin: JupyterFrontEndPlugin<void> = {
   activate: (app: JupyterFrontEnd, { model }: IAutopause, translator: ITranslator | null) => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     const act = (action: PauseAction) => void app.commands.execute(PAUSE_COMMANDS[action]);
-    // What screen readers are to say must be in a region that is there before.
-    Widget.attach(new CountdownWidget(model, act, trans), document.body);
     tellWhenRefused(model);
+    // What screen readers are to say must be in a region that is there before; nothing is known of the pause until then.
+    void app.restored.then(() => Widget.attach(new CountdownWidget(model, act, trans), document.body));
   }
 };
 

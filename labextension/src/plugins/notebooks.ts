@@ -1,13 +1,13 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
-import { ServerConnection } from '@jupyterlab/services';
+import type { Contents, ServerConnection } from '@jupyterlab/services';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import { NotebookState, OpenNotebooks } from '../model';
 import { setLanguage } from '../present';
 import { UnexpectedAnswer, getStatus, serverPart, setRefusalWords } from '../restapi';
 import { refusalInWords, statusInWords } from '../sentences';
-import { parseStatus } from '../status';
+import { INotebookStatus, parseStatus, statusIn } from '../status';
 import { EVENT_SCHEMA, EXTENSION, IOpenNotebooks, TRANSLATION_DOMAIN } from '../tokens';
 import { isFields } from '../validate';
 
@@ -27,7 +27,7 @@ export const notebooksPlugin: JupyterFrontEndPlugin<OpenNotebooks> = {
     if (serverPart().folders.length === 0) {
       return notebooks; // a plain Jupyter stays one: nothing is asked and nothing is shown
     }
-    const reader = new StatusReader(app.serviceManager.serverSettings, trans);
+    const reader = new StatusReader(app.serviceManager.serverSettings, noteOpened(app.serviceManager.contents), trans);
     const open = (panel: NotebookPanel) => {
       if (app.serviceManager.contents.driveName(panel.context.path) !== '') {
         return; // another drive: not files of this server
@@ -58,8 +58,30 @@ function followDocument(panel: NotebookPanel, state: NotebookState): void {
   void context.ready.then(note);
 }
 
+/**
+ * Note what models with content say of notebooks: JupyterLab keeps nothing of that.
+ *
+ * @returns what gives the status in the last model of a path, once.
+ */
+function noteOpened(contents: Contents.IManager): (path: string) => INotebookStatus | null {
+  const noted = new Map<string, INotebookStatus | null>();
+  const get = contents.get.bind(contents);
+  contents.get = async (path, options) => {
+    const model = await get(path, options);
+    if (options?.content !== false) {
+      noted.set(path, statusIn(model));
+    }
+    return model;
+  };
+  return path => {
+    const status = noted.get(path) ?? null;
+    noted.delete(path);
+    return status;
+  };
+}
+
 function followPath(panel: NotebookPanel, state: NotebookState, reader: StatusReader): void {
-  void panel.context.ready.then(() => reader.read(state));
+  void panel.context.ready.then(() => reader.readOpened(state));
   panel.context.pathChanged.connect(() => {
     state.moveTo(panel.context.localPath);
     void reader.read(state);
@@ -80,8 +102,19 @@ function followEvents(app: JupyterFrontEnd, notebooks: OpenNotebooks): void {
 class StatusReader {
   constructor(
     private readonly _settings: ServerConnection.ISettings,
+    private readonly _opened: (path: string) => INotebookStatus | null,
     private readonly _trans: TranslationBundle
   ) {}
+
+  /** Take the status that came with a notebook's content; what changes from now on, the presence socket sends. */
+  async readOpened(state: NotebookState): Promise<void> {
+    const status = this._opened(state.path);
+    if (status === null) {
+      await this.read(state);
+    } else {
+      state.setStatus(status);
+    }
+  }
 
   async read(state: NotebookState): Promise<void> {
     const path = state.path;

@@ -80,6 +80,19 @@ class TestOpening:
         assert on_disk.news
         assert on_disk.lock_state("a.ipynb") is LockState.FREE
 
+    def test_a_lock_that_is_taken_too_late_for_an_opening_is_kept(self, on_disk, outsider):
+        """This server has seen the lock free."""
+        on_disk.open("a.ipynb")
+        on_disk.give_back("a.ipynb")
+        on_disk.faults.add(Fault(operation=PATCH, action=Hang()))
+        opened = soon(on_disk, on_disk.localizer.open(on_disk.at("a.ipynb")))
+        assert (opened.shown, opened.read_only) == (None, False)
+        assert told(on_disk).place is Place.OFFLINE
+        on_disk.faults.release()
+        on_disk.run(until(lambda: on_disk.lock_state("a.ipynb") is LockState.HELD))
+        assert on_disk.holds("a.ipynb")
+        on_disk.run(told_at_last(on_disk, Place.IN_WORKSPACE))
+
     def test_a_newer_version_is_reported_and_nothing_overwritten(self, on_disk, outsider):
         outsider.put("a.ipynb", b"newer")
         on_disk.faults.add(Fault(operation=GET, action=Hang()))

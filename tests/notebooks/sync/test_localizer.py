@@ -8,6 +8,7 @@ from environments import until
 
 from jupyter_terra_env.bucket.embedded.faults import AnswerWith, CutBody, Delay, Fault, Hang, ResetConnection
 from jupyter_terra_env.rules.errors import BucketRefused, BucketUnavailable, ObjectNotFound, OperationRefused
+from jupyter_terra_env.rules.lock_view import LockState
 from jupyter_terra_env.rules.status import Place
 
 STAT = "objects.get"
@@ -97,6 +98,71 @@ class TestOpening:
         outsider.lock("a.ipynb")
         assert env.open("a.ipynb").place is Place.IN_WORKSPACE
         assert env.run(env.localizer._installer.look(env.at("a.ipynb"))).has_edits is False
+
+
+class TestOpeningAgain:
+    """The lock was given back."""
+
+    @pytest.fixture
+    def before(self, env, outsider):
+        outsider.put("a.ipynb", b"one")
+        opened(env, "a.ipynb")
+        env.give_back("a.ipynb")
+        env.faults.clear()
+        return env
+
+    def test_takes_the_lock_by_its_only_request(self, before):
+        assert opened(before, "a.ipynb") is False
+        assert before.operations == [PATCH]
+        assert before.holds("a.ipynb")
+
+    def test_leaves_the_next_save_nothing_to_ask(self, before, outsider):
+        opened(before, "a.ipynb")
+        before.faults.clear()
+        before.save("a.ipynb", b"mine")
+        assert before.operations == ["objects.insert"]
+        assert outsider.content("a.ipynb") == b"mine"
+
+    def test_shows_what_has_been_saved_since(self, before, outsider):
+        outsider.put("a.ipynb", b"newer")
+        assert opened(before, "a.ipynb") is True
+        assert before.read("a.ipynb") == b"newer"
+        assert before.holds("a.ipynb")
+
+    def test_respects_a_lock_taken_since(self, before, outsider):
+        outsider.put("a.ipynb", b"newer")
+        outsider.lock("a.ipynb", lastLockedBy="0" * 64, lockExpiresAt=str(before.clock.now_ms() + 180_000))
+        shown = before.run(before.localizer.open(before.at("a.ipynb")))
+        assert (shown.read_only, shown.downloaded, shown.shown is not None) == (True, False, True)
+        assert before.read("a.ipynb") == b"one"
+        assert outsider.get("a.ipynb").metadata["lastLockedBy"] == "0" * 64
+
+    def test_keeps_the_copy_of_what_was_deleted_since(self, before, outsider):
+        outsider.delete("a.ipynb")
+        assert opened(before, "a.ipynb") is False
+        assert before.read("a.ipynb") == b"one"
+        assert outsider.get("a.ipynb") is None
+
+    def test_shows_it_where_locks_may_not_be_written(self, before):
+        before.faults.add(Fault(operation=PATCH, action=AnswerWith(status=403, reason="forbidden"), times=5))
+        assert opened(before, "a.ipynb") is False
+        assert before.lock_state("a.ipynb") is LockState.NOT_PERMITTED
+
+    def test_shows_the_disk_where_the_bucket_is_away(self, before):
+        before.faults.add(Fault(operation="*", action=ResetConnection(), times=1000))
+        assert before.open("a.ipynb").place is Place.OFFLINE
+
+    def test_asks_first_where_another_person_was_the_last_holder(self, before, outsider):
+        outsider.lock("a.ipynb", lastLockedBy="0" * 64, lockExpiresAt="1000")
+        before.run(before.localizer.open(before.at("a.ipynb"), take_lock=False))
+        before.faults.clear()
+        opened(before, "a.ipynb")
+        assert before.operations == [STAT, PATCH]
+
+    def test_asks_first_where_the_disk_has_something_else(self, before):
+        before.file("a.ipynb").write_bytes(b"by a program")
+        opened(before, "a.ipynb")
+        assert before.operations[0] == STAT
 
 
 class TestEditsAreKept:
