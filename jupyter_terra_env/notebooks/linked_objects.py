@@ -5,6 +5,7 @@ Every call may come twice: clients repeat a request whose answer was lost.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from jupyter_terra_env.bucket.store import ObjectVersion
 from jupyter_terra_env.notebooks.locks.lock_keeper import LockKeeper

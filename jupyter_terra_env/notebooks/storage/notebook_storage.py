@@ -69,10 +69,8 @@ class NotebookStorage:
         """
         path = resolve_inside(self._root / location.directory, location.relative_path)
         if path is None:
-            raise OperationRefused(
-                RefusalReason.OUTSIDE_WORKSPACE,
-                f"{location.api_path} leads out of its workspace folder through a link.",
-            )
+            sentence = f"{location.api_path} leads out of its workspace folder through a link."
+            raise OperationRefused(RefusalReason.OUTSIDE_WORKSPACE, sentence)
         return path
 
     def entry(self, api_path: str) -> Path:
@@ -112,9 +110,7 @@ class NotebookStorage:
 
     async def expect_absent(self, location: Location) -> Baseline:
         """Record that the object was never seen; see ``Journal.expect_absent``."""
-        return await self.copies.run(
-            self._journal.expect_absent, location.api_path, location.workspace.bucket, location.object_name
-        )
+        return await self.copies.run(self._journal.expect_absent, *_row(location))
 
     async def expect_absent_again(self, location: Location) -> None:
         """Record that there is no object any more: the working copy may be created anew."""
@@ -260,9 +256,7 @@ class NotebookStorage:
         """
         if seen is None:
             return self.baseline_now(location) is None, None
-        stands_on = self._journal.detach_attempts(
-            location.api_path, location.workspace.bucket, location.object_name, seen=seen
-        )
+        stands_on = self._journal.detach_attempts(*_row(location), seen=seen)
         return stands_on is not None, stands_on
 
     async def settle_if_equal(self, location: Location) -> bool:
@@ -342,14 +336,14 @@ class NotebookStorage:
         if is_notebook:
             self.copies.own.is_notebook(digest)
         if location.is_delocalized and not is_settled(self.baseline_now(location), digest.crc32c):
-            self._journal.owe(location.api_path, location.workspace.bucket, location.object_name)
+            self._journal.owe(*_row(location))
 
     def _expect_absent_again(self, location: Location) -> None:
-        self._journal.expect_absent_again(location.api_path, location.workspace.bucket, location.object_name)
+        self._journal.expect_absent_again(*_row(location))
 
     def baseline_now(self, location: Location) -> Baseline | None:
         """See ``baseline``; for use off the event loop."""
-        return self._journal.baseline(location.api_path, location.workspace.bucket, location.object_name)
+        return self._journal.baseline(*_row(location))
 
     def _advance_if_held(
         self, location: Location, expected: Baseline | None, version: ObjectVersion, content: FileDigest
@@ -370,11 +364,10 @@ class NotebookStorage:
 
     def _begin_attempt(self, location: Location, over: Baseline, content: FileDigest) -> WriteAttempt | None:
         os_path = self.os_path(location)
-        row = location.api_path, location.workspace.bucket, location.object_name
         with turn_in(os_path.parent):
             if self.copies.digest_now(os_path) != content:
                 return None  # Another server of this disk has put a version in its place, or a program wrote it.
-            return self._journal.begin_attempt(*row, over=over, crc32c=content.crc32c)
+            return self._journal.begin_attempt(*_row(location), over=over, crc32c=content.crc32c)
 
     def _settle_if_equal(self, location: Location, os_path: Path) -> bool:
         with turn_in(os_path.parent):
@@ -393,9 +386,7 @@ class NotebookStorage:
         self, location: Location, expected: Baseline | None, version: ObjectVersion, crc32c: str, *, settles: bool
     ) -> bool:
         return self._journal.advance(
-            location.api_path,
-            location.workspace.bucket,
-            location.object_name,
+            *_row(location),
             expected=expected,
             generation=version.generation,
             metageneration=version.metageneration,
@@ -403,3 +394,8 @@ class NotebookStorage:
             metadata=with_fields(version),
             settles=settles,
         )
+
+
+def _row(location: Location) -> tuple[str, str, str]:
+    """What names a working copy and its object in the journal."""
+    return location.api_path, location.workspace.bucket, location.object_name
