@@ -114,7 +114,7 @@ class NotebookStorage:
 
     async def expect_absent_again(self, location: Location) -> None:
         """Record that there is no object any more: the working copy may be created anew."""
-        await self.copies.run(self._expect_absent_again, location)
+        await self.copies.run(self._journal.expect_absent_again, *_row(location))
 
     async def advance(self, location: Location, expected: Baseline | None, version: ObjectVersion, crc32c: str) -> bool:
         """Make a version the baseline; see ``Journal.advance``."""
@@ -206,7 +206,7 @@ class NotebookStorage:
         For use off the event loop, under the lock of that path. An error means that no file appeared.
         """
         if location.is_delocalized:
-            self._expect_absent_again(location)
+            self._journal.expect_absent_again(*_row(location))
         try:
             yield
         except BaseException:
@@ -271,7 +271,7 @@ class NotebookStorage:
 
     async def has_edits(self, location: Location) -> bool:
         """Whether the working copy is not known to be what the bucket holds."""
-        digest = await self.copies.digest(self.os_path(location))
+        digest = await self.digest(location)
         return digest is not None and not is_settled(await self.baseline(location), digest.crc32c)
 
     async def begin_attempt(self, location: Location, over: Baseline, content: FileDigest) -> WriteAttempt | None:
@@ -337,9 +337,6 @@ class NotebookStorage:
             self.copies.own.is_notebook(digest)
         if location.is_delocalized and not is_settled(self.baseline_now(location), digest.crc32c):
             self._journal.owe(*_row(location))
-
-    def _expect_absent_again(self, location: Location) -> None:
-        self._journal.expect_absent_again(*_row(location))
 
     def baseline_now(self, location: Location) -> Baseline | None:
         """See ``baseline``; for use off the event loop."""
