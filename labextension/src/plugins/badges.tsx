@@ -180,26 +180,17 @@ class BadgeItem extends ReactWidget {
   }
 }
 
-/** Tells when what is in it has another width, as the browser comes to know it: nothing is laid out for this. */
+/** Tells when what is in it has another width. */
 function Measured({ onWidth, children }: { onWidth: () => void; children: React.ReactNode }): JSX.Element {
   const node = React.useRef<HTMLSpanElement>(null);
-  const tell = React.useRef(onWidth);
-  tell.current = onWidth;
-  React.useEffect(() => {
-    if (node.current === null) {
-      return;
+  const before = React.useRef(0);
+  React.useLayoutEffect(() => {
+    const width = node.current?.offsetWidth ?? 0;
+    if (width !== before.current) {
+      before.current = width;
+      onWidth();
     }
-    let before = 0;
-    const observer = new ResizeObserver(([entry]) => {
-      const width = Math.round(entry?.contentRect.width ?? 0);
-      if (width !== before) {
-        before = width;
-        tell.current();
-      }
-    });
-    observer.observe(node.current);
-    return () => observer.disconnect();
-  }, []);
+  });
   return (
     <span ref={node} className="jp-terra-Measured">
       {children}
