@@ -8,7 +8,7 @@ from pathlib import Path
 from workspace_kit import notebook, sources, text_of
 
 from jupyter_terra_env.bucket.connection import Connection
-from jupyter_terra_env.bucket.gcs import connect
+from jupyter_terra_env.bucket.gcs_client import connect
 
 NAME = "notebooks/v.ipynb"
 

@@ -125,16 +125,16 @@ def test_a_replaced_file_keeps_its_permissions(desk):
 
 
 @pytest.mark.parametrize(
-    ("lock", "clause"),
+    ("holder", "clause"),
     [
-        (taken_by("other@example.org"), "another person is editing it"),
-        (taken_by("me@example.org"), "you are editing it in another environment"),
-        (taken_by("me@example.org", "env-1234"), "you are editing it here"),
+        (["other@example.org"], "another person is editing it"),
+        (["me@example.org"], "you are editing it in another environment"),
+        (["me@example.org", "env-1234"], "you are editing it here"),
     ],
 )
-def test_a_notebook_that_is_being_edited_is_not_replaced(desk, lock, clause):
+def test_a_notebook_that_is_being_edited_is_not_replaced(desk, holder, clause):
     desk.write("n.ipynb", b"mine")
-    desk.put("notebooks/n.ipynb", b"theirs", metadata=lock)
+    desk.put("notebooks/n.ipynb", b"theirs", metadata=taken_by(*holder))
     copied = desk.copy("n.ipynb", to="workspace:notebooks/", if_exists=IfExists.REPLACE)
     assert reasons(copied) == {"n.ipynb": "locked"}
     assert clause in copied.outcomes[0].message
