@@ -181,7 +181,7 @@ def ended(pid):
     """Whether a process is no more, or a zombie that no one has looked at yet."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # It may end between opening and reading.
         return True
 
 
