@@ -5,7 +5,6 @@ import { IDocumentManager } from '@jupyterlab/docmanager';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
-import { showDetails } from '../details';
 import { IOpenNotebook, OpenNotebooks } from '../model';
 import { namesForCopy } from '../names';
 import { keepOnThisDisk } from '../keptscreen';
@@ -211,6 +210,7 @@ class NotebookCommands {
     const trans = this._trans;
     const [mode, place] = [modeView(state.status, state.tab, trans), placeView(state.status, state.tab, trans)];
     const conflict = isConflict(state.status);
+    const { showDetails } = await import('../details');
     const button = await showDetails(
       this._server.settings,
       {

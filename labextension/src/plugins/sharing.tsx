@@ -6,10 +6,8 @@ import { DirListing, FileBrowser, IFileBrowserFactory } from '@jupyterlab/filebr
 import type { Contents, ServerConnection } from '@jupyterlab/services';
 import { ITranslator, TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import * as React from 'react';
-import { showDetails } from '../details';
 import { Refusal } from '../restapi';
-import { IRemoval, deletionView, uploadNotice } from '../sharing';
-import { getRemoval } from '../sharingapi';
+import type { IRemoval } from '../sharing';
 import { markOf } from '../status';
 import { CommandIds, EXTENSION, NO_ARGS, TRANSLATION_DOMAIN } from '../tokens';
 
@@ -44,6 +42,7 @@ export const sharingPlugin: JupyterFrontEndPlugin<void> = {
       execute: async () => {
         const item = chosen(browsers);
         if (item !== null) {
+          const { showDetails } = await import('../details');
           await showDetails(settings, { title: item.name, path: item.path, sentences: [] }, trans);
         }
       }
@@ -64,9 +63,11 @@ function noteUploads(trans: TranslationBundle): (browser: FileBrowser) => void {
   const followed = new WeakSet<object>();
   let stays: string[] = [];
   let timer: number | null = null;
-  const tell = () => {
-    const notice = uploadNotice([...stays].sort(), trans);
+  const tell = async () => {
+    const names = [...stays].sort();
     [stays, timer] = [[], null];
+    const { uploadNotice } = await import('../sharing');
+    const notice = uploadNotice(names, trans);
     if (notice !== null) {
       Notification.info(notice, { autoClose: TOLD_MS });
     }
@@ -82,7 +83,7 @@ function noteUploads(trans: TranslationBundle): (browser: FileBrowser) => void {
       if (markOf((saved as { terra?: unknown }).terra) === 'this-disk') {
         stays.push(saved.name);
         window.clearTimeout(timer ?? undefined);
-        timer = window.setTimeout(tell, TOGETHER_MS);
+        timer = window.setTimeout(() => void tell(), TOGETHER_MS);
       }
       return saved;
     };
@@ -156,6 +157,7 @@ class Deletions {
 
   private async _look(paths: readonly string[]): Promise<IRemoval[]> {
     try {
+      const { getRemoval } = await import('../sharingapi');
       const removals = await Promise.all(paths.map(path => getRemoval(this._settings, path)));
       return removals.filter((removal): removal is IRemoval => removal !== null);
     } catch (error) {
@@ -167,6 +169,7 @@ class Deletions {
   }
 
   private async _ask(removals: readonly IRemoval[]): Promise<boolean> {
+    const { deletionView } = await import('../sharing');
     const toTrash = PageConfig.getOption('delete_to_trash') === 'true';
     const { title, sentences, button } = deletionView(removals, toTrash, this._trans);
     const cancel = button === null ? { label: this._trans.__('Close') } : {};

@@ -10,7 +10,6 @@ import { showServerVersion } from '../notebookcontent';
 import { getStatus, serverPart } from '../restapi';
 import { SaveQueues } from '../savequeue';
 import { CommandIds, EXTENSION, IOpenNotebooks, ISaveQueues, NO_ARGS, TRANSLATION_DOMAIN } from '../tokens';
-import { restoreVersion } from '../versions/api';
 
 /** Earlier versions of notebooks, which the bucket has kept. */
 export const versionsPlugin: JupyterFrontEndPlugin<void> = {
@@ -38,6 +37,7 @@ export const versionsPlugin: JupyterFrontEndPlugin<void> = {
       trans,
       open: (path: string) => void documents.openOrReveal(path),
       restore: async (path: string, generation: string) => {
+        const { restoreVersion } = await import('../versions/api');
         const opened = notebooks.of(tracker.find(panel => notebooks.of(panel)?.state.path === path) ?? null);
         if (opened === null) {
           await restoreVersion(settings, path, generation);
