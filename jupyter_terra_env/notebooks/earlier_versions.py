@@ -222,9 +222,18 @@ class EarlierVersions:
         except (PreconditionFailed, ObjectNotFound, BucketUnavailable) as error:
             made = await self._settled(location, kept, stands_on, error)
         if kept.kept is Kept.SOFT_DELETED:
-            made = await self._locks.acquire(location, made)  # It came with the lock that it had.
+            made = await self._with_our_lock(location, made)
         self._locks.record_version(location, made)
         self._on_change(location)
+
+    async def _with_our_lock(self, location: Location, made: ObjectVersion) -> ObjectVersion:
+        """Replace the lock's record that came with a version: it was another person's when it was replaced."""
+        record = self._locks.fresh_record(location)
+        try:
+            return await self._storage.bucket(location).patch_metadata(location.object_name, record, made.precondition)
+        except (PreconditionFailed, ObjectNotFound, BucketUnavailable):
+            # It is restored, with our lock or without: what there is now shows it.
+            return await self._storage.stat(location) or made
 
     async def _settled(
         self, location: Location, kept: KeptVersion, stands_on: ObjectVersion | None, error: Exception

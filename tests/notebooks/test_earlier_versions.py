@@ -161,6 +161,15 @@ class TestRestoring:
             restore(env, old)
         assert (env.read(NAME), outsider.content(NAME)) == (NEW, NEW)
 
+    def test_the_lock_that_a_version_had_when_it_was_replaced_binds_no_one(self, env, outsider, keeping):
+        outsider.put(NAME, OLD, metadata=taken_by("bob@example.org"))
+        outsider.put(NAME, NEW)
+        env.open(NAME)
+        restore(env, earlier(env)[-1])
+        assert (outsider.content(NAME), env.read(NAME)) == (OLD, OLD)
+        assert env.holds(NAME)
+        assert env.save(NAME, b"later").place is Place.IN_WORKSPACE
+
     def test_the_live_one_changes_nothing_in_the_bucket(self, env, saved_twice):
         before = len(env.operations)
         restore(env, history(env).versions[0])
