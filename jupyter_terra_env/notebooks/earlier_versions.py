@@ -158,7 +158,7 @@ class EarlierVersions:
             kept = await self._kept(location, generation)
             if kept.kept is not Kept.LIVE:
                 await self._restore(location, kept)
-            if await self._storage.copies.digest(self._storage.os_path(location)) is not None:
+            if await self._storage.digest(location) is not None:
                 await self._localizer.replace_by_workspace_version(location)
         self._delocalizer.forget_status(location)
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jupyter_terra_env.rules.bucket_names import broken_rule
 from jupyter_terra_env.rules.errors import SettingsError
+from jupyter_terra_env.rules.object_addresses import SCHEME, split_address
 from jupyter_terra_env.rules.workspace import Workspace
 
 _WORKSPACE = re.compile(r"workspace(?:/([^:]*))?:(.*)", re.DOTALL)
@@ -30,7 +30,7 @@ class BucketAddress:
     @property
     def shown(self) -> str:
         """The address as text."""
-        return f"gs://{self.bucket}/{self.path}"
+        return f"{SCHEME}{self.bucket}/{self.path}"
 
 
 def parse(text: str, workspaces: Sequence[Workspace]) -> BucketAddress | None:
@@ -46,9 +46,8 @@ def parse(text: str, workspaces: Sequence[Workspace]) -> BucketAddress | None:
     Raises:
         SettingsError: it names no workspace or bucket that there can be.
     """
-    if text.startswith("gs://"):
-        bucket, _, path = text.removeprefix("gs://").partition("/")
-        rule = broken_rule(f"gs://{bucket}")
+    if text.startswith(SCHEME):
+        bucket, path, rule = split_address(text)
         if rule is not None:
             raise SettingsError(f"{text}: {rule}.")
         known = next((one for one in workspaces if one.bucket == bucket), None)

@@ -39,11 +39,17 @@ def parse_object_address(text: str) -> ObjectAddress:
     Raises:
         SettingsError: it is no such address.
     """
-    bucket, _, object_name = text.removeprefix(SCHEME).partition("/")
-    rule = broken_rule(SCHEME + bucket) or why_no_object(object_name)
+    bucket, object_name, rule = split_address(text)
+    rule = rule or why_no_object(object_name)
     if rule is not None:
         raise SettingsError(f"Expected gs://BUCKET/OBJECT, got {text!r}: {rule}.")
     return ObjectAddress(bucket=bucket, object_name=object_name)
+
+
+def split_address(text: str) -> tuple[str, str, str | None]:
+    """Split ``gs://BUCKET/REST``: the bucket, the rest, and why there can be no such bucket (None if there can)."""
+    bucket, _, rest = text.removeprefix(SCHEME).partition("/")
+    return bucket, rest, broken_rule(SCHEME + bucket)
 
 
 def why_no_object(name: str) -> str | None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from jupyter_terra_env.bucket.store import MatchVersion, MustNotExist, Precondition
-from jupyter_terra_env.durable import sync, sync_directory
-from jupyter_terra_env.notebooks.storage.temporary_files import temporary_file
+from jupyter_terra_env.durable import write_durably
+from jupyter_terra_env.notebooks.storage.temporary_files import temporary_prefix
 from jupyter_terra_env.transfers.items import FileIdentity
 
 FOLDER_NAME: Final = "terra-env-copies"
@@ -75,12 +75,7 @@ class SessionRecords:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
         self._remove_old(folder)
-        with temporary_file(file) as (opened, temporary):  # Its mode is 0600.
-            opened.write(json.dumps(asdict(record)).encode())
-            opened.flush()
-            sync(opened.fileno())
-            temporary.replace(file)
-        sync_directory(folder)
+        write_durably(file, json.dumps(asdict(record)).encode(), prefix=temporary_prefix())
 
     def forget(self, source: Path, bucket: str, name: str) -> None:
         """Remove a record. Blocks."""

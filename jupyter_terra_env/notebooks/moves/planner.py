@@ -209,7 +209,7 @@ class MovePlanner:
             certain = None if await self._storage.has_edits(location) else baseline
             return await self._version_to_move(location, certain, known=baseline)
         version = await self._storage.stat(location)
-        digest = await self._storage.copies.digest(self._storage.os_path(location))
+        digest = await self._storage.digest(location)
         if version is None or (digest is not None and digest.crc32c != version.crc32c):
             return None
         self._writes.require_free(location, version, named=False)
@@ -253,7 +253,7 @@ class MovePlanner:
         """Whether an object holds what was seen here or what this disk holds now: it contains no unseen work."""
         if baseline is not None and baseline.generation == version.generation:
             return True
-        digest = await self._storage.copies.digest(self._storage.os_path(place))
+        digest = await self._storage.digest(place)
         return digest is not None and digest.crc32c == version.crc32c
 
 

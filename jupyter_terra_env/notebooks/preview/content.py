@@ -42,7 +42,7 @@ class Previews:
         content = None
         if location.is_delocalized:
             with contextlib.suppress(BucketError, ObjectNotFound):
-                digest = await self._storage.copies.digest(self._storage.os_path(location))
+                digest = await self._storage.digest(location)
                 content = await within(
                     None if digest is None else self._storage.patience_seconds,
                     self._from_bucket(location),

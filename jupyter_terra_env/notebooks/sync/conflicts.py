@@ -19,7 +19,7 @@ from jupyter_terra_env.notebooks.sync.localizer import Localizer
 from jupyter_terra_env.notebooks.sync.merging import ASKED_FOR, LOOKING, MOST_BYTES, merged
 from jupyter_terra_env.notebooks.sync.resolution import ConflictResolution, Resolution, name_of
 from jupyter_terra_env.notebooks.untrusted.cage import Cage, NotDoneError
-from jupyter_terra_env.notebooks.untrusted.limits import OVER_A_LIMIT, Limits
+from jupyter_terra_env.notebooks.untrusted.limits import Limits
 from jupyter_terra_env.rules.edit_lock import read_lock
 from jupyter_terra_env.rules.errors import (
     BucketError,
@@ -161,7 +161,7 @@ class Conflicts:
 
     async def versions(self, location: Location) -> Versions:
         """What names both sides now, conflict or none."""
-        digest = await self._storage.copies.digest(self._storage.os_path(location))
+        digest = await self._storage.digest(location)
         try:
             theirs = name_of(await self._storage.stat(location)) if location.belongs_in_bucket else None
         except BucketError:
@@ -241,7 +241,7 @@ class Conflicts:
             return await self._merged(await self._base(location), mine, theirs, ASKED_FOR)
         except NotDoneError as error:
             raise OperationRefused(
-                _code_of(error),
+                error.reason,
                 f"{location.api_path} was not merged: {error}. Nothing was changed. Keep both, take theirs or replace "
                 "theirs.",
             ) from error
@@ -297,7 +297,7 @@ class Conflicts:
         try:
             both = await self._merged(base, mine, theirs, LOOKING)
         except NotDoneError as error:
-            return None, _code_of(error)
+            return None, error.reason
         return both, RefusalReason.CANNOT_MERGE if both is None else None
 
     async def _merged(
@@ -313,7 +313,3 @@ def _modified(os_path: Path) -> datetime | None:
         return datetime.fromtimestamp(os_path.stat().st_mtime, UTC)
     except OSError:
         return None
-
-
-def _code_of(error: NotDoneError) -> RefusalReason:
-    return RefusalReason.TOO_DEMANDING if error.death in OVER_A_LIMIT else RefusalReason.READER_FAILED

@@ -187,7 +187,7 @@ class Delocalizer:
             return status.not_fit(Unfit.NO_ACCESS)
 
     async def _status_by_content(self, location: Location, last: WorkStatus | None) -> WorkStatus:
-        digest = await self._storage.copies.digest(self._storage.os_path(location))
+        digest = await self._storage.digest(location)
         baseline = await self._storage.baseline(location)
         if digest is None or is_settled(baseline, digest.crc32c):
             return last if last is not None and last.is_news_of_equal else status.in_workspace()

@@ -18,9 +18,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from jupyter_terra_env.notebooks.untrusted.limits import SENTENCES, Death, Limits
+from jupyter_terra_env.notebooks.untrusted.limits import OVER_A_LIMIT, SENTENCES, Death, Limits
 from jupyter_terra_env.notebooks.untrusted.memory_file import MemoryFile
 from jupyter_terra_env.notebooks.untrusted.zygote import MESSAGE_BYTES
+from jupyter_terra_env.rules.errors import RefusalReason
 
 _START = Path(__file__).with_name("start.py")
 _PACKAGES = ("nbformat", "nbconvert", "nh3", "msgspec", "jupyter_server", "nbdime")
@@ -76,6 +77,11 @@ class NotDoneError(Exception):
     def __init__(self, death: Death) -> None:
         super().__init__(SENTENCES[death])
         self.death = death
+
+    @property
+    def reason(self) -> RefusalReason:
+        """The cause, for machines: the content demands too much, or what reads it has failed."""
+        return RefusalReason.TOO_DEMANDING if self.death in OVER_A_LIMIT else RefusalReason.READER_FAILED
 
 
 class DeclinedError(Exception):

@@ -10,7 +10,6 @@ from jupyter_terra_env.notebooks.sync.conflicts import Composed, Conflicts, Conf
 from jupyter_terra_env.notebooks.sync.merging import as_notebook
 from jupyter_terra_env.notebooks.sync.resolution import Resolution
 from jupyter_terra_env.notebooks.untrusted.cage import NotDoneError
-from jupyter_terra_env.notebooks.untrusted.limits import OVER_A_LIMIT
 from jupyter_terra_env.rules.errors import LockReason, RefusalReason
 from jupyter_terra_env.rules.workspace import Location
 from jupyter_terra_env.server.contents.durable_files import serialised
@@ -56,8 +55,7 @@ class ConflictHandler(_OnConflicts):
                 if content is not None:
                     shown[side] = await as_notebook(cage, content) or b"null"
         except NotDoneError as error:
-            over_a_limit = error.death in OVER_A_LIMIT
-            return shown, RefusalReason.TOO_DEMANDING if over_a_limit else RefusalReason.READER_FAILED
+            return shown, error.reason
         return shown, None
 
 

@@ -11,7 +11,6 @@ from jupyter_terra_env.bucket.store import Keeps, Kept, KeptVersion
 from jupyter_terra_env.notebooks.earlier_versions import EarlierVersions, History
 from jupyter_terra_env.notebooks.sync.merging import as_notebook
 from jupyter_terra_env.notebooks.untrusted.cage import NotDoneError
-from jupyter_terra_env.notebooks.untrusted.limits import OVER_A_LIMIT
 from jupyter_terra_env.rules.errors import ObjectNotFound, RefusalReason
 from jupyter_terra_env.rules.workspace import Location, Mode, is_name_of_nothing, why_not_shown
 from jupyter_terra_env.server.contents.shown_contents import note_replaced
@@ -45,6 +44,9 @@ class _VersionsHandler(WorkspaceHandler):
             "size_bytes": kept.version.size_bytes,
             "readable": kept.kept is not Kept.SOFT_DELETED,
         }
+
+    def _generation_in_body(self) -> int:
+        return generation_in((self.get_json_body() or {}).get("generation"))
 
 
 def generation_in(value: object) -> int:
@@ -134,8 +136,7 @@ class VersionHandler(_VersionsHandler):
         try:
             found = await as_notebook(self.parts.cage, content)
         except NotDoneError as error:
-            over_a_limit = error.death in OVER_A_LIMIT
-            return b"null", RefusalReason.TOO_DEMANDING if over_a_limit else RefusalReason.READER_FAILED
+            return b"null", error.reason
         return (found, None) if found else (b"null", RefusalReason.NOT_A_NOTEBOOK)
 
 
@@ -147,8 +148,7 @@ class RestoreVersionHandler(_VersionsHandler):
     async def post(self) -> None:
         """Make the version the newest one, and answer ``{path, status}``; null if this disk does not have it."""
         location = self.locate(self.path_in_question())
-        body = self.get_json_body() or {}
-        generation = generation_in(body.get("generation"))
+        generation = self._generation_in_body()
         with as_http_errors(location.api_path):
             await self._versions.restore(location, generation)
             await note_replaced(self.contents_manager, self.parts.views, location)
@@ -166,8 +166,7 @@ class CopyVersionHandler(_VersionsHandler):
     async def post(self) -> None:
         """Make a notebook of the version beside the old one, and answer ``{path}``: the new one's."""
         location = self.locate(self.path_in_question())
-        body = self.get_json_body() or {}
-        generation = generation_in(body.get("generation"))
+        generation = self._generation_in_body()
         with as_http_errors(location.api_path):
             place = await self._versions.copy_out(location, generation)
         self.finish(json.dumps({"path": place.api_path}))

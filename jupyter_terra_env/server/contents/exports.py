@@ -18,9 +18,9 @@ from traitlets.config import Config
 
 from jupyter_terra_env.notebooks.storage.regular_files import open_regular
 from jupyter_terra_env.notebooks.untrusted.cage import Cage, DeclinedError, Lane, NotDoneError
-from jupyter_terra_env.notebooks.untrusted.limits import OVER_A_LIMIT, Death, Limits
+from jupyter_terra_env.notebooks.untrusted.limits import Death, Limits
 from jupyter_terra_env.notebooks.untrusted.memory_file import MemoryFile
-from jupyter_terra_env.rules.errors import OperationRefused, RefusalReason
+from jupyter_terra_env.rules.errors import OperationRefused
 from jupyter_terra_env.server.abandoned_work import AbandonsWork
 from jupyter_terra_env.server.contents.large_notebooks.manager import is_unchanged
 from jupyter_terra_env.server.contents.reading import only_reading
@@ -141,8 +141,7 @@ def limits_for(size_bytes: int) -> Limits:
 
 
 def _not_exported(name: str, error: NotDoneError) -> OperationRefused:
-    reason = RefusalReason.TOO_DEMANDING if error.death in OVER_A_LIMIT else RefusalReason.READER_FAILED
-    return OperationRefused(reason, f"{name} was not exported: {error}. Download it as a notebook instead.")
+    return OperationRefused(error.reason, f"{name} was not exported: {error}. Download it as a notebook instead.")
 
 
 def _stem(name: str) -> str:
